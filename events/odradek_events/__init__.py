@@ -1,0 +1,46 @@
+"""Facts, and the log that keeps them. Imports nothing of ours.
+
+`types` is the catalogue; `registry` how a type is declared; `record` what goes into the log and comes out; `log` the port and
+its contract; `memory` and `sqlite` the stores, on `appending` (judging) and `codec`; `integrity` verifies; `transfer` copies.
+Start reading at `log`.
+"""
+
+from odradek_events.errors import LogError
+from odradek_events.log import EventLog
+from odradek_events.memory import MemoryLog
+from odradek_events.opening import open_log
+from odradek_events.record import (
+    ANY,
+    NO_STREAM,
+    Append,
+    Appended,
+    Commit,
+    Decision,
+    Failed,
+    Head,
+    Recorded,
+    Rejected,
+)
+from odradek_events.registry import OffsetTag, event, upcast
+from odradek_events.sqlite import SqliteLog
+
+__all__ = [
+    "ANY",
+    "NO_STREAM",
+    "Append",
+    "Appended",
+    "Commit",
+    "Decision",
+    "EventLog",
+    "Failed",
+    "Head",
+    "LogError",
+    "MemoryLog",
+    "OffsetTag",
+    "Recorded",
+    "Rejected",
+    "SqliteLog",
+    "event",
+    "open_log",
+    "upcast",
+]

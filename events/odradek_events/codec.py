@@ -1,0 +1,126 @@
+"""Events <-> JSON.
+
+A commit's events are one JSON array of objects, each with its stable name under "type"; bytes are base64, times RFC 3339.
+When every (type, version) of a commit is current, the array is decoded in one typed call. Otherwise event by event:
+old versions pass through their up-casters, and one unknown event does not make the rest unreadable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from odradek_events.errors import DamagedCommit, EventNotSerializable, UnknownEventType
+from odradek_events.record import Commit, CommitMetadata, StoredCommit
+from odradek_events.registry import CATALOGUE, Catalogue
+
+__all__ = ["Codec", "OpaqueEvent"]
+
+
+class OpaqueEvent(msgspec.Struct, frozen=True, gc=False):
+    """An event of a type or version that nothing here registers: its stored name, version and JSON."""
+
+    type_name: str
+    schema_version: int
+    raw: bytes
+
+
+class Codec:
+    """Encodes and decodes commits by a catalogue of event types."""
+
+    def __init__(self, catalogue: Catalogue = CATALOGUE) -> None:
+        self.catalogue = catalogue
+        self._encode = msgspec.json.Encoder().encode
+        self._decode_metadata = msgspec.json.Decoder(CommitMetadata).decode
+        self._split = msgspec.json.Decoder(list[msgspec.Raw]).decode
+        self._decode_fields = msgspec.json.Decoder(dict[str, Any]).decode
+
+    def types_of(self, stream: str, events: Sequence[Any]) -> tuple[tuple[str, int], ...]:
+        """Return the sorted (name, version) pairs of `events`; an unregistered class is an error."""
+        pairs = []
+        for cls in set(map(type, events)):
+            entry = self.catalogue.by_class(cls)
+            if entry is None:
+                raise EventNotSerializable(
+                    stream, f"{cls.__qualname__} is not registered; declare it with @event(...)"
+                )
+            pairs.append((entry.name, entry.version))
+        return tuple(sorted(pairs))
+
+    def encode_events(self, stream: str, events: Sequence[Any]) -> bytes:
+        """Encode events as one JSON array."""
+        try:
+            return self._encode(events)
+        except (TypeError, ValueError, OverflowError) as error:
+            raise EventNotSerializable(stream, str(error)) from error
+
+    def encode_metadata(self, metadata: CommitMetadata) -> bytes:
+        """Encode a commit's metadata as a JSON object."""
+        return self._encode(metadata)
+
+    def metadata(self, stored: StoredCommit) -> CommitMetadata:
+        """Decode a stored commit's metadata."""
+        try:
+            return self._decode_metadata(stored.metadata)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise DamagedCommit(stored.first_position, f"its metadata cannot be decoded ({error})") from error
+
+    def commit(self, stored: StoredCommit, *, opaque: bool = False) -> Commit:
+        """Decode a stored commit.
+
+        An unknown type or version raises UnknownEventType with its position, or with `opaque` yields OpaqueEvent.
+        """
+        metadata = self.metadata(stored)
+        try:
+            if metadata.types and self.catalogue.is_current(metadata.types):
+                events = self.catalogue.decoder(tuple(name for name, _ in metadata.types)).decode(
+                    stored.events
+                )
+            else:
+                events = self._one_by_one(stored, metadata, opaque)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise DamagedCommit(stored.first_position, f"its events cannot be decoded ({error})") from error
+        if len(events) != stored.last_position - stored.first_position + 1:
+            raise DamagedCommit(
+                stored.first_position, f"it holds {len(events)} events where its positions say otherwise"
+            )
+        return Commit(stored.first_position, stored.stream, stored.first_version, events, metadata)
+
+    def tags_of(self, item: Any) -> tuple[str, ...]:
+        """Return an event's tags; an OpaqueEvent has none."""
+        entry = self.catalogue.by_class(type(item))
+        return () if entry is None else entry.tags_of(item)
+
+    def index(self, events: Sequence[Any]) -> dict[str, int | None]:
+        """Return the index entries of a commit: its events' tags, and `type:<name>` for each type."""
+        entries: dict[str, int | None] = {}
+        classes = set(map(type, events))
+        for cls in classes:
+            entry = self.catalogue.by_class(cls)
+            if entry is None:
+                continue
+            members = events if len(classes) == 1 else [item for item in events if type(item) is cls]
+            entries[f"type:{entry.name}"] = None
+            for tag, offset in entry.index(members).items():
+                known = entries.get(tag)
+                entries[tag] = known if offset is None else offset if known is None else min(known, offset)
+        return entries
+
+    def _one_by_one(self, stored: StoredCommit, metadata: CommitMetadata, opaque: bool) -> list[Any]:
+        versions = dict(metadata.types)
+        events: list[Any] = []
+        for index, raw in enumerate(self._split(stored.events)):
+            data = bytes(raw)
+            fields = self._decode_fields(data)
+            name = str(fields.get("type", ""))
+            version, fields = self.catalogue.upcast(name, versions.get(name, 0), fields)
+            entry = self.catalogue.by_name(name)
+            if entry is not None and entry.version == version:
+                events.append(msgspec.json.decode(self._encode(fields), type=entry.cls))
+            elif opaque:
+                events.append(OpaqueEvent(name, versions.get(name, 0), data))
+            else:
+                raise UnknownEventType(name, versions.get(name, 0), stored.first_position + index)
+        return events

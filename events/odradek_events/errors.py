@@ -1,0 +1,229 @@
+"""What can go wrong with an event log.
+
+    LogError
+    ├── AppendError                 a request was refused; nothing of it was written
+    │   ├── WrongExpectedVersion    the stream is not where the writer thought
+    │   ├── LogFull                 no room; retriable once there is
+    │   ├── EventNotSerializable    a value that JSON cannot hold, or an unregistered type
+    │   └── InvalidStream           not `<type>/<id>`
+    ├── OutcomeUnknown              the append may or may not have been written; reopen and read
+    ├── LogUnavailable              the log cannot be used now (poisoned, closed, unreachable)
+    ├── OpenError                   the log cannot be opened
+    │   ├── LogNotFound · NotALog · LogTooNew · LogLocked · LogNotWritable
+    ├── PositionBeyondHead          asked for a position the log does not have
+    ├── UnknownEventType            a stored type (or version) nobody registered here
+    ├── DamagedCommit               a stored commit cannot be decoded or does not fit its neighbours
+    └── RegistrationError           an event type was declared wrongly
+
+Every message says what happened, with which value, and what to do. `retriable` says whether the same request may
+succeed later; `code` is stable and machine-readable.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "AppendError",
+    "DamagedCommit",
+    "EventNotSerializable",
+    "InvalidStream",
+    "LogError",
+    "LogFull",
+    "LogLocked",
+    "LogNotFound",
+    "LogNotWritable",
+    "LogTooNew",
+    "LogUnavailable",
+    "NotALog",
+    "OpenError",
+    "OutcomeUnknown",
+    "PositionBeyondHead",
+    "RegistrationError",
+    "UnknownEventType",
+    "WrongExpectedVersion",
+]
+
+
+class LogError(Exception):
+    """Base of every error of the log."""
+
+    code = "log_error"
+    retriable = False
+
+
+class AppendError(LogError):
+    """A request was refused: nothing of it was written."""
+
+    code = "append_rejected"
+
+
+class WrongExpectedVersion(AppendError):
+    """The stream's last version is not the expected one."""
+
+    code = "wrong_expected_version"
+
+    def __init__(self, stream: str, expected: int, current: int) -> None:
+        super().__init__(
+            f"stream {stream!r} is at version {current}, not at the expected {expected}; read it again and decide anew"
+        )
+        self.stream, self.expected, self.current = stream, expected, current
+
+
+class LogFull(AppendError):
+    """There is no room for the commit; nothing was written."""
+
+    code = "log_full"
+    retriable = True
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"no room left for {name} ({reason}); nothing was written: make room and try again")
+        self.name = name
+
+
+class EventNotSerializable(AppendError):
+    """An event cannot be written as JSON, or its type is not registered."""
+
+    code = "event_not_serializable"
+
+    def __init__(self, stream: str, reason: str) -> None:
+        super().__init__(f"an event for stream {stream!r} cannot be stored: {reason}")
+        self.stream = stream
+
+
+class InvalidStream(AppendError):
+    """A stream name is not `<type>/<id>`."""
+
+    code = "invalid_stream"
+
+    def __init__(self, stream: str) -> None:
+        super().__init__(
+            f"{stream[:80]!r} is not a stream name; use '<type>/<id>', both non-empty, the id at most 249 characters"
+        )
+        self.stream = stream
+
+
+class OutcomeUnknown(LogError):
+    """The write failed in a way that leaves open whether it is durable."""
+
+    code = "outcome_unknown"
+    retriable = True
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(
+            f"an append to {name} failed ({reason}) and may or may not be stored; read the log before you repeat it"
+        )
+        self.name = name
+
+
+class LogUnavailable(LogError):
+    """The log cannot be used now."""
+
+    code = "log_unavailable"
+    retriable = True
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"{name} is unavailable: {reason}")
+        self.name = name
+
+
+class OpenError(LogError):
+    """The log cannot be opened."""
+
+    code = "open_failed"
+
+
+class LogNotFound(OpenError):
+    """There is no file of that name."""
+
+    code = "log_not_found"
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"there is no log at {path}; check the name, or open it for writing to create one")
+        self.path = path
+
+
+class NotALog(OpenError):
+    """The file is something else."""
+
+    code = "not_a_log"
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(f"{path} is not an Odradek log ({reason}); it was left untouched: name another file")
+        self.path = path
+
+
+class LogTooNew(OpenError):
+    """The log was written by a newer Odradek."""
+
+    code = "log_too_new"
+
+    def __init__(self, path: str, found: int, known: int) -> None:
+        super().__init__(
+            f"{path} has format {found}, this Odradek knows up to {known}; upgrade Odradek to open it"
+        )
+        self.path, self.found, self.known = path, found, known
+
+
+class LogLocked(OpenError):
+    """Another writer holds the log."""
+
+    code = "log_locked"
+    retriable = True
+
+    def __init__(self, path: str, holder: str) -> None:
+        super().__init__(
+            f"{path} is open for writing by {holder}; close that writer, or open the log read-only"
+        )
+        self.path, self.holder = path, holder
+
+
+class LogNotWritable(OpenError):
+    """The place or the file does not take writes."""
+
+    code = "log_not_writable"
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(f"{path} cannot be written ({reason}); open it read-only, or choose another place")
+        self.path = path
+
+
+class PositionBeyondHead(LogError):
+    """A position was asked for that the log has not reached."""
+
+    code = "position_beyond_head"
+
+    def __init__(self, position: int, head: int) -> None:
+        super().__init__(
+            f"position {position} is outside the log, whose last position is {head}; use -1 to {head}"
+        )
+        self.position, self.head = position, head
+
+
+class UnknownEventType(LogError):
+    """A stored event has a type or version that is not registered."""
+
+    code = "unknown_event_type"
+
+    def __init__(self, type_name: str, version: int, position: int) -> None:
+        super().__init__(
+            f"the event at position {position} is a {type_name!r} version {version}, which nothing here registers; "
+            "import the module that defines it"
+        )
+        self.type_name, self.version, self.position = type_name, version, position
+
+
+class DamagedCommit(LogError):
+    """A stored commit cannot be decoded or does not fit its neighbours."""
+
+    code = "damaged_commit"
+
+    def __init__(self, position: int, reason: str) -> None:
+        super().__init__(
+            f"the commit at position {position} is damaged: {reason}; run 'odradek verify' on the log"
+        )
+        self.position, self.reason = position, reason
+
+
+class RegistrationError(LogError):
+    """An event type or up-caster was declared wrongly."""
+
+    code = "registration_error"

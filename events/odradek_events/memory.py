@@ -1,0 +1,116 @@
+"""A log in memory: the same judging, coding and chaining as on disk, rows in a list.
+
+Events are kept encoded, so that nothing a caller holds is shared with the log and what SQLite would refuse is refused here.
+"""
+
+from __future__ import annotations
+
+import bisect
+import threading
+from collections.abc import Collection, Iterator, Sequence
+from datetime import datetime
+
+from odradek_events.appending import EMPTY_DIGEST, judge
+from odradek_events.codec import Codec
+from odradek_events.errors import LogUnavailable, PositionBeyondHead
+from odradek_events.log import ReadableLog
+from odradek_events.record import Append, Head, StoredCommit, Verdict
+
+__all__ = ["MemoryLog"]
+
+
+class MemoryLog(ReadableLog):
+    """An event log that lives as long as the object."""
+
+    def __init__(self, codec: Codec | None = None) -> None:
+        self.codec = codec or Codec()
+        self.name = ":memory:"
+        self._rows: list[StoredCommit] = []
+        self._firsts: list[int] = []  # first position of each row, for bisection
+        self._by_stream: dict[str, list[int]] = {}  # stream -> row numbers
+        self._by_tag: dict[str, list[int]] = {}  # tag -> row numbers
+        self._head = Head(-1, EMPTY_DIGEST, None)
+        self._writing = threading.Lock()
+        self._closed = False
+
+    def append(self, requests: Sequence[Append], recorded_at: datetime) -> list[Verdict]:
+        """Append in order; see the contract in `log`."""
+        with self._writing:
+            if self._closed:
+                raise LogUnavailable(self.name, "it is closed")
+            judged = judge(requests, recorded_at, self._head, self.stream_version, self.codec)
+            for row in judged.rows:
+                number = len(self._rows)
+                self._rows.append(row)
+                self._firsts.append(row.first_position)
+                self._by_stream.setdefault(row.stream, []).append(number)
+                for tag in row.tags:
+                    self._by_tag.setdefault(tag, []).append(number)
+            self._head = judged.head
+            return judged.verdicts
+
+    def head(self) -> Head:
+        """Return the end of the log."""
+        return self._head
+
+    def stream_version(self, stream: str) -> int:
+        """Return the version of a stream's last event, or -1."""
+        numbers = self._by_stream.get(stream)
+        if not numbers:
+            return -1
+        row = self._rows[numbers[-1]]
+        return row.first_version + row.last_position - row.first_position
+
+    def streams(self) -> Iterator[str]:
+        """Yield every stream's name, sorted."""
+        yield from sorted(self._by_stream)
+
+    def stored(
+        self,
+        *,
+        after: int = -1,
+        until: int | None = None,
+        stream: str | None = None,
+        tags: Collection[str] = (),
+        types: Collection[str] = (),
+    ) -> Iterator[StoredCommit]:
+        """Yield stored commits; see ReadableLog."""
+        last = self._head.position if until is None else min(until, self._head.position)
+        rows, firsts = self._rows, self._firsts
+        low = max(0, bisect.bisect_right(firsts, after + 1) - 1)
+        high = bisect.bisect_right(firsts, last)
+        chosen: Sequence[int] = range(low, high)
+        if stream is not None:
+            numbers = self._by_stream.get(stream, [])
+            chosen = numbers[bisect.bisect_left(numbers, low) : bisect.bisect_left(numbers, high)]
+        elif tags:
+            numbers = min((self._by_tag.get(tag, []) for tag in tags), key=len)
+            chosen = numbers[bisect.bisect_left(numbers, low) : bisect.bisect_left(numbers, high)]
+        kinds = {f"type:{name}" for name in types}
+        for number in chosen:
+            row = rows[number]
+            if row.last_position <= after or (kinds and kinds.isdisjoint(row.tags)):
+                continue
+            if all(tag in row.tags for tag in tags):
+                yield row
+
+    def locate(self, tag: str, offset: int, not_before: int = 0) -> int | None:
+        """Return the first position of the commit that covers `offset` of `tag`; see ReadableLog."""
+        numbers = self._by_tag.get(tag, [])
+        start = bisect.bisect_left(numbers, bisect.bisect_left(self._firsts, not_before))
+        carrying = [number for number in numbers[start:] if self._rows[number].tags[tag] is not None]
+        found = bisect.bisect_right(carrying, offset, key=lambda number: self._rows[number].tags[tag] or 0)
+        return None if found == 0 else self._rows[carrying[found - 1]].first_position
+
+    def commit_at(self, position: int) -> StoredCommit:
+        """Return the stored commit that holds `position`."""
+        if not 0 <= position <= self._head.position:
+            raise PositionBeyondHead(position, self._head.position)
+        return self._rows[bisect.bisect_right(self._firsts, position) - 1]
+
+    def reopen(self) -> None:
+        """Do nothing: memory has no uncertain writes."""
+
+    def close(self) -> None:
+        """Refuse further appends; what is there stays readable."""
+        self._closed = True

@@ -1,0 +1,211 @@
+"""What the log takes and what it gives: requests, commits, events with their place, verdicts.
+
+*Position* is an event's place in the whole log, gapless from 0. *Version* is its place in its stream, gapless from 0.
+A *commit* is the unit of durability: events appended all or none to one stream.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from odradek_events.errors import AppendError, LogError
+
+__all__ = [
+    "ANY",
+    "NO_STREAM",
+    "Append",
+    "Appended",
+    "Commit",
+    "CommitMetadata",
+    "Decision",
+    "EventMetadata",
+    "Failed",
+    "Head",
+    "Recorded",
+    "Rejected",
+    "StoredCommit",
+    "Verdict",
+]
+
+ANY = -2
+"""Expected version: append whatever the stream's version is."""
+NO_STREAM = -1
+"""Expected version: the stream must not exist yet."""
+
+
+class Decision(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One command whose events a commit holds: how many events, and where they come from."""
+
+    event_count: int
+    correlation_id: str = ""
+    causation_id: str = ""
+
+
+class Append(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A request to append `events` to `stream`, all or none.
+
+    `expected_version` is the version of the stream's last event (`NO_STREAM`, or `ANY`). `commit_id` should be unique
+    in the log; when empty the log names the commit `<stream>@<first version>`. `decisions` must add up to the number
+    of events; when empty the events are one decision.
+    """
+
+    stream: str
+    events: Sequence[Any]
+    expected_version: int = ANY
+    commit_id: str = ""
+    actor: str = ""
+    decisions: tuple[Decision, ...] = ()
+
+
+class CommitMetadata(msgspec.Struct, frozen=True, gc=False):
+    """What the log keeps beside a commit's events. `types` lists its (name, schema version) pairs, sorted."""
+
+    commit_id: str
+    actor: str
+    recorded_at: datetime
+    decisions: tuple[Decision, ...]
+    types: tuple[tuple[str, int], ...]
+
+
+class EventMetadata(msgspec.Struct, frozen=True, gc=False):
+    """What is known about one event beside its fields."""
+
+    event_id: str
+    commit_id: str
+    type: str
+    schema_version: int
+    correlation_id: str
+    causation_id: str
+    actor: str
+    recorded_at: datetime
+
+
+class Commit(msgspec.Struct, frozen=True, gc=False):
+    """Decoded events that were appended together, with their place in the log and in their stream.
+
+    `index` is the place of the first of these events in the stored commit: above 0 when a reading bound splits it.
+    """
+
+    first_position: int
+    stream: str
+    first_version: int
+    events: list[Any]
+    metadata: CommitMetadata
+    index: int = 0
+
+    @property
+    def last_position(self) -> int:
+        """The position of the last event."""
+        return self.first_position + len(self.events) - 1
+
+    @property
+    def last_version(self) -> int:
+        """The version of the last event."""
+        return self.first_version + len(self.events) - 1
+
+    def between(self, after: int, until: int) -> Commit:
+        """Return the part with positions above `after` and up to `until`."""
+        low = max(0, after + 1 - self.first_position)
+        high = min(len(self.events), until + 1 - self.first_position)
+        if low == 0 and high == len(self.events):
+            return self
+        return Commit(
+            self.first_position + low,
+            self.stream,
+            self.first_version + low,
+            self.events[low:high],
+            self.metadata,
+            self.index + low,
+        )
+
+
+class Recorded(msgspec.Struct, frozen=True, gc=False):
+    """An event with its place."""
+
+    event: Any
+    position: int
+    stream: str
+    version: int
+    commit: CommitMetadata
+    index: int
+
+    @property
+    def metadata(self) -> EventMetadata:
+        """The event's own metadata; its id is `<commit id>/<index>`."""
+        correlation_id = causation_id = ""
+        remaining = self.index
+        for decision in self.commit.decisions:
+            if remaining < decision.event_count:
+                correlation_id, causation_id = decision.correlation_id, decision.causation_id
+                break
+            remaining -= decision.event_count
+        name = self.type
+        return EventMetadata(
+            event_id=f"{self.commit.commit_id}/{self.index}",
+            commit_id=self.commit.commit_id,
+            type=name,
+            schema_version=next((version for known, version in self.commit.types if known == name), 0),
+            correlation_id=correlation_id,
+            causation_id=causation_id,
+            actor=self.commit.actor,
+            recorded_at=self.commit.recorded_at,
+        )
+
+    @property
+    def type(self) -> str:
+        """The stable name of the event's type."""
+        tag = self.event.__struct_config__.tag
+        return str(tag) if tag is not None else str(self.event.type_name)
+
+
+class StoredCommit(msgspec.Struct, frozen=True, gc=False):
+    """A commit as a store keeps it: `events` is a JSON array, `metadata` a JSON object, both UTF-8.
+
+    `tags` (tag -> first offset or None) is derived from the events; it is filled on the way in only.
+    """
+
+    first_position: int
+    last_position: int
+    stream: str
+    first_version: int
+    metadata: bytes
+    digest: bytes
+    events: bytes
+    tags: dict[str, int | None] = {}
+
+
+class Head(msgspec.Struct, frozen=True, gc=False):
+    """The end of a log: last position (-1 when empty), the chained digest there, and when it was recorded."""
+
+    position: int
+    digest: bytes
+    recorded_at: datetime | None
+
+
+class Appended(msgspec.Struct, frozen=True, gc=False):
+    """The events are durable."""
+
+    first_position: int
+    last_position: int
+    first_version: int
+    last_version: int
+    recorded_at: datetime
+
+
+class Rejected(msgspec.Struct, frozen=True, gc=False):
+    """Nothing of the request was written."""
+
+    error: AppendError
+
+
+class Failed(msgspec.Struct, frozen=True, gc=False):
+    """The outcome is unknown; the log takes no further append until it is reopened."""
+
+    error: LogError
+
+
+Verdict = Appended | Rejected | Failed

@@ -1,0 +1,247 @@
+"""Which event types exist: stable names, schema versions, tags.
+
+An event type is a frozen msgspec Struct, registered by decorator:
+
+    @event("AccountOpened", version=1, tags=("account:{account_id}",))
+    class AccountOpened(msgspec.Struct, frozen=True): ...
+
+The stored name is the decorator's, never the class's, so renaming or moving a class breaks no log. msgspec fixes a
+Struct's tag when the class is made, so the decorator returns a rebuilt class, as `dataclass(slots=True)` does.
+
+Tags are templates over the event's own fields, hence a pure function of the event. A template `"partition:{topic}/{partition}"`
+wrapped in `OffsetTag` also names the field whose first value a commit's index entry carries.
+"""
+
+from __future__ import annotations
+
+import operator
+import string
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import msgspec
+
+from odradek_events.errors import RegistrationError
+
+__all__ = ["CATALOGUE", "Catalogue", "EventType", "OffsetTag", "event", "upcast"]
+
+E = TypeVar("E", bound=msgspec.Struct)
+Upcaster = Callable[[dict[str, object]], dict[str, object]]
+
+
+@dataclass(frozen=True)
+class OffsetTag:
+    """A tag whose index entry carries the first value of `field` in the commit."""
+
+    template: str
+    field: str = "offset"
+
+
+class EventType:
+    """One registered type: its stable name, current version, class and tag templates."""
+
+    __slots__ = ("_key", "_tags_by_key", "cls", "name", "offset_tags", "templates", "version")
+
+    def __init__(self, name: str, version: int, cls: type[Any], tags: Sequence[str | OffsetTag]) -> None:
+        self.name, self.version, self.cls = name, version, cls
+        self.templates = tuple(t.template if isinstance(t, OffsetTag) else t for t in tags)
+        self.offset_tags = {t.template: t.field for t in tags if isinstance(t, OffsetTag)}
+        fields = sorted({f for t in self.templates for f in _template_fields(t)})
+        unknown = [f for f in (*fields, *self.offset_tags.values()) if f not in cls.__struct_fields__]
+        if unknown:
+            raise RegistrationError(
+                f"the tags of event {name!r} name {unknown[0]!r}, which is not one of its fields"
+            )
+        self._key: Callable[[Any], object] | None = operator.attrgetter(*fields) if fields else None
+        self._tags_by_key: dict[object, tuple[str, ...]] = {}
+
+    def tags_of(self, item: Any) -> tuple[str, ...]:
+        """Return the tags of one event of this type."""
+        if self._key is None:
+            return self.templates
+        key = self._key(item)
+        tags = self._tags_by_key.get(key)
+        if tags is None:
+            if (
+                len(self._tags_by_key) >= 4096
+            ):  # a cache, not a record: high-cardinality tags must not grow it
+                self._tags_by_key.clear()
+            values = {f: getattr(item, f) for t in self.templates for f in _template_fields(t)}
+            tags = self._tags_by_key[key] = tuple(t.format_map(values) for t in self.templates)
+        return tags
+
+    def index(self, items: Sequence[Any]) -> dict[str, int | None]:
+        """Map each tag found on `items` to the lowest offset it carries, or None.
+
+        Looks at one event per distinct combination of tag fields: formatting tags for every message of a large
+        commit would cost more than encoding it.
+        """
+        if self._key is None:
+            return dict.fromkeys(self.templates)
+        key = self._key
+        first = {key(item): item for item in reversed(items)}
+        entries: dict[str, int | None] = {}
+        for item in first.values():
+            for template, tag in zip(self.templates, self.tags_of(item), strict=True):
+                field = self.offset_tags.get(template)
+                offset = None if field is None else int(getattr(item, field))
+                known = entries.get(tag)
+                entries[tag] = offset if known is None or offset is None else min(known, offset)
+        return entries
+
+
+class Catalogue:
+    """The registered event types and up-casters, and the decoders made from them."""
+
+    def __init__(self) -> None:
+        self._by_name: dict[str, EventType] = {}
+        self._by_class: dict[type[Any], EventType] = {}
+        self._upcasters: dict[tuple[str, int], Upcaster] = {}
+        self._decoders: dict[tuple[str, ...], msgspec.json.Decoder[list[Any]]] = {}
+
+    def register(self, entry: EventType) -> None:
+        """Add a type; the same class registered again (a reloaded module) replaces the first."""
+        known = self._by_name.get(entry.name)
+        if known is not None:
+            if (known.cls.__module__, known.cls.__qualname__) != (
+                entry.cls.__module__,
+                entry.cls.__qualname__,
+            ):
+                raise RegistrationError(
+                    f"event name {entry.name!r} is taken by {known.cls.__module__}.{known.cls.__qualname__}; choose another"
+                )
+            del self._by_class[known.cls]
+        self._by_name[entry.name] = entry
+        self._by_class[entry.cls] = entry
+        self._decoders.clear()
+
+    def register_upcaster(self, name: str, from_version: int, function: Upcaster) -> None:
+        """Add the step that turns version `from_version` of `name` into the next one."""
+        if from_version < 1 or (name, from_version) in self._upcasters:
+            raise RegistrationError(
+                f"an up-caster for {name!r} from version {from_version} is already there or impossible"
+            )
+        self._upcasters[name, from_version] = function
+
+    def by_class(self, cls: type[Any]) -> EventType | None:
+        """Return the entry of a class, or None."""
+        return self._by_class.get(cls)
+
+    def by_name(self, name: str) -> EventType | None:
+        """Return the entry of a stored name, or None."""
+        return self._by_name.get(name)
+
+    def names(self) -> list[str]:
+        """Return all registered names, sorted."""
+        return sorted(self._by_name)
+
+    def is_current(self, types: Iterable[tuple[str, int]]) -> bool:
+        """Say whether every (name, version) pair is registered with exactly that version."""
+        by_name = self._by_name
+        return all(name in by_name and by_name[name].version == version for name, version in types)
+
+    def decoder(self, names: tuple[str, ...]) -> msgspec.json.Decoder[list[Any]]:
+        """Return a typed decoder for an array of these (registered) types."""
+        decoder = self._decoders.get(names)
+        if decoder is None:
+            union: Any = self._by_name[names[0]].cls
+            for name in names[1:]:
+                union = union | self._by_name[name].cls
+            decoder = self._decoders[names] = msgspec.json.Decoder(list[union])
+        return decoder
+
+    def upcast(self, name: str, version: int, fields: dict[str, object]) -> tuple[int, dict[str, object]]:
+        """Apply the steps from `version` upwards as far as they go; return the version reached and the fields."""
+        while (step := self._upcasters.get((name, version))) is not None:
+            fields = step(dict(fields))
+            version += 1
+        return version, fields
+
+
+CATALOGUE = Catalogue()
+
+
+def event(
+    name: str, *, version: int = 1, tags: Sequence[str | OffsetTag] = (), catalogue: Catalogue = CATALOGUE
+) -> Callable[[type[E]], type[E]]:
+    """Register a frozen msgspec Struct as event type `name` with schema `version` and tag templates."""
+    if not name or version < 1:
+        raise RegistrationError(
+            f"an event needs a name and a version of 1 or more, not {name!r} version {version}"
+        )
+
+    def register(cls: type[E]) -> type[E]:
+        if not (isinstance(cls, type) and issubclass(cls, msgspec.Struct)):
+            raise RegistrationError(f"event {name!r} must be a msgspec.Struct, not {cls!r}")
+        if not cls.__struct_config__.frozen:
+            raise RegistrationError(f"event {name!r} must be declared frozen=True: facts do not change")
+        if "type" in cls.__struct_fields__:
+            raise RegistrationError(
+                f"event {name!r} may not have a field 'type': that is where the log keeps its name"
+            )
+        rebuilt = _with_tag(cls, name)
+        catalogue.register(EventType(name, version, rebuilt, tags))
+        return rebuilt
+
+    return register
+
+
+def upcast(
+    name: str, *, from_version: int, catalogue: Catalogue = CATALOGUE
+) -> Callable[[Upcaster], Upcaster]:
+    """Register a function from the JSON fields of version `from_version` to those of the next."""
+
+    def register(function: Upcaster) -> Upcaster:
+        catalogue.register_upcaster(name, from_version, function)
+        return function
+
+    return register
+
+
+def _with_tag(cls: type[E], name: str) -> type[E]:
+    fields: list[tuple[str, Any] | tuple[str, Any, Any]] = []
+    for field in msgspec.structs.fields(cls):
+        if field.default is not msgspec.NODEFAULT:
+            fields.append((field.name, field.type, field.default))
+        elif field.default_factory is not msgspec.NODEFAULT:
+            fields.append((field.name, field.type, msgspec.field(default_factory=field.default_factory)))
+        else:
+            fields.append((field.name, field.type))
+    own = {
+        key: value
+        for key, value in vars(cls).items()
+        if key not in cls.__struct_fields__ and not key.startswith("__struct") and key not in _MADE_BY_MSGSPEC
+    }
+    rebuilt = msgspec.defstruct(
+        cls.__name__,
+        fields,
+        bases=cls.__bases__,
+        module=cls.__module__,
+        namespace=own,
+        tag_field="type",
+        tag=name,
+        frozen=True,
+        omit_defaults=True,
+        gc=False,  # facts hold primitives, so they form no cycles; a log in memory must not slow the collector
+    )
+    rebuilt.__qualname__ = cls.__qualname__
+    return rebuilt  # type: ignore[return-value]  # defstruct is typed as Struct; it has cls's fields and methods
+
+
+_MADE_BY_MSGSPEC = frozenset(
+    {
+        "__match_args__",
+        "__post_init__",
+        "__module__",
+        "__qualname__",
+        "__weakref__",
+        "__dict__",
+        "__slots__",
+        "__annotations__",
+    }
+) - {"__post_init__"}
+
+
+def _template_fields(template: str) -> list[str]:
+    return [name for _, name, _, _ in string.Formatter().parse(template) if name]

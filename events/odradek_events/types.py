@@ -1,0 +1,198 @@
+"""The catalogue of events: what can happen, in primitives.
+
+Facts carry what state needs to be rebuilt from the log alone. Names and fields here are stored: a change of meaning is
+a new version with an up-caster, never an edit. `timestamp` is when the thing happened by its author's clock (for a
+message: its create time); when the log recorded it is in the commit's metadata.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from odradek_events.registry import OffsetTag, event
+
+__all__ = [
+    "ConsumerRegistered",
+    "ConsumerResumed",
+    "ConsumerSubscribed",
+    "MessageConsumed",
+    "MessageProduced",
+    "OffsetCommitted",
+    "OffsetReset",
+    "PartitionsAdded",
+    "ProducerEpochBumped",
+    "ProducerProgressed",
+    "ProducerRegistered",
+    "RecordsDeleted",
+    "ResumedPosition",
+    "TopicCreated",
+    "TopicDeleted",
+]
+
+_TOPIC = "topic:{topic}"
+_PARTITION = "partition:{topic}/{partition}"
+
+
+@event("TopicCreated", version=1, tags=(_TOPIC,))
+class TopicCreated(msgspec.Struct, frozen=True):
+    """A topic came into being; created again after a deletion it has another `topic_id`."""
+
+    topic: str
+    topic_id: str
+    partition_count: int
+    timestamp: datetime
+
+
+@event("PartitionsAdded", version=1, tags=(_TOPIC,))
+class PartitionsAdded(msgspec.Struct, frozen=True):
+    """A topic now has `partition_count` partitions in all."""
+
+    topic: str
+    partition_count: int
+    timestamp: datetime
+
+
+@event("TopicDeleted", version=1, tags=(_TOPIC,))
+class TopicDeleted(msgspec.Struct, frozen=True):
+    """A topic is gone, with its messages; its stream stays."""
+
+    topic: str
+    topic_id: str
+    timestamp: datetime
+
+
+@event("RecordsDeleted", version=1, tags=(_TOPIC, _PARTITION))
+class RecordsDeleted(msgspec.Struct, frozen=True):
+    """Messages below `log_start_offset` can no longer be read; offsets are not reused."""
+
+    topic: str
+    partition: int
+    log_start_offset: int
+    timestamp: datetime
+
+
+@event("MessageProduced", version=1, tags=(_TOPIC, OffsetTag(_PARTITION), "producer:{producer_id}"))
+class MessageProduced(msgspec.Struct, frozen=True):
+    """A message was stored at `offset`. A value of None is a tombstone; `sequence` is -1 without a producer's numbering."""
+
+    topic: str
+    partition: int
+    offset: int
+    message_id: str
+    producer_id: str
+    producer_epoch: int
+    sequence: int
+    timestamp: datetime
+    key: bytes | None = None
+    value: bytes | None = None
+    headers: tuple[tuple[str, bytes], ...] = ()
+
+
+@event("ProducerRegistered", version=1, tags=("producer:{producer_id}",))
+class ProducerRegistered(msgspec.Struct, frozen=True):
+    """A producer was seen for the first time."""
+
+    producer_id: str
+    client_id: str
+    epoch: int
+    timestamp: datetime
+    transaction_id: str | None = None
+
+
+@event("ProducerEpochBumped", version=1, tags=("producer:{producer_id}",))
+class ProducerEpochBumped(msgspec.Struct, frozen=True):
+    """A producer began a new life: its sequences restart at 0, its older epochs are fenced."""
+
+    producer_id: str
+    epoch: int
+    timestamp: datetime
+
+
+@event("ProducerProgressed", version=1, tags=("producer:{producer_id}",))
+class ProducerProgressed(msgspec.Struct, frozen=True):
+    """A producer has sent `message_count` messages in all, counted up to log position `counted_through`."""
+
+    producer_id: str
+    message_count: int
+    counted_through: int
+    timestamp: datetime
+
+
+@event("ConsumerRegistered", version=1, tags=("consumer:{consumer_id}",))
+class ConsumerRegistered(msgspec.Struct, frozen=True):
+    """A consumer was seen for the first time, or came back under another group."""
+
+    consumer_id: str
+    timestamp: datetime
+    group_id: str | None = None
+
+
+@event("ConsumerSubscribed", version=1, tags=("consumer:{consumer_id}",))
+class ConsumerSubscribed(msgspec.Struct, frozen=True):
+    """A consumer reads exactly these topics from now on (none: it unsubscribed)."""
+
+    consumer_id: str
+    topics: tuple[str, ...]
+    timestamp: datetime
+
+
+class ResumedPosition(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One position of `ConsumerResumed`: the offset of the next message to read."""
+
+    topic: str
+    topic_id: str
+    partition: int
+    offset: int
+
+
+@event("ConsumerResumed", version=1, tags=("consumer:{consumer_id}",))
+class ConsumerResumed(msgspec.Struct, frozen=True):
+    """A consumer was opened again: its positions are these committed ones and no others."""
+
+    consumer_id: str
+    positions: tuple[ResumedPosition, ...]
+    timestamp: datetime
+
+
+@event("MessageConsumed", version=1, tags=(_TOPIC, _PARTITION, "consumer:{consumer_id}"))
+class MessageConsumed(msgspec.Struct, frozen=True):
+    """A message was delivered to a consumer, whose position is now `offset` + 1."""
+
+    topic: str
+    partition: int
+    offset: int
+    message_id: str
+    consumer_id: str
+    timestamp: datetime
+
+
+@event("OffsetCommitted", version=1, tags=(_PARTITION, "owner:{owner}"))
+class OffsetCommitted(msgspec.Struct, frozen=True):
+    """`owner` (`group/<id>` or `consumer/<id>`) has dealt with everything below `offset`, the next one to read."""
+
+    owner: str
+    topic: str
+    topic_id: str
+    partition: int
+    offset: int
+    timestamp: datetime
+    consumer_id: str | None = None
+    metadata: str = ""
+
+
+@event("OffsetReset", version=1, tags=(_PARTITION, "owner:{owner}"))
+class OffsetReset(msgspec.Struct, frozen=True):
+    """`owner` continues at `offset`, in whatever direction: by seek, by reset policy, or by an operator's reset.
+
+    In a consumer's stream it moves the position, in a group's stream the committed offset.
+    """
+
+    owner: str
+    topic: str
+    topic_id: str
+    partition: int
+    offset: int
+    reason: str
+    timestamp: datetime
