@@ -91,9 +91,7 @@ def _judge_one(
     last_position = head.position + len(events)
     encoded = codec.encode_events(stream, events)
     encoded_metadata = codec.encode_metadata(metadata)
-    digest = chain(
-        head.digest, first_position, last_position, stream, first_version, encoded_metadata, encoded
-    )
+    digest = chain(head.digest, first_position, last_position, stream, first_version, encoded_metadata, encoded)
     judged.rows.append(
         StoredCommit(
             first_position,

@@ -43,9 +43,7 @@ class Codec:
         for cls in set(map(type, events)):
             entry = self.catalogue.by_class(cls)
             if entry is None:
-                raise EventNotSerializable(
-                    stream, f"{cls.__qualname__} is not registered; declare it with @event(...)"
-                )
+                raise EventNotSerializable(stream, f"{cls.__qualname__} is not registered; declare it with @event(...)")
             pairs.append((entry.name, entry.version))
         return tuple(sorted(pairs))
 
@@ -75,9 +73,7 @@ class Codec:
         metadata = self.metadata(stored)
         try:
             if metadata.types and self.catalogue.is_current(metadata.types):
-                events = self.catalogue.decoder(tuple(name for name, _ in metadata.types)).decode(
-                    stored.events
-                )
+                events = self.catalogue.decoder(tuple(name for name, _ in metadata.types)).decode(stored.events)
             else:
                 events = self._one_by_one(stored, metadata, opaque)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:

@@ -157,9 +157,7 @@ class LogTooNew(OpenError):
     code = "log_too_new"
 
     def __init__(self, path: str, found: int, known: int) -> None:
-        super().__init__(
-            f"{path} has format {found}, this Odradek knows up to {known}; upgrade Odradek to open it"
-        )
+        super().__init__(f"{path} has format {found}, this Odradek knows up to {known}; upgrade Odradek to open it")
         self.path, self.found, self.known = path, found, known
 
 
@@ -170,9 +168,7 @@ class LogLocked(OpenError):
     retriable = True
 
     def __init__(self, path: str, holder: str) -> None:
-        super().__init__(
-            f"{path} is open for writing by {holder}; close that writer, or open the log read-only"
-        )
+        super().__init__(f"{path} is open for writing by {holder}; close that writer, or open the log read-only")
         self.path, self.holder = path, holder
 
 
@@ -192,9 +188,7 @@ class PositionBeyondHead(LogError):
     code = "position_beyond_head"
 
     def __init__(self, position: int, head: int) -> None:
-        super().__init__(
-            f"position {position} is outside the log, whose last position is {head}; use -1 to {head}"
-        )
+        super().__init__(f"position {position} is outside the log, whose last position is {head}; use -1 to {head}")
         self.position, self.head = position, head
 
 
@@ -217,9 +211,7 @@ class DamagedCommit(LogError):
     code = "damaged_commit"
 
     def __init__(self, position: int, reason: str) -> None:
-        super().__init__(
-            f"the commit at position {position} is damaged: {reason}; run 'odradek verify' on the log"
-        )
+        super().__init__(f"the commit at position {position} is damaged: {reason}; run 'odradek verify' on the log")
         self.position, self.reason = position, reason
 
 

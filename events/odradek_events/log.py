@@ -139,9 +139,7 @@ class ReadableLog:
         """
         last = None if until is None else self.resolve(until)
         wanted = frozenset(tags)
-        for commit in self.commits(
-            after=after, until=last, stream=stream, tags=tags, types=types, opaque=opaque
-        ):
+        for commit in self.commits(after=after, until=last, stream=stream, tags=tags, types=types, opaque=opaque):
             for number, item in enumerate(commit.events):
                 if types and _type_name(item) not in types:
                     continue

@@ -50,9 +50,7 @@ class EventType:
         fields = sorted({f for t in self.templates for f in _template_fields(t)})
         unknown = [f for f in (*fields, *self.offset_tags.values()) if f not in cls.__struct_fields__]
         if unknown:
-            raise RegistrationError(
-                f"the tags of event {name!r} name {unknown[0]!r}, which is not one of its fields"
-            )
+            raise RegistrationError(f"the tags of event {name!r} name {unknown[0]!r}, which is not one of its fields")
         self._key: Callable[[Any], object] | None = operator.attrgetter(*fields) if fields else None
         self._tags_by_key: dict[object, tuple[str, ...]] = {}
 
@@ -63,9 +61,7 @@ class EventType:
         key = self._key(item)
         tags = self._tags_by_key.get(key)
         if tags is None:
-            if (
-                len(self._tags_by_key) >= 4096
-            ):  # a cache, not a record: high-cardinality tags must not grow it
+            if len(self._tags_by_key) >= 4096:  # a cache, not a record: high-cardinality tags must not grow it
                 self._tags_by_key.clear()
             values = {f: getattr(item, f) for t in self.templates for f in _template_fields(t)}
             tags = self._tags_by_key[key] = tuple(t.format_map(values) for t in self.templates)
@@ -167,9 +163,7 @@ def event(
 ) -> Callable[[type[E]], type[E]]:
     """Register a frozen msgspec Struct as event type `name` with schema `version` and tag templates."""
     if not name or version < 1:
-        raise RegistrationError(
-            f"an event needs a name and a version of 1 or more, not {name!r} version {version}"
-        )
+        raise RegistrationError(f"an event needs a name and a version of 1 or more, not {name!r} version {version}")
 
     def register(cls: type[E]) -> type[E]:
         if not (isinstance(cls, type) and issubclass(cls, msgspec.Struct)):
@@ -177,9 +171,7 @@ def event(
         if not cls.__struct_config__.frozen:
             raise RegistrationError(f"event {name!r} must be declared frozen=True: facts do not change")
         if "type" in cls.__struct_fields__:
-            raise RegistrationError(
-                f"event {name!r} may not have a field 'type': that is where the log keeps its name"
-            )
+            raise RegistrationError(f"event {name!r} may not have a field 'type': that is where the log keeps its name")
         rebuilt = _with_tag(cls, name)
         catalogue.register(EventType(name, version, rebuilt, tags))
         return rebuilt
@@ -187,9 +179,7 @@ def event(
     return register
 
 
-def upcast(
-    name: str, *, from_version: int, catalogue: Catalogue = CATALOGUE
-) -> Callable[[Upcaster], Upcaster]:
+def upcast(name: str, *, from_version: int, catalogue: Catalogue = CATALOGUE) -> Callable[[Upcaster], Upcaster]:
     """Register a function from the JSON fields of version `from_version` to those of the next."""
 
     def register(function: Upcaster) -> Upcaster:

@@ -148,11 +148,7 @@ class SqliteLog(ReadableLog):
                 writer.executemany(_INSERT, [_columns(row) for row in judged.rows])
                 writer.executemany(
                     "INSERT INTO tags VALUES (?, ?, ?)",
-                    [
-                        (tag, row.first_position, offset)
-                        for row in judged.rows
-                        for tag, offset in row.tags.items()
-                    ],
+                    [(tag, row.first_position, offset) for row in judged.rows for tag, offset in row.tags.items()],
                 )
                 writer.execute("COMMIT")
             except (sqlite3.Error, OverflowError) as error:
@@ -220,9 +216,7 @@ class SqliteLog(ReadableLog):
         """Yield every stream's name, sorted; one index look-up each."""
         name = b""
         while True:
-            rows = self._fetch(
-                "SELECT stream FROM commits WHERE stream > ? ORDER BY stream LIMIT 1", (name.decode(),)
-            )
+            rows = self._fetch("SELECT stream FROM commits WHERE stream > ? ORDER BY stream LIMIT 1", (name.decode(),))
             if not rows:
                 return
             name = rows[0][0]
@@ -387,9 +381,7 @@ class SqliteLog(ReadableLog):
 
     def _connect(self, query: str) -> sqlite3.Connection:
         uri = "file:" + quote(str(self.path.absolute())) + query
-        connection = sqlite3.connect(
-            uri, uri=True, isolation_level=None, check_same_thread=False, timeout=10.0
-        )
+        connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=10.0)
         connection.text_factory = bytes
         return connection
 
@@ -425,9 +417,7 @@ class SqliteLog(ReadableLog):
         except OSError as error:
             pid = os.read(file, 32).decode("ascii", "replace").strip()
             os.close(file)
-            holder = (
-                "this process" if pid == str(os.getpid()) else f"process {pid}" if pid else "another process"
-            )
+            holder = "this process" if pid == str(os.getpid()) else f"process {pid}" if pid else "another process"
             raise LogLocked(self.name, holder) from error
         os.ftruncate(file, 0)
         os.pwrite(file, str(os.getpid()).encode(), 0)
@@ -435,9 +425,7 @@ class SqliteLog(ReadableLog):
 
     def _release_lock(self) -> None:
         if self._lock_file is not None:
-            os.close(
-                self._lock_file
-            )  # the file stays: removing it would let two writers lock two different files
+            os.close(self._lock_file)  # the file stays: removing it would let two writers lock two different files
             self._lock_file = None
 
     def _read_head(self, connection: sqlite3.Connection | None = None) -> Head:
@@ -556,8 +544,6 @@ def _selection(
         values.append(entry)
     if len(types) > 1:
         marks = ", ".join("?" * len(types))
-        conditions.append(
-            f"EXISTS (SELECT 1 FROM tags WHERE tag IN ({marks}) AND first_position = c.first_position)"
-        )
+        conditions.append(f"EXISTS (SELECT 1 FROM tags WHERE tag IN ({marks}) AND first_position = c.first_position)")
         values.extend(f"type:{name}" for name in types)
     return source, column, " AND ".join(conditions) or "1", tuple(values)
