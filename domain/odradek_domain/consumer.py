@@ -1,0 +1,250 @@
+"""The Consumer aggregate: what it reads, and how far it has come.
+
+A *position* is the offset of the next message to deliver; a *committed* offset is where the next life begins. Delivering
+moves the position only. Positions rise message by message and move otherwise only by an explicit OffsetReset.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import msgspec
+
+from odradek_domain.aggregate import Aggregate
+from odradek_domain.errors import ConsumerNotPositioned, ConsumerNotSubscribed
+from odradek_domain.names import ConsumerId, GroupId, TopicName
+from odradek_domain.offsets import CommittedOffset, CommittedOffsets, OffsetToCommit
+from odradek_domain.positions import Offset, TopicPartition
+from odradek_domain.topic import Topic
+from odradek_events.types import (
+    ConsumerRegistered,
+    ConsumerResumed,
+    ConsumerSubscribed,
+    MessageConsumed,
+    MessageProduced,
+    OffsetCommitted,
+    OffsetReset,
+    ResumedPosition,
+)
+
+__all__ = ["Consumer", "ConsumerSnapshot"]
+
+ACTIVE_FOR = timedelta(seconds=45)  # Kafka's default session.timeout.ms
+
+
+class ConsumerSnapshot(msgspec.Struct, frozen=True, gc=False):
+    """A consumer's state. `positions` are (topic, topic id, partition, offset), in order."""
+
+    consumer_id: str
+    version: int
+    registered_at: datetime | None
+    group_id: str | None
+    subscriptions: tuple[str, ...]
+    positions: tuple[ResumedPosition, ...]
+    committed: tuple[CommittedOffset, ...]
+
+
+class Consumer(Aggregate):
+    """A consumer. `committed` is its own; a consumer in a group commits to the group instead.
+
+    `last_heartbeat` is volatile: it is no part of the state that a log rebuilds.
+    """
+
+    __slots__ = (
+        "_positions",
+        "committed",
+        "group_id",
+        "id",
+        "last_heartbeat",
+        "registered_at",
+        "subscriptions",
+    )
+
+    def __init__(self, consumer_id: str) -> None:
+        super().__init__()
+        self.id = ConsumerId(consumer_id)
+        self.group_id: str | None = None
+        self.registered_at: datetime | None = None
+        self.subscriptions: tuple[str, ...] = ()
+        self.last_heartbeat: datetime | None = None
+        self.committed = CommittedOffsets(f"consumer/{consumer_id}")
+        self._positions: dict[str, tuple[str, dict[int, int]]] = {}  # topic -> (topic id, partition -> offset)
+
+    # -- queries ------------------------------------------------------------------------------------------------------
+
+    @property
+    def is_registered(self) -> bool:
+        """Whether it was ever registered."""
+        return self.registered_at is not None
+
+    def get_current_offset(self, partition: TopicPartition) -> Offset | None:
+        """Return the offset of the next message to deliver, or None before the first."""
+        offset = self.positions(partition.topic).get(partition.partition)
+        return None if offset is None else Offset(offset)
+
+    def positions(self, topic: str, topic_id: str | None = None) -> dict[int, int]:
+        """Return partition -> next offset in a topic; with `topic_id` only those of that incarnation."""
+        known_id, positions = self._positions.get(topic, ("", {}))
+        return dict(positions) if topic_id is None or known_id in ("", topic_id) else {}
+
+    def topic_id(self, topic: str) -> str | None:
+        """Return the id of the topic incarnation that its positions belong to, or None."""
+        return self._positions[topic][0] if topic in self._positions else None
+
+    def fetch_messages(self, topic: Topic, limit: int) -> list[MessageProduced]:
+        """Return up to `limit` messages that come next in a topic, partition by partition, in offset order.
+
+        For use without actors; a partition without a position is read from its start. ConsumerNotSubscribed if it is not.
+        """
+        self.require_subscribed(topic.name)
+        positions = self.positions(topic.name, topic.topic_id)
+        fetched: list[MessageProduced] = []
+        for partition in topic.partitions:
+            offset = positions.get(partition.id, partition.log_start_offset)
+            fetched.extend(topic.read(partition.id, offset, limit - len(fetched)))
+        return fetched
+
+    def require_subscribed(self, topic: str | None = None) -> None:
+        """Raise ConsumerNotSubscribed unless it reads `topic` (or anything at all)."""
+        if topic not in self.subscriptions if topic is not None else not self.subscriptions:
+            raise ConsumerNotSubscribed(self.id, topic)
+
+    def heartbeat(self, at: datetime) -> None:
+        """Note a sign of life."""
+        self.last_heartbeat = at
+
+    def is_active(self, at: datetime, timeout: timedelta = ACTIVE_FOR) -> bool:
+        """Say whether the last sign of life is recent enough."""
+        return self.last_heartbeat is not None and at - self.last_heartbeat <= timeout
+
+    # -- decisions ----------------------------------------------------------------------------------------------------
+
+    def register(self, group_id: str | None, at: datetime) -> list[ConsumerRegistered]:
+        """Decide to register, or to come back under another group; the same again is no event."""
+        if self.is_registered and self.group_id == group_id:
+            return []
+        return [ConsumerRegistered(str(self.id), at, None if group_id is None else str(GroupId(group_id)))]
+
+    def resume(self, committed: Sequence[CommittedOffset], at: datetime) -> ConsumerResumed:
+        """Decide to begin a new life at these committed offsets, and nowhere else."""
+        positions = (ResumedPosition(item.topic, item.topic_id, item.partition, item.offset) for item in committed)
+        return ConsumerResumed(str(self.id), tuple(sorted(positions, key=_place)), at)
+
+    def subscribe(self, topics: Sequence[str], at: datetime) -> list[ConsumerSubscribed]:
+        """Decide to read exactly these topics, replacing the earlier ones; the same again is no event."""
+        names = tuple(dict.fromkeys(str(TopicName(topic)) for topic in topics))
+        return [] if names == self.subscriptions else [ConsumerSubscribed(str(self.id), names, at)]
+
+    def consume(self, messages: Sequence[MessageProduced], at: datetime) -> list[MessageConsumed]:
+        """Decide that these messages are delivered."""
+        for topic in {message.topic for message in messages}:
+            self.require_subscribed(topic)
+        me = str(self.id)
+        return [
+            MessageConsumed(message.topic, message.partition, message.offset, message.message_id, me, at)
+            for message in messages
+        ]
+
+    def commit_offset(self, wanted: OffsetToCommit, at: datetime) -> list[OffsetCommitted]:
+        """Decide to commit an offset of its own (without a group)."""
+        return self.committed.commit(wanted, at, str(self.id))
+
+    def to_commit(self, partition: TopicPartition, offset: int, *, is_reset: bool = False) -> OffsetToCommit:
+        """Return the commit to ask for; ConsumerNotPositioned unless it has come at least that far."""
+        topic_id, positions = self._positions.get(partition.topic, ("", {}))
+        if offset > positions.get(partition.partition, -1):
+            raise ConsumerNotPositioned(self.id, partition.topic, partition.partition)
+        return OffsetToCommit(partition.topic, partition.partition, topic_id, offset, is_reset=is_reset)
+
+    def reset(self, partition: TopicPartition, topic_id: str, offset: int, reason: str, at: datetime) -> OffsetReset:
+        """Decide to continue a partition at `offset`: by seek, or by the reset policy."""
+        self.require_subscribed(partition.topic)
+        return OffsetReset(
+            f"consumer/{self.id}",
+            partition.topic,
+            topic_id,
+            partition.partition,
+            Offset(offset).value,
+            reason,
+            at,
+        )
+
+    # -- apply --------------------------------------------------------------------------------------------------------
+
+    def _registered(self, event: ConsumerRegistered) -> None:
+        if event.group_id != self.group_id:
+            self._positions.clear()
+        self.group_id = event.group_id
+        self.registered_at = self.registered_at or event.timestamp
+
+    def _subscribed(self, event: ConsumerSubscribed) -> None:
+        self.subscriptions = event.topics
+
+    def _resumed(self, event: ConsumerResumed) -> None:
+        self._positions.clear()
+        for position in event.positions:
+            self._set_position(position.topic, position.topic_id, position.partition, position.offset)
+
+    def _consumed(self, event: MessageConsumed) -> None:
+        known = self._positions.get(event.topic)
+        if known is None:  # read without a position to start from, hence without knowing the topic's id
+            known = self._positions[event.topic] = ("", {})
+        known[1][event.partition] = event.offset + 1
+
+    def _committed(self, event: OffsetCommitted) -> None:
+        self.committed.apply(event)
+
+    def _reset(self, event: OffsetReset) -> None:
+        self._set_position(event.topic, event.topic_id, event.partition, event.offset)
+
+    def _set_position(self, topic: str, topic_id: str, partition: int, offset: int) -> None:
+        known = self._positions.get(topic)
+        if known is None or known[0] != topic_id:
+            known = self._positions[topic] = (topic_id, {})
+        known[1][partition] = offset
+
+    appliers = {
+        ConsumerRegistered: _registered,
+        ConsumerSubscribed: _subscribed,
+        ConsumerResumed: _resumed,
+        MessageConsumed: _consumed,
+        OffsetCommitted: _committed,
+        OffsetReset: _reset,
+    }
+
+    # -- snapshots ----------------------------------------------------------------------------------------------------
+
+    def snapshot(self) -> ConsumerSnapshot:
+        """Return the state in hand."""
+        positions = [
+            ResumedPosition(topic, topic_id, partition, offset)
+            for topic, (topic_id, offsets) in self._positions.items()
+            for partition, offset in offsets.items()
+        ]
+        return ConsumerSnapshot(
+            str(self.id),
+            self.version,
+            self.registered_at,
+            self.group_id,
+            self.subscriptions,
+            tuple(sorted(positions, key=_place)),
+            self.committed.all(),
+        )
+
+    @classmethod
+    def restore(cls, snapshot: ConsumerSnapshot) -> Consumer:
+        """Rebuild from a snapshot."""
+        consumer = cls(snapshot.consumer_id)
+        consumer.version = snapshot.version
+        consumer.registered_at = snapshot.registered_at
+        consumer.group_id = snapshot.group_id
+        consumer.subscriptions = snapshot.subscriptions
+        for position in snapshot.positions:
+            consumer._set_position(position.topic, position.topic_id, position.partition, position.offset)
+        consumer.committed.restore(snapshot.committed)
+        return consumer
+
+
+def _place(position: ResumedPosition) -> tuple[str, int]:
+    return position.topic, position.partition

@@ -1,0 +1,332 @@
+"""What a command or a query can be refused for.
+
+    DomainError
+    ├── ValidationError             a value that can never be right
+    │   ├── InvalidTopicName · InvalidIdentifier · InvalidMessageId · InvalidOffset · InvalidPartitionCount
+    │   ├── InvalidHeader · MessageTooLarge · OffsetAlreadyAssigned
+    ├── TopicNotFound · TopicAlreadyExists · UnknownTopicId · PartitionNotFound · PartitionCountMustGrow
+    ├── OffsetNotFound              out of range (Kafka: OFFSET_OUT_OF_RANGE)
+    ├── NoCommittedOffset           no offset to start from and auto_offset_reset is none
+    ├── OutOfOrderSequence · ProducerFenced · ProducerNotRegistered
+    ├── ConsumerNotSubscribed · ConsumerNotPositioned · CommitWouldGoBackwards
+    ├── ConsumerAlreadyOpen · ConsumerClosed · GroupIsBusy
+    └── RepositoryError             the repositories could not store or load
+
+`code` is stable; `retriable` says whether the same request may succeed later.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "CommitWouldGoBackwards",
+    "ConsumerAlreadyOpen",
+    "ConsumerClosed",
+    "ConsumerNotPositioned",
+    "ConsumerNotSubscribed",
+    "DomainError",
+    "GroupIsBusy",
+    "InvalidHeader",
+    "InvalidIdentifier",
+    "InvalidMessageId",
+    "InvalidOffset",
+    "InvalidPartitionCount",
+    "InvalidTopicName",
+    "MessageTooLarge",
+    "NoCommittedOffset",
+    "OffsetAlreadyAssigned",
+    "OffsetNotFound",
+    "OutOfOrderSequence",
+    "PartitionCountMustGrow",
+    "PartitionNotFound",
+    "ProducerFenced",
+    "ProducerNotRegistered",
+    "RepositoryError",
+    "TopicAlreadyExists",
+    "TopicNotFound",
+    "UnknownTopicId",
+    "ValidationError",
+]
+
+
+class DomainError(Exception):
+    """Base of every refusal of the domain."""
+
+    code = "domain_error"
+    retriable = False
+
+
+class ValidationError(DomainError, ValueError):
+    """A value that can never be right."""
+
+    code = "invalid_value"
+
+
+class InvalidTopicName(ValidationError):
+    """A topic name that Kafka would refuse."""
+
+    code = "invalid_topic_name"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"{name[:80]!r} is not a topic name; use 1 to 249 of the characters a-z A-Z 0-9 . _ - and not '.' or '..'"
+        )
+        self.name = name
+
+
+class InvalidIdentifier(ValidationError):
+    """A consumer, producer or group id that cannot name a stream."""
+
+    code = "invalid_identifier"
+
+    def __init__(self, kind: str, value: str) -> None:
+        super().__init__(f"{value[:80]!r} is not a {kind} id; use 1 to 249 printable characters")
+        self.kind, self.value = kind, value
+
+
+class InvalidMessageId(ValidationError):
+    """Not a UUID."""
+
+    code = "invalid_message_id"
+
+    def __init__(self, text: str) -> None:
+        super().__init__(f"{text[:80]!r} is not a message id; use a UUID like 123e4567-e89b-42d3-a456-426614174000")
+        self.text = text
+
+
+class InvalidOffset(ValidationError):
+    """A negative offset or partition number."""
+
+    code = "invalid_offset"
+
+    def __init__(self, kind: str, value: int) -> None:
+        super().__init__(f"{value} is not {kind}; it must be 0 or more")
+        self.value = value
+
+
+class InvalidPartitionCount(ValidationError):
+    """A topic needs at least one partition."""
+
+    code = "invalid_partition_count"
+
+    def __init__(self, topic: str, count: int) -> None:
+        super().__init__(f"topic {topic!r} cannot have {count} partitions; use 1 to {MAX_PARTITIONS}")
+        self.topic, self.count = topic, count
+
+
+class InvalidHeader(ValidationError):
+    """A header that is not (name, bytes)."""
+
+    code = "invalid_header"
+
+    def __init__(self, header: object) -> None:
+        super().__init__(f"{str(header)[:80]!r} is not a header; use a (name, bytes) pair")
+
+
+class MessageTooLarge(ValidationError):
+    """A message above the size limit."""
+
+    code = "message_too_large"
+
+    def __init__(self, size: int, limit: int) -> None:
+        super().__init__(
+            f"a message of {size} bytes is above the limit of {limit}; send less or raise max_message_bytes"
+        )
+        self.size, self.limit = size, limit
+
+
+class OffsetAlreadyAssigned(ValidationError):
+    """A message's offset is immutable once set."""
+
+    code = "offset_already_assigned"
+
+    def __init__(self, current: int, offset: int) -> None:
+        super().__init__(
+            f"the message already has offset {current} and cannot get offset {offset}; offsets never change"
+        )
+
+
+class TopicNotFound(DomainError):
+    """There is no such topic."""
+
+    code = "topic_not_found"
+
+    def __init__(self, topic: str) -> None:
+        super().__init__(f"there is no topic {topic!r}; create it first, or turn on auto_create_topics")
+        self.topic = topic
+
+
+class TopicAlreadyExists(DomainError):
+    """The name is taken."""
+
+    code = "topic_already_exists"
+
+    def __init__(self, topic: str) -> None:
+        super().__init__(f"topic {topic!r} exists already; use it, delete it first, or choose another name")
+        self.topic = topic
+
+
+class UnknownTopicId(DomainError):
+    """The topic was deleted and created again since the caller looked."""
+
+    code = "unknown_topic_id"
+    retriable = True
+
+    def __init__(self, topic: str, topic_id: str) -> None:
+        super().__init__(f"topic {topic!r} is no longer the one with id {topic_id}; look it up again")
+        self.topic, self.topic_id = topic, topic_id
+
+
+class PartitionNotFound(DomainError):
+    """The topic has no such partition."""
+
+    code = "partition_not_found"
+
+    def __init__(self, topic: str, partition: int, count: int) -> None:
+        super().__init__(f"topic {topic!r} has no partition {partition}; it has 0 to {count - 1}")
+        self.topic, self.partition, self.count = topic, partition, count
+
+
+class PartitionCountMustGrow(DomainError):
+    """Partitions are only ever added."""
+
+    code = "partition_count_must_grow"
+
+    def __init__(self, topic: str, current: int, requested: int) -> None:
+        super().__init__(f"topic {topic!r} has {current} partitions and cannot be set to {requested}; ask for more")
+        self.topic, self.current, self.requested = topic, current, requested
+
+
+class OffsetNotFound(DomainError):
+    """An offset out of range."""
+
+    code = "offset_not_found"
+
+    def __init__(self, topic: str, partition: int, offset: int, start: int, end: int) -> None:
+        super().__init__(
+            f"offset {offset} of {topic}/{partition} is out of range; readable offsets are {start} up to {end} (the next to come)"
+        )
+        self.topic, self.partition, self.offset, self.start, self.end = topic, partition, offset, start, end
+
+
+class NoCommittedOffset(DomainError):
+    """Nothing to start from, and the reset policy is none."""
+
+    code = "no_committed_offset"
+
+    def __init__(self, topic: str, partition: int) -> None:
+        super().__init__(
+            f"there is no committed offset for {topic}/{partition}; seek, or use auto_offset_reset earliest or latest"
+        )
+        self.topic, self.partition = topic, partition
+
+
+class OutOfOrderSequence(DomainError):
+    """A producer's sequence number leaves a gap or repeats half a batch."""
+
+    code = "out_of_order_sequence"
+
+    def __init__(self, producer: str, topic: str, partition: int, expected: int, sequence: int) -> None:
+        super().__init__(
+            f"producer {producer!r} sent sequence {sequence} to {topic}/{partition} where {expected} was due; "
+            "send the missing batch first"
+        )
+        self.producer, self.topic, self.partition = producer, topic, partition
+        self.expected, self.sequence = expected, sequence
+
+
+class ProducerFenced(DomainError):
+    """A newer epoch of this producer is at work."""
+
+    code = "producer_fenced"
+
+    def __init__(self, producer: str, epoch: int, current: int) -> None:
+        super().__init__(f"producer {producer!r} epoch {epoch} is fenced by epoch {current}; open a new producer")
+        self.producer, self.epoch, self.current = producer, epoch, current
+
+
+class ProducerNotRegistered(DomainError):
+    """A producer that was never registered has no epoch and no count."""
+
+    code = "producer_not_registered"
+
+    def __init__(self, producer: str) -> None:
+        super().__init__(f"producer {producer!r} is not registered; register it first")
+        self.producer = producer
+
+
+class ConsumerNotSubscribed(DomainError):
+    """A consumer never reads what it did not subscribe to."""
+
+    code = "consumer_not_subscribed"
+
+    def __init__(self, consumer: str, topic: str | None = None) -> None:
+        what = "any topic" if topic is None else f"topic {topic!r}"
+        super().__init__(f"consumer {consumer!r} is not subscribed to {what}; subscribe first")
+        self.consumer, self.topic = consumer, topic
+
+
+class ConsumerNotPositioned(DomainError):
+    """A commit for a partition that the consumer has no position in."""
+
+    code = "consumer_not_positioned"
+
+    def __init__(self, consumer: str, topic: str, partition: int) -> None:
+        super().__init__(
+            f"consumer {consumer!r} has no position in {topic}/{partition}; poll or seek before you commit"
+        )
+        self.consumer, self.topic, self.partition = consumer, topic, partition
+
+
+class CommitWouldGoBackwards(DomainError):
+    """Committed offsets go back only by an explicit reset."""
+
+    code = "commit_would_go_backwards"
+
+    def __init__(self, owner: str, topic: str, partition: int, committed: int, offset: int) -> None:
+        super().__init__(
+            f"{owner} has committed {committed} in {topic}/{partition} and cannot go back to {offset} by a commit; "
+            "seek or reset first"
+        )
+        self.owner, self.topic, self.partition = owner, topic, partition
+        self.committed, self.offset = committed, offset
+
+
+class ConsumerAlreadyOpen(DomainError):
+    """Another live handle has this consumer id."""
+
+    code = "consumer_already_open"
+
+    def __init__(self, consumer: str) -> None:
+        super().__init__(f"consumer {consumer!r} is open already; close that handle or use another consumer id")
+        self.consumer = consumer
+
+
+class ConsumerClosed(DomainError):
+    """The consumer's handle was closed."""
+
+    code = "consumer_closed"
+
+    def __init__(self, consumer: str) -> None:
+        super().__init__(f"consumer {consumer!r} is closed; open it again with system.consumer(...)")
+        self.consumer = consumer
+
+
+class GroupIsBusy(DomainError):
+    """The group has a live member, and membership is not shared out yet."""
+
+    code = "group_is_busy"
+
+    def __init__(self, group: str, member: str) -> None:
+        super().__init__(
+            f"group {group!r} is being read by consumer {member!r}; close it first, or use another group id"
+        )
+        self.group, self.member = group, member
+
+
+class RepositoryError(DomainError):
+    """A repository could not store or load."""
+
+    code = "repository_error"
+
+
+MAX_PARTITIONS = 10_000

@@ -1,0 +1,88 @@
+"""Names and ids: text that has been checked once, and is plain text after that."""
+
+from __future__ import annotations
+
+import re
+from typing import Self
+
+from odradek_domain.errors import InvalidIdentifier, InvalidMessageId, InvalidTopicName
+
+__all__ = ["ConsumerId", "GroupId", "MessageId", "ProducerId", "TopicName"]
+
+_TOPIC_NAME = re.compile(r"[a-zA-Z0-9._-]{1,249}\Z")
+_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\Z")
+
+
+class TopicName(str):
+    """A topic's name by Kafka's rules: 1-249 of `[a-zA-Z0-9._-]`, not `.` or `..`; case-sensitive.
+
+    >>> TopicName("orders.v1")
+    'orders.v1'
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, name: str) -> Self:
+        if not isinstance(name, str) or not _TOPIC_NAME.match(name) or name in (".", ".."):
+            raise InvalidTopicName(str(name))
+        return super().__new__(cls, name)
+
+
+class _Identifier(str):
+    """1 to 249 printable characters: what may stand after the slash of a stream's name."""
+
+    __slots__ = ()
+    kind = "identifier"
+
+    def __new__(cls, value: str) -> Self:
+        if not isinstance(value, str) or not 1 <= len(value) <= 249 or not value.isprintable():
+            raise InvalidIdentifier(cls.kind, str(value))
+        return super().__new__(cls, value)
+
+
+class ConsumerId(_Identifier):
+    """A consumer's id."""
+
+    __slots__ = ()
+    kind = "consumer"
+
+
+class ProducerId(_Identifier):
+    """A producer's id. The client id is the identity, so the two are the same text."""
+
+    __slots__ = ()
+    kind = "producer"
+
+
+class GroupId(_Identifier):
+    """A consumer group's id."""
+
+    __slots__ = ()
+    kind = "group"
+
+
+class MessageId(str):
+    """A message's id: a UUID in its canonical form.
+
+    >>> MessageId.new(bytes(16))
+    '00000000-0000-4000-8000-000000000000'
+    """
+
+    __slots__ = ()
+
+    @classmethod
+    def new(cls, random_bytes: bytes) -> Self:
+        """Make a version 4 UUID from 16 random bytes, which are the caller's: the domain draws no randomness."""
+        if len(random_bytes) != 16:
+            raise InvalidMessageId(random_bytes.hex())
+        number = int.from_bytes(random_bytes) & ~(0xF << 76) & ~(0x3 << 62) | (0x4 << 76) | (0x2 << 62)
+        text = f"{number:032x}"
+        return cls(f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}")
+
+    @classmethod
+    def from_string(cls, text: str) -> Self:
+        """Take a UUID in any case; InvalidMessageId for anything else."""
+        lowered = text.lower() if isinstance(text, str) else ""
+        if not _UUID.match(lowered):
+            raise InvalidMessageId(str(text))
+        return cls(lowered)

@@ -1,0 +1,102 @@
+"""Committed offsets: what a group, or a consumer without one, has dealt with.
+
+A committed offset is that of the *next* message to read. It goes back only by an explicit reset, and it belongs to one
+incarnation of a topic: after a deletion it no longer counts.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from odradek_domain.errors import CommitWouldGoBackwards
+from odradek_domain.positions import Offset, TopicPartition
+from odradek_events.types import OffsetCommitted, OffsetReset
+
+__all__ = ["CommittedOffset", "CommittedOffsets", "OffsetToCommit"]
+
+
+class CommittedOffset(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A committed offset, for the topic incarnation `topic_id`."""
+
+    topic: str
+    partition: int
+    topic_id: str
+    offset: int
+    metadata: str = ""
+
+
+class OffsetToCommit(msgspec.Struct, frozen=True, gc=False):
+    """An offset to commit. `is_reset` says that the owner moved its position on purpose, so going back is allowed."""
+
+    topic: str
+    partition: int
+    topic_id: str
+    offset: int
+    metadata: str = ""
+    is_reset: bool = False
+
+
+class CommittedOffsets:
+    """The committed offsets of one owner (`group/<id>` or `consumer/<id>`)."""
+
+    __slots__ = ("_by_partition", "owner")
+
+    def __init__(self, owner: str) -> None:
+        self.owner = owner
+        self._by_partition: dict[TopicPartition, CommittedOffset] = {}
+
+    def get(self, partition: TopicPartition, topic_id: str | None = None) -> CommittedOffset | None:
+        """Return the commit for a partition, or None; with `topic_id` only one of that incarnation."""
+        found = self._by_partition.get(partition)
+        return None if found is None or topic_id not in (None, found.topic_id) else found
+
+    def all(self) -> tuple[CommittedOffset, ...]:
+        """Return every commit, in order of topic and partition."""
+        return tuple(committed for _, committed in sorted(self._by_partition.items()))
+
+    def commit(self, wanted: OffsetToCommit, at: datetime, consumer_id: str | None = None) -> list[OffsetCommitted]:
+        """Decide to commit; what is committed already is no event."""
+        offset = Offset(wanted.offset)
+        known = self.get(TopicPartition(wanted.topic, wanted.partition), wanted.topic_id)
+        if known is not None and offset < known.offset and not wanted.is_reset:
+            raise CommitWouldGoBackwards(self.owner, wanted.topic, wanted.partition, known.offset, offset)
+        if known is not None and (known.offset, known.metadata) == (offset, wanted.metadata):
+            return []
+        return [
+            OffsetCommitted(
+                self.owner,
+                wanted.topic,
+                wanted.topic_id,
+                wanted.partition,
+                wanted.offset,
+                at,
+                consumer_id,
+                wanted.metadata,
+                known is not None and offset < known.offset,
+            )
+        ]
+
+    def reset(self, wanted: OffsetToCommit, at: datetime, reason: str) -> OffsetReset:
+        """Decide to continue at an offset in whatever direction."""
+        return OffsetReset(
+            self.owner,
+            wanted.topic,
+            wanted.topic_id,
+            wanted.partition,
+            Offset(wanted.offset).value,
+            reason,
+            at,
+        )
+
+    def apply(self, event: OffsetCommitted | OffsetReset) -> None:
+        """Take in a commit or a reset."""
+        metadata = event.metadata if isinstance(event, OffsetCommitted) else ""
+        self._by_partition[TopicPartition(event.topic, event.partition)] = CommittedOffset(
+            event.topic, event.partition, event.topic_id, event.offset, metadata
+        )
+
+    def restore(self, committed: tuple[CommittedOffset, ...]) -> None:
+        """Rebuild from a snapshot."""
+        self._by_partition = {TopicPartition(item.topic, item.partition): item for item in committed}

@@ -1,0 +1,232 @@
+"""One partition: an ordered, append-only run of messages, and what each producer last wrote to it.
+
+A partition keeps bounds, a checksum of its bodies, producers' sequences, and the newest messages: all of them when used
+without actors, a bounded tail when older ones can be read from the event log.
+
+The checksum is crc32, continued message by message: a check that two rebuilds agree, not a defence against forgery (the
+log's digest chain is that). It kept 0.63 of the bare replay rate where blake2b per message kept 0.46.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from zlib import crc32
+
+import msgspec
+
+from odradek_domain.errors import OffsetNotFound
+from odradek_domain.message import Message
+from odradek_domain.positions import PartitionId
+from odradek_events.types import MessageProduced
+
+__all__ = ["Partition", "PartitionSnapshot", "ProducerSequence", "SequenceSnapshot", "TailLimit"]
+
+_REMEMBERED_RUNS = 5
+
+
+class TailLimit(msgspec.Struct, frozen=True, gc=False):
+    """How many of the newest messages a partition keeps; trimming is amortised, so up to twice as many may be held."""
+
+    messages: int
+    size_bytes: int
+
+
+class SequenceSnapshot(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A producer's runs in a partition, oldest first: (first sequence, first offset, count)."""
+
+    producer_id: str
+    epoch: int
+    runs: tuple[tuple[int, int, int], ...]
+
+
+class PartitionSnapshot(msgspec.Struct, frozen=True, gc=False):
+    """A partition's state without its messages."""
+
+    id: int
+    created_at: datetime
+    log_start_offset: int
+    high_watermark: int
+    checksum: int
+    sequences: tuple[SequenceSnapshot, ...]
+
+
+class ProducerSequence:
+    """What one producer wrote to a partition last: runs in which sequence and offset rise together.
+
+    The current run and the five before it are remembered. A batch lies in one run, so this answers a repeat of any of
+    the last five batches, as Kafka does, and often of older ones.
+    """
+
+    __slots__ = ("epoch", "first_offset", "first_sequence", "next_offset", "next_sequence", "older")
+
+    def __init__(self, epoch: int) -> None:
+        self.epoch = epoch
+        self.first_sequence = self.first_offset = self.next_sequence = self.next_offset = 0
+        self.older: tuple[tuple[int, int, int], ...] = ()
+
+    def record(self, epoch: int, sequence: int, offset: int, count: int = 1) -> None:
+        """Take in that `count` messages from `sequence` on were stored from `offset` on."""
+        if epoch != self.epoch:
+            self.epoch, self.older = epoch, ()
+            self.first_sequence = self.next_sequence = sequence
+            self.first_offset = self.next_offset = offset
+        elif sequence != self.next_sequence or offset != self.next_offset:
+            if self.next_sequence > self.first_sequence:
+                self.older = self.runs()[-_REMEMBERED_RUNS:]
+            self.first_sequence, self.first_offset = sequence, offset
+        self.next_sequence = sequence + count
+        self.next_offset = offset + count
+
+    def find(self, sequence: int, count: int) -> int | None:
+        """Return the offset at which `count` messages from `sequence` on were stored, or None."""
+        for first_sequence, first_offset, length in self.runs():
+            if first_sequence <= sequence and sequence + count <= first_sequence + length:
+                return first_offset + sequence - first_sequence
+        return None
+
+    def runs(self) -> tuple[tuple[int, int, int], ...]:
+        """Return the remembered runs, oldest first."""
+        return (*self.older, (self.first_sequence, self.first_offset, self.next_sequence - self.first_sequence))
+
+    def copy(self) -> ProducerSequence:
+        """Return an independent copy, to decide on without changing state."""
+        return ProducerSequence.restore(self.epoch, self.runs())
+
+    @classmethod
+    def restore(cls, epoch: int, runs: Sequence[tuple[int, int, int]]) -> ProducerSequence:
+        """Rebuild from runs."""
+        sequence = cls(epoch)
+        sequence.older = tuple(runs[:-1])
+        sequence.first_sequence, sequence.first_offset, count = runs[-1]
+        sequence.next_sequence = sequence.first_sequence + count
+        sequence.next_offset = sequence.first_offset + count
+        return sequence
+
+
+class Partition:
+    """An entity of the Topic aggregate; changed only by the topic's `apply`."""
+
+    __slots__ = (
+        "checksum",
+        "created_at",
+        "high_watermark",
+        "id",
+        "log_start_offset",
+        "messages",
+        "sequences",
+        "tail_bytes",
+    )
+
+    def __init__(self, id: int, created_at: datetime) -> None:
+        self.id = PartitionId(id)
+        self.created_at = created_at
+        self.log_start_offset = 0
+        self.high_watermark = 0
+        self.checksum = 0
+        self.sequences: dict[str, ProducerSequence] = {}
+        self.messages: list[MessageProduced] = []
+        self.tail_bytes = 0
+
+    @property
+    def message_count(self) -> int:
+        """How many messages can be read."""
+        return self.high_watermark - self.log_start_offset
+
+    @property
+    def tail_start(self) -> int:
+        """The offset of the oldest message held here; equal to the high watermark when none is."""
+        return self.messages[0].offset if self.messages else self.high_watermark
+
+    def get_messages(self, from_offset: int, limit: int) -> list[Message]:
+        """Return up to `limit` messages from `from_offset` on, in offset order."""
+        return [Message.stored(event) for event in self.read(from_offset, limit)]
+
+    def read(self, from_offset: int, limit: int) -> list[MessageProduced]:
+        """Return up to `limit` stored messages as their events; OffsetNotFound outside the range held here."""
+        start = max(self.tail_start, self.log_start_offset)
+        if not start <= from_offset <= self.high_watermark:
+            raise OffsetNotFound("partition", self.id, from_offset, start, self.high_watermark)
+        low = from_offset - self.tail_start
+        return self.messages[low : low + max(0, limit)]
+
+    def append_message(self, event: MessageProduced) -> int:
+        """Take in a stored message and return its offset (a plain int: this is the hottest line of a replay)."""
+        offset = event.offset
+        key, value = event.key, event.value
+        checksum = crc32(event.message_id.encode(), self.checksum)
+        if key is not None:  # absent and empty differ: an absent key leaves the checksum alone
+            checksum = crc32(key, checksum + len(key) + 1)
+        if value is not None:
+            checksum = crc32(value, checksum + 1)
+        for name, data in event.headers:
+            checksum = crc32(data, crc32(name.encode(), checksum + len(data)))
+        self.checksum = checksum
+        self.high_watermark = offset + 1
+        sequence = event.sequence
+        if sequence >= 0:
+            known = self.sequences.get(event.producer_id)
+            if known is None:
+                known = self.sequences[event.producer_id] = ProducerSequence(-1)
+            if sequence == known.next_sequence and offset == known.next_offset and known.epoch == event.producer_epoch:
+                known.next_sequence = sequence + 1
+                known.next_offset = offset + 1
+            else:
+                known.record(event.producer_epoch, sequence, offset)
+        return offset
+
+    def keep(self, event: MessageProduced, limit: TailLimit | None) -> None:
+        """Hold a stored message in memory; once twice the limit is held, let the oldest go."""
+        self.messages.append(event)
+        self.tail_bytes += _size(event)
+        if limit is None:
+            return
+        if len(self.messages) > 2 * limit.messages or self.tail_bytes > 2 * limit.size_bytes:
+            self._trim(limit)
+
+    def _trim(self, limit: TailLimit) -> None:
+        first = max(0, len(self.messages) - limit.messages)
+        size = sum(map(_size, self.messages[first:]))
+        while size > limit.size_bytes:
+            size -= _size(self.messages[first])
+            first += 1
+        del self.messages[:first]
+        self.tail_bytes = size
+
+    def delete_before(self, offset: int) -> None:
+        """Make messages below `offset` unreadable: the apply step of RecordsDeleted."""
+        self.log_start_offset = max(self.log_start_offset, min(offset, self.high_watermark))
+        first = self.log_start_offset - self.tail_start
+        if first > 0:
+            self.tail_bytes -= sum(_size(event) for event in self.messages[:first])
+            del self.messages[:first]
+
+    def snapshot(self) -> PartitionSnapshot:
+        """Return the state in hand."""
+        return PartitionSnapshot(
+            int(self.id),
+            self.created_at,
+            self.log_start_offset,
+            self.high_watermark,
+            self.checksum,
+            tuple(
+                SequenceSnapshot(producer, known.epoch, known.runs())
+                for producer, known in sorted(self.sequences.items())
+            ),
+        )
+
+    @classmethod
+    def restore(cls, snapshot: PartitionSnapshot) -> Partition:
+        """Rebuild from a snapshot; messages are then read from the log."""
+        partition = cls(snapshot.id, snapshot.created_at)
+        partition.log_start_offset = snapshot.log_start_offset
+        partition.high_watermark = snapshot.high_watermark
+        partition.checksum = snapshot.checksum
+        partition.sequences = {
+            known.producer_id: ProducerSequence.restore(known.epoch, known.runs) for known in snapshot.sequences
+        }
+        return partition
+
+
+def _size(event: MessageProduced) -> int:
+    return len(event.value or b"") + len(event.key or b"")

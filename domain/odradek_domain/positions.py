@@ -1,0 +1,54 @@
+"""Places: offsets, partitions, and the pair that names one partition of one topic."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Self
+
+from odradek_domain.errors import InvalidOffset
+
+__all__ = ["Offset", "PartitionId", "TopicPartition"]
+
+
+class Offset(int):
+    """A message's place in its partition, 0 or more.
+
+    >>> Offset(41).next()
+    42
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, value: int) -> Self:
+        if value < 0:
+            raise InvalidOffset("an offset", value)
+        return super().__new__(cls, value)
+
+    @property
+    def value(self) -> int:
+        """The plain number."""
+        return int(self)
+
+    def next(self) -> Offset:
+        """Return the offset after this one."""
+        return Offset(self + 1)
+
+
+class PartitionId(int):
+    """A partition's number within its topic, 0 or more."""
+
+    __slots__ = ()
+
+    def __new__(cls, value: int) -> Self:
+        if value < 0:
+            raise InvalidOffset("a partition", value)
+        return super().__new__(cls, value)
+
+
+class TopicPartition(NamedTuple):
+    """One partition of one topic."""
+
+    topic: str
+    partition: int
+
+    def __str__(self) -> str:
+        return f"{self.topic}/{self.partition}"
