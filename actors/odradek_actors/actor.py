@@ -1,0 +1,130 @@
+"""The base of every actor: dispatch by message type, sends through one helper, nothing lost at stop.
+
+Pykka stops an actor silently after a failing `tell` and drops pending tells at stop. Here an exception in a handler is
+logged and answered, and whatever is left in the inbox at stop is bounced to its senders.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import pykka
+
+from odradek_actors.errors import NotUnderstood
+from odradek_actors.logs import get_logger
+from odradek_actors.protocol import Command, GetStatus, Query, Recipient, Reply, Status, Tick
+from odradek_actors.runtime import ThreadedRuntime
+
+__all__ = ["ActorContext", "OdradekActor", "Settings"]
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """What a system can be set to. Times in seconds unless named otherwise, sizes in bytes."""
+
+    auto_create_topics: bool = True
+    default_partitions: int = 1
+    max_message_bytes: int = 1 << 20
+    buffer_bytes: int = 32 << 20
+    max_block_ms: int = 30_000
+    batch_messages: int = 5000
+    batch_bytes: int = 8 << 20
+    max_in_flight: int = 5
+    delivery_timeout: float = 30.0
+    retry_backoff: float = 0.05
+    tail_messages: int = 4096
+    tail_bytes: int = 8 << 20
+    fetch_bytes: int = 16 << 20
+    progress_interval: float = 1.0
+
+
+class ActorContext:
+    """Where an actor finds the others, and the world. Refs may be handed on; nothing else crosses a mailbox."""
+
+    __slots__ = ("directory", "journal", "log_reader", "runtime", "settings")
+
+    def __init__(self, runtime: ThreadedRuntime, settings: Settings) -> None:
+        self.runtime = runtime
+        self.settings = settings
+        self.journal: Recipient
+        self.log_reader: Recipient
+        self.directory: Recipient
+
+
+class OdradekActor(pykka.ThreadingActor):
+    """An actor whose `handlers` map message types to methods. A runtime binds it, overriding Pykka's hooks."""
+
+    def __init__(self, context: ActorContext) -> None:
+        super().__init__()
+        self.context = context
+        self.runtime = context.runtime
+        self.settings = context.settings
+        self.handled = 0
+        self.handlers: dict[type[Any], Callable[[Any], None]] = {}
+        self._continuations: dict[int, Callable[[Any], None]] = {}
+        self.log = get_logger(actor=type(self).__name__)
+
+    def on_receive(self, message: object) -> None:
+        """Dispatch; an exception is answered to who asked, and ends neither the actor nor the process."""
+        kind = type(message)
+        if kind is Query and type(message.body) is GetStatus:  # type: ignore[attr-defined]  # narrowed by type() above
+            self.reply(message, Status(self.handled, self.is_busy()))  # type: ignore[arg-type]  # as above
+            return
+        self.handled += 1
+        try:
+            if kind is Reply:
+                self._continue(message)  # type: ignore[arg-type]  # narrowed by type() above
+            else:
+                handler = self.handlers.get(kind)
+                if handler is None:
+                    raise NotUnderstood(type(self).__name__, kind.__name__)
+                handler(message)
+        except Exception as error:
+            self.handler_failed(message, error)
+
+    def handler_failed(self, message: object, error: Exception) -> None:
+        """Log what a handler raised, and answer who asked."""
+        self.log.error("handler failed", message=type(message).__name__, error=repr(error), exc_info=error)
+        if isinstance(message, Command | Query):
+            self.reply(message, error)
+
+    def is_busy(self) -> bool:
+        """Say whether something is under way that will change state without a further message from outside."""
+        return False
+
+    def send(self, recipient: Recipient, message: object) -> None:
+        """Tell somebody something."""
+        self.runtime.send(recipient, message)
+
+    def reply(self, request: Command | Query, value: object) -> None:
+        """Answer a request; an exception as value is a failure."""
+        self.runtime.send(request.reply_to, Reply(request.request_id, value))
+
+    def request(
+        self, recipient: Recipient, body: object, then: Callable[[Any], None], *, command: Command | None = None
+    ) -> None:
+        """Ask another actor; `then` is called with the answer, or with the exception that is the answer.
+
+        A body is asked as a Command on behalf of `command` if there is one, else as a Query.
+        """
+        number = self.runtime.new_number()
+        self._continuations[number] = then
+        if command is None:
+            self.send(recipient, Query(body, self.actor_ref, number))
+        else:
+            self.send(recipient, Command(body, self.actor_ref, number, command.correlation_id, command.causation_id))
+
+    def tick(self, delay: float, purpose: Tick) -> None:
+        """Have a Tick sent to this actor after `delay` seconds."""
+        self.runtime.later(delay, self.actor_ref, purpose)
+
+    def on_stop(self) -> None:
+        """Bounce what is left in the inbox."""
+        while not self.actor_inbox.empty():
+            self.runtime.bury(type(self).__name__, self.actor_inbox.get().message)
+
+    def _continue(self, message: Reply) -> None:
+        then = self._continuations.pop(message.request_id, None)
+        if then is not None:
+            then(message.value)

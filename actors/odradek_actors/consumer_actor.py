@@ -1,0 +1,437 @@
+"""The ConsumerActor: subscription and positions; fetches, records what it delivers, delivers.
+
+One poll at a time. A poll asks one topic after another, beginning with a different one each time; when all are empty it asks
+all of them to wait. Every round of fetches has a number, and an answer from an earlier round (before a seek, say) is dropped.
+Only this actor times a poll out.
+
+A delivery is recorded (MessageConsumed) before it is handed over. If its reply is lost, the next poll says so by naming an
+older delivery, and it is given again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from odradek_actors.errors import ActorStopped
+from odradek_actors.event_sourced import EventSourcedActor
+from odradek_actors.protocol import (
+    CloseConsumer,
+    Command,
+    CommitGroupOffsets,
+    CommitOffsets,
+    CommittedOf,
+    Delivery,
+    DescribeConsumer,
+    Fetch,
+    FetchResult,
+    GetCommitted,
+    JoinGroup,
+    LeaveGroup,
+    LookUp,
+    OpenConsumer,
+    Poll,
+    PositionOf,
+    Query,
+    SeekTo,
+    Subscribe,
+    Tick,
+)
+from odradek_domain.consumer import Consumer
+from odradek_domain.errors import (
+    ConsumerAlreadyOpen,
+    ConsumerClosed,
+    ConsumerNotPositioned,
+    DomainError,
+    NoCommittedOffset,
+    OffsetNotFound,
+)
+from odradek_domain.offsets import CommittedOffset, OffsetToCommit
+from odradek_domain.positions import TopicPartition
+from odradek_events.errors import AppendError
+
+__all__ = ["ConsumerActor"]
+
+
+class ConsumerActor(EventSourcedActor[Consumer]):
+    """Owns one Consumer aggregate and the poll under way."""
+
+    def initial_state(self) -> Consumer:
+        """Return a consumer that was never registered; what is volatile survives a recovery in place."""
+        if not hasattr(self, "_refs"):
+            self._refs: dict[str, Any] = {}
+            self._handle: int | None = None
+            self._reset_policy = "earliest"
+            self._poll: Command | None = None
+            self._round = 0
+            self._turn = 0
+            self._to_ask: list[str] = []
+            self._timer = 0
+            self._delivery = Delivery(0, ())
+            self._delivering: Delivery | None = None
+            self._sought: set[TopicPartition] = set()  # moved on purpose since the last commit
+        return Consumer(self.id)
+
+    def is_busy(self) -> bool:
+        """Say whether something is under way; a poll that waits is not."""
+        return self._phase in ("recovering", "appending") or bool(self.stash)
+
+    # -- commands -----------------------------------------------------------------------------------------------------
+
+    def handle_command(self, command: Command) -> None:
+        """Do what the handle asks, if it is the one that is open."""
+        body = command.body
+        self.state.heartbeat(self.runtime.now())
+        if isinstance(body, OpenConsumer):
+            self._open(command, body)
+            return
+        if isinstance(body, CloseConsumer):
+            self._close(command, body)
+            return
+        if body.handle != self._handle:
+            self.reply(command, ConsumerClosed(self.id))
+            return
+        try:
+            if isinstance(body, Poll):
+                self._begin_poll(command, body)
+            elif isinstance(body, CommitOffsets):
+                self._commit(command, body)
+            else:
+                super().handle_command(command)
+        except DomainError as error:
+            self.reply(command, error)
+
+    def decide(self, command: Any) -> Sequence[Any]:
+        """Decide subscriptions and seeks."""
+        now = self.runtime.now()
+        match command:
+            case Subscribe(_, topics):
+                return self.state.subscribe(topics, now)
+            case SeekTo(_, partition, topic_id, offset, reason):
+                return [self.state.reset(partition, topic_id, offset, reason, now)]
+            case _:
+                raise LookupError(f"a consumer has no command {type(command).__name__}")
+
+    def respond(self, command: Any, events: Sequence[Any]) -> object:
+        """Answer with nothing; whatever was being fetched is of an earlier round now."""
+        if not events:
+            return None
+        self._round = self.runtime.new_number()
+        self._delivery = Delivery(self._delivery.number, ())
+        if isinstance(command, SeekTo):
+            self._sought.add(command.partition)
+        return None
+
+    def answer(self, query: Any) -> object:
+        """Say where the consumer stands."""
+        match query:
+            case PositionOf(partition):
+                return self.state.get_current_offset(partition)
+            case DescribeConsumer():
+                return self.state.snapshot()
+            case _:
+                return super().answer(query)
+
+    def handle_query(self, query: Query) -> None:
+        """Answer what concerns committed offsets from the group, if there is one."""
+        if not isinstance(query.body, CommittedOf):
+            super().handle_query(query)
+            return
+        partition = query.body.partition
+
+        def found(committed: Any) -> None:
+            if isinstance(committed, Exception):
+                self.reply(query, committed)
+            else:
+                offsets = [item.offset for item in committed if (item.topic, item.partition) == partition]
+                self.reply(query, offsets[0] if offsets else None)
+
+        self._committed(found)
+
+    # -- opening and closing ------------------------------------------------------------------------------------------
+
+    def _open(self, command: Command, wanted: OpenConsumer) -> None:
+        if self._handle is not None:
+            self.reply(command, ConsumerAlreadyOpen(self.id))
+            return
+        self._handle = wanted.handle
+        self._reset_policy = wanted.auto_offset_reset
+        self._delivery = Delivery(0, ())
+        self._sought.clear()
+
+        def joined(committed: Any) -> None:
+            if isinstance(committed, Exception):
+                self._handle = None
+                self.reply(command, committed)
+            elif self.is_ready:
+                resume(committed)
+            else:  # recovering meanwhile
+                self._handle = None
+                self.stash.append(command)
+
+        def resume(committed: tuple[CommittedOffset, ...]) -> None:
+            now, consumer = self.runtime.now(), self.state
+            events: list[Any] = list(consumer.register(wanted.group_id, now))
+            if consumer.is_registered:
+                events.append(consumer.resume(committed, now))
+            self.persist(events, (command,), lambda _: self.reply(command, None))
+
+        if wanted.group_id is None:
+            resume(self.state.committed.all())
+        else:
+            self._ask_group(wanted.group_id, JoinGroup(self.id), joined, command)
+
+    def _close(self, command: Command, wanted: CloseConsumer) -> None:
+        if wanted.handle == self._handle:
+            self._end_poll()
+            self._handle = None
+            group_id = self.state.group_id
+            if group_id is not None:
+                self._ask_group(group_id, LeaveGroup(self.id), lambda _: self.reply(command, None), command)
+                return
+        self.reply(command, None)
+
+    def append_failed(self, commands: Sequence[Command], error: Exception) -> None:
+        """Tell who asked; a handle that could not be opened is not open.
+
+        A poll whose delivery has an unknown outcome goes on after the recovery: what was recorded is delivered then.
+        """
+        for command in commands:
+            if command is self._poll and not isinstance(error, AppendError):
+                continue
+            self.reply(command, error)
+            if isinstance(command.body, OpenConsumer):
+                self._handle = None
+            if command is self._poll:
+                self._poll = self._delivering = None
+
+    def on_giving_up(self, error: Exception) -> None:
+        """Answer the poll."""
+        poll, self._poll = self._poll, None
+        if poll is not None:
+            self.reply(poll, error)
+
+    # -- polling ------------------------------------------------------------------------------------------------------
+
+    def _begin_poll(self, command: Command, poll: Poll) -> None:
+        self._end_poll()
+        self.state.require_subscribed()
+        if poll.received < self._delivery.number and self._delivery.messages:
+            self.reply(command, self._delivery)
+            return
+        self._poll = command
+        self._timer = 0
+        self._ask_in_turn()
+
+    def _end_poll(self) -> None:
+        """Answer the poll under way, if there is one, with nothing."""
+        poll, self._poll = self._poll, None
+        self._round = self.runtime.new_number()
+        if poll is not None:
+            self.reply(poll, Delivery(poll.body.received, ()))
+
+    def _ask_in_turn(self) -> None:
+        topics = self.state.subscriptions
+        self._turn += 1
+        first = self._turn % len(topics)
+        self._to_ask = [*topics[first:], *topics[:first]]
+        self._ask_next()
+
+    def _ask_next(self) -> None:
+        """Ask the next topic for what it has; after the last, or if there is only one, ask and wait."""
+        if self._poll is None:
+            return
+        self._round = self.runtime.new_number()
+        topics = self.state.subscriptions
+        if len(topics) > 1 and self._to_ask:
+            self._fetch(self._to_ask.pop(0), wait=False)
+            return
+        if self._poll.body.timeout <= 0:
+            if self._to_ask:
+                self._fetch(self._to_ask.pop(0), wait=False)
+            else:
+                self._end_poll()
+            return
+        self._to_ask = []
+        for topic in topics:
+            self._fetch(topic, wait=True)
+        if not self._timer:
+            self._timer = self.runtime.new_number()
+            self.tick(self._poll.body.timeout, Tick("poll", self._timer))
+
+    def _fetch(self, topic: str, wait: bool) -> None:
+        number = self._round
+
+        def fetched(result: Any) -> None:
+            if number == self._round and self._poll is not None:
+                if self.is_ready:
+                    self._fetched(topic, result)
+                else:  # an append or a recovery is under way: what was fetched is fetched again after it
+                    self._to_ask = [topic]
+
+        def found(ref: Any) -> None:
+            if isinstance(ref, Exception):
+                fetched(ref)
+                return
+            self._refs[topic] = ref
+            if number == self._round:
+                self.request(ref, self._fetch_body(topic, wait), fetched)
+
+        ref = self._refs.get(topic)
+        if ref is None:
+            self.request(self.context.directory, LookUp(f"topic/{topic}"), found)
+        else:
+            found(ref)
+
+    def _fetch_body(self, topic: str, wait: bool) -> Fetch:
+        positions = sorted(self.state.positions(topic).items())
+        if positions:
+            first = self._turn % len(positions)
+            positions = positions[first:] + positions[:first]
+        poll: Poll = self._poll.body if self._poll is not None else Poll(0, 0, 0, 0)
+        return Fetch(
+            self.id,
+            self.state.topic_id(topic),
+            tuple(positions),
+            poll.max_messages,
+            self.settings.fetch_bytes,
+            wait,
+        )
+
+    def _fetched(self, topic: str, result: Any) -> None:
+        poll = self._poll
+        assert poll is not None, "an answer without a poll is dropped before"
+        if isinstance(result, ActorStopped):
+            del self._refs[topic]  # a new actor will answer
+            self._fetch(topic, wait=poll.body.timeout > 0)
+            return
+        if isinstance(result, Exception):
+            self._poll = None
+            self.reply(poll, result)
+            return
+        assert isinstance(result, FetchResult)
+        if result.messages:
+            self._deliver(poll, result)
+            return
+        try:
+            resets = self._resets(topic, result)
+        except DomainError as error:
+            self._poll = None
+            self.reply(poll, error)
+            return
+        if resets:
+            self._to_ask.insert(0, topic)
+            self.persist(resets, (poll,), lambda _: None)  # on_ready asks again
+        else:
+            self._ask_next()
+
+    def _resets(self, topic: str, result: FetchResult) -> list[Any]:
+        """Decide where to begin in partitions without a position, and in those whose position is out of range."""
+        if result.topic_id is None:
+            return []
+        known = self.state.positions(topic, result.topic_id)
+        events = []
+        for partition, (start, end) in enumerate(result.bounds):
+            offset = known.get(partition)
+            if offset is not None and start <= offset <= end:
+                continue
+            if self._reset_policy == "none":
+                if offset is None:
+                    raise NoCommittedOffset(topic, partition)
+                raise OffsetNotFound(topic, partition, offset, start, end)
+            where = start if self._reset_policy == "earliest" else end
+            place = TopicPartition(topic, partition)
+            if offset is not None:
+                self._sought.add(place)
+            events.append(self.state.reset(place, result.topic_id, where, self._reset_policy, self.runtime.now()))
+        return events
+
+    def _deliver(self, poll: Command, result: FetchResult) -> None:
+        self._round = self.runtime.new_number()  # answers still to come belong to an earlier round
+        events = self.state.consume(result.messages, self.runtime.now())
+        delivery = self._delivering = Delivery(self._delivery.number + 1, result.messages)
+
+        def deliver(_: object) -> None:
+            self._delivering = None
+            self._delivery = delivery
+            if self._poll is poll:
+                self._poll = None
+            self.reply(poll, delivery)
+
+        self.persist(events, (poll,), deliver)
+
+    def _take_up_delivery(self) -> None:
+        """After a recovery: if the log has the delivery whose append had no clear answer, it is still to be handed over."""
+        delivery, self._delivering = self._delivering, None
+        if delivery is None:
+            return
+        last = delivery.messages[-1]
+        if self.state.positions(last.topic).get(last.partition) == last.offset + 1:
+            self._delivery = delivery
+            poll, self._poll = self._poll, None
+            if poll is not None:
+                self.reply(poll, delivery)
+
+    def on_ready(self) -> None:
+        """Go on with the poll that an append or a recovery interrupted."""
+        self._take_up_delivery()
+        if self._poll is not None and self.state.subscriptions:
+            self._ask_next()
+        elif self._poll is not None:
+            self._end_poll()
+
+    def on_tick(self, tick: Tick) -> None:
+        """The poll has waited long enough."""
+        if tick.purpose == "poll" and tick.number == self._timer and self._poll is not None:
+            if self._phase == "appending" and self._appending is not None and self._poll in self._appending[1]:
+                self._timer = self.runtime.new_number()
+                self.tick(self.settings.retry_backoff, Tick("poll", self._timer))  # it is about to be answered
+            else:
+                self._end_poll()
+
+    def on_stopping(self) -> bool:
+        """End the poll under way."""
+        self._end_poll()
+        return True
+
+    # -- committing ---------------------------------------------------------------------------------------------------
+
+    def _commit(self, command: Command, wanted: CommitOffsets) -> None:
+        offsets = tuple(self._to_commit(partition, offset) for partition, offset in wanted.offsets)
+        group_id = self.state.group_id
+
+        def committed(answer: Any) -> None:
+            if not isinstance(answer, Exception):
+                self._sought.difference_update(partition for partition, _ in wanted.offsets)
+            self.reply(command, None if not isinstance(answer, Exception) else answer)
+
+        if group_id is None:
+            now = self.runtime.now()
+            events = [event for offset in offsets for event in self.state.commit_offset(offset, now)]
+            self.persist(events, (command,), lambda _: committed(None))
+        else:
+            self._ask_group(group_id, CommitGroupOffsets(self.id, offsets), committed, command)
+
+    def _to_commit(self, partition: TopicPartition, offset: int) -> OffsetToCommit:
+        """Allow what was delivered, and no more: a commit beyond the position would skip messages."""
+        position = self.state.get_current_offset(partition)
+        if position is None:
+            raise ConsumerNotPositioned(self.id, partition.topic, partition.partition)
+        if offset > position:
+            raise OffsetNotFound(partition.topic, partition.partition, offset, 0, position)
+        return self.state.to_commit(partition, offset, is_reset=partition in self._sought)
+
+    def _committed(self, then: Any) -> None:
+        if self.state.group_id is None:
+            then(self.state.committed.all())
+        else:
+            self._ask_group(self.state.group_id, GetCommitted(), then, None)
+
+    def _ask_group(self, group_id: str, body: object, then: Any, command: Command | None) -> None:
+        def found(ref: Any) -> None:
+            if isinstance(ref, Exception):
+                then(ref)
+            else:
+                self.request(ref, body, then, command=command)
+
+        self.request(self.context.directory, LookUp(f"group/{group_id}"), found)

@@ -1,0 +1,222 @@
+"""A consumer as people hold it: polls, remembers what was handed out, commits that and no more."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from odradek_actors.protocol import (
+    CloseConsumer,
+    CommitOffsets,
+    CommittedOf,
+    ConsumerRecord,
+    Delivery,
+    DescribeConsumer,
+    OpenConsumer,
+    Poll,
+    PositionOf,
+    SeekTo,
+    Subscribe,
+    TopicDescription,
+)
+from odradek_domain.errors import ConsumerClosed
+from odradek_domain.names import ConsumerId, GroupId, TopicName
+from odradek_domain.positions import TopicPartition
+from odradek_events.types import MessageProduced
+
+if TYPE_CHECKING:
+    from odradek_actors.system import ActorSystem
+
+__all__ = ["AutoOffsetReset", "ConsumerHandle"]
+
+AutoOffsetReset = Literal["earliest", "latest", "none"]
+_GRACE = 10.0  # the actor times a poll out; waiting a little longer here keeps the two from racing
+
+
+class ConsumerHandle:
+    """Reads messages. Get one from `ActorSystem.consumer`; for use by one thread at a time.
+
+    Delivery is at least once: what was polled but not committed is delivered again in the next life.
+    """
+
+    def __init__(
+        self,
+        system: ActorSystem,
+        consumer_id: str,
+        group: str | None = None,
+        *,
+        auto_offset_reset: AutoOffsetReset = "earliest",
+    ) -> None:
+        if auto_offset_reset not in ("earliest", "latest", "none"):
+            raise ValueError(f"auto_offset_reset is 'earliest', 'latest' or 'none', not {auto_offset_reset!r}")
+        self.consumer_id = str(ConsumerId(consumer_id))
+        self.group_id = None if group is None else str(GroupId(group))
+        self._system = system
+        self._stream = f"consumer/{self.consumer_id}"
+        self._number = system.runtime.new_number()
+        self._received = 0
+        self._buffered: deque[MessageProduced] = deque()
+        self._uncommitted: dict[TopicPartition, int] = {}
+        self._is_closed = False
+        self._ask(OpenConsumer(self._number, self.group_id, auto_offset_reset))
+
+    # -- subscribing --------------------------------------------------------------------------------------------------
+
+    def subscribe(self, topics: Iterable[str]) -> None:
+        """Read exactly these topics from now on. One that does not exist yet is read once it does."""
+        if isinstance(topics, str):
+            raise TypeError(f"subscribe takes a list of topics; use subscribe([{topics!r}])")
+        names = tuple(str(TopicName(topic)) for topic in topics)
+        self._ask(Subscribe(self._number, names))
+        self._buffered = deque(event for event in self._buffered if event.topic in names)
+
+    def unsubscribe(self) -> None:
+        """Read nothing from now on; positions and commits stay."""
+        self.subscribe(())
+
+    @property
+    def subscription(self) -> tuple[str, ...]:
+        """The topics it reads."""
+        topics: tuple[str, ...] = self._query(DescribeConsumer()).subscriptions
+        return topics
+
+    # -- reading ------------------------------------------------------------------------------------------------------
+
+    def poll(self, max_messages: int = 500, timeout: float = 1.0) -> list[ConsumerRecord]:
+        """Return up to `max_messages` that come next, waiting up to `timeout` seconds for the first; may be empty.
+
+        Raises ConsumerNotSubscribed, and with auto_offset_reset "none" NoCommittedOffset or OffsetNotFound.
+        """
+        if max_messages < 1:
+            raise ValueError(f"max_messages must be 1 or more, not {max_messages}")
+        if timeout < 0:
+            raise ValueError(f"timeout must be 0 or more seconds, not {timeout}")
+        if not self._buffered:
+            self._fill(max_messages, timeout)
+        count = min(max_messages, len(self._buffered))
+        return [self._hand_out(self._buffered.popleft()) for _ in range(count)]
+
+    def messages(self, idle_timeout: float | None = None) -> Iterator[ConsumerRecord]:
+        """Yield messages one by one as they come, for ever, or until none came for `idle_timeout` seconds.
+
+        A message counts as handed out, for `commit`, when it is yielded.
+        """
+        while not self._is_closed:
+            if not self._buffered:
+                self._fill(500, 1.0 if idle_timeout is None else idle_timeout)
+                if not self._buffered:
+                    if idle_timeout is not None:
+                        return
+                    continue
+            yield self._hand_out(self._buffered.popleft())
+
+    def __iter__(self) -> Iterator[ConsumerRecord]:
+        return self.messages()
+
+    def _fill(self, max_messages: int, timeout: float) -> None:
+        self._require_open()
+        poll = Poll(self._number, self._received, max_messages, timeout)
+        delivery: Delivery = self._system.command(self._stream, poll).result(timeout + _GRACE)
+        self._received = max(self._received, delivery.number)
+        self._buffered.extend(delivery.messages)
+
+    def _hand_out(self, event: MessageProduced) -> ConsumerRecord:
+        self._uncommitted[TopicPartition(event.topic, event.partition)] = event.offset + 1
+        return ConsumerRecord(
+            event.topic,
+            event.partition,
+            event.offset,
+            event.key,
+            event.value,
+            event.headers,
+            event.timestamp,
+            event.message_id,
+        )
+
+    # -- positions and commits ----------------------------------------------------------------------------------------
+
+    def commit(self, offsets: Mapping[TopicPartition, int] | None = None) -> None:
+        """Commit what was handed out by this handle, or the given offsets (of the *next* messages to read).
+
+        Raises CommitWouldGoBackwards below the committed offset, unless a seek came before.
+        """
+        chosen = self._uncommitted if offsets is None else offsets
+        wanted = tuple((TopicPartition(*partition), int(offset)) for partition, offset in sorted(chosen.items()))
+        if any(offset < 0 for _, offset in wanted):
+            raise ValueError("an offset to commit must be 0 or more")
+        if wanted:
+            self._ask(CommitOffsets(self._number, wanted))
+        for partition, offset in wanted:
+            if self._uncommitted.get(partition) == offset:
+                del self._uncommitted[partition]
+
+    def seek(self, topic: str, partition: int, offset: int) -> None:
+        """Continue a partition at `offset`; one out of range is dealt with by auto_offset_reset at the next poll."""
+        if offset < 0:
+            raise ValueError(f"an offset must be 0 or more, not {offset}")
+        description: TopicDescription = self._system.describe_topic(topic)
+        self._seek(description, partition, offset)
+
+    def seek_to_beginning(self, topic: str) -> None:
+        """Continue every partition of a topic at its first readable message."""
+        description = self._system.describe_topic(topic)
+        for partition in description.partitions:
+            self._seek(description, partition.id, partition.log_start_offset)
+
+    def seek_to_end(self, topic: str) -> None:
+        """Continue every partition of a topic behind its last message."""
+        description = self._system.describe_topic(topic)
+        for partition in description.partitions:
+            self._seek(description, partition.id, partition.high_watermark)
+
+    def position(self, topic: str, partition: int) -> int | None:
+        """Return the offset of the next message `poll` will return, or None before the first poll or seek."""
+        for event in self._buffered:
+            if (event.topic, event.partition) == (topic, partition):
+                return event.offset
+        offset: int | None = self._query(PositionOf(TopicPartition(topic, partition)))
+        return None if offset is None else int(offset)
+
+    def committed(self, topic: str, partition: int) -> int | None:
+        """Return the committed offset (the group's, if there is one), or None."""
+        offset: int | None = self._query(CommittedOf(TopicPartition(topic, partition)))
+        return offset
+
+    def _seek(self, description: TopicDescription, partition: int, offset: int) -> None:
+        self._system.require_partition(description, partition)
+        place = TopicPartition(description.name, partition)
+        self._ask(SeekTo(self._number, place, description.topic_id, offset))
+        self._buffered = deque(event for event in self._buffered if (event.topic, event.partition) != place)
+        self._uncommitted.pop(place, None)
+
+    # -- closing ------------------------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Leave the group and free the id; commits nothing. Closing twice is fine."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        if not self._system.is_closed:
+            self._system.command(self._stream, CloseConsumer(self._number)).result()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _require_open(self) -> None:
+        if self._is_closed:
+            raise ConsumerClosed(self.consumer_id)
+
+    def _ask(self, body: object) -> Any:
+        self._require_open()
+        return self._system.command(self._stream, body).result()
+
+    def _query(self, body: object) -> Any:
+        self._require_open()
+        return self._system.query(self._stream, body).result()

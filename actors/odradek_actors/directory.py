@@ -1,0 +1,58 @@
+"""The directory: creates actors and answers look-ups, one actor for each stream. Pykka's global registry is never used."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pykka
+
+from odradek_actors.actor import ActorContext, OdradekActor
+from odradek_actors.errors import SystemClosed
+from odradek_actors.event_sourced import EventSourcedActor
+from odradek_actors.protocol import LookUp, Query, Stop
+from odradek_events.appending import split_stream
+
+__all__ = ["DirectoryActor"]
+
+ActorClass = type[EventSourcedActor[Any]]
+
+
+class DirectoryActor(OdradekActor):
+    """Knows the actor class of each stream type, and the running actor of each stream."""
+
+    def __init__(self, context: ActorContext, classes: dict[str, ActorClass]) -> None:
+        super().__init__(context)
+        self._classes = classes
+        self._running: dict[str, pykka.ActorRef[Any]] = {}
+        self._closing = False
+        self.handlers = {Query: self._answer, Stop: self._stop_orderly}
+
+    def _answer(self, query: Query) -> None:
+        body = query.body
+        self.reply(query, self._look_up(body.stream) if isinstance(body, LookUp) else self._alive(body.kinds))
+
+    def _look_up(self, stream: str) -> pykka.ActorRef[Any] | Exception:
+        ref = self._running.get(stream)
+        if ref is not None and ref.is_alive():
+            return ref
+        if self._closing:
+            return SystemClosed()
+        kind, _ = split_stream(stream)
+        actor_class = self._classes.get(kind)
+        if actor_class is None:
+            return LookupError(f"no actor class is registered for streams of type {kind!r}; pass it as actors={{...}}")
+        ref = self._running[stream] = self.runtime.start(actor_class, self.context, stream)
+        return ref
+
+    def _alive(self, kinds: tuple[str, ...]) -> tuple[tuple[str, pykka.ActorRef[Any]], ...]:
+        return tuple(
+            (stream, ref)
+            for stream, ref in sorted(self._running.items())
+            if ref.is_alive() and (not kinds or stream.partition("/")[0] in kinds)
+        )
+
+    def _stop_orderly(self, _: Stop) -> None:
+        """Refuse new actors from now on; a second Stop ends the directory itself."""
+        if self._closing:
+            self.stop()
+        self._closing = True

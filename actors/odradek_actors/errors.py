@@ -1,0 +1,104 @@
+"""What can go wrong between actors, and between them and the outside.
+
+ActorError
+├── ActorStopped        the actor is gone or going; retriable, a new one will answer
+├── ActorFailed         the actor gave up after failing again and again
+├── RequestTimedOut     no answer in time; the outcome is unknown
+├── DeliveryTimedOut    a producer gave a batch up; the outcome is unknown
+├── BufferFull          a producer's buffer stayed full for max_block_ms
+├── SystemClosed        the system was closed
+└── NotUnderstood       the actor has no handler for the message
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "ActorError",
+    "ActorFailed",
+    "ActorStopped",
+    "BufferFull",
+    "DeliveryTimedOut",
+    "NotUnderstood",
+    "RequestTimedOut",
+    "SystemClosed",
+]
+
+
+class ActorError(Exception):
+    """Base of the errors of this floor."""
+
+    code = "actor_error"
+    retriable = False
+
+
+class ActorStopped(ActorError):
+    """The actor stopped before it handled the message."""
+
+    code = "actor_stopped"
+    retriable = True
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what} stopped before it handled the message; send it again")
+
+
+class ActorFailed(ActorError):
+    """An actor could not be brought back."""
+
+    code = "actor_failed"
+
+    def __init__(self, stream: str, reason: str) -> None:
+        super().__init__(f"the actor of {stream!r} gave up ({reason}); mend the cause and ask again")
+        self.stream = stream
+
+
+class RequestTimedOut(ActorError, TimeoutError):
+    """No answer came in time."""
+
+    code = "request_timed_out"
+    retriable = True
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"no answer within {seconds:g} s; what was asked may still happen")
+
+
+class DeliveryTimedOut(ActorError):
+    """A batch was given up."""
+
+    code = "delivery_timed_out"
+
+    def __init__(self, topic: str, seconds: float) -> None:
+        super().__init__(
+            f"messages for topic {topic!r} were not acknowledged within {seconds:g} s; they may or may not be stored"
+        )
+        self.topic = topic
+
+
+class BufferFull(ActorError):
+    """Too many bytes are in flight."""
+
+    code = "buffer_full"
+    retriable = True
+
+    def __init__(self, limit: int, max_block_ms: int) -> None:
+        super().__init__(
+            f"{limit} bytes are in flight and none was freed within {max_block_ms} ms; "
+            "wait for earlier sends, or raise buffer_bytes"
+        )
+
+
+class SystemClosed(ActorError):
+    """The system was closed."""
+
+    code = "system_closed"
+
+    def __init__(self, what: str = "the system") -> None:
+        super().__init__(f"{what} is closed; open it again")
+
+
+class NotUnderstood(ActorError):
+    """No handler for this message."""
+
+    code = "not_understood"
+
+    def __init__(self, actor: str, message: str) -> None:
+        super().__init__(f"{actor} does not understand {message}")

@@ -1,0 +1,355 @@
+"""EventSourcedActor: decide, append, apply, reply, in that order; and the way back when something fails.
+
+Prior art: Pekko Persistence (persist, then run side effects; an uncertain write is a failure after which an actor may never
+simply resume). Chosen here: one append under way at a time; commands wait in a stash meanwhile, queries are answered from
+applied, hence durable, state at any time but during recovery.
+
+    recovering --fenced, read, applied--> ready --decided--> appending --appended, applied--> ready
+         ^                                                       |
+         +---- outcome unknown, or apply failed -----------------+
+
+A rejected append (nothing written) leaves the state alone. After an unknown outcome the state is dropped and rebuilt from
+the log, behind a Fence through the Journal, so that the actor cannot read before its own late append lands.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, Protocol, TypeVar
+
+from odradek_actors.actor import ActorContext, OdradekActor
+from odradek_actors.errors import ActorFailed, ActorStopped
+from odradek_actors.protocol import (
+    Command,
+    Fence,
+    Fenced,
+    GetSnapshot,
+    JournalAppend,
+    JournalResult,
+    Query,
+    ReadStream,
+    Recover,
+    Snapshot,
+    Stop,
+    StreamChunk,
+    Tick,
+)
+from odradek_events.errors import LogUnavailable, OutcomeUnknown, WrongExpectedVersion
+from odradek_events.record import Append, Appended, Decision, Rejected
+
+__all__ = ["EventSourcedActor", "Folded"]
+
+_GIVE_UP_AFTER = 5  # failures in a row
+
+
+class Folded(Protocol):
+    """State that is folded from events: `odradek.Aggregate` is one."""
+
+    version: int
+
+    def apply_all(self, events: Sequence[Any]) -> None:
+        """Apply events in order and advance the version by their number. Must not refuse."""
+        ...
+
+
+S = TypeVar("S", bound=Folded)
+Waiting = Command | Query | Stop | Recover | Tick
+
+
+class EventSourcedActor(OdradekActor, Generic[S]):
+    """An actor that owns one aggregate and its stream.
+
+    Override `initial_state`, `decide` and, if wanted, `answer` and `respond`. Handlers never block.
+    """
+
+    def __init__(self, context: ActorContext, stream: str) -> None:
+        super().__init__(context)
+        self.stream = stream
+        self.id = stream.partition("/")[2]
+        self.log = self.log.bind(stream=stream)
+        self.state: S = self.initial_state()
+        self.stash: deque[Waiting] = deque()
+        self._phase = "recovering"
+        self._recovery = 0
+        self._failures = 0
+        self._appending: tuple[Sequence[Any], Sequence[Command], Callable[[Appended], None]] | None = None
+        self._stored: tuple[Sequence[Command], Callable[[Appended], None], Appended] | None = None
+        self.handlers = {
+            Command: self._when_ready,
+            Query: self._query,
+            JournalResult: self._journal_answered,
+            Fenced: self._fenced,
+            StreamChunk: self._chunk_read,
+            Stop: self._when_ready,
+            Recover: self._when_ready,
+            Tick: self._tick,
+        }
+
+    # -- to override --------------------------------------------------------------------------------------------------
+
+    def initial_state(self) -> S:
+        """Return the state before the first event."""
+        raise AssertionError(f"{type(self).__name__} must override initial_state")
+
+    def decide(self, command: Any) -> Sequence[Any]:
+        """Return the events that a command leads to, or raise; change nothing."""
+        raise AssertionError(f"{type(self).__name__} must override decide")
+
+    def respond(self, command: Any, events: Sequence[Any]) -> object:
+        """Return the answer to a command whose events are durable and applied."""
+        return self.state.version
+
+    def answer(self, query: Any) -> object:
+        """Return the answer to a query, from applied state; an exception is a failure."""
+        raise LookupError(f"{type(self).__name__} has no answer to {type(query).__name__}")
+
+    def on_ready(self) -> None:
+        """Do what is to be done each time the actor becomes ready, before the stash is emptied."""
+
+    def on_applied(self, events: Sequence[Any], first_position: int) -> None:
+        """Do what follows from applied events: wake readers, note positions. Also called in recovery."""
+
+    def on_stopping(self) -> bool:
+        """Prepare to stop; return False to be asked again the next time the actor becomes ready."""
+        return True
+
+    def on_giving_up(self, error: Exception) -> None:
+        """Answer those who wait for something other than the stash."""
+
+    def on_tick(self, tick: Tick) -> None:
+        """Do what a timer asks for."""
+
+    # -- commands -----------------------------------------------------------------------------------------------------
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether nothing is under way."""
+        return self._phase == "ready"
+
+    def is_busy(self) -> bool:
+        """Say whether something is under way."""
+        return self._phase in ("recovering", "appending") or bool(self.stash) or bool(self._continuations)
+
+    def on_start(self) -> None:
+        """Recover."""
+        self._recover()
+
+    def handle_command(self, command: Command) -> None:
+        """Decide, append, apply, respond."""
+        try:
+            events = self.decide(command.body)
+        except Exception as error:  # decide is pure: the state is as it was, and the error is the answer
+            self.reply(command, error)
+            return
+        self.persist(
+            events,
+            (command,),
+            lambda _: self.reply(command, self.respond(command.body, events)),
+        )
+
+    def persist(
+        self,
+        events: Sequence[Any],
+        commands: Sequence[Command],
+        then: Callable[[Appended], None],
+        counts: Sequence[int] | None = None,
+    ) -> None:
+        """Append `events`, apply them, then call `then`; `commands` are told if it fails.
+
+        `counts` says how many of the events belong to each of several commands. No events: `then` is called at once.
+        """
+        if not events:
+            here = self.state.version
+            then(Appended(-1, -1, here + 1, here, self.runtime.now()))
+            return
+        assert self._phase == "ready", f"{self.stream} appends while {self._phase}"
+        self._phase = "appending"
+        self._appending = (events, commands, then)
+        per_command = (len(events),) * len(commands) if counts is None else counts
+        decisions = tuple(
+            Decision(count, command.correlation_id, command.causation_id)
+            for command, count in zip(commands, per_command, strict=True)
+            if count
+        )
+        append = Append(
+            stream=self.stream,
+            events=events,
+            expected_version=self.state.version,
+            commit_id=self.runtime.new_id(),
+            actor=type(self).__name__,
+            decisions=decisions,
+        )
+        self.send(self.context.journal, JournalAppend(append, self.actor_ref))
+
+    def _when_ready(self, message: Waiting) -> None:
+        if self._phase != "ready":
+            if self._phase == "stopped":
+                self._refuse(message, ActorStopped(self.stream))
+            else:
+                self.stash.append(message)
+            return
+        self._process(message)
+
+    def _process(self, message: Waiting) -> None:
+        if type(message) is Command:
+            self.handle_command(message)
+        elif type(message) is Query:
+            self._query(message)
+        elif type(message) is Recover:
+            self._recover()
+        elif type(message) is Stop:
+            if self.on_stopping():
+                self._phase = "stopped"
+                self._empty_stash(ActorStopped(self.stream))
+                self.stop()
+            else:
+                self.stash.append(message)
+
+    def _query(self, query: Query) -> None:
+        if self._phase == "recovering":
+            self.stash.append(query)
+        elif self._phase == "stopped":
+            self._refuse(query, ActorStopped(self.stream))
+        elif type(query.body) is GetSnapshot:
+            make = getattr(self.state, "snapshot", None)
+            self.reply(query, Snapshot(self.stream, self.state.version, None if make is None else make()))
+        else:
+            self.handle_query(query)
+
+    def handle_query(self, query: Query) -> None:
+        """Answer a query."""
+        try:
+            value = self.answer(query.body)
+        except Exception as error:  # an answer is read from state and changes none: the error is the answer
+            value = error
+        self.reply(query, value)
+
+    def _tick(self, tick: Tick) -> None:
+        if tick.purpose == "recover":
+            if self._phase == "recovering" and tick.number == self._recovery:
+                self._recover()
+        elif self._phase != "stopped":
+            self.on_tick(tick)
+
+    # -- after the journal's answer -----------------------------------------------------------------------------------
+
+    def _journal_answered(self, result: JournalResult) -> None:
+        if self._appending is None:
+            return
+        events, commands, then = self._appending
+        self._appending = None
+        verdict = result.verdict
+        if isinstance(verdict, Appended):
+            self._failures = 0
+            try:
+                self.state.apply_all(events)
+            except Exception as error:  # durable, but our state is not to be trusted: rebuild it, then answer
+                self.log.error("apply failed", error=repr(error), exc_info=error)
+                self._stored = (commands, then, verdict)
+                self._failed(error)
+                return
+            self.on_applied(events, verdict.first_position)
+            self._phase = "ready"
+            then(verdict)
+            self._go_on()
+            return
+        self.append_failed(commands, verdict.error)
+        if isinstance(verdict, Rejected) and not isinstance(verdict.error, WrongExpectedVersion):
+            self._phase = "ready"
+            self._go_on()
+        else:
+            self._failed(verdict.error)
+
+    def append_failed(self, commands: Sequence[Command], error: Exception) -> None:
+        """Tell those whose events were not, or perhaps not, stored."""
+        for command in commands:
+            self.reply(command, error)
+
+    def _go_on(self) -> None:
+        if self._phase == "ready":
+            self.on_ready()
+        waiting = len(self.stash)  # a Stop that has to wait goes to the back, once each round
+        while self._phase == "ready" and self.stash and waiting:
+            waiting -= 1
+            self._process(self.stash.popleft())
+
+    def handler_failed(self, message: object, error: Exception) -> None:
+        """A handler of ours raised: answer a request; otherwise our state is not to be trusted, so rebuild it."""
+        super().handler_failed(message, error)
+        if isinstance(message, Command | Query) or self._phase == "stopped":
+            return
+        if self._appending is not None:
+            commands = self._appending[1]
+            self._appending = None
+            self.append_failed(commands, OutcomeUnknown(self.stream, repr(error)))
+        self._failed(error)
+
+    # -- recovery -----------------------------------------------------------------------------------------------------
+
+    def _failed(self, error: Exception) -> None:
+        self._failures += 1
+        if self._failures > _GIVE_UP_AFTER:
+            self._give_up(error)
+            return
+        self._phase = "recovering"
+        self._recovery = self.runtime.new_number()
+        if self._failures == 1:
+            self._recover()
+        else:
+            self.tick(self.settings.retry_backoff * 2**self._failures, Tick("recover", self._recovery))
+
+    def _recover(self) -> None:
+        self._phase = "recovering"
+        self._recovery = self.runtime.new_number()
+        self.state = self.initial_state()
+        self.send(self.context.journal, Fence(self.actor_ref, self._recovery))
+
+    def _fenced(self, message: Fenced) -> None:
+        if message.number == self._recovery:
+            self.send(self.context.log_reader, ReadStream(self.stream, self.actor_ref, self._recovery))
+
+    def _chunk_read(self, chunk: StreamChunk) -> None:
+        if chunk.number != self._recovery or self._phase != "recovering":
+            return
+        if chunk.error is not None:
+            self._recovery_failed(chunk.error)
+            return
+        try:
+            for commit in chunk.commits:
+                self.state.apply_all(commit.events)
+                self.on_applied(commit.events, commit.first_position)
+        except Exception as error:
+            self.log.error("recovery failed", error=repr(error), exc_info=error)
+            self._recovery_failed(error)
+            return
+        if chunk.is_last:
+            self._phase = "ready"
+            stored, self._stored = self._stored, None
+            if stored is not None:
+                _, then, appended = stored
+                then(appended)
+            self._go_on()
+
+    def _recovery_failed(self, error: Exception) -> None:
+        if isinstance(error, LogUnavailable):
+            self._empty_stash(error)  # callers hear of it now; the actor keeps trying for those who come later
+        self._failed(error)
+
+    def _give_up(self, error: Exception) -> None:
+        self.log.error("giving up", error=repr(error))
+        self._phase = "stopped"
+        failure = ActorFailed(self.stream, str(error))
+        self.on_giving_up(failure)
+        if self._stored is not None:
+            self.append_failed(self._stored[0], failure)
+        self._empty_stash(failure)
+        self.stop()
+
+    def _empty_stash(self, error: Exception) -> None:
+        while self.stash:
+            self._refuse(self.stash.popleft(), error)
+
+    def _refuse(self, message: Waiting, error: Exception) -> None:
+        if isinstance(message, Command | Query):
+            self.reply(message, error)

@@ -1,0 +1,122 @@
+"""A producer's lane to one topic: what waits, what is in flight, and the numbers to give next."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Sequence
+from typing import Any
+
+import pykka
+
+from odradek_actors.protocol import Command, Send
+from odradek_domain.topic import AppendMessages
+
+__all__ = ["Batch", "Lane", "Waiting"]
+
+
+class Waiting:
+    """A send that was accepted and not answered yet."""
+
+    __slots__ = ("command", "deadline", "send", "size")
+
+    def __init__(self, command: Command, send: Send, deadline: float) -> None:
+        self.command = command
+        self.send = send
+        self.deadline = deadline
+        self.size = sum(len(message.value or b"") for message in send.messages)
+
+
+class Batch:
+    """Sends that travel as one append. `floor`: the highest position acknowledged when it left, so it lies above that."""
+
+    __slots__ = ("append", "error", "floor", "is_answered", "sends")
+
+    def __init__(self, append: AppendMessages, sends: list[Waiting], floor: int) -> None:
+        self.append = append
+        self.sends = sends
+        self.floor = floor
+        self.is_answered = False
+        self.error: Exception | None = None
+
+    @property
+    def command(self) -> Command:
+        """The first send's command, on whose behalf the batch travels."""
+        return self.sends[0].command
+
+
+class Lane:
+    """The way of one producer to one topic."""
+
+    __slots__ = (
+        "_next_sequences",
+        "epoch",
+        "in_flight",
+        "is_lingering",
+        "is_resolving",
+        "is_retrying",
+        "must_hurry",
+        "must_look_up",
+        "partition_count",
+        "queue",
+        "queued",
+        "ref",
+        "topic",
+        "topic_id",
+    )
+
+    def __init__(self, topic: str) -> None:
+        self.topic = topic
+        self.topic_id: str | None = None
+        self.partition_count = 0
+        self.epoch = -1
+        self.ref: pykka.ActorRef[Any] | None = None
+        self.queue: deque[Waiting] = deque()
+        self.queued = 0  # messages in the queue
+        self.in_flight: list[Batch] = []
+        self.is_resolving = False
+        self.is_lingering = False
+        self.is_retrying = False
+        self.must_hurry = False
+        self.must_look_up = False
+        self._next_sequences: dict[int, int] = {}
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether anything waits or is in flight."""
+        return bool(self.queue or self.in_flight)
+
+    def begin(self, topic_id: str, partition_count: int, epoch: int) -> None:
+        """Number messages from 0 for this incarnation of the topic and this epoch."""
+        self.topic_id, self.partition_count, self.epoch = topic_id, partition_count, epoch
+        self._next_sequences.clear()
+
+    def number(self, partitions: Sequence[int]) -> tuple[tuple[int, int], ...]:
+        """Return the first sequence of each partition for these messages, and count them."""
+        bases = []
+        for partition, count in Counter(partitions).items():
+            base = self._next_sequences.get(partition, 0)
+            self._next_sequences[partition] = base + count
+            bases.append((partition, base))
+        return tuple(bases)
+
+    def renumber_from(self, batch: Batch) -> None:
+        """Give the numbers of `batch` and of all later ones again: none of them was stored."""
+        later = self.in_flight[self.in_flight.index(batch) :]
+        for unsent in reversed(later):
+            self._next_sequences.update(unsent.append.base_sequences)
+
+    def forget(self) -> None:
+        """Put what is in flight back to the front of the queue: the topic it was numbered for is gone."""
+        for batch in reversed(self.in_flight):
+            self.queue.extendleft(reversed(batch.sends))
+            self.queued += len(batch.append.messages)
+        self.in_flight.clear()
+        self.topic_id = None
+        self.is_retrying = False
+
+    def oldest_deadline(self) -> float:
+        """Return when the oldest unanswered send is to be given up; infinite if there is none."""
+        deadlines = [batch.sends[0].deadline for batch in self.in_flight[:1]]
+        if self.queue:
+            deadlines.append(self.queue[0].deadline)
+        return min(deadlines, default=float("inf"))

@@ -1,0 +1,132 @@
+"""The LogReader: reads the log for those who may not touch a file. Long reads are cut up so that short ones get in between."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import msgspec
+
+from odradek_actors.actor import ActorContext, OdradekActor
+from odradek_actors.protocol import (
+    CountProduced,
+    FetchResult,
+    ListTopics,
+    LocateMessage,
+    Query,
+    ReadOlder,
+    ReadStream,
+    Stop,
+    StreamChunk,
+)
+from odradek_events.errors import LogError
+from odradek_events.memory import MemoryLog
+from odradek_events.record import Commit
+from odradek_events.sqlite import SqliteLog
+from odradek_events.types import MessageProduced
+
+__all__ = ["LogReaderActor"]
+
+_CHUNK_EVENTS = 20_000
+
+
+class _Continue(msgspec.Struct, frozen=True):
+    request: ReadStream
+    commits: Iterator[Commit]  # the reader's own, told to itself only
+
+
+class LogReaderActor(OdradekActor):
+    """Owns reading connections."""
+
+    def __init__(self, context: ActorContext, log: SqliteLog | MemoryLog) -> None:
+        super().__init__(context)
+        self._event_log = log
+        self._queries: dict[type[Any], Callable[[Any], object]] = {
+            ReadOlder: self._older,
+            CountProduced: self._count,
+            LocateMessage: self._locate,
+            ListTopics: self._topics,
+        }
+        self.handlers = {
+            ReadStream: self._read_stream,
+            _Continue: self._read_on,
+            Query: self._answer,
+            Stop: self._stop_orderly,
+        }
+
+    def _stop_orderly(self, _: Stop) -> None:
+        self.stop()
+
+    def _answer(self, query: Query) -> None:
+        self.reply(query, self._queries[type(query.body)](query.body))
+
+    def _read_stream(self, request: ReadStream) -> None:
+        self._read_on(_Continue(request, self._event_log.commits(stream=request.stream)))
+
+    def _read_on(self, reading: _Continue) -> None:
+        request = reading.request
+        commits: list[Commit] = []
+        events = 0
+        try:
+            for commit in reading.commits:
+                commits.append(commit)
+                events += len(commit.events)
+                if events >= _CHUNK_EVENTS:
+                    self.send(request.reply_to, StreamChunk(request.number, tuple(commits), False))
+                    self.send(self.actor_ref, reading)
+                    return
+            self.send(request.reply_to, StreamChunk(request.number, tuple(commits), True))
+        except LogError as error:
+            self.send(request.reply_to, StreamChunk(request.number, (), True, error))
+
+    def _older(self, wanted: ReadOlder) -> FetchResult:
+        tag = f"partition:{wanted.topic}/{wanted.partition}"
+        first = self._event_log.locate(tag, wanted.offset, wanted.not_before)
+        messages: list[MessageProduced] = []
+        size = 0
+        for event in self._produced(tag, wanted.not_before if first is None else first):
+            if event.partition != wanted.partition or event.offset < wanted.offset:
+                continue
+            if event.offset >= wanted.until_offset or len(messages) >= wanted.max_messages:
+                break
+            size += len(event.value or b"") + len(event.key or b"")
+            if messages and size > wanted.max_bytes:
+                break
+            messages.append(event)
+        return FetchResult(wanted.topic, wanted.topic_id, wanted.bounds, tuple(messages))
+
+    def _produced(self, tag: str, from_position: int) -> Iterator[MessageProduced]:
+        for commit in self._event_log.commits(after=from_position - 1, tags=(tag,), types=("MessageProduced",)):
+            for event in commit.events:
+                if type(event) is MessageProduced:
+                    yield event
+
+    def _count(self, wanted: CountProduced) -> tuple[int, int]:
+        count, last = 0, wanted.after
+        for recorded in self._event_log.read(
+            after=wanted.after, tags=(f"producer:{wanted.producer_id}",), types=("MessageProduced",)
+        ):
+            count += 1
+            last = recorded.position
+        return count, last
+
+    def _locate(self, wanted: LocateMessage) -> int | None:
+        tag = f"partition:{wanted.topic}/{wanted.partition}"
+        positions = (
+            recorded.position
+            for recorded in self._event_log.read(after=self._from(tag, wanted.offset), tags=(tag,))
+            if isinstance(recorded.event, MessageProduced) and recorded.event.message_id == wanted.message_id
+        )
+        return next(positions, None)
+
+    def _from(self, tag: str, offset: int) -> int:
+        return (self._event_log.locate(tag, offset) or 0) - 1
+
+    def _topics(self, _: ListTopics) -> tuple[str, ...]:
+        changes: list[tuple[int, str, bool]] = []
+        for kind in ("TopicCreated", "TopicDeleted"):
+            for recorded in self._event_log.read(types=(kind,)):
+                changes.append((recorded.position, recorded.event.topic, kind == "TopicCreated"))
+        existing: dict[str, bool] = {topic: exists for _, topic, exists in sorted(changes)}
+        return tuple(sorted(itertools.compress(existing, existing.values())))

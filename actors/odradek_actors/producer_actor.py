@@ -1,0 +1,486 @@
+"""The ProducerActor: routes messages, numbers them, keeps batches in flight, and answers each send.
+
+Each topic has a lane: sends queue in it, leave as batches (at most `max_in_flight` unanswered), and are answered in order.
+While batches are in flight, later sends gather, which groups them without any wait; `linger_ms` adds one. A batch keeps its
+sequence numbers until it is answered, so a retry after an unknown outcome is recognised by the topic and not stored twice.
+Lanes are volatile but survive a recovery in place; the aggregate's events (registration, epoch, progress) are off the path.
+
+A batch that cannot be delivered in time is given up with everything behind it in flight, and a higher epoch begins: its
+outcome stays unknown, but nothing can be stored twice or out of order.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from typing import Any
+
+import pykka
+
+from odradek_actors.errors import ActorStopped, DeliveryTimedOut
+from odradek_actors.event_sourced import EventSourcedActor
+from odradek_actors.lane import Batch, Lane, Waiting
+from odradek_actors.protocol import (
+    AppendDone,
+    CloseProducer,
+    Command,
+    CountProduced,
+    DescribeProducer,
+    EnsureTopic,
+    FlushProducer,
+    LocateMessage,
+    LookUp,
+    Receipt,
+    Send,
+    Tick,
+    TopicDescription,
+)
+from odradek_domain.errors import DomainError, OutOfOrderSequence, PartitionNotFound, UnknownTopicId
+from odradek_domain.producer import Producer
+from odradek_domain.services import MessageRoutingService
+from odradek_domain.topic import AppendMessages
+from odradek_events.errors import AppendError
+
+__all__ = ["ProducerActor"]
+
+
+class ProducerActor(EventSourcedActor[Producer]):
+    """Owns one Producer aggregate and its lanes."""
+
+    _lanes: dict[str, Lane]
+
+    def initial_state(self) -> Producer:
+        """Return a producer that was never registered."""
+        if not hasattr(self, "_lanes"):
+            self._lanes = {}
+            self._router = MessageRoutingService()
+            self._is_awake = False
+            self._is_waking = False
+            self._is_stopping = False
+            self._must_bump = False
+            self._epoch = -1  # of the aggregate, kept through a recovery in place
+            self._own = ""  # what the append to our own stream under way is for
+            self._progress_is_refused = False
+            self._flushes: list[Command] = []
+            self._acknowledged: deque[tuple[int, int]] = deque()  # (last position, count), not recorded yet
+            self._position = -1  # the highest position acknowledged so far
+            self._progress_is_due = False
+        return Producer(self.id)
+
+    def is_busy(self) -> bool:
+        """Say whether batches are on their way."""
+        return super().is_busy() or any(lane.is_busy for lane in self._lanes.values()) or bool(self._flushes)
+
+    # -- waking, and what else is appended to our own stream ----------------------------------------------------------
+
+    def on_ready(self) -> None:
+        """Do what our own stream needs before anything is sent; then let flushes finish."""
+        if not self._is_awake:
+            self._wake()
+        elif self._must_bump:
+            self._append_own("bump", [self.state.bump_epoch(self.runtime.now())])
+        else:
+            self._finish_flushes()
+
+    def _wake(self) -> None:
+        """Once a run, when there is something to do: register, or begin a new epoch and count what was not recorded."""
+        if self._is_waking or not (self._flushes or any(lane.queue for lane in self._lanes.values())):
+            return
+        self._is_waking = True
+        producer = self.state
+        if producer.is_registered:
+            self.request(self.context.log_reader, CountProduced(self.id, producer.counted_through), self._counted)
+        else:
+            self._append_own("wake", producer.register(self.runtime.now()))
+
+    def _counted(self, counted: Any) -> None:
+        if isinstance(counted, Exception):
+            self._is_waking = False
+            self._fail_all_queues(counted)
+            return
+        if not self.is_ready:  # recovering meanwhile: wake again when that is over
+            self._is_waking = False
+            return
+        count, last = counted
+        producer, now = self.state, self.runtime.now()
+        self._position = max(self._position, last)
+        progress = producer.record_progress(producer.message_count + count, last, now)
+        self._append_own("wake", [*progress, producer.bump_epoch(now)])
+
+    def _append_own(self, purpose: str, events: Sequence[Any]) -> None:
+        self._own = purpose
+        self.persist(events, (), lambda _: self._own_appended(purpose))
+
+    def _own_appended(self, purpose: str) -> None:
+        self._own = ""
+        if purpose == "progress":
+            through = self.state.counted_through
+            self._acknowledged = deque(entry for entry in self._acknowledged if entry[0] > through)
+            return
+        self._is_awake, self._is_waking, self._must_bump = True, False, False
+        self._epoch = self.state.epoch
+        self._pump_all()
+
+    def append_failed(self, commands: Sequence[Command], error: Exception) -> None:
+        """Tell those who wait for our own append: without it nothing can be sent. Progress can wait for the next time."""
+        super().append_failed(commands, error)
+        purpose, self._own = self._own, ""
+        if purpose == "progress":
+            self._progress_is_refused = True
+            return
+        self._is_waking = False
+        self._fail_all_queues(error)
+
+    def on_giving_up(self, error: Exception) -> None:
+        """Answer everybody."""
+        for lane in self._lanes.values():
+            for batch in tuple(lane.in_flight):
+                self._fail(lane, batch, error)
+        self._fail_all_queues(error)
+
+    def _fail_all_queues(self, error: Exception) -> None:
+        for lane in self._lanes.values():
+            self._fail_queue(lane, error)
+        flushes, self._flushes = self._flushes, []
+        for command in flushes:
+            self.reply(command, None)
+
+    # -- commands -----------------------------------------------------------------------------------------------------
+
+    def _when_ready(self, message: Any) -> None:
+        # Sends and flushes touch no aggregate: an append of our own progress must not hold them up.
+        if type(message) is Command and self._phase != "stopped" and type(message.body) in _UNSTASHED:
+            self.handle_command(message)
+        else:
+            super()._when_ready(message)
+
+    def handle_command(self, command: Command) -> None:
+        """Queue sends; keep flushes until their lanes are empty."""
+        body = command.body
+        if isinstance(body, Send):
+            if self._is_stopping:
+                self.reply(command, ActorStopped(f"producer {self.id!r}"))
+                return
+            self._enqueue(command, body)
+        elif isinstance(body, FlushProducer | CloseProducer):
+            self._flushes.append(command)
+            for lane in self._lanes.values():
+                lane.must_hurry = True
+                self._pump(lane)
+            self._finish_flushes()
+        else:
+            super().handle_command(command)
+
+    def answer(self, query: Any) -> object:
+        """Say how many messages were acknowledged in all, recorded or not."""
+        if isinstance(query, DescribeProducer):
+            return self.state.message_count + sum(count for _, count in self._acknowledged)
+        return super().answer(query)
+
+    def _enqueue(self, command: Command, send: Send) -> None:
+        lane = self._lanes.get(send.topic)
+        if lane is None:
+            lane = self._lanes[send.topic] = Lane(send.topic)
+        lane.queue.append(Waiting(command, send, self.runtime.monotonic() + self.settings.delivery_timeout))
+        lane.queued += len(send.messages)
+        if not self._is_awake and self.is_ready:
+            self._wake()
+        if lane.topic_id is None:
+            self._resolve(lane, command)
+        elif self._must_bump and self.is_ready:
+            self.on_ready()
+        elif send.linger_ms and lane.queued < self.settings.batch_messages and not lane.must_hurry:
+            self._linger(lane, send.linger_ms)
+        else:
+            self._pump(lane)
+
+    def _linger(self, lane: Lane, linger_ms: int) -> None:
+        if not lane.is_lingering:
+            lane.is_lingering = True
+            self.tick(linger_ms / 1000, Tick(f"linger:{lane.topic}"))
+
+    # -- lanes --------------------------------------------------------------------------------------------------------
+
+    def _resolve(self, lane: Lane, command: Command) -> None:
+        """Find the topic's actor and what it is made of, creating the topic if that is allowed."""
+        if lane.is_resolving:
+            return
+        lane.is_resolving = True
+        ensure = EnsureTopic(self.settings.auto_create_topics, self.settings.default_partitions)
+
+        def found(ref: Any) -> None:
+            if isinstance(ref, Exception):
+                described(ref)
+                return
+            lane.ref = ref
+            self.request(ref, ensure, described, command=command)
+
+        def described(answer: Any) -> None:
+            lane.is_resolving = False
+            if isinstance(answer, TopicDescription):
+                lane.begin(answer.topic_id, len(answer.partitions), self._epoch)
+                self._pump(lane)
+            elif getattr(answer, "retriable", False) and lane.oldest_deadline() > self.runtime.monotonic():
+                self._retry_later(lane)
+            else:
+                self._fail_queue(lane, answer)
+
+        self.request(self.context.directory, LookUp(f"topic/{lane.topic}"), found)
+
+    def _pump_all(self) -> None:
+        for lane in self._lanes.values():
+            self._pump(lane)
+
+    def _pump(self, lane: Lane) -> None:
+        """Send what the lane may send now."""
+        if not self._is_awake or self._must_bump or lane.topic_id is None or lane.is_retrying:
+            return
+        if lane.epoch != self._epoch and not lane.in_flight:
+            lane.begin(lane.topic_id, lane.partition_count, self._epoch)
+        while lane.queue and len(lane.in_flight) < self.settings.max_in_flight and lane.epoch == self._epoch:
+            batch = self._next_batch(lane)
+            if batch is None:
+                continue
+            lane.in_flight.append(batch)
+            self._dispatch(lane, batch)
+
+    def _next_batch(self, lane: Lane) -> Batch | None:
+        """Make a batch of queued sends, routed and numbered; None if all of them were refused."""
+        taken: list[Waiting] = []
+        partitions: list[int] = []
+        size = 0
+        while lane.queue:
+            waiting = lane.queue[0]
+            send = waiting.send
+            size += waiting.size
+            too_much = len(partitions) + len(send.messages) > self.settings.batch_messages
+            if taken and (too_much or size > self.settings.batch_bytes):
+                break
+            lane.queue.popleft()
+            lane.queued -= len(send.messages)
+            try:
+                routed = self._router.route_batch(send.messages, lane.topic, lane.partition_count, send.partition)
+            except PartitionNotFound as error:
+                self.reply(waiting.command, error)
+                continue
+            taken.append(waiting)
+            partitions.extend(routed)
+        if not taken:
+            return None
+        self._router.next_batch()
+        first = taken[0].send.messages
+        messages = first if len(taken) == 1 else tuple(message for item in taken for message in item.send.messages)
+        append = AppendMessages(
+            messages, tuple(partitions), self.id, lane.epoch, lane.number(partitions), lane.topic_id
+        )
+        return Batch(append, taken, self._position)
+
+    def _dispatch(self, lane: Lane, batch: Batch) -> None:
+        batch.is_answered = False
+        assert lane.ref is not None, "a lane with a topic id has its actor's ref"
+        self.request(lane.ref, batch.append, lambda answer: self._answered(lane, batch, answer), command=batch.command)
+
+    def _answered(self, lane: Lane, batch: Batch, answer: Any) -> None:
+        if batch not in lane.in_flight:
+            return  # given up meanwhile
+        batch.is_answered = True
+        if isinstance(answer, AppendDone):
+            lane.partition_count = max(lane.partition_count, answer.partition_count)
+            if answer.first_position is None:
+                self._locate(lane, batch, answer.offsets)
+                return
+            self._acknowledge(lane, batch, answer.offsets, answer.first_position)
+        elif isinstance(answer, UnknownTopicId) or _is_gone(answer):
+            lane.forget()  # what was in flight goes back to the front of the queue, to be routed and numbered anew
+            self._resolve(lane, batch.command)
+        elif getattr(answer, "retriable", False) or isinstance(answer, OutOfOrderSequence):
+            batch.error = answer
+            lane.must_look_up = lane.must_look_up or isinstance(answer, ActorStopped)
+            self._retry_when_all_answered(lane)
+        else:
+            self._fail(lane, batch, answer)
+        self._pump(lane)
+        self._finish_flushes()
+
+    def _acknowledge(self, lane: Lane, batch: Batch, offsets: list[int], first_position: int) -> None:
+        lane.in_flight.remove(batch)
+        topic, index = lane.topic, 0
+        partitions = batch.append.partitions
+        for waiting in batch.sends:
+            messages = waiting.send.messages
+            receipts = [
+                Receipt(topic, partitions[i], offsets[i], first_position + i, message.timestamp)
+                for i, message in enumerate(messages, index)
+            ]
+            index += len(messages)
+            self.reply(waiting.command, receipts)
+        last = first_position + index - 1
+        self._position = max(self._position, last)
+        self._acknowledged.append((last, index))
+        self._schedule_progress()
+        if lane.is_retrying:
+            self._retry_when_all_answered(lane)
+
+    def _locate(self, lane: Lane, batch: Batch, offsets: list[int]) -> None:
+        """A repeat was recognised: ask the log where the original stands."""
+        message = batch.append.messages[0]
+        wanted = LocateMessage(lane.topic, batch.append.partitions[0], offsets[0], message.id)
+
+        def located(position: Any) -> None:
+            if batch not in lane.in_flight:
+                return
+            if isinstance(position, int):
+                self._acknowledge(lane, batch, offsets, position)
+            else:
+                error = position if isinstance(position, Exception) else ActorStopped("the log reader")
+                self._fail(lane, batch, error)
+            self._pump(lane)
+            self._finish_flushes()
+
+        batch.is_answered = False
+        self.request(self.context.log_reader, wanted, located)
+
+    # -- failure ------------------------------------------------------------------------------------------------------
+
+    def _retry_when_all_answered(self, lane: Lane) -> None:
+        """Once everything in flight has its answer, what is left is sent again, in order, as it was."""
+        lane.is_retrying = True
+        if not all(batch.is_answered for batch in lane.in_flight):
+            return
+        if lane.in_flight and isinstance(lane.in_flight[0].error, AppendError):
+            self._give_back(lane, lane.in_flight[0].error)
+        else:
+            self._retry_later(lane)
+
+    def _give_back(self, lane: Lane, error: Exception) -> None:
+        """The log refused the oldest batch (no room, say): nothing of it or of those behind it is stored.
+
+        All are answered with the reason, and their numbers are free again.
+        """
+        lane.is_retrying = False
+        lane.renumber_from(lane.in_flight[0])
+        for batch in tuple(lane.in_flight):
+            self._fail(lane, batch, error)
+
+    def _retry_later(self, lane: Lane) -> None:
+        self.tick(self.settings.retry_backoff, Tick(f"retry:{lane.topic}"))
+
+    def _retry(self, lane: Lane) -> None:
+        if not lane.is_retrying and lane.topic_id is not None:
+            return  # an old timer
+        if not lane.in_flight:
+            lane.is_retrying = False
+            if lane.topic_id is None and lane.queue:
+                self._resolve(lane, lane.queue[0].command)
+            self._pump(lane)
+            return
+        if lane.oldest_deadline() <= self.runtime.monotonic():
+            self._give_up_in_flight(lane)
+            return
+        lane.is_retrying = False
+        if lane.must_look_up:
+            lane.must_look_up = False
+            self.request(self.context.directory, LookUp(f"topic/{lane.topic}"), lambda ref: self._redispatch(lane, ref))
+        else:
+            self._redispatch(lane, lane.ref)
+
+    def _redispatch(self, lane: Lane, ref: Any) -> None:
+        if isinstance(ref, pykka.ActorRef):
+            lane.ref = ref
+        for batch in tuple(lane.in_flight):
+            self._dispatch(lane, batch)
+
+    def _give_up_in_flight(self, lane: Lane) -> None:
+        """Fail everything in flight, its outcome unknown, and begin a new epoch before anything else is sent."""
+        lane.is_retrying = False
+        error = DeliveryTimedOut(lane.topic, self.settings.delivery_timeout)
+        for batch in tuple(lane.in_flight):
+            self._fail(lane, batch, error)
+        self._must_bump = True
+        if self.is_ready:
+            self.on_ready()
+
+    def _fail(self, lane: Lane, batch: Batch, error: Exception) -> None:
+        lane.in_flight.remove(batch)
+        for waiting in batch.sends:
+            self.reply(waiting.command, error)
+        if isinstance(error, DomainError):
+            self._must_bump = True  # its numbers are lost: without a new epoch everything behind it is out of order
+            if self.is_ready:
+                self.on_ready()
+
+    def _fail_queue(self, lane: Lane, error: Exception) -> None:
+        while lane.queue:
+            self.reply(lane.queue.popleft().command, error)
+        lane.queued = 0
+        self._finish_flushes()
+
+    # -- progress, flush, stop ----------------------------------------------------------------------------------------
+
+    def on_tick(self, tick: Tick) -> None:
+        """Linger is over, a retry is due, or progress is to be recorded."""
+        purpose, _, topic = tick.purpose.partition(":")
+        if purpose == "progress":
+            self._progress_is_due = self._progress_is_refused = False
+            if self.is_ready and self._is_awake:
+                self._record_progress()
+            elif self._acknowledged:
+                self._schedule_progress()
+            return
+        lane = self._lanes[topic]
+        if purpose == "linger":
+            lane.is_lingering = False
+            self._pump(lane)
+        else:
+            self._retry(lane)
+
+    def _schedule_progress(self) -> None:
+        if not self._progress_is_due:
+            self._progress_is_due = True
+            self.tick(self.settings.progress_interval, Tick("progress"))
+
+    def _record_progress(self) -> bool:
+        """Record what is acknowledged up to a position below which nothing of ours is in flight; say if anything was."""
+        in_flight = [batch.floor for lane in self._lanes.values() for batch in lane.in_flight]
+        through = min(in_flight, default=self._position)
+        counted = [entry for entry in self._acknowledged if entry[0] <= through]
+        if not counted or self._progress_is_refused or not self._is_awake:
+            return False
+        total = self.state.message_count + sum(count for _, count in counted)
+        self._append_own("progress", self.state.record_progress(total, through, self.runtime.now()))
+        return True
+
+    def _finish_flushes(self) -> None:
+        """Answer flushes once the lanes are empty; a close also records the progress first."""
+        if not self._flushes or any(lane.is_busy for lane in self._lanes.values()):
+            if not any(lane.is_busy for lane in self._lanes.values()):
+                self._stop_if_asked()
+            return
+        if any(isinstance(command.body, CloseProducer) for command in self._flushes):
+            if not self.is_ready or self._record_progress():
+                return  # on_ready comes back here
+        flushes, self._flushes = self._flushes, []
+        for lane in self._lanes.values():
+            lane.must_hurry = False
+        for command in flushes:
+            self.reply(command, None)
+        self._stop_if_asked()
+
+    def _stop_if_asked(self) -> None:
+        if self._is_stopping and self.is_ready and self.stash:
+            self._go_on()
+
+    def on_stopping(self) -> bool:
+        """Finish what was accepted, record the progress, then stop."""
+        self._is_stopping = True
+        for lane in self._lanes.values():
+            lane.must_hurry = True
+            self._pump(lane)
+        return not any(lane.is_busy for lane in self._lanes.values()) and not self._record_progress()
+
+
+_UNSTASHED = frozenset({Send, FlushProducer, CloseProducer})
+
+
+def _is_gone(answer: object) -> bool:
+    return getattr(answer, "code", "") == "topic_not_found"

@@ -1,0 +1,196 @@
+"""A producer as people hold it: normalises what they send, keeps the bytes in flight bounded, waits on promises."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from odradek_actors.errors import BufferFull, SystemClosed
+from odradek_actors.protocol import CloseProducer, Command, DescribeProducer, FlushProducer, Receipt, Send
+from odradek_actors.runtime import Promise
+from odradek_domain.errors import MessageTooLarge
+from odradek_domain.message import Headers, Message, checked_headers
+from odradek_domain.names import ProducerId, TopicName
+
+if TYPE_CHECKING:
+    from odradek_actors.system import ActorSystem
+
+__all__ = ["ProducerHandle"]
+
+Data = str | bytes | None
+Entry = tuple[Data, Data] | tuple[Data, Data, Iterable[tuple[str, bytes]]] | Data
+
+
+class ProducerHandle:
+    """Sends messages. Get one from `ActorSystem.producer`; two handles with one client id are one producer.
+
+    Keys and values are bytes or str (sent as UTF-8); a value of None is a tombstone. Usable from several threads.
+    """
+
+    def __init__(self, system: ActorSystem, client_id: str, *, linger_ms: int = 0) -> None:
+        if linger_ms < 0:
+            raise ValueError(f"linger_ms must be 0 or more, not {linger_ms}")
+        self.client_id = str(ProducerId(client_id))
+        self._system = system
+        self._stream = f"producer/{self.client_id}"
+        self._linger_ms = linger_ms
+        self._limit = system.settings.max_message_bytes
+        self._buffer = system.runtime.budget(system.settings.buffer_bytes)
+        self._is_closed = False
+
+    def send(
+        self,
+        topic: str,
+        value: Data = None,
+        *,
+        key: Data = None,
+        headers: Iterable[tuple[str, bytes]] = (),
+        partition: int | None = None,
+        timestamp: datetime | None = None,
+        correlation_id: str = "",
+    ) -> Promise[Receipt]:
+        """Send one message; the promise gives its Receipt once it is durable.
+
+        Raises at once for a bad name, a bad value, a message above the size limit (MessageTooLarge), or a full buffer
+        (BufferFull, after max_block_ms). TopicNotFound and the like come through the promise.
+        """
+        runtime = self._system.runtime
+        message = Message(
+            runtime.new_id(), _data(key), _data(value), _time(timestamp, runtime.now()), checked_headers(headers)
+        )
+        promise: Promise[Receipt] = _First()
+        self._send(topic, (message,), partition, promise, correlation_id)
+        return promise
+
+    def send_batch(
+        self,
+        topic: str,
+        entries: Iterable[Entry],
+        *,
+        partition: int | None = None,
+        timestamp: datetime | None = None,
+        correlation_id: str = "",
+    ) -> Promise[list[Receipt]]:
+        """Send messages that become durable together; the promise gives a Receipt for each, in order.
+
+        Each entry is a (key, value) pair, a (key, value, headers) triple, or a value without a key.
+        """
+        runtime = self._system.runtime
+        items = list(entries)
+        now = _time(timestamp, runtime.now())
+        ids = runtime.new_ids(len(items))
+        messages = tuple([_message(id, entry, now) for id, entry in zip(ids, items, strict=True)])
+        promise: Promise[list[Receipt]] = runtime.promise()
+        if not messages:
+            TopicName(topic)
+            self._require_open()
+            promise.tell([])
+            return promise
+        self._send(topic, messages, partition, promise, correlation_id)
+        return promise
+
+    def flush(self, timeout: float | None = None) -> None:
+        """Wait until everything sent so far is acknowledged or has failed."""
+        self._require_open()
+        self._system.command(self._stream, FlushProducer()).result(timeout)
+
+    @property
+    def message_count(self) -> int:
+        """How many messages this client id has had acknowledged, in this run and earlier ones."""
+        count: int = self._system.query(self._stream, DescribeProducer()).result()
+        return count
+
+    def close(self, timeout: float | None = None) -> None:
+        """Flush, record the progress, and take no more messages; closing twice is fine."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        if not self._system.is_closed:
+            self._system.command(self._stream, CloseProducer()).result(timeout)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _send(
+        self,
+        topic: str,
+        messages: tuple[Message, ...],
+        partition: int | None,
+        promise: Promise[Any],
+        correlation_id: str,
+    ) -> None:
+        self._require_open()
+        name = str(TopicName(topic))
+        if partition is not None and (not isinstance(partition, int) or partition < 0):
+            raise ValueError(f"a partition is a number of 0 or more, not {partition!r}")
+        size = self._size(messages)
+        settings = self._system.settings
+        if not self._buffer.acquire(size, settings.max_block_ms / 1000):
+            raise BufferFull(settings.buffer_bytes, settings.max_block_ms)
+        promise.add_done_callback(lambda _: self._buffer.release(size))
+        runtime = self._system.runtime
+        command = Command(
+            Send(name, messages, partition, self._linger_ms),
+            promise,
+            0,
+            correlation_id or runtime.new_id(),
+            self.client_id,
+        )
+        self._system.tell(self._stream, command)
+
+    def _size(self, messages: Sequence[Message]) -> int:
+        total, limit = 0, self._limit
+        for message in messages:
+            size = message.size
+            if size > limit:
+                raise MessageTooLarge(size, limit)
+            total += size
+        return total
+
+    def _require_open(self) -> None:
+        if self._is_closed:
+            raise SystemClosed(f"producer {self.client_id!r}")
+
+
+class _First(Promise[Receipt]):
+    """The promise of a single send: takes the one Receipt out of the list."""
+
+    def tell(self, message: Any) -> None:
+        value = getattr(message, "value", message)
+        super().tell(value[0] if isinstance(value, list) else value)
+
+
+def _message(id: str, entry: Entry, timestamp: datetime) -> Message:
+    if isinstance(entry, tuple):
+        if len(entry) == 2:
+            return Message(id, _data(entry[0]), _data(entry[1]), timestamp)
+        if len(entry) == 3:
+            headers: Headers = checked_headers(entry[2])
+            return Message(id, _data(entry[0]), _data(entry[1]), timestamp, headers)
+        raise ValueError("a batch entry is a value, a (key, value) pair, or a (key, value, headers) triple")
+    return Message(id, None, _data(entry), timestamp)
+
+
+def _data(value: Data) -> bytes | None:
+    if value is None or type(value) is bytes:
+        return value
+    if isinstance(value, str):
+        return value.encode()
+    if isinstance(value, bytes | bytearray | memoryview):
+        return bytes(value)
+    raise TypeError(f"keys and values are bytes, str or None, not {type(value).__name__}; encode it first")
+
+
+def _time(timestamp: datetime | None, now: datetime) -> datetime:
+    if timestamp is None:
+        return now
+    if timestamp.tzinfo is None:
+        raise ValueError("a timestamp needs a time zone; pass an aware datetime")
+    return timestamp

@@ -1,0 +1,511 @@
+"""The messages actors send each other: frozen, immutable, and all of them here.
+
+A `Command` asks for a change, a `Query` for an answer from applied, hence durable, state. Both carry `reply_to`, anything
+with `tell`, and are answered by exactly one `Reply` with the same `request_id`; a value that is an exception is a failure.
+A message that reaches nobody is bounced: `bounce()` says who has to hear of it, and what.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Protocol
+
+import msgspec
+
+from odradek_actors.errors import ActorStopped
+from odradek_domain.message import Message
+from odradek_domain.offsets import CommittedOffset, OffsetToCommit
+from odradek_domain.positions import TopicPartition
+from odradek_events.errors import LogUnavailable
+from odradek_events.record import Append, Commit, Failed, Verdict
+from odradek_events.types import MessageProduced
+
+__all__ = [
+    "AddPartitions",
+    "AppendDone",
+    "CloseConsumer",
+    "CloseProducer",
+    "Command",
+    "CommitGroupOffsets",
+    "CommitOffsets",
+    "CommittedOf",
+    "ConsumerRecord",
+    "CountProduced",
+    "CreateTopic",
+    "DeleteRecords",
+    "DeleteTopic",
+    "Delivery",
+    "DescribeConsumer",
+    "DescribeProducer",
+    "DescribeTopic",
+    "EnsureTopic",
+    "Fence",
+    "Fenced",
+    "Fetch",
+    "FetchResult",
+    "Flush",
+    "FlushProducer",
+    "GetCommitted",
+    "GetSnapshot",
+    "GetStatus",
+    "JoinGroup",
+    "JournalAppend",
+    "JournalResult",
+    "LeaveGroup",
+    "ListTopics",
+    "LocateMessage",
+    "LookUp",
+    "OpenConsumer",
+    "PartitionDescription",
+    "Poll",
+    "PositionOf",
+    "Query",
+    "ReadOlder",
+    "ReadStream",
+    "Receipt",
+    "Recipient",
+    "Recover",
+    "Reply",
+    "Running",
+    "SeekTo",
+    "Send",
+    "Snapshot",
+    "Status",
+    "Stop",
+    "StreamChunk",
+    "Subscribe",
+    "Tick",
+    "TopicDescription",
+]
+
+
+class Recipient(Protocol):
+    """Anything that can be told something: an actor's ref, a promise."""
+
+    def tell(self, message: Any) -> None:
+        """Take a message."""
+        ...
+
+
+class Reply(msgspec.Struct, frozen=True, gc=False):
+    """The one answer to a Command or Query."""
+
+    request_id: int
+    value: Any
+
+
+class Command(msgspec.Struct, frozen=True):
+    """A request for a change. `correlation_id` names the whole conversation, `causation_id` what led to this."""
+
+    body: Any
+    reply_to: Recipient
+    request_id: int = 0
+    correlation_id: str = ""
+    causation_id: str = ""
+
+    def bounce(self) -> tuple[Recipient, object]:
+        """Answer the sender with ActorStopped."""
+        return self.reply_to, Reply(self.request_id, ActorStopped("the recipient"))
+
+
+class Query(msgspec.Struct, frozen=True):
+    """A request for an answer."""
+
+    body: Any
+    reply_to: Recipient
+    request_id: int = 0
+
+    def bounce(self) -> tuple[Recipient, object]:
+        """Answer the sender with ActorStopped."""
+        return self.reply_to, Reply(self.request_id, ActorStopped("the recipient"))
+
+
+# -- life of an actor -----------------------------------------------------------------------------------------------
+
+
+class Stop(msgspec.Struct, frozen=True):
+    """Finish what was accepted, then stop."""
+
+
+class Recover(msgspec.Struct, frozen=True):
+    """Drop the state and rebuild it from the log, in place."""
+
+
+class Tick(msgspec.Struct, frozen=True):
+    """A timer's message: what for, and which one, so that an old timer can be told from the current one."""
+
+    purpose: str
+    number: int = 0
+
+
+class GetStatus(msgspec.Struct, frozen=True):
+    """Ask how many messages were handled, and whether something is under way."""
+
+
+class Status(msgspec.Struct, frozen=True, gc=False):
+    """How many messages an actor handled (status queries not counted), and whether something is under way."""
+
+    handled: int
+    is_busy: bool
+
+
+class GetSnapshot(msgspec.Struct, frozen=True):
+    """Ask for the aggregate's snapshot."""
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """An aggregate's snapshot with its stream and version; `state` is None for people's own aggregates."""
+
+    stream: str
+    version: int
+    state: Any
+
+
+# -- journal and log reader -----------------------------------------------------------------------------------------
+
+
+class JournalAppend(msgspec.Struct, frozen=True):
+    """Make these events durable; answered by a JournalResult."""
+
+    append: Append
+    reply_to: Recipient
+
+    def bounce(self) -> tuple[Recipient, object]:
+        """Answer the sender that the journal is gone."""
+        return self.reply_to, JournalResult(Failed(LogUnavailable("the journal", "it has stopped")))
+
+
+class JournalResult(msgspec.Struct, frozen=True):
+    """The verdict on one JournalAppend."""
+
+    verdict: Verdict
+
+
+class Flush(msgspec.Struct, frozen=True):
+    """The journal's message to itself: commit all that waits."""
+
+
+class Fence(msgspec.Struct, frozen=True):
+    """Answered by Fenced once every append told to the journal before it is decided."""
+
+    reply_to: Recipient
+    number: int
+
+    def bounce(self) -> tuple[Recipient, object]:
+        """Let the sender go on: it will find the log unavailable."""
+        return self.reply_to, Fenced(self.number)
+
+
+class Fenced(msgspec.Struct, frozen=True, gc=False):
+    """No append from before the Fence is under way any more."""
+
+    number: int
+
+
+class ReadStream(msgspec.Struct, frozen=True):
+    """Read a stream from its beginning; answered by StreamChunks carrying the same number."""
+
+    stream: str
+    reply_to: Recipient
+    number: int
+
+    def bounce(self) -> tuple[Recipient, object]:
+        """Answer that the reader is gone."""
+        return self.reply_to, StreamChunk(self.number, (), True, LogUnavailable("the log reader", "it has stopped"))
+
+
+class StreamChunk(msgspec.Struct, frozen=True):
+    """Some commits of a stream, in order; `error` says that no more can be read."""
+
+    number: int
+    commits: tuple[Commit, ...]
+    is_last: bool
+    error: Exception | None = None
+
+
+class ReadOlder(msgspec.Struct, frozen=True, gc=False):
+    """Read messages that a topic no longer holds in memory; the answer is the FetchResult `bounds` belongs to."""
+
+    topic: str
+    topic_id: str
+    partition: int
+    offset: int
+    until_offset: int
+    max_messages: int
+    max_bytes: int
+    not_before: int
+    bounds: tuple[tuple[int, int], ...]
+
+
+class CountProduced(msgspec.Struct, frozen=True, gc=False):
+    """Count a producer's stored messages above a position; answered by (count, last position)."""
+
+    producer_id: str
+    after: int
+
+
+class LocateMessage(msgspec.Struct, frozen=True, gc=False):
+    """Find the position of a stored message; answered by the position."""
+
+    topic: str
+    partition: int
+    offset: int
+    message_id: str
+
+
+class ListTopics(msgspec.Struct, frozen=True):
+    """Ask for the names of all topics, sorted."""
+
+
+# -- directory ------------------------------------------------------------------------------------------------------
+
+
+class LookUp(msgspec.Struct, frozen=True, gc=False):
+    """Ask for the ref of a stream's actor, which is started if need be."""
+
+    stream: str
+
+
+class Running(msgspec.Struct, frozen=True, gc=False):
+    """Ask for (stream, ref) of every running actor of these stream types (none: all)."""
+
+    kinds: tuple[str, ...] = ()
+
+
+# -- topics ---------------------------------------------------------------------------------------------------------
+
+
+class CreateTopic(msgspec.Struct, frozen=True, gc=False):
+    """Create the topic; answered by its TopicDescription."""
+
+    partition_count: int
+
+
+class EnsureTopic(msgspec.Struct, frozen=True, gc=False):
+    """Answer with the TopicDescription, creating the topic first if it is missing and `create` allows it."""
+
+    create: bool
+    partition_count: int
+
+
+class AddPartitions(msgspec.Struct, frozen=True, gc=False):
+    """Grow to `total` partitions."""
+
+    total: int
+
+
+class DeleteTopic(msgspec.Struct, frozen=True):
+    """Delete the topic."""
+
+
+class DeleteRecords(msgspec.Struct, frozen=True, gc=False):
+    """Make messages below `before_offset` unreadable."""
+
+    partition: int
+    before_offset: int
+
+
+class AppendDone(msgspec.Struct, frozen=True, gc=False):
+    """Messages are durable: their offsets in the order sent; `first_position` is None for a repeat."""
+
+    offsets: list[int]
+    first_position: int | None
+    partition_count: int
+
+
+class DescribeTopic(msgspec.Struct, frozen=True):
+    """Ask for the TopicDescription."""
+
+
+class PartitionDescription(msgspec.Struct, frozen=True, gc=False):
+    """A partition's bounds: readable are `log_start_offset` up to but not including `high_watermark`."""
+
+    id: int
+    log_start_offset: int
+    high_watermark: int
+
+
+class TopicDescription(msgspec.Struct, frozen=True, gc=False):
+    """What a topic is made of."""
+
+    name: str
+    topic_id: str
+    created_at: datetime
+    partitions: tuple[PartitionDescription, ...]
+
+    @property
+    def message_count(self) -> int:
+        """How many messages can be read."""
+        return sum(partition.high_watermark - partition.log_start_offset for partition in self.partitions)
+
+
+class Fetch(msgspec.Struct, frozen=True, gc=False):
+    """Ask for messages from `positions` (partition, next offset) on, in that order of preference.
+
+    With `wait` an empty answer is held back until there is something; a newer Fetch of the same consumer replaces it.
+    """
+
+    consumer_id: str
+    topic_id: str | None
+    positions: tuple[tuple[int, int], ...]
+    max_messages: int
+    max_bytes: int
+    wait: bool
+
+
+class FetchResult(msgspec.Struct, frozen=True):
+    """Messages, or none when `bounds` (start, end per partition) show that positions are missing or out of range.
+
+    `topic_id` is None if there is no such topic.
+    """
+
+    topic: str
+    topic_id: str | None
+    bounds: tuple[tuple[int, int], ...]
+    messages: tuple[MessageProduced, ...]
+
+
+# -- producers ------------------------------------------------------------------------------------------------------
+
+
+class Send(msgspec.Struct, frozen=True, gc=False):
+    """Store messages, all in one commit; answered by a Receipt for each."""
+
+    topic: str
+    messages: tuple[Message, ...]
+    partition: int | None
+    linger_ms: int = 0
+
+
+class Receipt(msgspec.Struct, frozen=True, gc=False):
+    """Where a message is: durable, and visible to consumers. `timestamp` is the message's own."""
+
+    topic: str
+    partition: int
+    offset: int
+    position: int
+    timestamp: datetime
+
+
+class FlushProducer(msgspec.Struct, frozen=True):
+    """Answer once everything accepted before is acknowledged or has failed."""
+
+
+class CloseProducer(msgspec.Struct, frozen=True):
+    """Flush, and record the progress."""
+
+
+class DescribeProducer(msgspec.Struct, frozen=True):
+    """Ask how many messages were acknowledged in all."""
+
+
+# -- consumers and groups -------------------------------------------------------------------------------------------
+
+
+class OpenConsumer(msgspec.Struct, frozen=True, gc=False):
+    """Begin a consumer's life under a handle."""
+
+    handle: int
+    group_id: str | None
+    auto_offset_reset: str
+
+
+class CloseConsumer(msgspec.Struct, frozen=True, gc=False):
+    """End it."""
+
+    handle: int
+
+
+class Subscribe(msgspec.Struct, frozen=True, gc=False):
+    """Read exactly these topics from now on."""
+
+    handle: int
+    topics: tuple[str, ...]
+
+
+class Poll(msgspec.Struct, frozen=True, gc=False):
+    """Ask for the next messages. `received` is the number of the last Delivery that arrived: a later one is given again."""
+
+    handle: int
+    received: int
+    max_messages: int
+    timeout: float
+
+
+class Delivery(msgspec.Struct, frozen=True, gc=False):
+    """Messages for the poller; empty when the time ran out."""
+
+    number: int
+    messages: tuple[MessageProduced, ...]
+
+
+class SeekTo(msgspec.Struct, frozen=True, gc=False):
+    """Continue a partition at an offset."""
+
+    handle: int
+    partition: TopicPartition
+    topic_id: str
+    offset: int
+    reason: str = "seek"
+
+
+class CommitOffsets(msgspec.Struct, frozen=True, gc=False):
+    """Commit the offsets of the next messages to read."""
+
+    handle: int
+    offsets: tuple[tuple[TopicPartition, int], ...]
+
+
+class PositionOf(msgspec.Struct, frozen=True, gc=False):
+    """Ask for the offset of the next message to be delivered, or None."""
+
+    partition: TopicPartition
+
+
+class CommittedOf(msgspec.Struct, frozen=True, gc=False):
+    """Ask for the committed offset, or None."""
+
+    partition: TopicPartition
+
+
+class DescribeConsumer(msgspec.Struct, frozen=True):
+    """Ask for the ConsumerSnapshot."""
+
+
+class JoinGroup(msgspec.Struct, frozen=True, gc=False):
+    """Become the group's live member; answered by its committed offsets."""
+
+    consumer_id: str
+
+
+class LeaveGroup(msgspec.Struct, frozen=True, gc=False):
+    """Stop being a member."""
+
+    consumer_id: str
+
+
+class CommitGroupOffsets(msgspec.Struct, frozen=True, gc=False):
+    """Commit offsets for a group, all or none."""
+
+    consumer_id: str | None
+    offsets: tuple[OffsetToCommit, ...]
+
+
+class GetCommitted(msgspec.Struct, frozen=True):
+    """Ask for all committed offsets of a group."""
+
+
+class ConsumerRecord(msgspec.Struct, frozen=True, gc=False):
+    """A message as a consumer gets it."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...]
+    timestamp: datetime
+    message_id: str
+
+
+CommittedOffsetsReply = tuple[CommittedOffset, ...]

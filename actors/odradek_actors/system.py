@@ -1,0 +1,364 @@
+"""ActorSystem: puts journal, log reader, directory and actors together, and is the way in from outside.
+
+Only here, outside the actors, does anybody wait: on promises, with a time-out.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+import pykka
+
+from odradek_actors.actor import ActorContext, Settings
+from odradek_actors.consumer_actor import ConsumerActor
+from odradek_actors.consumer_handle import AutoOffsetReset, ConsumerHandle
+from odradek_actors.directory import ActorClass, DirectoryActor
+from odradek_actors.errors import RequestTimedOut, SystemClosed
+from odradek_actors.group_actor import GroupActor
+from odradek_actors.journal import JournalActor
+from odradek_actors.log_reader import LogReaderActor
+from odradek_actors.producer_actor import ProducerActor
+from odradek_actors.producer_handle import ProducerHandle
+from odradek_actors.protocol import (
+    AddPartitions,
+    Command,
+    CreateTopic,
+    DeleteRecords,
+    DeleteTopic,
+    DescribeTopic,
+    GetCommitted,
+    GetSnapshot,
+    GetStatus,
+    ListTopics,
+    LookUp,
+    Query,
+    Running,
+    Snapshot,
+    Status,
+    Stop,
+    TopicDescription,
+)
+from odradek_actors.runtime import Promise, ThreadedRuntime
+from odradek_actors.topic_actor import TopicActor
+from odradek_domain.errors import PartitionNotFound
+from odradek_domain.names import GroupId, TopicName
+from odradek_domain.offsets import CommittedOffset
+from odradek_domain.system_state import AggregateSnapshot, SystemState
+from odradek_events.errors import LogNotWritable
+from odradek_events.memory import MemoryLog
+from odradek_events.opening import open_log
+from odradek_events.sqlite import Durability, SqliteLog
+
+__all__ = ["ActorHandle", "ActorSystem", "ReplayCheck"]
+
+
+class ReplayCheck(msgspec.Struct, frozen=True):
+    """Whether replaying the log gives the live aggregates: each stream folded to its live version, and compared."""
+
+    streams: int
+    position: int
+    mismatches: tuple[str, ...]
+    live_digest: str
+    replayed_digest: str
+
+    @property
+    def holds(self) -> bool:
+        """Whether there is no difference."""
+        return not self.mismatches and self.live_digest == self.replayed_digest
+
+
+class ActorHandle:
+    """The way to an actor of your own: see `ActorSystem.actor`."""
+
+    def __init__(self, system: ActorSystem, stream: str) -> None:
+        self._system = system
+        self.stream = stream
+
+    def ask(self, command: object, *, correlation_id: str = "") -> Promise[Any]:
+        """Send a command; the promise gives what the actor responds once its events are durable, or its refusal."""
+        return self._system.command(self.stream, command, correlation_id=correlation_id)
+
+    def query(self, query: object) -> Promise[Any]:
+        """Ask a question; the promise gives the answer, from durable state."""
+        return self._system.query(self.stream, query)
+
+
+class ActorSystem:
+    """An event-sourced actor system on one log. A context manager; closing is orderly."""
+
+    def __init__(
+        self,
+        log: SqliteLog | MemoryLog,
+        *,
+        settings: Settings | None = None,
+        actors: Mapping[str, ActorClass] | None = None,
+        runtime: ThreadedRuntime | None = None,
+    ) -> None:
+        if isinstance(log, SqliteLog) and log.read_only:
+            raise LogNotWritable(log.name, "it was opened read-only, and a system writes")
+        self.log = log
+        self.settings = settings or Settings()
+        self.runtime = runtime or ThreadedRuntime()
+        self.is_closed = False
+        self._owns_log = False
+        self._refs: dict[str, pykka.ActorRef[Any]] = {}
+        context = ActorContext(self.runtime, self.settings)
+        classes: dict[str, ActorClass] = {
+            "topic": TopicActor,
+            "producer": ProducerActor,
+            "consumer": ConsumerActor,
+            "group": GroupActor,
+            **(actors or {}),
+        }
+        self._journal = context.journal = self.runtime.start(JournalActor, context, log)
+        self._log_reader = context.log_reader = self.runtime.start(LogReaderActor, context, log)
+        self._directory = context.directory = self.runtime.start(DirectoryActor, context, classes)
+
+    @classmethod
+    def open(
+        cls,
+        log: str | os.PathLike[str] | SqliteLog | MemoryLog = ":memory:",
+        *,
+        durability: Durability = "full",
+        actors: Mapping[str, ActorClass] | None = None,
+        **settings: Any,
+    ) -> Self:
+        """Open a system on a log file (created if need be), on ":memory:", or on a log that stays yours.
+
+        `actors` maps stream types of your own to actor classes. `settings` are the fields of Settings, such as
+        auto_create_topics, default_partitions, max_message_bytes, buffer_bytes, max_block_ms, delivery_timeout.
+        Raises an OpenError for a log that cannot be opened. Reads the log's head and no more.
+        """
+        chosen = Settings(**settings)
+        opened = log if isinstance(log, SqliteLog | MemoryLog) else open_log(log, durability=durability)
+        try:
+            system = cls(opened, settings=chosen, actors=actors)
+        except BaseException:
+            if opened is not log:
+                opened.close()
+            raise
+        system._owns_log = opened is not log
+        return system
+
+    # -- topics -------------------------------------------------------------------------------------------------------
+
+    def create_topic(self, name: str, partitions: int = 1) -> TopicDescription:
+        """Create a topic; TopicAlreadyExists if there is one."""
+        return self._topic(name, CreateTopic(partitions))
+
+    def describe_topic(self, name: str) -> TopicDescription:
+        """Return what a topic is made of; TopicNotFound if there is none."""
+        description: TopicDescription = self.query(f"topic/{TopicName(name)}", DescribeTopic()).result()
+        return description
+
+    def list_topics(self) -> list[str]:
+        """Return the names of all topics, sorted."""
+        promise = self.runtime.promise()
+        self._require_open()
+        self.runtime.send(self._log_reader, Query(ListTopics(), promise))
+        return list(promise.result())
+
+    def add_partitions(self, name: str, total: int) -> TopicDescription:
+        """Give a topic `total` partitions; keys may route elsewhere from then on, as in Kafka."""
+        return self._topic(name, AddPartitions(total))
+
+    def delete_topic(self, name: str) -> None:
+        """Delete a topic. Its history stays in the log; created again it begins at offset 0."""
+        self.command(f"topic/{TopicName(name)}", DeleteTopic()).result()
+
+    def delete_records(self, name: str, partition: int, before_offset: int) -> TopicDescription:
+        """Make messages below `before_offset` unreadable."""
+        return self._topic(name, DeleteRecords(partition, before_offset))
+
+    def _topic(self, name: str, body: object) -> TopicDescription:
+        description: TopicDescription = self.command(f"topic/{TopicName(name)}", body).result()
+        return description
+
+    @staticmethod
+    def require_partition(description: TopicDescription, partition: int) -> None:
+        """Raise PartitionNotFound unless the topic has the partition."""
+        if not 0 <= partition < len(description.partitions):
+            raise PartitionNotFound(description.name, partition, len(description.partitions))
+
+    # -- producers, consumers, groups, actors of one's own ------------------------------------------------------------
+
+    def producer(self, client_id: str = "producer", *, linger_ms: int = 0) -> ProducerHandle:
+        """Return a producer. The client id is its identity: a second handle with it shares the producer."""
+        self._require_open()
+        return ProducerHandle(self, client_id, linger_ms=linger_ms)
+
+    def consumer(
+        self, consumer_id: str, group: str | None = None, *, auto_offset_reset: AutoOffsetReset = "earliest"
+    ) -> ConsumerHandle:
+        """Open a consumer, at its committed offsets if it has any.
+
+        `auto_offset_reset` says where to begin without one ("earliest", where Kafka's clients say "latest", since here the
+        messages are usually sent first). ConsumerAlreadyOpen if the id is in use, GroupIsBusy if the group has a member.
+        """
+        self._require_open()
+        return ConsumerHandle(self, consumer_id, group, auto_offset_reset=auto_offset_reset)
+
+    def committed_offsets(self, group: str) -> tuple[CommittedOffset, ...]:
+        """Return all committed offsets of a group, in order of topic and partition."""
+        offsets: tuple[CommittedOffset, ...] = self.query(f"group/{GroupId(group)}", GetCommitted()).result()
+        return offsets
+
+    def actor(self, stream: str) -> ActorHandle:
+        """Return the way to the actor of a stream, `<type>/<id>`, whose type was passed as `actors={type: class}`."""
+        self._ref(stream)
+        return ActorHandle(self, stream)
+
+    # -- state --------------------------------------------------------------------------------------------------------
+
+    def settle(self, timeout: float = 30.0) -> None:
+        """Wait until nothing is under way: no append, no message in a mailbox. RequestTimedOut otherwise.
+
+        Polls that wait and timers do not count; somebody outside who keeps sending keeps the system unsettled.
+        """
+        deadline = self.runtime.monotonic() + timeout
+        before: list[int] = []
+        while True:
+            statuses = self._statuses(max(0.001, deadline - self.runtime.monotonic()))
+            now = [status.handled for status in statuses]
+            if now == before and not any(status.is_busy for status in statuses):
+                return
+            before = now
+            if self.runtime.monotonic() >= deadline:
+                raise RequestTimedOut(timeout)
+
+    def state(self) -> SystemState:
+        """Return the state of the whole system: live aggregates as they are, those at rest folded from the log."""
+        live = self._snapshots()
+        state = SystemState()
+        for commit in self.log.commits():
+            if commit.stream not in live:
+                state.apply_commit(commit)
+        merged = SystemState.gather(
+            [*state.snapshots().values(), *(s.state for s in live.values() if s.state is not None)]
+        )
+        merged.versions.update(state.versions)
+        merged.versions.update({stream: snapshot.version for stream, snapshot in live.items() if snapshot.version >= 0})
+        merged.position = self.log.head().position
+        return merged
+
+    def check_replay(self) -> ReplayCheck:
+        """Fold each live aggregate's stream to its live version and compare; see ReplayCheck."""
+        live = self._snapshots()
+        replayed = SystemState()
+        for commit in self.log.commits():
+            snapshot = live.get(commit.stream)
+            if snapshot is None or commit.first_version > snapshot.version:
+                continue
+            surplus = max(0, commit.last_version - snapshot.version)
+            replayed.apply_commit(commit.between(-1, commit.last_position - surplus))
+        folded = replayed.snapshots()
+        states: dict[str, AggregateSnapshot] = {
+            stream: snapshot.state for stream, snapshot in live.items() if snapshot.version >= 0 and snapshot.state
+        }
+        own = {stream for stream, snapshot in live.items() if snapshot.state is None}
+        mismatches = [stream for stream, state in states.items() if folded.get(stream) != state]
+        mismatches += [stream for stream in folded if stream not in states and stream not in own]
+        gathered = SystemState.gather(states.values())
+        gathered.versions.update({s: live[s].version for s in own if live[s].version >= 0})
+        return ReplayCheck(
+            len(states), self.log.head().position, tuple(sorted(mismatches)), gathered.digest(), replayed.digest()
+        )
+
+    def _snapshots(self) -> dict[str, Snapshot]:
+        running = self._running()
+        promises = []
+        for _, ref in running:
+            promise = self.runtime.promise()
+            self.runtime.send(ref, Query(GetSnapshot(), promise))
+            promises.append(promise)
+        snapshots: list[Snapshot] = [promise.result() for promise in promises]
+        return {snapshot.stream: snapshot for snapshot in snapshots}
+
+    def _statuses(self, timeout: float) -> list[Status]:
+        refs = [ref for _, ref in self._running()]
+        refs += [self._log_reader, self._journal]  # the directory has just answered, so nothing waits there
+        promises = []
+        for ref in refs:
+            promise = self.runtime.promise()
+            self.runtime.send(ref, Query(GetStatus(), promise))
+            promises.append(promise)
+        return [promise.result(timeout) for promise in promises]
+
+    # -- asking -------------------------------------------------------------------------------------------------------
+
+    def command(self, stream: str, body: object, *, correlation_id: str = "") -> Promise[Any]:
+        """Send a command to a stream's actor; the promise gives the answer."""
+        promise = self.runtime.promise()
+        self.tell(stream, Command(body, promise, 0, correlation_id or self.runtime.new_id()))
+        return promise
+
+    def query(self, stream: str, body: object) -> Promise[Any]:
+        """Ask a stream's actor something; the promise gives the answer."""
+        promise = self.runtime.promise()
+        self.tell(stream, Query(body, promise))
+        return promise
+
+    def tell(self, stream: str, message: object) -> None:
+        """Send a message to a stream's actor, which is started if need be."""
+        self._require_open()
+        self.runtime.send(self._ref(stream), message)
+
+    def _ref(self, stream: str) -> pykka.ActorRef[Any]:
+        ref = self._refs.get(stream)
+        if ref is None or not ref.is_alive():
+            self._require_open()
+            promise = self.runtime.promise()
+            self.runtime.send(self._directory, Query(LookUp(stream), promise))
+            ref = self._refs[stream] = promise.result()
+        return ref
+
+    def _running(self, *kinds: str) -> tuple[tuple[str, pykka.ActorRef[Any]], ...]:
+        promise = self.runtime.promise()
+        self.runtime.send(self._directory, Query(Running(kinds), promise))
+        running: tuple[tuple[str, pykka.ActorRef[Any]], ...] = promise.result()
+        return running
+
+    def _require_open(self) -> None:
+        if self.is_closed:
+            raise SystemClosed()
+
+    # -- closing ------------------------------------------------------------------------------------------------------
+
+    def close(self, timeout: float = 30.0) -> None:
+        """Stop in order: what was accepted is finished or answered with an error; then the log is closed if it is ours.
+
+        Closing twice is fine.
+        """
+        if self.is_closed:
+            return
+        self.is_closed = True
+        deadline = self.runtime.monotonic() + timeout
+        try:
+            for kinds in (("producer",), ("consumer",), ()):
+                self._stop([ref for _, ref in self._running(*kinds)], deadline)
+            self.runtime.send(self._directory, Stop())
+            self._stop([ref for _, ref in self._running()], deadline)  # whatever was started meanwhile
+            self._stop([self._directory, self._log_reader, self._journal], deadline)
+        finally:
+            self.runtime.close()
+            if self._owns_log:
+                self.log.close()
+
+    def _stop(self, refs: list[pykka.ActorRef[Any]], deadline: float) -> None:
+        for ref in refs:
+            self.runtime.send(ref, Stop())
+        for ref in refs:
+            if not ref.actor_stopped.wait(max(0.0, deadline - self.runtime.monotonic())):
+                raise RequestTimedOut(deadline)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

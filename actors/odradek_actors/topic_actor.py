@@ -1,0 +1,244 @@
+"""The TopicActor: owns a topic, gives offsets, serves fetches.
+
+Appends that gathered while one was under way are decided as one batch and made durable in one commit. Fetches are answered
+from applied, hence durable, messages: from the tail in memory, or by the LogReader. A fetch that finds nothing and may wait is
+parked in the same step that looked, and woken by the apply that passes it, so no wake-up is lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from odradek_actors.event_sourced import EventSourcedActor
+from odradek_actors.protocol import (
+    AddPartitions,
+    AppendDone,
+    Command,
+    CreateTopic,
+    DeleteRecords,
+    DeleteTopic,
+    DescribeTopic,
+    EnsureTopic,
+    Fetch,
+    FetchResult,
+    PartitionDescription,
+    Query,
+    ReadOlder,
+    TopicDescription,
+)
+from odradek_domain.errors import DomainError, TopicNotFound
+from odradek_domain.partition import TailLimit
+from odradek_domain.topic import AppendMessages, Topic
+from odradek_events.record import Appended
+from odradek_events.types import TopicCreated
+
+__all__ = ["TopicActor"]
+
+
+class TopicActor(EventSourcedActor[Topic]):
+    """Owns one Topic aggregate, existing or not."""
+
+    _created_position = 0
+    _parked: dict[str, Query]
+
+    def initial_state(self) -> Topic:
+        """Return the topic before it is created."""
+        self._parked = getattr(self, "_parked", {})  # parked fetches survive a recovery in place
+        return Topic(self.id, TailLimit(self.settings.tail_messages, self.settings.tail_bytes))
+
+    # -- commands -----------------------------------------------------------------------------------------------------
+
+    def handle_command(self, command: Command) -> None:
+        """Gather appends that wait behind this one; everything else one by one."""
+        if type(command.body) is AppendMessages:
+            self._append(self._gather(command))
+        else:
+            super().handle_command(command)
+
+    def decide(self, command: Any) -> Sequence[Any]:
+        """Decide everything but appends."""
+        topic, now = self.state, self.runtime.now()
+        match command:
+            case CreateTopic(partition_count):
+                return [topic.create(partition_count, topic_id=self.runtime.new_id(), at=now)]
+            case EnsureTopic(create, partition_count):
+                if topic.exists:
+                    return []
+                if not create:
+                    raise TopicNotFound(self.id)
+                return [topic.create(partition_count, topic_id=self.runtime.new_id(), at=now)]
+            case AddPartitions(total):
+                return [topic.add_partitions(total, now)]
+            case DeleteTopic():
+                return [topic.delete(now)]
+            case DeleteRecords(partition, before_offset):
+                return topic.delete_records(partition, before_offset, now)
+            case _:
+                raise LookupError(f"a topic has no command {type(command).__name__}")
+
+    def respond(self, command: Any, events: Sequence[Any]) -> object:
+        """Answer with the topic's description, or None once it is deleted."""
+        return self._describe() if self.state.exists else None
+
+    def _gather(self, first: Command) -> list[Command]:
+        """Take the appends at the front of the stash too, up to the limits of one commit."""
+        gathered = [first]
+        if not self.stash:
+            return gathered
+        messages, size = _weight(first.body)
+        while self.stash:
+            waiting = self.stash[0]
+            if not (isinstance(waiting, Command) and type(waiting.body) is AppendMessages):
+                break
+            more, larger = _weight(waiting.body)
+            if messages + more > self.settings.batch_messages or size + larger > self.settings.batch_bytes:
+                break
+            messages, size = messages + more, size + larger
+            self.stash.popleft()
+            gathered.append(waiting)
+        return gathered
+
+    def _append(self, commands: list[Command]) -> None:
+        decided = self.state.decide_appends([command.body for command in commands])
+        events: list[Any] = []
+        stored: list[Command] = []
+        counts: list[int] = []
+        answers: list[tuple[Command, list[int], int | None]] = []
+        for command, decision in zip(commands, decided, strict=True):
+            if isinstance(decision, DomainError):
+                self.reply(command, decision)
+                continue
+            answers.append((command, decision.offsets, None if decision.is_duplicate else len(events)))
+            if decision.events:
+                events.extend(decision.events)
+                stored.append(command)
+                counts.append(len(decision.events))
+
+        def answer(appended: Appended) -> None:
+            for command, offsets, index in answers:
+                position = None if index is None else appended.first_position + index
+                self.reply(command, AppendDone(offsets, position, self.state.partition_count))
+
+        repeats = [command for command, _, index in answers if index is None]
+        self.persist(events, (*stored, *repeats), answer, (*counts, *(0 for _ in repeats)))
+
+    # -- queries ------------------------------------------------------------------------------------------------------
+
+    def handle_query(self, query: Query) -> None:
+        """Serve a fetch, now or later; answer the rest."""
+        if type(query.body) is Fetch:
+            replaced = self._parked.pop(query.body.consumer_id, None)
+            if replaced is not None:
+                self.reply(replaced, FetchResult(self.id, None, (), ()))
+            if not self._serve(query):
+                self._parked[query.body.consumer_id] = query
+        else:
+            super().handle_query(query)
+
+    def answer(self, query: Any) -> object:
+        """Describe the topic."""
+        if isinstance(query, DescribeTopic):
+            return self._describe()
+        return super().answer(query)
+
+    def _describe(self) -> TopicDescription:
+        topic = self.state
+        if topic.topic_id is None or topic.created_at is None:
+            raise TopicNotFound(self.id)
+        partitions = tuple(
+            PartitionDescription(int(partition.id), partition.log_start_offset, partition.high_watermark)
+            for partition in topic.partitions
+        )
+        return TopicDescription(self.id, topic.topic_id, topic.created_at, partitions)
+
+    def _serve(self, query: Query) -> bool:
+        """Answer a fetch if there is anything to say; return False if it has to wait."""
+        fetch: Fetch = query.body
+        topic = self.state
+        if topic.topic_id is None:
+            return self._unless_waiting(query, ())
+        bounds = tuple((partition.log_start_offset, partition.high_watermark) for partition in topic.partitions)
+        if not _in_range(fetch, topic.topic_id, bounds):
+            self.reply(query, FetchResult(self.id, topic.topic_id, bounds, ()))
+            return True
+        messages: list[Any] = []
+        size = 0
+        for number, offset in fetch.positions:
+            partition = topic.partitions[number]
+            if offset >= partition.high_watermark or len(messages) >= fetch.max_messages or size >= fetch.max_bytes:
+                continue
+            if offset < partition.tail_start:
+                if not messages:
+                    self._read_older(query, number, offset, partition.tail_start, bounds)
+                    return True
+                continue
+            for event in partition.read(offset, fetch.max_messages - len(messages)):
+                size += len(event.value or b"") + len(event.key or b"")
+                if messages and size > fetch.max_bytes:
+                    break
+                messages.append(event)
+        if not messages:
+            return self._unless_waiting(query, bounds)
+        self.reply(query, FetchResult(self.id, topic.topic_id, bounds, tuple(messages)))
+        return True
+
+    def _unless_waiting(self, query: Query, bounds: tuple[tuple[int, int], ...]) -> bool:
+        if query.body.wait:
+            return False
+        self.reply(query, FetchResult(self.id, self.state.topic_id, bounds, ()))
+        return True
+
+    def _read_older(
+        self, query: Query, partition: int, offset: int, until: int, bounds: tuple[tuple[int, int], ...]
+    ) -> None:
+        fetch: Fetch = query.body
+        older = ReadOlder(
+            self.id,
+            str(self.state.topic_id),
+            partition,
+            offset,
+            until,
+            fetch.max_messages,
+            fetch.max_bytes,
+            self._created_position,
+            bounds,
+        )
+        self.send(self.context.log_reader, Query(older, query.reply_to, query.request_id))
+
+    # -- after apply --------------------------------------------------------------------------------------------------
+
+    def on_applied(self, events: Sequence[Any], first_position: int) -> None:
+        """Note where this incarnation of the topic began, and wake fetches that may now have something to read."""
+        for index, event in enumerate(events):
+            if type(event) is TopicCreated:
+                self._created_position = first_position + index
+        if self._phase == "recovering" or not self._parked:
+            return
+        for consumer_id, query in list(self._parked.items()):
+            if self._serve(query):
+                del self._parked[consumer_id]
+
+    def on_ready(self) -> None:
+        """After a recovery in place, look again for whom something is there."""
+        if self._parked:
+            self.on_applied((), 0)
+
+    def on_stopping(self) -> bool:
+        """Answer parked fetches with nothing."""
+        for query in self._parked.values():
+            self.reply(query, FetchResult(self.id, None, (), ()))
+        self._parked.clear()
+        return True
+
+
+def _in_range(fetch: Fetch, topic_id: str, bounds: tuple[tuple[int, int], ...]) -> bool:
+    return (
+        fetch.topic_id == topic_id
+        and len(fetch.positions) == len(bounds)
+        and all(bounds[partition][0] <= offset <= bounds[partition][1] for partition, offset in fetch.positions)
+    )
+
+
+def _weight(command: AppendMessages) -> tuple[int, int]:
+    return len(command.messages), sum(len(message.value or b"") for message in command.messages)
