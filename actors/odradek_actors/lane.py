@@ -17,13 +17,12 @@ __all__ = ["Batch", "Lane", "Waiting"]
 class Waiting:
     """A send that was accepted and not answered yet."""
 
-    __slots__ = ("command", "deadline", "send", "size")
+    __slots__ = ("command", "deadline", "send")
 
     def __init__(self, command: Command, send: Send, deadline: float) -> None:
         self.command = command
         self.send = send
         self.deadline = deadline
-        self.size = sum(len(message.value or b"") for message in send.messages)
 
 
 class Batch:

@@ -252,7 +252,7 @@ class ProducerActor(EventSourcedActor[Producer]):
         while lane.queue:
             waiting = lane.queue[0]
             send = waiting.send
-            size += waiting.size
+            size += send.size
             too_much = len(partitions) + len(send.messages) > self.settings.batch_messages
             if taken and (too_much or size > self.settings.batch_bytes):
                 break
@@ -271,7 +271,7 @@ class ProducerActor(EventSourcedActor[Producer]):
         first = taken[0].send.messages
         messages = first if len(taken) == 1 else tuple(message for item in taken for message in item.send.messages)
         append = AppendMessages(
-            messages, tuple(partitions), self.id, lane.epoch, lane.number(partitions), lane.topic_id
+            messages, tuple(partitions), self.id, lane.epoch, lane.number(partitions), lane.topic_id, size
         )
         return Batch(append, taken, self._position)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -11,7 +11,7 @@ from odradek_actors.errors import BufferFull, SystemClosed
 from odradek_actors.protocol import CloseProducer, Command, DescribeProducer, FlushProducer, Receipt, Send
 from odradek_actors.runtime import Promise
 from odradek_domain.errors import MessageTooLarge
-from odradek_domain.message import Headers, Message, checked_headers
+from odradek_domain.message import Message, checked_headers
 from odradek_domain.names import ProducerId, TopicName
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class ProducerHandle:
             runtime.new_id(), _data(key), _data(value), _time(timestamp, runtime.now()), checked_headers(headers)
         )
         promise: Promise[Receipt] = _First()
-        self._send(topic, (message,), partition, promise, correlation_id)
+        self._send(topic, (message,), self._checked(message.size), partition, promise, correlation_id)
         return promise
 
     def send_batch(
@@ -81,14 +81,14 @@ class ProducerHandle:
         items = list(entries)
         now = _time(timestamp, runtime.now())
         ids = runtime.new_ids(len(items))
-        messages = tuple([_message(id, entry, now) for id, entry in zip(ids, items, strict=True)])
+        messages, size = self._messages(ids, items, now)
         promise: Promise[list[Receipt]] = runtime.promise()
         if not messages:
             TopicName(topic)
             self._require_open()
             promise.tell([])
             return promise
-        self._send(topic, messages, partition, promise, correlation_id)
+        self._send(topic, messages, size, partition, promise, correlation_id)
         return promise
 
     def flush(self, timeout: float | None = None) -> None:
@@ -118,10 +118,38 @@ class ProducerHandle:
     ) -> None:
         self.close()
 
+    def _messages(self, ids: list[str], entries: list[Entry], now: datetime) -> tuple[tuple[Message, ...], int]:
+        """Make the messages of a batch, and add up their bytes. One loop: this is paid for every message."""
+        limit, total = self._limit, 0
+        messages = []
+        for id, entry in zip(ids, entries, strict=True):
+            key, value, headers = _parts(entry)
+            if type(key) is not bytes:
+                key = _data(key)
+            if type(value) is not bytes:
+                value = _data(value)
+            size = (len(key) if key else 0) + (len(value) if value else 0)
+            message = (
+                Message(id, key, value, now, checked_headers(headers)) if headers else Message(id, key, value, now)
+            )
+            if headers:
+                size = message.size
+            if size > limit:
+                raise MessageTooLarge(size, limit)
+            total += size
+            messages.append(message)
+        return tuple(messages), total
+
+    def _checked(self, size: int) -> int:
+        if size > self._limit:
+            raise MessageTooLarge(size, self._limit)
+        return size
+
     def _send(
         self,
         topic: str,
         messages: tuple[Message, ...],
+        size: int,
         partition: int | None,
         promise: Promise[Any],
         correlation_id: str,
@@ -130,29 +158,19 @@ class ProducerHandle:
         name = str(TopicName(topic))
         if partition is not None and (not isinstance(partition, int) or partition < 0):
             raise ValueError(f"a partition is a number of 0 or more, not {partition!r}")
-        size = self._size(messages)
         settings = self._system.settings
         if not self._buffer.acquire(size, settings.max_block_ms / 1000):
             raise BufferFull(settings.buffer_bytes, settings.max_block_ms)
         promise.add_done_callback(lambda _: self._buffer.release(size))
         runtime = self._system.runtime
         command = Command(
-            Send(name, messages, partition, self._linger_ms),
+            Send(name, messages, size, partition, self._linger_ms),
             promise,
             0,
             correlation_id or runtime.new_id(),
             self.client_id,
         )
         self._system.tell(self._stream, command)
-
-    def _size(self, messages: Sequence[Message]) -> int:
-        total, limit = 0, self._limit
-        for message in messages:
-            size = message.size
-            if size > limit:
-                raise MessageTooLarge(size, limit)
-            total += size
-        return total
 
     def _require_open(self) -> None:
         if self._is_closed:
@@ -167,15 +185,14 @@ class _First(Promise[Receipt]):
         super().tell(value[0] if isinstance(value, list) else value)
 
 
-def _message(id: str, entry: Entry, timestamp: datetime) -> Message:
-    if isinstance(entry, tuple):
-        if len(entry) == 2:
-            return Message(id, _data(entry[0]), _data(entry[1]), timestamp)
-        if len(entry) == 3:
-            headers: Headers = checked_headers(entry[2])
-            return Message(id, _data(entry[0]), _data(entry[1]), timestamp, headers)
-        raise ValueError("a batch entry is a value, a (key, value) pair, or a (key, value, headers) triple")
-    return Message(id, None, _data(entry), timestamp)
+def _parts(entry: Entry) -> tuple[Data, Data, Iterable[tuple[str, bytes]]]:
+    if type(entry) is not tuple:
+        return None, entry, ()  # type: ignore[return-value]  # a value; _data refuses what is none
+    if len(entry) == 2:
+        return entry[0], entry[1], ()
+    if len(entry) == 3:
+        return entry
+    raise ValueError("a batch entry is a value, a (key, value) pair, or a (key, value, headers) triple")
 
 
 def _data(value: Data) -> bytes | None:

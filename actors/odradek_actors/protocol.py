@@ -369,10 +369,11 @@ class FetchResult(msgspec.Struct, frozen=True):
 
 
 class Send(msgspec.Struct, frozen=True, gc=False):
-    """Store messages, all in one commit; answered by a Receipt for each."""
+    """Store messages, all in one commit; answered by a Receipt for each. `size` is their bytes together."""
 
     topic: str
     messages: tuple[Message, ...]
+    size: int
     partition: int | None
     linger_ms: int = 0
 

@@ -241,4 +241,4 @@ def _in_range(fetch: Fetch, topic_id: str, bounds: tuple[tuple[int, int], ...]) 
 
 
 def _weight(command: AppendMessages) -> tuple[int, int]:
-    return len(command.messages), sum(len(message.value or b"") for message in command.messages)
+    return len(command.messages), command.size_bytes

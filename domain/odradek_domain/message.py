@@ -7,7 +7,7 @@ from datetime import datetime
 
 import msgspec
 
-from odradek_domain.errors import InvalidHeader, OffsetAlreadyAssigned
+from odradek_domain.errors import InvalidHeader, InvalidMessage, OffsetAlreadyAssigned
 from odradek_domain.positions import Offset
 from odradek_events.types import MessageProduced
 
@@ -31,7 +31,15 @@ class Message(msgspec.Struct, frozen=True, gc=False):
 
     @classmethod
     def new(cls, key: bytes | None, value: bytes | None, *, id: str, timestamp: datetime) -> Message:
-        """Make a message that is not stored yet. Id and time are arguments: the domain has no clock and no dice."""
+        """Make a message that is not stored yet. Id and time are arguments: the domain has no clock and no dice.
+
+        InvalidMessage unless key and value are bytes or None and the time has a time zone.
+        """
+        for part, data in (("key", key), ("value", value)):
+            if data is not None and not isinstance(data, bytes):
+                raise InvalidMessage(part, data, "bytes, or None")
+        if not isinstance(timestamp, datetime) or timestamp.tzinfo is None:
+            raise InvalidMessage("timestamp", timestamp, "a datetime with a time zone, such as UTC")
         return cls(id, key, value, timestamp)
 
     @classmethod
@@ -55,7 +63,7 @@ class Message(msgspec.Struct, frozen=True, gc=False):
         return (
             (len(self.key) if self.key is not None else 0)
             + (len(self.value) if self.value is not None else 0)
-            + sum(len(name.encode()) + len(data) for name, data in self.headers)
+            + (sum(len(name.encode()) + len(data) for name, data in self.headers) if self.headers else 0)
         )
 
 

@@ -16,7 +16,9 @@ from odradek_domain.aggregate import Aggregate
 from odradek_domain.errors import (
     MAX_PARTITIONS,
     DomainError,
+    InvalidAppend,
     InvalidPartitionCount,
+    MessagesNotHeld,
     OffsetNotFound,
     OutOfOrderSequence,
     PartitionCountMustGrow,
@@ -38,7 +40,8 @@ class AppendMessages(msgspec.Struct, frozen=True, gc=False):
     """The command to store messages, each in the partition at the same index, all or none.
 
     `base_sequences` gives for each partition the sequence of its first message in this command; without it the messages
-    are not numbered and a repeat is stored again. `topic_id` None means: whatever topic has the name now.
+    are not numbered and a repeat is stored again. `topic_id` None means: whatever topic has the name now. `size_bytes` is
+    for those who bound what they gather.
     """
 
     messages: tuple[Message, ...]
@@ -47,6 +50,7 @@ class AppendMessages(msgspec.Struct, frozen=True, gc=False):
     producer_epoch: int = 0
     base_sequences: tuple[tuple[int, int], ...] = ()
     topic_id: str | None = None
+    size_bytes: int = 0
 
 
 class AppendDecision(msgspec.Struct, frozen=True, gc=False):
@@ -74,7 +78,7 @@ class Topic(Aggregate):
 
     def __init__(self, name: str, tail: TailLimit | None = None) -> None:
         super().__init__()
-        self.name = TopicName(name)
+        self.name = name if isinstance(name, TopicName) else TopicName(name)
         self.topic_id: str | None = None
         self.created_at: datetime | None = None
         self.partitions: list[Partition] = []
@@ -102,7 +106,10 @@ class Topic(Aggregate):
         return self.partitions[id] if 0 <= id < len(self.partitions) else None
 
     def get_messages(self, from_offset: int, limit: int, partition: int = 0) -> list[Message]:
-        """Return up to `limit` messages of a partition from `from_offset` on; OffsetNotFound outside its range."""
+        """Return up to `limit` messages of a partition from `from_offset` on.
+
+        OffsetNotFound outside its range; MessagesNotHeld for messages that are only in the log by now.
+        """
         return [Message.stored(event) for event in self.read(partition, from_offset, limit)]
 
     def read(self, partition: int, from_offset: int, limit: int) -> list[MessageProduced]:
@@ -110,6 +117,8 @@ class Topic(Aggregate):
         found = self._existing_partition(partition)
         if not found.log_start_offset <= from_offset <= found.high_watermark:
             raise OffsetNotFound(self.name, partition, from_offset, found.log_start_offset, found.high_watermark)
+        if from_offset < found.tail_start:
+            raise MessagesNotHeld(self.name, partition, from_offset, found.tail_start)
         return found.read(from_offset, limit)
 
     # -- decisions ----------------------------------------------------------------------------------------------------
@@ -169,14 +178,20 @@ class Topic(Aggregate):
         topic_id = self._require_existing()
         if command.topic_id not in (None, topic_id):
             raise UnknownTopicId(self.name, str(command.topic_id))
-        for partition in set(command.partitions):
+        partitions = set(command.partitions)
+        for partition in partitions:
             self._existing_partition(partition)
         sequences = dict(command.base_sequences)
+        if len(command.messages) != len(command.partitions):
+            raise InvalidAppend(command.producer_id, self.name, "give one partition for each message")
+        if sequences and sequences.keys() != partitions:
+            raise InvalidAppend(command.producer_id, self.name, "number every partition it writes to, or none")
         repeated = self._offsets_of_repeat(command, sequences, ahead)
         if repeated is not None:
             return AppendDecision(repeated, [], is_duplicate=True)
         name, producer_id, epoch = str(self.name), command.producer_id, command.producer_epoch
-        next_offset = {partition: ahead.next_offset(partition) for partition in set(command.partitions)}
+        produced = MessageProduced
+        next_offset = {partition: ahead.next_offset(partition) for partition in partitions}
         first_offset = dict(next_offset)
         next_sequence = dict(sequences)
         offsets: list[int] = []
@@ -189,7 +204,7 @@ class Topic(Aggregate):
                 next_sequence[partition] = sequence + 1
             offsets.append(offset)
             events.append(
-                MessageProduced(
+                produced(
                     name,
                     partition,
                     offset,
@@ -215,7 +230,6 @@ class Topic(Aggregate):
         Refuses older epochs, gaps, and commands of which only a part is stored.
         """
         found: dict[int, int] = {}
-        missing: tuple[int, int, int] | None = None
         for partition, sequence in sequences.items():
             known = ahead.sequence(partition, command.producer_id)
             if command.producer_epoch < known.epoch:
@@ -225,13 +239,15 @@ class Topic(Aggregate):
             if offset is not None:
                 found[partition] = offset
                 continue
-            missing = (partition, known.next_sequence if same_epoch else 0, sequence)
-            if sequence != missing[1]:
-                raise OutOfOrderSequence(command.producer_id, self.name, *missing)
+            expected = known.next_sequence if same_epoch else 0
+            if sequence != expected:
+                raise OutOfOrderSequence(command.producer_id, self.name, partition, expected, sequence)
         if not found:
             return None
-        if missing is not None:
-            raise OutOfOrderSequence(command.producer_id, self.name, *missing)
+        if len(found) < len(sequences):
+            stored = min(found)
+            expected = ahead.sequence(stored, command.producer_id).next_sequence
+            raise OutOfOrderSequence(command.producer_id, self.name, stored, expected, sequences[stored])
         offsets = []
         for partition in command.partitions:
             offsets.append(found[partition])
@@ -252,19 +268,28 @@ class Topic(Aggregate):
     # -- apply --------------------------------------------------------------------------------------------------------
 
     def apply_all(self, events: Sequence[Any]) -> None:
-        """Apply events in order. Messages, nearly all of them, take the short way past the table."""
-        partitions, tail = self.partitions, self._tail
-        keeps = tail is None or tail.messages > 0
+        """Apply events in order. Messages, nearly all of them, are handed to their partitions run by run."""
         find = self.appliers.get
+        runs: dict[int, list[MessageProduced]] = {}
         for event in events:
             if type(event) is MessageProduced:
-                partition = partitions[event.partition]
-                partition.append_message(event)
-                if keeps:
-                    partition.keep(event, tail)
-            elif (applier := find(type(event))) is not None:
+                run = runs.get(event.partition)
+                if run is None:
+                    runs[event.partition] = [event]
+                else:
+                    run.append(event)
+                continue
+            self._apply_runs(runs)
+            applier = find(type(event))
+            if applier is not None:
                 applier(self, event)
+        self._apply_runs(runs)
         self.version += len(events)
+
+    def _apply_runs(self, runs: dict[int, list[MessageProduced]]) -> None:
+        for partition, run in runs.items():
+            self.partitions[partition].append_messages(run, self._tail)
+        runs.clear()
 
     def _created(self, event: TopicCreated) -> None:
         self.topic_id = event.topic_id
@@ -305,7 +330,7 @@ class Topic(Aggregate):
     @classmethod
     def restore(cls, snapshot: TopicSnapshot, tail: TailLimit | None = None) -> Topic:
         """Rebuild from a snapshot."""
-        topic = cls(snapshot.name, tail)
+        topic = cls(TopicName.recorded(snapshot.name), tail)
         topic.version = snapshot.version
         topic.topic_id = snapshot.topic_id
         topic.created_at = snapshot.created_at
