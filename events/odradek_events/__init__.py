@@ -1,10 +1,11 @@
 """Facts, and the log that keeps them. Imports nothing of ours.
 
-`types` is the catalogue; `registry` how a type is declared; `record` what goes into the log and comes out; `log` the port and
-its contract; `memory` and `sqlite` the stores, on `appending` (judging) and `codec`; `integrity` verifies; `transfer` copies.
-Start reading at `log`.
+`types` is the catalogue; `registry` how a type is declared; `record` what goes into the log and comes out; `log` the
+port and its contract; `memory` and `sqlite` the stores, on `appending` (judging) and `codec`; `integrity` verifies;
+`transfer` copies. Start reading at `log`.
 """
 
+from odradek_events import types
 from odradek_events.errors import LogError
 from odradek_events.log import EventLog
 from odradek_events.memory import MemoryLog
@@ -42,5 +43,6 @@ __all__ = [
     "SqliteLog",
     "event",
     "open_log",
+    "types",
     "upcast",
 ]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 from odradek_events.codec import Codec
 from odradek_events.errors import AppendError, EventNotSerializable, InvalidStream, WrongExpectedVersion
@@ -53,6 +53,7 @@ def judge(
     """Judge `requests` against a log at `head`; `version_of(stream)` gives a stream's last version there."""
     if recorded_at.tzinfo is None:
         raise ValueError("recorded_at needs a time zone; pass an aware datetime in UTC")
+    recorded_at = recorded_at.astimezone(UTC)
     if head.recorded_at is not None and recorded_at < head.recorded_at:
         recorded_at = head.recorded_at  # a clock that steps back must not make time travel ambiguous
     judged = Judged(head)
@@ -79,18 +80,24 @@ def _judge_one(
     if not events:
         return Appended(first_position, head.position, first_version, current, recorded_at)
     decisions = request.decisions or (Decision(len(events)),)
-    if sum(decision.event_count for decision in decisions) != len(events):
-        raise EventNotSerializable(stream, "its decisions do not add up to its number of events")
+    counts = [decision.event_count for decision in decisions]
+    if sum(counts) != len(events) or min(counts) < 1:
+        raise EventNotSerializable(stream, f"its decisions of {counts} events do not add up to its {len(events)}")
+    types = codec.types_of(stream, events)
     metadata = CommitMetadata(
         commit_id=request.commit_id or f"{stream}@{first_version}",
         actor=request.actor,
         recorded_at=recorded_at,
         decisions=decisions,
-        types=codec.types_of(stream, events),
+        types=types,
     )
     last_position = head.position + len(events)
-    encoded = codec.encode_events(stream, events)
-    encoded_metadata = codec.encode_metadata(metadata)
+    encoded, facts = codec.encode_events(stream, events, types)
+    try:
+        tags = codec.index(facts)
+    except (TypeError, ValueError) as error:  # a tag of something unhashable, an offset that is no offset
+        raise EventNotSerializable(stream, f"its tags cannot be made ({error})") from error
+    encoded_metadata = codec.encode_metadata(stream, metadata)
     digest = chain(head.digest, first_position, last_position, stream, first_version, encoded_metadata, encoded)
     judged.rows.append(
         StoredCommit(
@@ -101,7 +108,7 @@ def _judge_one(
             encoded_metadata,
             digest,
             encoded,
-            codec.index(events),
+            tags,
         )
     )
     judged.head = Head(last_position, digest, recorded_at)

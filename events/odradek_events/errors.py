@@ -9,7 +9,7 @@
     ├── OutcomeUnknown              the append may or may not have been written; reopen and read
     ├── LogUnavailable              the log cannot be used now (poisoned, closed, unreachable)
     ├── OpenError                   the log cannot be opened
-    │   ├── LogNotFound · NotALog · LogTooNew · LogLocked · LogNotWritable
+    │   └── LogNotFound · NotALog · LogTooNew · LogLocked · LogNotReadable · LogNotWritable
     ├── PositionBeyondHead          asked for a position the log does not have
     ├── UnknownEventType            a stored type (or version) nobody registered here
     ├── DamagedCommit               a stored commit cannot be decoded or does not fit its neighbours
@@ -30,6 +30,7 @@ __all__ = [
     "LogFull",
     "LogLocked",
     "LogNotFound",
+    "LogNotReadable",
     "LogNotWritable",
     "LogTooNew",
     "LogUnavailable",
@@ -172,6 +173,16 @@ class LogLocked(OpenError):
         self.path, self.holder = path, holder
 
 
+class LogNotReadable(OpenError):
+    """The file does not let itself be read."""
+
+    code = "log_not_readable"
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(f"{path} cannot be read ({reason}); check its permissions and its place")
+        self.path = path
+
+
 class LogNotWritable(OpenError):
     """The place or the file does not take writes."""
 
@@ -206,12 +217,13 @@ class UnknownEventType(LogError):
 
 
 class DamagedCommit(LogError):
-    """A stored commit cannot be decoded or does not fit its neighbours."""
+    """A stored commit cannot be decoded or does not fit its neighbours; position -1: the file as a whole."""
 
     code = "damaged_commit"
 
     def __init__(self, position: int, reason: str) -> None:
-        super().__init__(f"the commit at position {position} is damaged: {reason}; run 'odradek verify' on the log")
+        what = "the log" if position < 0 else f"the commit at position {position}"
+        super().__init__(f"{what} is damaged: {reason}; run 'odradek verify' on the log")
         self.position, self.reason = position, reason
 
 

@@ -1,15 +1,15 @@
 """The event log's port, and what every store promises.
 
-1. `append` judges its requests in order and makes all accepted ones durable together. Each gets one verdict: *Appended*;
-   *Rejected* (nothing of it was written); *Failed* (unknown: the log then refuses appends until `reopen`).
+1. `append` judges its requests in order and makes all accepted ones durable together. Each gets one verdict:
+   *Appended*; *Rejected* (nothing of it was written); *Failed* (unknown: the log then refuses appends until `reopen`).
 2. A commit is all or none. Versions and positions are assigned by the log, gapless from 0.
 3. Unrelated streams never conflict. An append of no events is fine and only checks the expected version.
 4. What was appended is visible to every later read, in commit order, and never changes.
 5. A read sees the log as it was when the read began, unless it is bounded further.
 6. There is one writer. Reads may run in any thread, at any time.
 
-`EventLog` is the port: what the domain may know. `ReadableLog` builds reading by event, by position and by time on the one
-primitive that a store supplies, `stored`.
+`EventLog` is the port: what the domain may know. `ReadableLog` builds reading by event, by position and by time on the
+one primitive that a store supplies, `stored`.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from odradek_events.codec import Codec, OpaqueEvent
-from odradek_events.errors import PositionBeyondHead
-from odradek_events.record import Append, Commit, Head, Recorded, StoredCommit, Verdict
+from odradek_events.errors import DamagedCommit, PositionBeyondHead, UnknownEventType
+from odradek_events.record import Append, Commit, Head, Recorded, StoredCommit, Verdict, type_name
 
 __all__ = ["EventLog", "ReadableLog", "resolve_until"]
 
@@ -80,9 +80,13 @@ class ReadableLog:
     ) -> Iterator[StoredCommit]:
         """Yield stored commits that overlap the positions above `after` up to `until`, prefiltered by the index."""
 
+    def scan(self) -> Iterator[StoredCommit | DamagedCommit]:
+        """Yield every stored commit, and for a row that cannot be one the error that says so. For verification."""
+        yield from self.stored()
+
     @abstractmethod
     def locate(self, tag: str, offset: int, not_before: int = 0) -> int | None:
-        """Return the first position of the commit whose entry for `tag` covers `offset`, or None.
+        """Return the first position of the commit whose entry for `tag` has the highest offset up to `offset`, or None.
 
         Only commits from position `not_before` on count: offsets restart when a topic is created anew.
         """
@@ -134,15 +138,18 @@ class ReadableLog:
     ) -> Iterator[Recorded]:
         """Yield events with positions above `after`, up to and including `until` (a position or a time).
 
-        `types` names any of, `tags` all of: a match needs its type and every tag on the one event. `stream` keeps to one
-        stream. Raises PositionBeyondHead for an `until` that the log has not reached.
+        `types` names any of, `tags` all of: a match needs its type and every tag on the one event. `stream` keeps to
+        one stream. Raises PositionBeyondHead for an `until` that the log has not reached, and UnknownEventType, unless
+        `opaque`, when it comes to an event of a type that nothing registers (and `types` does not rule it out).
         """
         last = None if until is None else self.resolve(until)
         wanted = frozenset(tags)
-        for commit in self.commits(after=after, until=last, stream=stream, tags=tags, types=types, opaque=opaque):
+        for commit in self.commits(after=after, until=last, stream=stream, tags=tags, types=types, opaque=True):
             for number, item in enumerate(commit.events):
-                if types and _type_name(item) not in types:
+                if types and type_name(item) not in types:
                     continue
+                if not opaque and isinstance(item, OpaqueEvent):
+                    raise UnknownEventType(item.type_name, item.schema_version, commit.first_position + number)
                 if wanted and not wanted.issubset(self.codec.tags_of(item)):
                     continue
                 yield Recorded(
@@ -176,10 +183,3 @@ def resolve_until(log: ReadableLog, until: int | datetime) -> int:
         else:
             high = commit.first_position - 1
     return low
-
-
-def _type_name(item: object) -> str:
-    if isinstance(item, OpaqueEvent):
-        return item.type_name
-    config = item.__struct_config__  # type: ignore[attr-defined]  # every decoded event is a msgspec Struct
-    return str(config.tag)

@@ -1,6 +1,7 @@
 """A log in memory: the same judging, coding and chaining as on disk, rows in a list.
 
-Events are kept encoded, so that nothing a caller holds is shared with the log and what SQLite would refuse is refused here.
+Events are kept encoded, so that nothing a caller holds is shared with the log and what SQLite would refuse is refused
+here.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ class MemoryLog(ReadableLog):
         self._firsts: list[int] = []  # first position of each row, for bisection
         self._by_stream: dict[str, list[int]] = {}  # stream -> row numbers
         self._by_tag: dict[str, list[int]] = {}  # tag -> row numbers
+        self._by_offset: dict[str, list[tuple[int, int]]] = {}  # tag -> (first offset, first position), sorted
         self._head = Head(-1, EMPTY_DIGEST, None)
         self._writing = threading.Lock()
         self._closed = False
@@ -44,8 +46,10 @@ class MemoryLog(ReadableLog):
                 self._rows.append(row)
                 self._firsts.append(row.first_position)
                 self._by_stream.setdefault(row.stream, []).append(number)
-                for tag in row.tags:
+                for tag, offset in row.tags.items():
                     self._by_tag.setdefault(tag, []).append(number)
+                    if offset is not None:
+                        bisect.insort(self._by_offset.setdefault(tag, []), (offset, row.first_position))
             self._head = judged.head
             return judged.verdicts
 
@@ -96,11 +100,11 @@ class MemoryLog(ReadableLog):
 
     def locate(self, tag: str, offset: int, not_before: int = 0) -> int | None:
         """Return the first position of the commit that covers `offset` of `tag`; see ReadableLog."""
-        numbers = self._by_tag.get(tag, [])
-        start = bisect.bisect_left(numbers, bisect.bisect_left(self._firsts, not_before))
-        carrying = [number for number in numbers[start:] if self._rows[number].tags[tag] is not None]
-        found = bisect.bisect_right(carrying, offset, key=lambda number: self._rows[number].tags[tag] or 0)
-        return None if found == 0 else self._rows[carrying[found - 1]].first_position
+        entries = self._by_offset.get(tag, [])
+        for number in range(bisect.bisect_left(entries, (offset + 1, -1)) - 1, -1, -1):
+            if entries[number][1] >= not_before:
+                return entries[number][1]
+        return None
 
     def commit_at(self, position: int) -> StoredCommit:
         """Return the stored commit that holds `position`."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -29,6 +29,7 @@ __all__ = [
     "Rejected",
     "StoredCommit",
     "Verdict",
+    "type_name",
 ]
 
 ANY = -2
@@ -66,7 +67,7 @@ class CommitMetadata(msgspec.Struct, frozen=True, gc=False):
 
     commit_id: str
     actor: str
-    recorded_at: datetime
+    recorded_at: Annotated[datetime, msgspec.Meta(tz=True)]
     decisions: tuple[Decision, ...]
     types: tuple[tuple[str, int], ...]
 
@@ -158,8 +159,13 @@ class Recorded(msgspec.Struct, frozen=True, gc=False):
     @property
     def type(self) -> str:
         """The stable name of the event's type."""
-        tag = self.event.__struct_config__.tag
-        return str(tag) if tag is not None else str(self.event.type_name)
+        return type_name(self.event)
+
+
+def type_name(item: Any) -> str:
+    """Return the stable name of a decoded event's type; an OpaqueEvent brings its own."""
+    tag = item.__struct_config__.tag
+    return str(item.type_name if tag is None else tag)
 
 
 class StoredCommit(msgspec.Struct, frozen=True, gc=False):

@@ -6,10 +6,11 @@ An event type is a frozen msgspec Struct, registered by decorator:
     class AccountOpened(msgspec.Struct, frozen=True): ...
 
 The stored name is the decorator's, never the class's, so renaming or moving a class breaks no log. msgspec fixes a
-Struct's tag when the class is made, so the decorator returns a rebuilt class, as `dataclass(slots=True)` does.
+Struct's tag when the class is made, so the decorator returns a tagged subclass of the same name.
 
-Tags are templates over the event's own fields, hence a pure function of the event. A template `"partition:{topic}/{partition}"`
-wrapped in `OffsetTag` also names the field whose first value a commit's index entry carries.
+Tags are templates over the event's own fields, hence a pure function of the event. A template like
+`"partition:{topic}/{partition}"` wrapped in `OffsetTag` also names the field whose lowest value a commit's index entry
+carries.
 """
 
 from __future__ import annotations
@@ -18,21 +19,23 @@ import operator
 import string
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any, TypeVar
 
 import msgspec
 
 from odradek_events.errors import RegistrationError
 
-__all__ = ["CATALOGUE", "Catalogue", "EventType", "OffsetTag", "event", "upcast"]
+__all__ = ["CATALOGUE", "Catalogue", "EventType", "OffsetTag", "event", "lower_offset", "upcast"]
 
 E = TypeVar("E", bound=msgspec.Struct)
+_MAX_OFFSET = (1 << 63) - 1
 Upcaster = Callable[[dict[str, object]], dict[str, object]]
 
 
 @dataclass(frozen=True)
 class OffsetTag:
-    """A tag whose index entry carries the first value of `field` in the commit."""
+    """A tag whose index entry carries the lowest value of `field` in the commit, an integer from 0."""
 
     template: str
     field: str = "offset"
@@ -45,9 +48,14 @@ class EventType:
 
     def __init__(self, name: str, version: int, cls: type[Any], tags: Sequence[str | OffsetTag]) -> None:
         self.name, self.version, self.cls = name, version, cls
+        if isinstance(tags, str):
+            raise RegistrationError(f"the tags of event {name!r} are a sequence of templates, not the string {tags!r}")
         self.templates = tuple(t.template if isinstance(t, OffsetTag) else t for t in tags)
         self.offset_tags = {t.template: t.field for t in tags if isinstance(t, OffsetTag)}
-        fields = sorted({f for t in self.templates for f in _template_fields(t)})
+        try:
+            fields = sorted({f for t in self.templates for f in _template_fields(t)})
+        except ValueError as error:
+            raise RegistrationError(f"a tag of event {name!r} is not a template ({error})") from error
         unknown = [f for f in (*fields, *self.offset_tags.values()) if f not in cls.__struct_fields__]
         if unknown:
             raise RegistrationError(f"the tags of event {name!r} name {unknown[0]!r}, which is not one of its fields")
@@ -70,8 +78,8 @@ class EventType:
     def index(self, items: Sequence[Any]) -> dict[str, int | None]:
         """Map each tag found on `items` to the lowest offset it carries, or None.
 
-        Looks at one event per distinct combination of tag fields: formatting tags for every message of a large
-        commit would cost more than encoding it.
+        Looks at the first event per distinct combination of tag fields: formatting tags for every message of a large
+        commit would cost more than encoding it. Within one combination offsets rise.
         """
         if self._key is None:
             return dict.fromkeys(self.templates)
@@ -81,9 +89,10 @@ class EventType:
         for item in first.values():
             for template, tag in zip(self.templates, self.tags_of(item), strict=True):
                 field = self.offset_tags.get(template)
-                offset = None if field is None else int(getattr(item, field))
-                known = entries.get(tag)
-                entries[tag] = offset if known is None or offset is None else min(known, offset)
+                offset = None if field is None else getattr(item, field)
+                if field is not None and not (isinstance(offset, int) and 0 <= offset <= _MAX_OFFSET):
+                    raise ValueError(f"{field} {offset!r} of {self.name!r} is not an offset")
+                entries[tag] = lower_offset(entries.get(tag), offset)
         return entries
 
 
@@ -94,19 +103,15 @@ class Catalogue:
         self._by_name: dict[str, EventType] = {}
         self._by_class: dict[type[Any], EventType] = {}
         self._upcasters: dict[tuple[str, int], Upcaster] = {}
-        self._decoders: dict[tuple[str, ...], msgspec.json.Decoder[list[Any]]] = {}
+        self._decoders: dict[tuple[tuple[str, int], ...], msgspec.json.Decoder[list[Any]]] = {}
 
     def register(self, entry: EventType) -> None:
         """Add a type; the same class registered again (a reloaded module) replaces the first."""
         known = self._by_name.get(entry.name)
         if known is not None:
-            if (known.cls.__module__, known.cls.__qualname__) != (
-                entry.cls.__module__,
-                entry.cls.__qualname__,
-            ):
-                raise RegistrationError(
-                    f"event name {entry.name!r} is taken by {known.cls.__module__}.{known.cls.__qualname__}; choose another"
-                )
+            place = f"{known.cls.__module__}.{known.cls.__qualname__}"
+            if place != f"{entry.cls.__module__}.{entry.cls.__qualname__}":
+                raise RegistrationError(f"event name {entry.name!r} is taken by {place}; choose another")
             del self._by_class[known.cls]
         self._by_name[entry.name] = entry
         self._by_class[entry.cls] = entry
@@ -137,15 +142,25 @@ class Catalogue:
         by_name = self._by_name
         return all(name in by_name and by_name[name].version == version for name, version in types)
 
-    def decoder(self, names: tuple[str, ...]) -> msgspec.json.Decoder[list[Any]]:
-        """Return a typed decoder for an array of these (registered) types."""
-        decoder = self._decoders.get(names)
+    def decoder(self, types: tuple[tuple[str, int], ...]) -> msgspec.json.Decoder[list[Any]]:
+        """Return a typed decoder for an array of these types, each registered with this version."""
+        decoder = self._decoders.get(types)
         if decoder is None:
-            union: Any = self._by_name[names[0]].cls
-            for name in names[1:]:
-                union = union | self._by_name[name].cls
-            decoder = self._decoders[names] = msgspec.json.Decoder(list[union])
+            union: Any = reduce(operator.or_, [self._by_name[name].cls for name, _ in types])
+            decoder = self._decoders[types] = msgspec.json.Decoder(list[union])
         return decoder
+
+    def check(self) -> None:
+        """Raise RegistrationError for an up-caster whose steps do not lead to the current version of its type."""
+        for name, version in self._upcasters:
+            entry = self._by_name.get(name)
+            if entry is None:
+                raise RegistrationError(f"there is an up-caster for {name!r}, which is not registered; check the name")
+            if version >= entry.version or (version + 1 < entry.version and (name, version + 1) not in self._upcasters):
+                raise RegistrationError(
+                    f"the up-caster for {name!r} from version {version} does not lead to its version {entry.version}; "
+                    "each step leads to the next version, and the last to the current one"
+                )
 
     def upcast(self, name: str, version: int, fields: dict[str, object]) -> tuple[int, dict[str, object]]:
         """Apply the steps from `version` upwards as far as they go; return the version reached and the fields."""
@@ -172,9 +187,11 @@ def event(
             raise RegistrationError(f"event {name!r} must be declared frozen=True: facts do not change")
         if "type" in cls.__struct_fields__:
             raise RegistrationError(f"event {name!r} may not have a field 'type': that is where the log keeps its name")
-        rebuilt = _with_tag(cls, name)
-        catalogue.register(EventType(name, version, rebuilt, tags))
-        return rebuilt
+        if cls.__struct_config__.array_like:
+            raise RegistrationError(f"event {name!r} may not be array_like: its name is stored beside its fields")
+        tagged = _with_tag(cls, name)
+        catalogue.register(EventType(name, version, tagged, tags))
+        return tagged
 
     return register
 
@@ -189,49 +206,34 @@ def upcast(name: str, *, from_version: int, catalogue: Catalogue = CATALOGUE) ->
     return register
 
 
+def lower_offset(one: int | None, other: int | None) -> int | None:
+    """Return the lower of two offsets, of which either may be missing."""
+    if one is None or other is None:
+        return other if one is None else one
+    return min(one, other)
+
+
 def _with_tag(cls: type[E], name: str) -> type[E]:
-    fields: list[tuple[str, Any] | tuple[str, Any, Any]] = []
-    for field in msgspec.structs.fields(cls):
-        if field.default is not msgspec.NODEFAULT:
-            fields.append((field.name, field.type, field.default))
-        elif field.default_factory is not msgspec.NODEFAULT:
-            fields.append((field.name, field.type, msgspec.field(default_factory=field.default_factory)))
-        else:
-            fields.append((field.name, field.type))
-    own = {
-        key: value
-        for key, value in vars(cls).items()
-        if key not in cls.__struct_fields__ and not key.startswith("__struct") and key not in _MADE_BY_MSGSPEC
-    }
-    rebuilt = msgspec.defstruct(
-        cls.__name__,
-        fields,
-        bases=cls.__bases__,
-        module=cls.__module__,
-        namespace=own,
-        tag_field="type",
-        tag=name,
-        frozen=True,
-        omit_defaults=True,
-        gc=False,  # facts hold primitives, so they form no cycles; a log in memory must not slow the collector
-    )
-    rebuilt.__qualname__ = cls.__qualname__
-    return rebuilt  # type: ignore[return-value]  # defstruct is typed as Struct; it has cls's fields and methods
-
-
-_MADE_BY_MSGSPEC = frozenset(
-    {
-        "__match_args__",
-        "__post_init__",
-        "__module__",
-        "__qualname__",
-        "__weakref__",
-        "__dict__",
-        "__slots__",
-        "__annotations__",
-    }
-) - {"__post_init__"}
+    """Return a subclass that msgspec stores under `name`: fields, defaults, renames and methods stay as declared."""
+    try:
+        tagged = msgspec.defstruct(
+            cls.__name__,
+            (),
+            bases=(cls,),
+            module=cls.__module__,
+            namespace={"__doc__": cls.__doc__},
+            tag_field="type",
+            tag=name,
+            frozen=True,
+            omit_defaults=True,
+            gc=False,  # facts hold primitives, so they form no cycles; a log in memory must not slow the collector
+        )
+        msgspec.json.Decoder(tagged)  # resolves the annotations: say now what no reader could decode
+    except (TypeError, ValueError, NameError) as error:
+        raise RegistrationError(f"event {name!r} cannot be stored as JSON ({error})") from error
+    tagged.__qualname__ = cls.__qualname__
+    return tagged  # type: ignore[return-value]  # defstruct is typed as Struct; it is a subclass of cls
 
 
 def _template_fields(template: str) -> list[str]:
-    return [name for _, name, _, _ in string.Formatter().parse(template) if name]
+    return [name for _, name, _, _ in string.Formatter().parse(template) if name is not None]

@@ -19,9 +19,9 @@ def backup(log: SqliteLog, target: str | os.PathLike[str]) -> Head:
     that a copy cut short never carries the target's name. Raises LogNotWritable if the target exists.
     """
     path = Path(target)
-    if path.exists():
+    if os.path.lexists(path):
         raise LogNotWritable(str(path), "it exists already, and a backup never overwrites")
-    if not path.absolute().parent.is_dir():
+    if not os.path.isdir(path.absolute().parent):
         raise LogNotWritable(str(path), "its directory does not exist")
     partial = path.with_name(path.name + ".partial")
     try:

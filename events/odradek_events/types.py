@@ -75,7 +75,7 @@ class RecordsDeleted(msgspec.Struct, frozen=True):
 
 @event("MessageProduced", version=1, tags=(_TOPIC, OffsetTag(_PARTITION), "producer:{producer_id}"))
 class MessageProduced(msgspec.Struct, frozen=True):
-    """A message was stored at `offset`. A value of None is a tombstone; `sequence` is -1 without a producer's numbering."""
+    """A message was stored at `offset`. A value of None is a tombstone; `sequence` is -1 where none was numbered."""
 
     topic: str
     partition: int
@@ -170,7 +170,10 @@ class MessageConsumed(msgspec.Struct, frozen=True):
 
 @event("OffsetCommitted", version=1, tags=(_PARTITION, "owner:{owner}"))
 class OffsetCommitted(msgspec.Struct, frozen=True):
-    """`owner` (`group/<id>` or `consumer/<id>`) has dealt with everything below `offset`, the next one to read."""
+    """`owner` (`group/<id>` or `consumer/<id>`) has dealt with everything below `offset`, the next one to read.
+
+    `is_reset` says that it went back on purpose, after a seek.
+    """
 
     owner: str
     topic: str
@@ -180,6 +183,7 @@ class OffsetCommitted(msgspec.Struct, frozen=True):
     timestamp: datetime
     consumer_id: str | None = None
     metadata: str = ""
+    is_reset: bool = False
 
 
 @event("OffsetReset", version=1, tags=(_PARTITION, "owner:{owner}"))

@@ -1,0 +1,350 @@
+"""What is stored, byte for byte: a change here breaks every log there is."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import pytest
+
+from odradek_events import Append, Appended, MemoryLog, event, types, upcast
+from odradek_events.codec import Codec, OpaqueEvent
+from odradek_events.errors import DamagedCommit, RegistrationError, UnknownEventType
+from odradek_events.integrity import verify
+from odradek_events.record import CommitMetadata, Decision, StoredCommit
+from odradek_events.registry import CATALOGUE, Catalogue
+
+T = datetime(2024, 5, 1, 12, 0, 0, 250000, tzinfo=UTC)
+AT = '"timestamp":"2024-05-01T12:00:00.250000Z"'
+
+GOLDEN: list[tuple[Any, str]] = [
+    (
+        types.TopicCreated(topic="orders", topic_id="t-1", partition_count=3, timestamp=T),
+        '{"type":"TopicCreated","topic":"orders","topic_id":"t-1","partition_count":3,' + AT + "}",
+    ),
+    (
+        types.PartitionsAdded(topic="orders", partition_count=5, timestamp=T),
+        '{"type":"PartitionsAdded","topic":"orders","partition_count":5,' + AT + "}",
+    ),
+    (
+        types.TopicDeleted(topic="orders", topic_id="t-1", timestamp=T),
+        '{"type":"TopicDeleted","topic":"orders","topic_id":"t-1",' + AT + "}",
+    ),
+    (
+        types.RecordsDeleted(topic="orders", partition=0, log_start_offset=7, timestamp=T),
+        '{"type":"RecordsDeleted","topic":"orders","partition":0,"log_start_offset":7,' + AT + "}",
+    ),
+    (
+        types.MessageProduced(
+            topic="orders",
+            partition=1,
+            offset=2,
+            message_id="m-1",
+            producer_id="p-1",
+            producer_epoch=0,
+            sequence=-1,
+            timestamp=T,
+        ),
+        '{"type":"MessageProduced","topic":"orders","partition":1,"offset":2,"message_id":"m-1","producer_id":"p-1",'
+        '"producer_epoch":0,"sequence":-1,' + AT + "}",
+    ),
+    (
+        types.MessageProduced(
+            topic="ørders",
+            partition=1,
+            offset=2,
+            message_id="m-1",
+            producer_id="p-1",
+            producer_epoch=4,
+            sequence=9,
+            timestamp=T,
+            key=b"alice",
+            value=b"\x00\xff",
+            headers=(("trace", b"1"), ("trace", b"")),
+        ),
+        '{"type":"MessageProduced","topic":"ørders","partition":1,"offset":2,"message_id":"m-1","producer_id":"p-1",'
+        '"producer_epoch":4,"sequence":9,' + AT + ',"key":"YWxpY2U=","value":"AP8=",'
+        '"headers":[["trace","MQ=="],["trace",""]]}',
+    ),
+    (
+        types.ProducerRegistered(producer_id="p-1", client_id="checkout", epoch=0, timestamp=T, transaction_id="tx"),
+        '{"type":"ProducerRegistered","producer_id":"p-1","client_id":"checkout","epoch":0,'
+        + AT
+        + ',"transaction_id":"tx"}',
+    ),
+    (
+        types.ProducerEpochBumped(producer_id="p-1", epoch=1, timestamp=T),
+        '{"type":"ProducerEpochBumped","producer_id":"p-1","epoch":1,' + AT + "}",
+    ),
+    (
+        types.ProducerProgressed(producer_id="p-1", message_count=5, counted_through=9, timestamp=T),
+        '{"type":"ProducerProgressed","producer_id":"p-1","message_count":5,"counted_through":9,' + AT + "}",
+    ),
+    (
+        types.ConsumerRegistered(consumer_id="c-1", timestamp=T, group_id="billing"),
+        '{"type":"ConsumerRegistered","consumer_id":"c-1",' + AT + ',"group_id":"billing"}',
+    ),
+    (
+        types.ConsumerSubscribed(consumer_id="c-1", topics=("orders", "payments"), timestamp=T),
+        '{"type":"ConsumerSubscribed","consumer_id":"c-1","topics":["orders","payments"],' + AT + "}",
+    ),
+    (
+        types.ConsumerResumed(
+            consumer_id="c-1", positions=(types.ResumedPosition("orders", "t-1", 0, 3),), timestamp=T
+        ),
+        '{"type":"ConsumerResumed","consumer_id":"c-1","positions":[["orders","t-1",0,3]],' + AT + "}",
+    ),
+    (
+        types.MessageConsumed(topic="orders", partition=0, offset=2, message_id="m-1", consumer_id="c-1", timestamp=T),
+        '{"type":"MessageConsumed","topic":"orders","partition":0,"offset":2,"message_id":"m-1","consumer_id":"c-1",'
+        + AT
+        + "}",
+    ),
+    (
+        types.OffsetCommitted(
+            owner="group/billing",
+            topic="orders",
+            topic_id="t-1",
+            partition=0,
+            offset=3,
+            timestamp=T,
+            consumer_id="c-1",
+            metadata="note",
+            is_reset=True,
+        ),
+        '{"type":"OffsetCommitted","owner":"group/billing","topic":"orders","topic_id":"t-1","partition":0,"offset":3,'
+        + AT
+        + ',"consumer_id":"c-1","metadata":"note","is_reset":true}',
+    ),
+    (
+        types.OffsetReset(
+            owner="consumer/c-1", topic="orders", topic_id="t-1", partition=0, offset=0, reason="seek", timestamp=T
+        ),
+        '{"type":"OffsetReset","owner":"consumer/c-1","topic":"orders","topic_id":"t-1","partition":0,"offset":0,'
+        '"reason":"seek",' + AT + "}",
+    ),
+]
+
+TAGS: dict[str, dict[str, int | None]] = {
+    "TopicCreated": {"topic:orders": None},
+    "PartitionsAdded": {"topic:orders": None},
+    "TopicDeleted": {"topic:orders": None},
+    "RecordsDeleted": {"topic:orders": None, "partition:orders/0": None},
+    "MessageProduced": {"topic:orders": None, "partition:orders/1": 2, "producer:p-1": None},
+    "ProducerRegistered": {"producer:p-1": None},
+    "ProducerEpochBumped": {"producer:p-1": None},
+    "ProducerProgressed": {"producer:p-1": None},
+    "ConsumerRegistered": {"consumer:c-1": None},
+    "ConsumerSubscribed": {"consumer:c-1": None},
+    "ConsumerResumed": {"consumer:c-1": None},
+    "MessageConsumed": {"topic:orders": None, "partition:orders/0": None, "consumer:c-1": None},
+    "OffsetCommitted": {"partition:orders/0": None, "owner:group/billing": None},
+    "OffsetReset": {"partition:orders/0": None, "owner:consumer/c-1": None},
+}
+
+
+def stored(events: bytes, *pairs: tuple[str, int], count: int = 1, position: int = 0) -> StoredCommit:
+    """Return a stored commit of these events, as a log written elsewhere would hold it."""
+    metadata = CommitMetadata("c", "", T, (Decision(count),), pairs)
+    return StoredCommit(position, position + count - 1, "s/1", 0, msgspec.json.encode(metadata), b"", events)
+
+
+@pytest.mark.parametrize(("item", "golden"), GOLDEN, ids=lambda value: type(value).__name__)
+def test_every_event_has_its_golden_bytes(item: Any, golden: str) -> None:
+    with MemoryLog() as log:
+        assert isinstance(log.append([Append(stream="s/1", events=[item])], T)[0], Appended)
+        (row,) = log.stored()
+        assert row.events.decode() == f"[{golden}]"
+        assert [recorded.event for recorded in log.read()] == [item]
+
+
+@pytest.mark.parametrize(("item", "golden"), GOLDEN, ids=lambda value: type(value).__name__)
+def test_golden_bytes_are_read_as_the_event_they_were(item: Any, golden: str) -> None:
+    row = stored(f"[{golden}]".encode(), (type(item).__name__, 1))
+    assert Codec().commit(row).events == [item]
+
+
+def test_every_type_of_the_catalogue_has_golden_bytes_and_tags() -> None:
+    ours = {entry for entry in types.__all__ if CATALOGUE.by_name(entry) is not None}
+    assert {type(item).__name__ for item, _ in GOLDEN} == ours == set(TAGS)
+    assert set(types.__all__) - ours == {"ResumedPosition"}
+
+
+@pytest.mark.parametrize("item", [item for item, _ in GOLDEN if getattr(item, "topic", "orders") == "orders"])
+def test_every_event_has_its_golden_tags(item: Any) -> None:
+    name = type(item).__name__
+    assert Codec().index([item]) == {f"type:{name}": None, **TAGS[name]}
+
+
+def test_metadata_has_its_golden_bytes() -> None:
+    with MemoryLog() as log:
+        request = Append(
+            stream="topic/orders",
+            events=[item for item, _ in GOLDEN[:2]],
+            commit_id="c-1",
+            actor="topic-1",
+            decisions=(Decision(1, "correlation", "causation"), Decision(1)),
+        )
+        log.append([request], T)
+        (row,) = log.stored()
+    assert row.metadata.decode() == (
+        '{"commit_id":"c-1","actor":"topic-1","recorded_at":"2024-05-01T12:00:00.250000Z",'
+        '"decisions":[[1,"correlation","causation"],[1,"",""]],"types":[["PartitionsAdded",1],["TopicCreated",1]]}'
+    )
+
+
+def test_an_index_entry_carries_the_lowest_offset_of_its_commit() -> None:
+    first, second = GOLDEN[4][0], GOLDEN[12][0]
+    later = msgspec.structs.replace(first, offset=5)
+    assert Codec().index([second, first, later])["partition:orders/1"] == 2
+    assert Codec().index([second, first, later])["partition:orders/0"] is None
+
+
+# -- up-casting -------------------------------------------------------------------------------------------------------
+
+
+def accounts(version: int, *steps: int) -> Codec:
+    """Return a codec that knows AccountOpened in this version: 1 had `name`, 2 `owner`, 3 also `currency`."""
+    catalogue = Catalogue()
+
+    if version == 1:
+
+        @event("AccountOpened", version=1, catalogue=catalogue)
+        class AccountV1(msgspec.Struct, frozen=True):
+            name: str
+
+    else:
+
+        @event("AccountOpened", version=version, tags=("owner:{owner}",), catalogue=catalogue)
+        class Account(msgspec.Struct, frozen=True):
+            owner: str
+            currency: str = "?"
+
+    def to_2(fields: dict[str, object]) -> dict[str, object]:
+        fields["owner"] = fields.pop("name")
+        return fields
+
+    def to_3(fields: dict[str, object]) -> dict[str, object]:
+        return {**fields, "currency": "EUR"}
+
+    for step in steps:
+        upcast("AccountOpened", from_version=step, catalogue=catalogue)({1: to_2, 2: to_3}[step])
+    return Codec(catalogue)
+
+
+OLD = b'[{"type":"AccountOpened","name":"ann"}]'
+MIDDLE = b'[{"type":"AccountOpened","owner":"bob"}]'
+
+
+def test_old_versions_pass_through_every_step_to_the_current_one() -> None:
+    codec = accounts(3, 1, 2)
+    (oldest,) = codec.commit(stored(OLD, ("AccountOpened", 1))).events
+    (middle,) = codec.commit(stored(MIDDLE, ("AccountOpened", 2))).events
+    (newest,) = codec.commit(stored(MIDDLE, ("AccountOpened", 3))).events
+    assert [(item.owner, item.currency) for item in (oldest, middle, newest)] == [
+        ("ann", "EUR"),
+        ("bob", "EUR"),
+        ("bob", "?"),
+    ]
+    assert codec.tags_of(oldest) == ("owner:ann",)
+
+
+def test_an_old_and_an_unknown_event_beside_each_other_are_each_read_as_they_can_be() -> None:
+    codec = accounts(3, 1, 2)
+    mixed = b'[{"type":"Elsewhere","x":1},{"type":"AccountOpened","name":"ann"}]'
+    row = stored(mixed, ("AccountOpened", 1), ("Elsewhere", 4), count=2, position=7)
+    first, second = codec.commit(row, opaque=True).events
+    assert first == OpaqueEvent("Elsewhere", 4, b'{"type":"Elsewhere","x":1}')
+    assert second.owner == "ann"
+    assert codec.tags_of(first) == ()
+    with pytest.raises(UnknownEventType, match="position 7 is a 'Elsewhere' version 4"):
+        codec.commit(row)
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_version_newer_than_ours_is_unknown(version: int) -> None:
+    codec = accounts(version)
+    with pytest.raises(UnknownEventType, match="version 3, which nothing here registers"):
+        codec.commit(stored(MIDDLE, ("AccountOpened", 3)))
+
+
+def test_an_old_version_without_a_step_is_unknown() -> None:
+    with pytest.raises(UnknownEventType, match="'AccountOpened' version 1"):
+        accounts(3, 2).commit(stored(OLD, ("AccountOpened", 1)))
+
+
+@pytest.mark.parametrize("fields", [b'{"type":"AccountOpened"}', b'{"type":"AccountOpened","name":5}'])
+def test_a_failing_up_caster_is_named_with_the_position(fields: bytes) -> None:
+    row = stored(b"[" + fields + b"]", ("AccountOpened", 1), position=5)
+    codec = accounts(3, 1, 2)
+    with pytest.raises(RegistrationError, match="'AccountOpened' fail on the version 1 event at position 5"):
+        codec.commit(row)
+    assert codec.commit(row, opaque=True).events == [OpaqueEvent("AccountOpened", 1, fields)]
+
+
+@pytest.mark.parametrize(
+    ("version", "steps"), [(3, (1,)), (2, (1, 2)), (1, (1,))], ids=["gap", "beyond", "from the current one"]
+)
+def test_up_casters_that_lead_nowhere_are_refused_before_a_log_is_opened(version: int, steps: tuple[int, ...]) -> None:
+    with pytest.raises(RegistrationError, match="does not lead to its version"):
+        accounts(version, *steps)
+
+
+def test_an_up_caster_for_an_unregistered_name_is_refused_before_a_log_is_opened() -> None:
+    catalogue = Catalogue()
+    upcast("Acount", from_version=1, catalogue=catalogue)(lambda fields: fields)
+    with pytest.raises(RegistrationError, match="'Acount', which is not registered"):
+        Codec(catalogue)
+
+
+def test_a_log_with_events_of_older_versions_is_sound() -> None:
+    with MemoryLog(accounts(1)) as log:
+        account = log.codec.catalogue.by_name("AccountOpened")
+        assert account is not None
+        log.append([Append(stream="account/1", events=[account.cls(name="ann")])], T)
+        log.codec = accounts(3, 1, 2)
+        assert verify(log).is_sound
+        log.codec = accounts(3, 2)
+        assert verify(log).is_sound
+        assert verify(log).unknown_types == ("AccountOpened",)
+
+
+# -- damage -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        b"",
+        b"[",
+        b"{}",
+        b"[1]",
+        b"null",
+        b"[{}]",
+        b"[]",
+        b'[{"type":"TopicDeleted"}]',
+        b'[{"type":"Other","topic":"a"}]',
+        b"\xff",
+        b'[{"type":"TopicDeleted","topic":"\xff"}]',
+        b"[" * 100_000,
+    ],
+)
+@pytest.mark.parametrize("version", [1, 2])
+def test_events_that_do_not_decode_are_a_damaged_commit_with_its_position(events: bytes, version: int) -> None:
+    row = stored(events, ("TopicDeleted", version), ("TopicCreated", version), position=4)
+    with pytest.raises((DamagedCommit, UnknownEventType), match="position 4"):
+        Codec().commit(row)
+
+
+@pytest.mark.parametrize("metadata", [b"", b"{}", b"[]", b"\xff", b'{"commit_id":1}'])
+def test_metadata_that_does_not_decode_is_a_damaged_commit_with_its_position(metadata: bytes) -> None:
+    row = msgspec.structs.replace(stored(b"[]"), metadata=metadata)
+    with pytest.raises(DamagedCommit, match="position 0 is damaged: its metadata cannot be decoded"):
+        Codec().commit(row)
+
+
+def test_a_commit_that_holds_too_few_events_is_damaged() -> None:
+    row = stored(GOLDEN[0][1].encode().join((b"[", b"]")), ("TopicCreated", 1), count=2)
+    with pytest.raises(DamagedCommit, match="it holds 1 events where its positions say otherwise"):
+        Codec().commit(row)

@@ -1,0 +1,278 @@
+"""Damage is found and its place named, whatever it is; nothing is repaired, nothing raises."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from support_log import append, created, produced
+
+from odradek_events import MemoryLog, SqliteLog, event
+from odradek_events.codec import Codec
+from odradek_events.errors import LogError
+from odradek_events.integrity import Verification, verify
+from odradek_events.registry import Catalogue
+
+FIRSTS = [0, 2, 3, 5]  # the first positions of the small log's commits
+
+
+def fill(log: SqliteLog | MemoryLog) -> None:
+    append(log, "topic/a", created("a"), produced(0, "a"), when=0)
+    append(log, "topic/b", created("b"), when=1)
+    append(log, "topic/a", produced(1, "a"), produced(2, "a"), when=2)
+    append(log, "topic/b", produced(0, "b"), when=3)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A small log, closed, whose triggers no longer protect it."""
+    path = tmp_path / "log.db"
+    with SqliteLog(path) as log:
+        fill(log)
+    with closing(sqlite3.connect(path)) as raw, raw:
+        for name in ("appended", "not_changed", "not_deleted"):
+            raw.execute(f"DROP TRIGGER commits_are_{name}")
+    return path
+
+
+@pytest.fixture
+def raw(path: Path) -> Iterator[sqlite3.Connection]:
+    """The small log's file, open for every kind of damage, each written at once."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as raw:
+        raw.execute("PRAGMA synchronous = OFF")
+        yield raw
+
+
+def verified(path: Path) -> Verification:
+    with SqliteLog(path, read_only=True) as log:
+        return verify(log)
+
+
+def found(path: Path) -> set[int]:
+    """Return the positions at which something is wrong."""
+    return {finding.position for finding in verified(path).findings}
+
+
+def test_a_good_log_is_sound_on_disk_and_in_memory(path: Path) -> None:
+    with MemoryLog() as memory:
+        fill(memory)
+        reports = [verified(path), verify(memory)]
+        for report in reports:
+            assert report.is_sound
+            assert (report.commits, report.events, report.streams, report.head) == (4, 6, 2, 5)
+            assert report.digest == memory.head().digest.hex()
+            assert report.unknown_types == ()
+
+
+def test_an_empty_log_is_sound() -> None:
+    with MemoryLog() as log:
+        report = verify(log)
+    assert report.is_sound
+    assert (report.commits, report.events, report.head, report.digest) == (0, 0, -1, "00" * 32)
+
+
+def test_progress_is_told_now_and_then(tmp_path: Path) -> None:
+    told: list[int] = []
+    with SqliteLog(tmp_path / "log.db", durability="off") as log:
+        for number in range(200):
+            append(log, "topic/a", produced(number), produced(number))
+        assert verify(log, told.append).is_sound
+    assert told == [127, 255, 383]
+
+
+@pytest.mark.parametrize("column", ["stream", "metadata", "digest", "events"])
+@pytest.mark.parametrize("first", FIRSTS)
+def test_a_change_of_any_byte_of_a_commit_is_found_at_its_position(
+    path: Path, raw: sqlite3.Connection, column: str, first: int
+) -> None:
+    kind = "BLOB" if column == "digest" else "TEXT"
+    change = f"UPDATE commits SET {column} = CAST(? AS {kind}) WHERE first_position = {first}"
+    select = f"SELECT CAST({column} AS BLOB) FROM commits WHERE first_position = {first}"
+    ((good,),) = raw.execute(select)
+    with SqliteLog(path, read_only=True) as log:
+        for place in range(len(good)):
+            damaged = bytearray(good)
+            damaged[place] ^= 1 << (place % 8)
+            raw.execute(change, (bytes(damaged),))
+            positions = {finding.position for finding in verify(log).findings}
+            assert first in positions, (place, bytes(damaged))
+            if column != "stream":
+                assert positions == {first}, (place, bytes(damaged))
+        raw.execute(change, (good,))
+        assert verify(log).is_sound
+
+
+@pytest.mark.parametrize("column", ["first_position", "last_position", "first_version"])
+@pytest.mark.parametrize("first", FIRSTS)
+def test_a_change_of_any_number_of_a_commit_is_found(
+    path: Path, raw: sqlite3.Connection, column: str, first: int
+) -> None:
+    ((good,),) = raw.execute(f"SELECT {column} FROM commits WHERE first_position = {first}")
+    taken = [0, 2] if first in (0, 3) else [0, 1]
+    with SqliteLog(path, read_only=True) as log:
+        for bit in range(63):
+            wrong = good ^ (1 << bit)
+            if (column == "first_position" and wrong in FIRSTS) or (column == "first_version" and wrong in taken):
+                continue  # the table's own keys hold nothing twice
+            raw.execute("BEGIN")
+            raw.execute(f"UPDATE commits SET {column} = {wrong} WHERE first_position = {first}")
+            raw.execute("COMMIT")
+            place = wrong if column == "first_position" else first
+            assert place in {finding.position for finding in verify(log).findings}, wrong
+            raw.execute(f"UPDATE commits SET {column} = {good} WHERE first_position = {place}")
+        assert verify(log).is_sound
+
+
+@pytest.mark.parametrize("column", ["last_position", "stream", "first_version", "metadata", "digest", "events"])
+@pytest.mark.parametrize("value", ["x'00ff'", "'text'", "''", "1.5", "-1", "9223372036854775807"])
+@pytest.mark.parametrize("first", [2, 5])
+def test_a_value_of_any_other_kind_is_found_at_its_position(
+    path: Path, raw: sqlite3.Connection, column: str, value: str, first: int
+) -> None:
+    raw.execute(f"UPDATE commits SET {column} = {value} WHERE first_position = {first}")
+    report = verified(path)
+    assert first in {finding.position for finding in report.findings}
+    assert report.commits in (3, 4)
+    with SqliteLog(path, read_only=True) as log:
+        for read in (lambda: list(log.read()), log.head, lambda: list(log.streams()), lambda: log.commit_at(first)):
+            try:
+                read()
+            except LogError:
+                continue  # whatever a reader meets, it is told in the log's own words
+
+
+def test_the_rest_is_verified_behind_a_commit_that_cannot_be_read(path: Path, raw: sqlite3.Connection) -> None:
+    raw.execute("UPDATE commits SET stream = x'ff' WHERE first_position = 2")
+    raw.execute("UPDATE commits SET events = '[]' WHERE first_position = 5")
+    assert found(path) >= {2, 5}
+
+
+@pytest.mark.parametrize(("missing", "named"), [(0, 2), (2, 3), (3, 5)])
+def test_a_missing_commit_is_found_where_it_is_missed(
+    path: Path, raw: sqlite3.Connection, missing: int, named: int
+) -> None:
+    raw.execute(f"DELETE FROM commits WHERE first_position = {missing}")
+    raw.execute(f"DELETE FROM tags WHERE first_position = {missing}")
+    report = verified(path)
+    problems = [finding.problem for finding in report.findings if finding.position == named]
+    assert f"it begins at position {named} where {missing} was due" in problems
+
+
+def test_a_missing_end_shows_in_head_and_digest_only(path: Path, raw: sqlite3.Connection) -> None:
+    before = verified(path)
+    raw.execute("DELETE FROM commits WHERE first_position = 5")
+    raw.execute("DELETE FROM tags WHERE first_position = 5")
+    after = verified(path)
+    assert after.is_sound
+    assert (before.head, after.head) == (5, 4)
+    assert before.digest != after.digest
+
+
+def test_two_commits_that_changed_places_are_both_found(path: Path, raw: sqlite3.Connection) -> None:
+    raw.execute("UPDATE commits SET first_position = 99, last_position = 99 WHERE first_position = 2")
+    raw.execute("UPDATE commits SET first_position = 2, last_position = 2 WHERE first_position = 5")
+    raw.execute("UPDATE commits SET first_position = 5, last_position = 5 WHERE first_position = 99")
+    assert found(path) >= {2, 5}
+
+
+@pytest.mark.parametrize(
+    ("statement", "named"),
+    [
+        ("DELETE FROM tags WHERE tag = 'topic:a' AND first_position = 3", 3),
+        ("DELETE FROM tags WHERE first_position = 2", 2),
+        ("INSERT INTO tags VALUES ('topic:z', 2, NULL)", 2),
+        ("INSERT INTO tags VALUES ('topic:a', 1, NULL)", 1),
+        ("INSERT INTO tags VALUES ('topic:a', 77, 3)", 77),
+        ("UPDATE tags SET first_offset = 7 WHERE tag = 'partition:a/0' AND first_position = 3", 3),
+        ("UPDATE tags SET first_offset = NULL WHERE tag = 'partition:a/0' AND first_position = 0", 0),
+        ("UPDATE tags SET first_offset = 0 WHERE tag = 'topic:b' AND first_position = 5", 5),
+        ("UPDATE tags SET tag = 'topic:c' WHERE tag = 'topic:b' AND first_position = 5", 5),
+        ("UPDATE tags SET tag = x'ff' WHERE tag = 'topic:b' AND first_position = 5", 5),
+        ("UPDATE tags SET first_position = 3 WHERE tag = 'topic:b' AND first_position = 5", 5),
+    ],
+)
+def test_a_changed_index_entry_is_found_at_its_commit(
+    path: Path, raw: sqlite3.Connection, statement: str, named: int
+) -> None:
+    raw.execute(statement)
+    assert named in found(path)
+
+
+def test_a_commit_recorded_before_its_predecessor_is_found(tmp_path: Path) -> None:
+    with MemoryLog() as log:
+        fill(log)
+        early = log._rows[1].metadata.replace(b"12:00:01", b"11:59:59")
+        log._rows[1] = msgspec.structs.replace(log._rows[1], metadata=early)
+        report = verify(log)
+    assert (2, "it was recorded before its predecessor") in [(f.position, f.problem) for f in report.findings]
+
+
+def test_types_that_nobody_registers_here_are_named_and_are_no_damage(path: Path) -> None:
+    catalogue = Catalogue()
+
+    @event("Elsewhere", catalogue=catalogue)
+    class Elsewhere(msgspec.Struct, frozen=True):
+        name: str
+
+    with SqliteLog(path, codec=Codec(catalogue)) as log:
+        append(log, "elsewhere/1", Elsewhere("x"))
+    report = verified(path)
+    assert report.is_sound
+    assert report.unknown_types == ("Elsewhere",)
+
+
+# -- the file as a whole ----------------------------------------------------------------------------------------------
+
+
+def outcome(path: Path) -> Any:
+    """Verify a file; a log error on opening it is an answer too."""
+    try:
+        return verified(path).is_sound
+    except LogError as error:
+        return str(error)
+
+
+@pytest.mark.parametrize("filling", [b"\x00", b"\xff", b"\x55"])
+def test_a_damaged_page_is_found_wherever_it_is(path: Path, tmp_path: Path, filling: bytes) -> None:
+    good = path.read_bytes()
+    size = 8192
+    broken = tmp_path / "broken.db"
+    for page in range(len(good) // size):
+        broken.write_bytes(good[: page * size] + filling * size + good[(page + 1) * size :])
+        assert outcome(broken) is not True, page
+
+
+@pytest.mark.parametrize("length", [1, 99, 100, 8192, 3 * 8192, 4 * 8192 + 5])
+def test_a_file_cut_short_is_found(path: Path, tmp_path: Path, length: int) -> None:
+    good = path.read_bytes()
+    assert length < len(good)
+    broken = tmp_path / "broken.db"
+    broken.write_bytes(good[:length])
+    assert outcome(broken) is not True
+
+
+def test_no_change_of_one_byte_of_the_file_makes_verify_raise(path: Path, tmp_path: Path) -> None:
+    good = path.read_bytes()
+    broken = tmp_path / "broken.db"
+    for place in range(0, len(good), 149):
+        damaged = bytearray(good)
+        damaged[place] ^= 0xFF
+        broken.write_bytes(damaged)
+        outcome(broken)
+        for leftover in (f"{broken}-wal", f"{broken}-shm"):
+            Path(leftover).unlink(missing_ok=True)
+
+
+def test_verify_repairs_nothing(path: Path, raw: sqlite3.Connection, tmp_path: Path) -> None:
+    raw.execute("UPDATE commits SET events = '[]' WHERE first_position = 2")
+    raw.close()
+    copy = tmp_path / "copy.db"
+    shutil.copy(path, copy)
+    assert not verified(path).is_sound
+    assert path.read_bytes() == copy.read_bytes()
