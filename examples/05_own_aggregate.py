@@ -1,0 +1,59 @@
+"""An aggregate of your own, a bank account: an event, a state that folds it, and an actor that decides.
+
+`decide` says which events a command leads to, or raises: then the error is the reply and the state is as it was. The
+events are stored, then applied, then answered. Opened again, the account is rebuilt from its stream.
+"""
+
+import tempfile
+from pathlib import Path
+from typing import ClassVar
+
+import msgspec
+
+from odradek import ActorSystem, Aggregate, EventSourcedActor, event
+
+
+@event("MoneyMoved", version=1, tags=("account:{account}",))
+class MoneyMoved(msgspec.Struct, frozen=True):
+    account: str
+    cents: int  # below zero: taken out
+
+
+class Account(Aggregate):
+    cents = 0
+
+    def _moved(self, event: MoneyMoved) -> None:
+        self.cents += event.cents
+
+    appliers: ClassVar = {MoneyMoved: _moved}
+
+
+class AccountActor(EventSourcedActor[Account]):
+    def initial_state(self) -> Account:
+        return Account()
+
+    def decide(self, command: int) -> list[MoneyMoved]:
+        if self.state.cents + command < 0:
+            raise ValueError(f"{self.id} has {self.state.cents} cents, too few to take out {-command}")
+        return [MoneyMoved(self.id, command)]
+
+    def answer(self, query: str) -> int:
+        return self.state.cents
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / "bank.db"
+        for amounts in ([1000, -300, -5000], [200]):
+            with ActorSystem.open(path, actors={"account": AccountActor}) as system:
+                account = system.actor("account/alice")
+                print("opened with", account.query("balance").result(), "cents")
+                for cents in amounts:
+                    try:
+                        print("moved", cents, "as version", account.ask(cents).result())
+                    except ValueError as error:
+                        print("refused:", error)
+
+
+if __name__ == "__main__":
+    main()

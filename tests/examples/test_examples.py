@@ -1,0 +1,79 @@
+"""Every example runs by itself, says what it shows, and stays short enough to read at once."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+def run(name: str, place: Path) -> str:
+    """Run an example with warnings as errors, in a directory it must leave empty; return what it prints."""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-B", str(EXAMPLES / name)],
+        cwd=place,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert list(place.iterdir()) == []
+    return done.stdout
+
+
+def test_a_group_goes_on_where_it_committed(tmp_path: Path) -> None:
+    printed = run("01_produce_and_consume.py", tmp_path)
+    assert "read and committed 4\n" in printed
+    assert "read and committed 2\n" in printed
+    places = re.findall(r"^  (orders/\d offset \d+):", printed, re.MULTILINE)
+    assert len(places) == len(set(places)) == 6
+    alice = re.findall(r"offset \d+: alice (.+)", printed)
+    assert alice == ["a table", "1 tea", "2 teas"]
+
+
+def test_what_was_acknowledged_survives_a_killed_process(tmp_path: Path) -> None:
+    printed = run("02_crash_and_recover.py", tmp_path)
+    acknowledged = re.search(r"killed after at least (\d+) acknowledged", printed)
+    assert acknowledged is not None
+    assert int(acknowledged[1]) >= 100
+    assert "the log is sound" in printed
+    assert "lost: 0;" in printed
+    assert "c1 polled offsets 0 to 14 and committed 10" in printed
+    assert "c1 is back and gets offset 10 again" in printed
+
+
+def test_replay_gives_what_was_live_at_any_moment(tmp_path: Path) -> None:
+    printed = run("03_replay_and_time_travel.py", tmp_path)
+    assert "live and replayed: 4 streams, equal" in printed
+    assert "at position 0:   0: offsets 0 to 0, 1: offsets 0 to 0" in printed
+    assert "in the middle:   0: offsets 0 to 3, 1: offsets 0 to 3" in printed
+    assert "at the end:      0: offsets 1 to 5, 1: offsets 0 to 5" in printed
+    assert "again, the same: True" in printed
+    assert "the chain of digests holds: True" in printed
+
+
+def test_two_aggregates_agree_in_the_end_and_not_in_between(tmp_path: Path) -> None:
+    printed = run("04_two_aggregates.py", tmp_path)
+    assert "shipped: tea, cake, milk, jam, jam " in printed
+    lags = re.findall(r"(\d+) from position \d+", printed)
+    assert lags == ["1", "2", "3", "0", "1", "0"]
+
+
+def test_an_aggregate_of_ones_own_is_rebuilt(tmp_path: Path) -> None:
+    printed = run("05_own_aggregate.py", tmp_path)
+    assert "refused: alice has 700 cents, too few to take out 5000" in printed
+    assert "opened with 700 cents\nmoved 200 as version 2" in printed
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.stem)
+def test_an_example_is_short_and_tested(path: Path) -> None:
+    source = path.read_text()
+    assert len(source.splitlines()) <= 60
+    assert source.startswith('"""')
+    assert f'run("{path.name}"' in Path(__file__).read_text()
