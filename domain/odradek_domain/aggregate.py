@@ -1,7 +1,7 @@
 """What the aggregates share: a version, and one way to change.
 
-`apply_all` is the only path to state, live and in recovery. It is total: it never refuses, and an event that an aggregate
-has no use for only advances its version.
+`apply_all` is the only path to state, live and in recovery. It is total: it never refuses, and an event that an
+aggregate has no use for only advances its version.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ __all__ = ["Aggregate"]
 
 
 class Aggregate:
-    """Base of the aggregates: the version of the last applied event (-1: none), and a table of appliers by event type."""
+    """Base of the aggregates: the version of the last applied event (-1: none), and appliers by event type."""
 
     __slots__ = ("version",)
 

@@ -1,7 +1,7 @@
 """The Consumer aggregate: what it reads, and how far it has come.
 
-A *position* is the offset of the next message to deliver; a *committed* offset is where the next life begins. Delivering
-moves the position only. Positions rise message by message and move otherwise only by an explicit OffsetReset.
+A *position* is the offset of the next message to deliver; a *committed* offset is where the next life begins.
+Delivering moves the position only. Positions rise message by message and move otherwise by an explicit OffsetReset.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from odradek_domain.aggregate import Aggregate
-from odradek_domain.errors import ConsumerNotPositioned, ConsumerNotSubscribed
+from odradek_domain.errors import ConsumerNotPositioned, ConsumerNotSubscribed, PositionWouldGoBackwards
 from odradek_domain.names import ConsumerId, GroupId, TopicName
 from odradek_domain.offsets import CommittedOffset, CommittedOffsets, OffsetToCommit
 from odradek_domain.positions import Offset, TopicPartition
@@ -95,7 +95,7 @@ class Consumer(Aggregate):
     def fetch_messages(self, topic: Topic, limit: int) -> list[MessageProduced]:
         """Return up to `limit` messages that come next in a topic, partition by partition, in offset order.
 
-        For use without actors; a partition without a position is read from its start. ConsumerNotSubscribed if it is not.
+        For use without actors; a partition without a position is read from its start.
         """
         self.require_subscribed(topic.name)
         positions = self.positions(topic.name, topic.topic_id)
@@ -107,7 +107,8 @@ class Consumer(Aggregate):
 
     def require_subscribed(self, topic: str | None = None) -> None:
         """Raise ConsumerNotSubscribed unless it reads `topic` (or anything at all)."""
-        if topic not in self.subscriptions if topic is not None else not self.subscriptions:
+        is_subscribed = bool(self.subscriptions) if topic is None else topic in self.subscriptions
+        if not is_subscribed:
             raise ConsumerNotSubscribed(self.id, topic)
 
     def heartbeat(self, at: datetime) -> None:
@@ -137,9 +138,18 @@ class Consumer(Aggregate):
         return [] if names == self.subscriptions else [ConsumerSubscribed(str(self.id), names, at)]
 
     def consume(self, messages: Sequence[MessageProduced], at: datetime) -> list[MessageConsumed]:
-        """Decide that these messages are delivered."""
-        for topic in {message.topic for message in messages}:
-            self.require_subscribed(topic)
+        """Decide that these messages are delivered, in offset order: without a reset no position falls."""
+        next_offsets: dict[str, dict[int, int]] = {}
+        for message in messages:
+            topic, partition, offset = message.topic, message.partition, message.offset
+            positions = next_offsets.get(topic)
+            if positions is None:
+                self.require_subscribed(topic)
+                positions = next_offsets[topic] = self.positions(topic)
+            position = positions.get(partition, 0)
+            if offset < position:
+                raise PositionWouldGoBackwards(self.id, topic, partition, position, offset)
+            positions[partition] = offset + 1
         me = str(self.id)
         return [
             MessageConsumed(message.topic, message.partition, message.offset, message.message_id, me, at)
@@ -153,8 +163,9 @@ class Consumer(Aggregate):
     def to_commit(self, partition: TopicPartition, offset: int, *, is_reset: bool = False) -> OffsetToCommit:
         """Return the commit to ask for; ConsumerNotPositioned unless it has come at least that far."""
         topic_id, positions = self._positions.get(partition.topic, ("", {}))
-        if offset > positions.get(partition.partition, -1):
-            raise ConsumerNotPositioned(self.id, partition.topic, partition.partition)
+        position = positions.get(partition.partition)
+        if position is None or offset > position:
+            raise ConsumerNotPositioned(self.id, partition.topic, partition.partition, position)
         return OffsetToCommit(partition.topic, partition.partition, topic_id, offset, is_reset=is_reset)
 
     def reset(self, partition: TopicPartition, topic_id: str, offset: int, reason: str, at: datetime) -> OffsetReset:

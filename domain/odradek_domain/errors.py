@@ -3,12 +3,14 @@
     DomainError
     ├── ValidationError             a value that can never be right
     │   ├── InvalidTopicName · InvalidIdentifier · InvalidMessageId · InvalidOffset · InvalidPartitionCount
-    │   ├── InvalidHeader · MessageTooLarge · OffsetAlreadyAssigned
+    │   ├── InvalidMessage · InvalidHeader · MessageTooLarge · OffsetAlreadyAssigned
+    │   └── InvalidAppend           partitions or sequence numbers do not fit the messages
     ├── TopicNotFound · TopicAlreadyExists · UnknownTopicId · PartitionNotFound · PartitionCountMustGrow
     ├── OffsetNotFound              out of range (Kafka: OFFSET_OUT_OF_RANGE)
+    ├── MessagesNotHeld             in range, but no longer in memory: the log has them
     ├── NoCommittedOffset           no offset to start from and auto_offset_reset is none
     ├── OutOfOrderSequence · ProducerFenced · ProducerNotRegistered
-    ├── ConsumerNotSubscribed · ConsumerNotPositioned · CommitWouldGoBackwards
+    ├── ConsumerNotSubscribed · ConsumerNotPositioned · PositionWouldGoBackwards · CommitWouldGoBackwards
     ├── ConsumerAlreadyOpen · ConsumerClosed · GroupIsBusy
     └── RepositoryError             the repositories could not store or load
 
@@ -25,19 +27,23 @@ __all__ = [
     "ConsumerNotSubscribed",
     "DomainError",
     "GroupIsBusy",
+    "InvalidAppend",
     "InvalidHeader",
     "InvalidIdentifier",
+    "InvalidMessage",
     "InvalidMessageId",
     "InvalidOffset",
     "InvalidPartitionCount",
     "InvalidTopicName",
     "MessageTooLarge",
+    "MessagesNotHeld",
     "NoCommittedOffset",
     "OffsetAlreadyAssigned",
     "OffsetNotFound",
     "OutOfOrderSequence",
     "PartitionCountMustGrow",
     "PartitionNotFound",
+    "PositionWouldGoBackwards",
     "ProducerFenced",
     "ProducerNotRegistered",
     "RepositoryError",
@@ -46,6 +52,8 @@ __all__ = [
     "UnknownTopicId",
     "ValidationError",
 ]
+
+MAX_PARTITIONS = 10_000
 
 
 class DomainError(Exception):
@@ -94,13 +102,13 @@ class InvalidMessageId(ValidationError):
 
 
 class InvalidOffset(ValidationError):
-    """A negative offset or partition number."""
+    """An offset or partition that is not a whole number from 0 on."""
 
     code = "invalid_offset"
 
-    def __init__(self, kind: str, value: int) -> None:
-        super().__init__(f"{value} is not {kind}; it must be 0 or more")
-        self.value = value
+    def __init__(self, kind: str, value: object) -> None:
+        super().__init__(f"{value!r} is not {kind}; use a whole number, 0 or more")
+        self.kind, self.value = kind, value
 
 
 class InvalidPartitionCount(ValidationError):
@@ -113,6 +121,16 @@ class InvalidPartitionCount(ValidationError):
         self.topic, self.count = topic, count
 
 
+class InvalidMessage(ValidationError):
+    """A message with a part that cannot be stored."""
+
+    code = "invalid_message"
+
+    def __init__(self, part: str, value: object, wanted: str) -> None:
+        super().__init__(f"{str(value)[:80]!r} is not a message's {part}; use {wanted}")
+        self.part, self.value = part, value
+
+
 class InvalidHeader(ValidationError):
     """A header that is not (name, bytes)."""
 
@@ -120,6 +138,7 @@ class InvalidHeader(ValidationError):
 
     def __init__(self, header: object) -> None:
         super().__init__(f"{str(header)[:80]!r} is not a header; use a (name, bytes) pair")
+        self.header = header
 
 
 class MessageTooLarge(ValidationError):
@@ -141,8 +160,20 @@ class OffsetAlreadyAssigned(ValidationError):
 
     def __init__(self, current: int, offset: int) -> None:
         super().__init__(
-            f"the message already has offset {current} and cannot get offset {offset}; offsets never change"
+            f"the message already has offset {current} and cannot get offset {offset}; offsets never change, "
+            "so send it again as a new message"
         )
+        self.current, self.offset = current, offset
+
+
+class InvalidAppend(ValidationError):
+    """An append whose partitions or sequence numbers do not fit its messages."""
+
+    code = "invalid_append"
+
+    def __init__(self, producer: str, topic: str, problem: str) -> None:
+        super().__init__(f"an append of producer {producer!r} to topic {topic!r} cannot be right: {problem}")
+        self.producer, self.topic = producer, topic
 
 
 class TopicNotFound(DomainError):
@@ -203,9 +234,22 @@ class OffsetNotFound(DomainError):
 
     def __init__(self, topic: str, partition: int, offset: int, start: int, end: int) -> None:
         super().__init__(
-            f"offset {offset} of {topic}/{partition} is out of range; readable offsets are {start} up to {end} (the next to come)"
+            f"offset {offset} of {topic}/{partition} is out of range; "
+            f"use one from {start} up to {end}, that of the next message to come"
         )
         self.topic, self.partition, self.offset, self.start, self.end = topic, partition, offset, start, end
+
+
+class MessagesNotHeld(DomainError):
+    """Messages that are there, but no longer in memory."""
+
+    code = "messages_not_held"
+
+    def __init__(self, topic: str, partition: int, offset: int, held_from: int) -> None:
+        super().__init__(
+            f"messages of {topic}/{partition} are in memory from offset {held_from} on; read {offset} from the log"
+        )
+        self.topic, self.partition, self.offset, self.held_from = topic, partition, offset, held_from
 
 
 class NoCommittedOffset(DomainError):
@@ -226,9 +270,13 @@ class OutOfOrderSequence(DomainError):
     code = "out_of_order_sequence"
 
     def __init__(self, producer: str, topic: str, partition: int, expected: int, sequence: int) -> None:
-        super().__init__(
-            f"producer {producer!r} sent sequence {sequence} to {topic}/{partition} where {expected} was due; "
+        remedy = (
             "send the missing batch first"
+            if sequence > expected
+            else "it repeats what is stored in part or long ago: do not send it again, or begin a new epoch"
+        )
+        super().__init__(
+            f"producer {producer!r} sent sequence {sequence} to {topic}/{partition} where {expected} was due; {remedy}"
         )
         self.producer, self.topic, self.partition = producer, topic, partition
         self.expected, self.sequence = expected, sequence
@@ -266,15 +314,28 @@ class ConsumerNotSubscribed(DomainError):
 
 
 class ConsumerNotPositioned(DomainError):
-    """A commit for a partition that the consumer has no position in."""
+    """A commit beyond where the consumer has come to; `position` is None where it has none."""
 
     code = "consumer_not_positioned"
 
-    def __init__(self, consumer: str, topic: str, partition: int) -> None:
+    def __init__(self, consumer: str, topic: str, partition: int, position: int | None = None) -> None:
+        where = "has no position" if position is None else f"has only come to {position}"
+        super().__init__(f"consumer {consumer!r} {where} in {topic}/{partition}; poll or seek before you commit")
+        self.consumer, self.topic, self.partition, self.position = consumer, topic, partition, position
+
+
+class PositionWouldGoBackwards(DomainError):
+    """Positions go back only by an explicit reset."""
+
+    code = "position_would_go_backwards"
+
+    def __init__(self, consumer: str, topic: str, partition: int, position: int, offset: int) -> None:
         super().__init__(
-            f"consumer {consumer!r} has no position in {topic}/{partition}; poll or seek before you commit"
+            f"consumer {consumer!r} is at {position} in {topic}/{partition} and cannot be given {offset} again; "
+            "seek or reset first"
         )
         self.consumer, self.topic, self.partition = consumer, topic, partition
+        self.position, self.offset = position, offset
 
 
 class CommitWouldGoBackwards(DomainError):
@@ -328,5 +389,6 @@ class RepositoryError(DomainError):
 
     code = "repository_error"
 
-
-MAX_PARTITIONS = 10_000
+    def __init__(self, stream: str, problem: str) -> None:
+        super().__init__(f"{stream}: {problem}")
+        self.stream = stream

@@ -27,6 +27,11 @@ class TopicName(str):
             raise InvalidTopicName(str(name))
         return super().__new__(cls, name)
 
+    @classmethod
+    def recorded(cls, name: str) -> Self:
+        """Take a name from the log as it is: yesterday's facts are not held against today's rules."""
+        return str.__new__(cls, name)
+
 
 class _Identifier(str):
     """1 to 249 printable characters: what may stand after the slash of a stream's name."""
@@ -70,6 +75,12 @@ class MessageId(str):
 
     __slots__ = ()
 
+    def __new__(cls, text: str) -> Self:
+        lowered = text.lower() if isinstance(text, str) else ""
+        if not _UUID.match(lowered):
+            raise InvalidMessageId(str(text))
+        return super().__new__(cls, lowered)
+
     @classmethod
     def new(cls, random_bytes: bytes) -> Self:
         """Make a version 4 UUID from 16 random bytes, which are the caller's: the domain draws no randomness."""
@@ -77,12 +88,9 @@ class MessageId(str):
             raise InvalidMessageId(random_bytes.hex())
         number = int.from_bytes(random_bytes) & ~(0xF << 76) & ~(0x3 << 62) | (0x4 << 76) | (0x2 << 62)
         text = f"{number:032x}"
-        return cls(f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}")
+        return str.__new__(cls, f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}")
 
     @classmethod
     def from_string(cls, text: str) -> Self:
         """Take a UUID in any case; InvalidMessageId for anything else."""
-        lowered = text.lower() if isinstance(text, str) else ""
-        if not _UUID.match(lowered):
-            raise InvalidMessageId(str(text))
-        return cls(lowered)
+        return cls(text)

@@ -1,7 +1,7 @@
 """Which partition a message goes to, by Kafka's default partitioner.
 
-With a key: `(murmur2(key) & 0x7fffffff) % partition_count`, as `org.apache.kafka.clients.producer` does, so that a key lands
-where Kafka would put it. Without one: sticky, a whole batch to one partition, the next batch to the next.
+With a key: `(murmur2(key) & 0x7fffffff) % partition_count`, as `org.apache.kafka.clients.producer` does, so that a key
+lands where Kafka would put it. Without one: sticky, a whole batch to one partition, the next batch to the next.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ _MASK = 0xFFFFFFFF
 _M = 0x5BD1E995
 _SEED = 0x9747B28C
 _CACHED_KEYS = 65_536  # pure Python takes 2-12 us for a key of 5-36 bytes, a look-up 0.05
+_CACHED_KEY_BYTES = 256  # keys have no limit, so a cache bounded in entries alone would have none either
 
 _hashes: dict[bytes, int] = {}
 
@@ -41,9 +42,11 @@ def partition_for_key(key: bytes, partition_count: int) -> int:
     """Return the partition of a keyed message."""
     positive = _hashes.get(key)
     if positive is None:
-        if len(_hashes) >= _CACHED_KEYS:
-            _hashes.clear()
-        positive = _hashes[key] = murmur2(key) & 0x7FFFFFFF
+        positive = murmur2(key) & 0x7FFFFFFF
+        if len(key) <= _CACHED_KEY_BYTES:
+            if len(_hashes) >= _CACHED_KEYS:
+                _hashes.clear()
+            _hashes[key] = positive
     return positive % partition_count
 
 

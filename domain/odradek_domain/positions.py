@@ -19,7 +19,7 @@ class Offset(int):
     __slots__ = ()
 
     def __new__(cls, value: int) -> Self:
-        if value < 0:
+        if not isinstance(value, int) or value < 0:
             raise InvalidOffset("an offset", value)
         return super().__new__(cls, value)
 
@@ -39,7 +39,7 @@ class PartitionId(int):
     __slots__ = ()
 
     def __new__(cls, value: int) -> Self:
-        if value < 0:
+        if not isinstance(value, int) or value < 0:
             raise InvalidOffset("a partition", value)
         return super().__new__(cls, value)
 

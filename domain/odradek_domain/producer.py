@@ -12,7 +12,7 @@ from datetime import datetime
 import msgspec
 
 from odradek_domain.aggregate import Aggregate
-from odradek_domain.errors import ProducerNotRegistered
+from odradek_domain.errors import ProducerNotRegistered, TopicNotFound
 from odradek_domain.message import Message
 from odradek_domain.names import ProducerId
 from odradek_domain.services import MessageRoutingService
@@ -35,9 +35,21 @@ class ProducerSnapshot(msgspec.Struct, frozen=True, gc=False):
 
 
 class Producer(Aggregate):
-    """A producer. `message_count` counts what was recorded up to log position `counted_through`; it only rises."""
+    """A producer. `message_count` counts what was recorded up to log position `counted_through`; it only rises.
 
-    __slots__ = ("client_id", "counted_through", "created_at", "epoch", "id", "message_count", "transaction_id")
+    Where the next keyless batch goes is volatile: it is no part of the state that a log rebuilds.
+    """
+
+    __slots__ = (
+        "_router",
+        "client_id",
+        "counted_through",
+        "created_at",
+        "epoch",
+        "id",
+        "message_count",
+        "transaction_id",
+    )
 
     def __init__(self, client_id: str) -> None:
         super().__init__()
@@ -48,6 +60,7 @@ class Producer(Aggregate):
         self.epoch = -1
         self.message_count = 0
         self.counted_through = -1
+        self._router = MessageRoutingService()
 
     @property
     def is_registered(self) -> bool:
@@ -82,8 +95,10 @@ class Producer(Aggregate):
         A producer routes; only the topic gives offsets. Used without actors the messages are not numbered.
         """
         self._require_registered()
-        router = MessageRoutingService()
-        partitions = tuple(int(router.route_message(message, topic, partition)) for message in messages)
+        if topic.topic_id is None:
+            raise TopicNotFound(topic.name)
+        partitions = tuple(self._router.route_batch(messages, topic.name, topic.partition_count, partition))
+        self._router.next_batch()
         return AppendMessages(tuple(messages), partitions, str(self.id), self.epoch, (), topic.topic_id)
 
     def _require_registered(self) -> None:

@@ -1,18 +1,19 @@
 """Repositories over the event log's port, so that the model works without actors too.
 
-Decisions are events, so `save` takes them: it persists first and applies after, which an aggregate that applied before a
-failed save cannot undo. Every write expects the version it was decided on; RepositoryError says when that was overtaken.
+Decisions are events, so `save` takes them: it persists first and applies after, for an aggregate that applied before a
+failed save could not undo it. Every write expects the version it was decided on; RepositoryError says when that was
+overtaken: the aggregate in hand is then as it was, and the caller loads it anew and decides again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
 from odradek_domain.aggregate import Aggregate
 from odradek_domain.consumer import Consumer
-from odradek_domain.errors import RepositoryError, TopicNotFound
+from odradek_domain.errors import PartitionNotFound, RepositoryError, TopicNotFound
 from odradek_domain.group import ConsumerGroup
 from odradek_domain.message import Message
 from odradek_domain.names import TopicName
@@ -21,7 +22,8 @@ from odradek_domain.positions import Offset, TopicPartition
 from odradek_domain.topic import Topic
 from odradek_events.errors import LogError
 from odradek_events.log import EventLog
-from odradek_events.record import Append, Appended
+from odradek_events.record import Append, Commit, Failed, Rejected
+from odradek_events.types import PartitionsAdded, TopicCreated, TopicDeleted
 
 __all__ = [
     "EventSourcedMessageRepository",
@@ -105,8 +107,9 @@ class EventSourcedTopicRepository:
 
     def list_all(self) -> list[Topic]:
         """Return all existing topics, by name."""
-        created = self._log.commits(types=("TopicCreated",))
-        names = sorted({commit.stream.partition("/")[2] for commit in created})
+        created = _commits(self._log, types=("TopicCreated",))
+        streams = sorted({commit.stream for commit in created if commit.stream.startswith("topic/")})
+        names = (TopicName.recorded(stream.removeprefix("topic/")) for stream in streams)
         return [topic for name in names if (topic := self.find_by_name(name)) is not None]
 
     def delete(self, name: str, *, at: datetime) -> None:
@@ -133,7 +136,7 @@ class EventSourcedMessageRepository:
         return self._topic(topic).get_messages(from_offset, limit, partition)
 
     def _topic(self, name: str) -> Topic:
-        found = self._topics.find_by_name(TopicName(name))
+        found = self._topics.find_by_name(name)
         if found is None:
             raise TopicNotFound(name)
         return found
@@ -146,12 +149,15 @@ class EventSourcedOffsetRepository:
         self._log = log
 
     def save_offset(self, owner: str, committed: CommittedOffset, *, at: datetime, is_reset: bool = False) -> None:
-        """Save a committed offset; CommitWouldGoBackwards unless it rises or `is_reset`."""
+        """Save a committed offset; CommitWouldGoBackwards unless it rises or `is_reset`.
+
+        Without a `topic_id` it is for the topic that has the name now: TopicNotFound, PartitionNotFound.
+        """
         holder = self._load(owner)
         wanted = OffsetToCommit(
             committed.topic,
             committed.partition,
-            committed.topic_id or self._topic_id(committed.topic),
+            committed.topic_id or self._topic_id(TopicPartition(committed.topic, committed.partition)),
             committed.offset,
             committed.metadata,
             is_reset,
@@ -160,7 +166,8 @@ class EventSourcedOffsetRepository:
 
     def load_offset(self, owner: str, partition: TopicPartition) -> CommittedOffset | None:
         """Return the committed offset, or None; one for a deleted topic of that name does not count."""
-        return self._load(owner).committed.get(partition, self._topic_id(partition.topic))
+        topic_id = self._topic(partition.topic).topic_id
+        return None if topic_id is None else self._load(owner).committed.get(partition, topic_id)
 
     def _load(self, owner: str) -> Consumer | ConsumerGroup:
         kind, _, identifier = owner.partition("/")
@@ -168,18 +175,38 @@ class EventSourcedOffsetRepository:
             return _fold(self._log, owner, ConsumerGroup(identifier))
         if kind == "consumer":
             return _fold(self._log, owner, Consumer(identifier))
-        raise RepositoryError(f"{owner!r} owns no offsets; use 'group/<id>' or 'consumer/<id>'")
+        raise RepositoryError(owner, "this owns no offsets; use 'group/<id>' or 'consumer/<id>'")
 
-    def _topic_id(self, topic: str) -> str:
-        return EventSourcedTopicRepository(self._log).load(topic).topic_id or ""
+    def _topic_id(self, partition: TopicPartition) -> str:
+        topic = self._topic(partition.topic)
+        if topic.topic_id is None:
+            raise TopicNotFound(partition.topic)
+        if topic.get_partition(partition.partition) is None:
+            raise PartitionNotFound(partition.topic, partition.partition, topic.partition_count)
+        return topic.topic_id
+
+    def _topic(self, name: str) -> Topic:
+        """Return a topic without its messages, of which there may be many."""
+        topic = Topic(name)
+        for commit in _commits(self._log, stream=f"topic/{topic.name}", types=_SHAPING_NAMES):
+            topic.apply_all([event for event in commit.events if isinstance(event, _SHAPING)])
+        return topic
+
+
+_SHAPING = (TopicCreated, PartitionsAdded, TopicDeleted)
+_SHAPING_NAMES = ("TopicCreated", "PartitionsAdded", "TopicDeleted")
+
+
+def _commits(log: EventLog, *, stream: str | None = None, types: Collection[str] = ()) -> Iterator[Commit]:
+    try:
+        yield from log.commits(stream=stream, types=types)
+    except LogError as error:
+        raise RepositoryError(stream or "the log", f"it could not be read: {error}") from error
 
 
 def _fold(log: EventLog, stream: str, aggregate: A) -> A:
-    try:
-        for commit in log.commits(stream=stream):
-            aggregate.apply_all(commit.events)
-    except LogError as error:
-        raise RepositoryError(f"{stream} could not be loaded: {error}") from error
+    for commit in _commits(log, stream=stream):
+        aggregate.apply_all(commit.events)
     return aggregate
 
 
@@ -188,8 +215,13 @@ def _save(log: EventLog, stream: str, aggregate: A, events: Sequence[Any]) -> A:
     if not events:
         return aggregate
     request = Append(stream=stream, events=events, expected_version=aggregate.version, actor="repository")
-    (verdict,) = log.append([request], max(event.timestamp for event in events))
-    if not isinstance(verdict, Appended):
-        raise RepositoryError(f"{stream} was not saved: {verdict.error}") from verdict.error
+    try:
+        (verdict,) = log.append([request], max(event.timestamp for event in events))
+    except LogError as error:
+        raise RepositoryError(stream, f"it was not saved: {error}") from error
+    if isinstance(verdict, Rejected):
+        raise RepositoryError(stream, f"it was not saved: {verdict.error}") from verdict.error
+    if isinstance(verdict, Failed):
+        raise RepositoryError(stream, f"it may or may not have been saved: {verdict.error}") from verdict.error
     aggregate.apply_all(events)
     return aggregate

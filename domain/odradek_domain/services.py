@@ -20,12 +20,17 @@ __all__ = ["MessageRoutingService", "OffsetManagementService", "TopicManagementS
 
 
 class MessageRoutingService:
-    """Chooses partitions: an explicit one wins, else the key decides, else the batch sticks to one."""
+    """Chooses partitions: an explicit one wins, else the key decides, else the batch sticks to one.
 
-    __slots__ = ("_sticky",)
+    Each topic has its own turn: with one for all, batches that alternate between two topics of two partitions would
+    fill one partition of each.
+    """
+
+    __slots__ = ("_sticky", "_used")
 
     def __init__(self) -> None:
-        self._sticky = StickyPartitioner()
+        self._sticky: dict[str, StickyPartitioner] = {}
+        self._used: set[str] = set()  # topics that the batch in hand has keyless messages for
 
     def route_message(self, message: Message, topic: Topic, partition: int | None = None) -> PartitionId:
         """Return the partition of `topic` for a message; PartitionNotFound for an explicit one it does not have."""
@@ -43,14 +48,25 @@ class MessageRoutingService:
             return [partition] * len(messages)
         if partition_count == 1:
             return [0] * len(messages)
-        sticky = self._sticky.partition(partition_count)
         return [
-            sticky if message.key is None else partition_for_key(message.key, partition_count) for message in messages
+            self._stick(topic, partition_count)
+            if message.key is None
+            else partition_for_key(message.key, partition_count)
+            for message in messages
         ]
 
     def next_batch(self) -> None:
-        """Let the next batch of keyless messages go to the next partition."""
-        self._sticky.next_batch()
+        """Let the next batch of keyless messages go to the next partition, in the topics that this one touched."""
+        for topic in self._used:
+            self._sticky[topic].next_batch()
+        self._used.clear()
+
+    def _stick(self, topic: str, partition_count: int) -> int:
+        sticky = self._sticky.get(topic)
+        if sticky is None:
+            sticky = self._sticky[topic] = StickyPartitioner()
+        self._used.add(topic)
+        return sticky.partition(partition_count)
 
 
 class OffsetManagementService:

@@ -1,7 +1,8 @@
 """The whole system folded from a log: topics, producers, consumers, groups, at any point of its history.
 
 Each stream is folded by its own aggregate and by nothing else: deleting a topic changes no consumer. Streams of other
-types (people's own aggregates) count in `versions` and in the digest, unfolded.
+types (people's own aggregates) count in `versions` and in the digest, unfolded, also where their events are not
+registered; an unregistered event in a stream of ours would make its state wrong, and is an error.
 """
 
 from __future__ import annotations
@@ -16,21 +17,23 @@ import msgspec
 from odradek_domain.aggregate import Aggregate
 from odradek_domain.consumer import Consumer, ConsumerSnapshot
 from odradek_domain.group import ConsumerGroup, GroupSnapshot
+from odradek_domain.names import TopicName
 from odradek_domain.partition import TailLimit
 from odradek_domain.producer import Producer, ProducerSnapshot
 from odradek_domain.topic import Topic, TopicSnapshot
+from odradek_events.errors import UnknownEventType
 from odradek_events.record import Commit, Head
+from odradek_events.registry import CATALOGUE
 
 __all__ = ["AggregateSnapshot", "ReplayableLog", "SystemState"]
 
 AggregateSnapshot = TopicSnapshot | ProducerSnapshot | ConsumerSnapshot | GroupSnapshot
 
-NO_TAIL = TailLimit(
-    0, 0
-)  # a rebuilt state keeps checksums in place of messages: its size is that of the system, not of the log
+# A rebuilt state keeps checksums in place of messages: its size is that of the system, not of the log.
+NO_TAIL = TailLimit(0, 0)
 
 _KINDS: dict[str, Callable[[str], Aggregate]] = {
-    "topic": lambda name: Topic(name, NO_TAIL),
+    "topic": lambda name: Topic(TopicName.recorded(name), NO_TAIL),
     "producer": Producer,
     "consumer": Consumer,
     "group": ConsumerGroup,
@@ -44,8 +47,8 @@ class ReplayableLog(Protocol):
         """Return the end of the log."""
         ...
 
-    def commits(self, *, after: int = -1, until: int | None = None) -> Iterable[Commit]:
-        """Yield commits in order."""
+    def commits(self, *, after: int = -1, until: int | None = None, opaque: bool = False) -> Iterable[Commit]:
+        """Yield commits in order; `opaque` lets unregistered events pass undecoded."""
         ...
 
     def resolve(self, until: int | datetime) -> int:
@@ -70,13 +73,14 @@ class SystemState:
         until: int | datetime | None = None,
         progress: Callable[[int], None] | None = None,
     ) -> SystemState:
-        """Fold `log` from its beginning up to and including `until`: a position, an aware datetime (by recorded-at), or all.
+        """Fold `log` from its beginning up to and including `until`.
 
-        -1 is the empty state; beyond the head is PositionBeyondHead. `progress` is told the position after each commit.
+        `until` is a position, an aware datetime (by recorded-at), or None for all; -1 is the empty state, beyond the
+        head is PositionBeyondHead. `progress` is told the position after each commit.
         """
         state = cls()
         last = log.head().position if until is None else log.resolve(until)
-        for commit in log.commits(until=last):
+        for commit in log.commits(until=last, opaque=True):
             state.apply_commit(commit)
             if progress is not None:
                 progress(state.position)
@@ -84,10 +88,12 @@ class SystemState:
 
     @classmethod
     def gather(cls, snapshots: Iterable[AggregateSnapshot], position: int = -1) -> SystemState:
-        """Put a state together from aggregates' snapshots."""
+        """Put a state together from aggregates' snapshots; one that no event has touched is not there."""
         state = cls()
         state.position = position
         for snapshot in snapshots:
+            if snapshot.version < 0:
+                continue
             stream, aggregate = _restore(snapshot)
             state._aggregates[stream] = aggregate
             state.versions[stream] = aggregate.version
@@ -103,6 +109,8 @@ class SystemState:
             if make is not None:
                 aggregate = self._aggregates[stream] = make(identifier)
         if aggregate is not None:
+            if not CATALOGUE.is_current(commit.metadata.types):
+                _require_decoded(commit)
             aggregate.apply_all(commit.events)
         self.versions[stream] = commit.last_version
         self.position = commit.last_position
@@ -129,7 +137,7 @@ class SystemState:
 
     def snapshots(self) -> dict[str, AggregateSnapshot]:
         """Return each aggregate's snapshot by stream, sorted by stream."""
-        found: dict[str, Any] = {stream: item for stream, item in sorted(self._aggregates.items())}
+        found: dict[str, Any] = dict(sorted(self._aggregates.items()))
         return {stream: item.snapshot() for stream, item in found.items()}
 
     def digest(self) -> str:
@@ -142,6 +150,12 @@ class SystemState:
 
     def _of(self, cls: type[Any]) -> list[Any]:
         return [item for _, item in sorted(self._aggregates.items()) if isinstance(item, cls)]
+
+
+def _require_decoded(commit: Commit) -> None:
+    for position, item in enumerate(commit.events, commit.first_position):
+        if item.__struct_config__.tag is None:  # every registered type is tagged with its stored name
+            raise UnknownEventType(item.type_name, item.schema_version, position)
 
 
 def _restore(snapshot: AggregateSnapshot) -> tuple[str, Aggregate]:

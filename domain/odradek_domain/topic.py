@@ -40,8 +40,8 @@ class AppendMessages(msgspec.Struct, frozen=True, gc=False):
     """The command to store messages, each in the partition at the same index, all or none.
 
     `base_sequences` gives for each partition the sequence of its first message in this command; without it the messages
-    are not numbered and a repeat is stored again. `topic_id` None means: whatever topic has the name now. `size_bytes` is
-    for those who bound what they gather.
+    are not numbered and a repeat is stored again. `topic_id` None means: whatever topic has the name now. `size_bytes`
+    is for those who bound what they gather.
     """
 
     messages: tuple[Message, ...]

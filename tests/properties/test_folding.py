@@ -1,0 +1,141 @@
+"""State is a fold: it does not matter in which portions, through which snapshot, or beside which other streams."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from random import Random
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support_domain import in_batches, record
+from support_histories import STREAMS, World, everything_it_decides, restored, snapshot_of, worlds
+
+from odradek_domain.system_state import SystemState
+from odradek_domain.topic import Topic
+from odradek_events import Commit, MemoryLog
+
+streams = st.sampled_from(list(STREAMS))
+
+
+def log_up_to(log: MemoryLog, position: int) -> MemoryLog:
+    """Return another log that holds the events up to a position and ends there."""
+    cut = MemoryLog()
+    for commit in log.commits(until=position):
+        record(cut, commit.stream, *commit.events, when=commit.metadata.recorded_at)
+    return cut
+
+
+def interleaved(commits: list[Commit], random: Random) -> list[Commit]:
+    """Return the commits in another order that keeps each stream's own."""
+    waiting: dict[str, list[Commit]] = {}
+    for commit in commits:
+        waiting.setdefault(commit.stream, []).append(commit)
+    order: list[Commit] = []
+    while waiting:
+        stream = random.choice(sorted(waiting))
+        order.append(waiting[stream].pop(0))
+        if not waiting[stream]:
+            del waiting[stream]
+    return order
+
+
+@settings(max_examples=60, deadline=None)
+@given(worlds, streams, st.lists(st.integers(0, 9), max_size=9))
+def test_events_may_be_applied_in_any_portions(world: World, stream: str, sizes: list[int]) -> None:
+    again = STREAMS[stream]()
+    for events in in_batches(world.events(stream), sizes):
+        again.apply_all(events)
+    assert snapshot_of(again) == snapshot_of(world.aggregates[stream])
+
+
+@settings(max_examples=60, deadline=None)
+@given(worlds)
+def test_a_snapshot_restored_gives_the_same_snapshot(world: World) -> None:
+    for aggregate in world.aggregates.values():
+        assert snapshot_of(restored(aggregate)) == snapshot_of(aggregate)
+
+
+@settings(max_examples=25, deadline=None)
+@given(worlds)
+def test_a_restored_aggregate_decides_as_the_original(world: World) -> None:
+    for aggregate in world.aggregates.values():
+        assert everything_it_decides(restored(aggregate)) == everything_it_decides(aggregate)
+
+
+@settings(max_examples=60, deadline=None)
+@given(worlds, streams, st.integers(0, 200))
+def test_a_prefix_a_snapshot_and_the_rest_make_the_whole(world: World, stream: str, length: int) -> None:
+    events = world.events(stream)
+    prefix = STREAMS[stream]()
+    prefix.apply_all(events[:length])
+    resumed = restored(prefix)
+    for aggregate in (prefix, resumed):
+        aggregate.apply_all(events[length:])
+        assert snapshot_of(aggregate) == snapshot_of(world.aggregates[stream])
+
+
+@settings(max_examples=60, deadline=None)
+@given(worlds)
+def test_live_equals_replay(world: World) -> None:
+    state = SystemState.replay(world.log)
+    live = {stream: found for stream, found in world.snapshots().items() if world.aggregates[stream].version >= 0}
+    assert state.snapshots() == live
+    assert SystemState.gather(live.values()).digest() == state.digest()
+
+
+@settings(max_examples=60, deadline=None)
+@given(worlds, st.floats(0, 1))
+def test_a_replay_up_to_a_position_equals_the_replay_of_a_log_cut_there(world: World, share: float) -> None:
+    position = round(share * (world.log.head().position + 1)) - 1
+    travelled = SystemState.replay(world.log, until=position)
+    cut = SystemState.replay(log_up_to(world.log, position))
+    assert travelled.position == cut.position == position
+    assert travelled.snapshots() == cut.snapshots()
+    assert travelled.digest() == cut.digest()
+
+
+@settings(max_examples=30, deadline=None)
+@given(worlds, worlds)
+def test_digests_are_equal_exactly_when_states_are(one: World, two: World) -> None:
+    states = [
+        SystemState.replay(log, until=position)
+        for log in (one.log, two.log)
+        for position in range(-1, log.head().position + 1, 7)
+    ]
+    for first in states:
+        for second in states:
+            same = first.snapshots() == second.snapshots() and first.versions == second.versions
+            assert (first.digest() == second.digest()) == same
+
+
+@settings(max_examples=60, deadline=None)
+@given(worlds, st.randoms(use_true_random=False))
+def test_a_digest_does_not_depend_on_how_streams_interleave(world: World, random: Random) -> None:
+    state = SystemState()
+    for commit in interleaved(list(world.log.commits()), random):
+        state.apply_commit(commit)
+    assert state.digest() == SystemState.replay(world.log).digest()
+
+
+@settings(max_examples=40, deadline=None)
+@given(worlds)
+def test_a_high_watermark_falls_only_with_its_topic(world: World) -> None:
+    lives: list[tuple[str | None, list[int]]] = []
+    topic = Topic("orders")
+    for item in world.events("topic/orders"):
+        topic.apply(item)
+        lives.append((topic.topic_id, [partition.high_watermark for partition in topic.partitions]))
+        assert all(0 <= part.log_start_offset <= part.high_watermark for part in topic.partitions)
+    for (before_id, before), (later_id, later) in pairwise(lives):
+        if before_id == later_id:
+            assert all(new >= old for old, new in zip(before, later, strict=False))
+            assert len(later) >= len(before)
+
+
+@settings(max_examples=40, deadline=None)
+@given(worlds, st.sampled_from(list(STREAMS)))
+def test_what_happens_in_one_stream_changes_no_other(world: World, stream: str) -> None:
+    alone = MemoryLog()
+    for commit in world.log.commits(stream=stream):
+        record(alone, stream, *commit.events)
+    assert SystemState.replay(alone).snapshots().get(stream) == SystemState.replay(world.log).snapshots().get(stream)

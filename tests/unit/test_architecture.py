@@ -1,0 +1,248 @@
+"""The source tree keeps its own rules: floors, banned calls, docstrings, `__all__`, and modules of a readable size.
+
+Each rule is a function from a module's syntax tree to what is wrong with it; a table of small offences shows that every
+rule can fail.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable, Iterable
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+FLOORS = ("odradek_events", "odradek_domain", "odradek_actors", "odradek")  # each may import those before it
+PACKAGES = {
+    "odradek_events": ROOT / "events" / "odradek_events",
+    "odradek_domain": ROOT / "domain" / "odradek_domain",
+    "odradek_actors": ROOT / "actors" / "odradek_actors",
+    "odradek": ROOT / "actors" / "odradek",
+}
+MODULES = {
+    str(path.relative_to(ROOT)): package
+    for package, folder in PACKAGES.items()
+    for path in sorted(folder.rglob("*.py"))
+    if path.stat().st_size
+}
+EVENTS = [path for path, package in MODULES.items() if package == "odradek_events"]
+DOMAIN = [path for path, package in MODULES.items() if package == "odradek_domain"]
+ACTORS = [path for path, package in MODULES.items() if package == "odradek_actors"]
+COMMANDS = [path for path in MODULES if path.startswith("actors/odradek/cli")]
+FACE = [path for path, package in MODULES.items() if package == "odradek" and path not in COMMANDS]
+CLOCK_OWNERS = ["actors/odradek_actors/runtime.py"]
+
+MAX_LINES = 400
+LONGER = {
+    "events/odradek_events/sqlite.py": 680,
+    "actors/odradek_actors/consumer_actor.py": 450,
+    "actors/odradek_actors/producer_actor.py": 500,
+    "actors/odradek_actors/protocol.py": 520,
+}
+"""Modules that are longer, and the length beyond which they must be split. None is to be added without a reason."""
+
+Rule = Callable[[ast.Module], Iterable[str]]
+
+
+@cache
+def parsed(path: str) -> ast.Module:
+    return ast.parse((ROOT / path).read_text(encoding="utf-8"))
+
+
+def imported(tree: ast.Module) -> set[str]:
+    """Return the full names of imported modules, and of what is imported from them."""
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            names.add(node.module or "")
+            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return names
+
+
+def imports_any(*banned: str) -> Rule:
+    """Return the rule against importing these modules or anything in them."""
+
+    def rule(tree: ast.Module) -> Iterable[str]:
+        for name in sorted(imported(tree)):
+            if any(name == module or name.startswith(f"{module}.") for module in banned):
+                yield f"imports {name}"
+
+    return rule
+
+
+def reads_the_clock(tree: ast.Module) -> Iterable[str]:
+    """Find calls of datetime's and time's clocks; another object's `now()` is that object's business."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute):
+            owner = ast.unparse(node.value).rpartition(".")[2]
+            if (owner in ("datetime", "date") and node.attr in ("now", "utcnow", "today")) or (
+                owner == "time" and node.attr in ("time", "time_ns")
+            ):
+                yield f"line {node.lineno}: {ast.unparse(node)}"
+    yield from (f"imports {name}" for name in sorted(imported(tree) & {"time.time", "time.time_ns"}))
+
+
+def asks_anybody_for_the_time(tree: ast.Module) -> Iterable[str]:
+    """Find any call of `now`, `utcnow` or `today`: pure code is told the time."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and _called(node) in ("now", "utcnow", "today"):
+            yield f"line {node.lineno}: {ast.unparse(node)}"
+
+
+def uses_forbidden_powers(tree: ast.Module) -> Iterable[str]:
+    """Find pickles, code from strings, Pykka's global registry, and Pykka's `ask`."""
+    yield from imports_any("pickle", "cPickle", "marshal", "shelve", "dill", "cloudpickle")(tree)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("eval", "exec"):
+            yield f"line {node.lineno}: {node.func.id}()"
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "ask":
+            yield f"line {node.lineno}: {ast.unparse(node.func)}()"
+        if "ActorRegistry" in (getattr(node, "id", ""), getattr(node, "attr", ""), getattr(node, "name", "")):
+            yield f"line {getattr(node, 'lineno', 0)}: ActorRegistry"
+
+
+def lacks_a_docstring(tree: ast.Module) -> Iterable[str]:
+    """Find a module without a docstring."""
+    if not ast.get_docstring(tree):
+        yield "no docstring"
+
+
+def has_a_wrong_all(tree: ast.Module) -> Iterable[str]:
+    """Find an `__all__` that is missing or unsorted, names what is not there, or leaves out what is public."""
+    listed: list[str] | None = None
+    defined: set[str] = set()
+    public: set[str] = set()
+    for node in tree.body:
+        match node:
+            case ast.Assign(targets=[ast.Name(id="__all__")], value=value):
+                listed = ast.literal_eval(value)
+            case ast.Assign(targets=targets):
+                defined.update(target.id for target in targets if isinstance(target, ast.Name))
+            case ast.AnnAssign(target=ast.Name(id=name)):
+                defined.add(name)
+            case ast.ClassDef(name=name) | ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+                public.add(name)
+            case ast.Import(names=names) | ast.ImportFrom(names=names):
+                defined.update(alias.asname or alias.name for alias in names)
+            case _:
+                pass
+    if listed is None:
+        if defined or public:  # a package that only has a docstring offers nothing
+            yield "no __all__"
+        return
+    if listed != sorted(listed, key=_all_order):
+        yield "__all__ is not sorted: constants, classes, functions"
+    if len(set(listed)) < len(listed):
+        yield "__all__ names something twice"
+    yield from (f"__all__ names {name}, which is not there" for name in sorted({*listed} - public - defined))
+    hidden = {name for name in public if not name.startswith("_")} - {*listed}
+    yield from (f"{name} is public and not in __all__" for name in sorted(hidden))
+
+
+def _called(node: ast.Call) -> str:
+    return node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+
+
+def _all_order(name: str) -> tuple[int, list[int | str]]:
+    kind = 0 if name.isupper() else 1 if name[0].isupper() else 2
+    return kind, [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
+
+
+WITHOUT_CLOCKS = [path for path in ACTORS + FACE if path not in CLOCK_OWNERS]
+DICE_AND_CLOCKS = ("time", "uuid", "random", "secrets", "threading")
+WORLD = (*DICE_AND_CLOCKS, "asyncio", "concurrent", "io", "multiprocessing", "os", "pathlib", "pykka", "sqlite3")
+STORES = tuple(f"odradek_events.{name}" for name in ("codec", "memory", "opening", "sqlite"))
+
+RULES: dict[str, tuple[Rule, list[str]]] = {
+    "the domain touches no clock, dice, threads or files": (imports_any(*WORLD), DOMAIN),
+    "the domain is told the time": (asks_anybody_for_the_time, DOMAIN),
+    "the domain knows the log's port and no store": (imports_any(*STORES), DOMAIN),
+    "actors get time, ids and randomness from the runtime": (imports_any(*DICE_AND_CLOCKS), WITHOUT_CLOCKS),
+    "actors read no clock": (reads_the_clock, WITHOUT_CLOCKS),
+    "events are told when they were recorded": (reads_the_clock, EVENTS),
+    "events draw no ids and no randomness": (imports_any("uuid", "random", "secrets"), EVENTS),
+    "nobody uses forbidden powers": (uses_forbidden_powers, list(MODULES)),
+    "a module says what it is": (lacks_a_docstring, list(MODULES)),
+    "a module says what it offers": (has_a_wrong_all, EVENTS + DOMAIN + ACTORS + FACE),
+}
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_every_module_keeps_the_rule(name: str) -> None:
+    rule, modules = RULES[name]
+    assert modules
+    assert [f"{path}: {offence}" for path in modules for offence in rule(parsed(path))] == []
+
+
+@pytest.mark.parametrize("package", FLOORS)
+def test_a_floor_imports_none_above_it(package: str) -> None:
+    above = imports_any(*FLOORS[FLOORS.index(package) + 1 :])
+    modules = [path for path, owner in MODULES.items() if owner == package]
+    assert modules
+    assert [f"{path}: {offence}" for path in modules for offence in above(parsed(path))] == []
+
+
+def test_no_module_is_too_long_to_read() -> None:
+    lengths = {path: len((ROOT / path).read_text(encoding="utf-8").splitlines()) for path in MODULES}
+    assert {path: length for path, length in lengths.items() if length > LONGER.get(path, MAX_LINES)} == {}
+
+
+def test_no_exception_from_the_length_is_kept_that_is_not_needed() -> None:
+    for path in LONGER:
+        assert len((ROOT / path).read_text(encoding="utf-8").splitlines()) > MAX_LINES, path
+
+
+OFFENCES: list[tuple[Rule, str, str]] = [
+    (imports_any("time"), "import time", "imports time"),
+    (imports_any("time"), "from time import monotonic", "imports time"),
+    (imports_any("os"), "import os.path", "imports os.path"),
+    (imports_any("odradek_events.sqlite"), "from odradek_events import sqlite", "imports odradek_events.sqlite"),
+    (asks_anybody_for_the_time, "def f(clock): return clock.now()", "line 1: clock.now()"),
+    (asks_anybody_for_the_time, "x = datetime.utcnow()", "line 1: datetime.utcnow()"),
+    (asks_anybody_for_the_time, "x = date.today()", "line 1: date.today()"),
+    (reads_the_clock, "at = datetime.now(UTC)", "line 1: datetime.now"),
+    (reads_the_clock, "at = datetime.datetime.now(UTC)", "line 1: datetime.datetime.now"),
+    (reads_the_clock, "clock = datetime.now", "line 1: datetime.now"),
+    (reads_the_clock, "at = time.time()", "line 1: time.time"),
+    (reads_the_clock, "from time import time", "imports time.time"),
+    (uses_forbidden_powers, "import pickle", "imports pickle"),
+    (uses_forbidden_powers, "from pickle import loads", "imports pickle"),
+    (uses_forbidden_powers, "eval('1')", "line 1: eval()"),
+    (uses_forbidden_powers, "exec('1')", "line 1: exec()"),
+    (uses_forbidden_powers, "answer = ref.ask(message)", "line 1: ref.ask()"),
+    (uses_forbidden_powers, "pykka.ActorRegistry.stop_all()", "line 1: ActorRegistry"),
+    (uses_forbidden_powers, "from pykka import ActorRegistry", "line 1: ActorRegistry"),
+    (lacks_a_docstring, "x = 1", "no docstring"),
+    (has_a_wrong_all, "x = 1", "no __all__"),
+    (has_a_wrong_all, "__all__ = ['b', 'a']\na = b = 1", "__all__ is not sorted: constants, classes, functions"),
+    (has_a_wrong_all, "__all__ = ['a', 'a']\na = 1", "__all__ names something twice"),
+    (has_a_wrong_all, "__all__ = ['a']", "__all__ names a, which is not there"),
+    (has_a_wrong_all, "__all__ = []\ndef f(): ...", "f is public and not in __all__"),
+]
+
+
+@pytest.mark.parametrize(("rule", "source", "offence"), OFFENCES, ids=[source for _, source, _ in OFFENCES])
+def test_a_rule_finds_its_offence(rule: Rule, source: str, offence: str) -> None:
+    assert offence in list(rule(ast.parse(source)))
+
+
+@pytest.mark.parametrize(
+    ("rule", "source"),
+    [
+        (imports_any("time", "os"), "from datetime import datetime, timedelta\nimport osmium, timeit"),
+        (asks_anybody_for_the_time, "from datetime import datetime\ndef f(at: datetime): return at.isoformat()"),
+        (reads_the_clock, "at = self.runtime.now()\nwait = time.monotonic()"),
+        (uses_forbidden_powers, "ref.tell(message)\nliteral_eval('1')"),
+        (lacks_a_docstring, "'What it is.'"),
+        (has_a_wrong_all, "'A package, described.'"),
+        (has_a_wrong_all, "__all__ = ['ONE', 'Two', 'three']\nfrom x import ONE, Two\ndef three(): ..."),
+        (has_a_wrong_all, "__all__ = ['A2', 'A10']\nclass A2: ...\nclass A10: ...\nclass _B: ..."),
+    ],
+)
+def test_a_rule_lets_the_allowed_pass(rule: Rule, source: str) -> None:
+    assert list(rule(ast.parse(source))) == []
