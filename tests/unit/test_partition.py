@@ -169,3 +169,12 @@ def test_a_copy_of_sequences_is_independent() -> None:
     copy.record(0, 1, 7)
     assert sequence.runs() == ((0, 0, 1),)
     assert copy.runs() == ((0, 0, 1), (1, 7, 1))
+
+
+@pytest.mark.parametrize(("first", "then", "start"), [(3, 1, 3), (3, 3, 3), (0, 9, 5)])
+def test_the_start_never_falls_and_never_passes_the_high_watermark(first: int, then: int, start: int) -> None:
+    partition = partition_of(*map(produced, range(5)))
+    partition.delete_before(first)
+    partition.delete_before(then)
+    assert partition.log_start_offset == start
+    assert [message.offset for message in partition.get_messages(start, 9)] == list(range(start, 5))
