@@ -1,7 +1,16 @@
 """Odradek: an event-sourced actor system with Kafka's domain model, in one process.
 
-`ActorSystem` runs it, `open_log` opens what it wrote, `SystemState.replay` rebuilds any moment of it. For a model of your own:
-`event` registers event types, `Aggregate` folds them, `EventSourcedActor` owns the aggregate.
+`ActorSystem` runs it, `open_log` opens what it wrote, `SystemState.replay` rebuilds any moment of it, `verify` checks
+it, `backup` copies it. For a model of your own: `event` registers event types, `upcast` leads old versions to the
+current one, `Aggregate` folds them, `EventSourcedActor` owns the aggregate, `ActorSystem.actor` asks it.
+
+Errors come in three trees, each drawn where it is defined: `DomainError` (a rule refused: odradek_domain.errors),
+`LogError` (the log: odradek_events.errors), `ActorError` (no answer, or not in time: odradek_actors.errors). Each error
+has a stable `code`, and `retriable` says whether the same request may succeed later. Wrong arguments raise ValueError
+or TypeError at once.
+
+Three numbers that are never mixed: a *position* is a place in the whole log, a *version* one in its stream, an *offset*
+one in a partition. All begin at 0 and have no gaps.
 """
 
 from odradek_actors.actor import Settings

@@ -21,7 +21,20 @@ __all__ = ["ActorContext", "OdradekActor", "Settings"]
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """What a system can be set to. Times in seconds unless named otherwise, sizes in bytes."""
+    """What a system can be set to. Times in seconds, in milliseconds where the name ends in `_ms`; sizes in bytes.
+
+    auto_create_topics     a send to a missing topic creates it, with `default_partitions`; otherwise TopicNotFound
+    max_message_bytes      the limit for key, value and headers of one message together; above it MessageTooLarge
+    buffer_bytes           what one producer handle may have unacknowledged; then `send` blocks
+    max_block_ms           for how long it blocks before BufferFull
+    batch_messages, batch_bytes     the most that travels as one append; a single larger `send_batch` still goes, alone
+    max_in_flight          batches that may be unanswered for each producer and topic, 1 or more
+    delivery_timeout       after this a send fails with DeliveryTimedOut, its outcome unknown
+    retry_backoff          the wait before a batch is sent again, and before an actor recovers again
+    tail_messages, tail_bytes       the newest messages each partition keeps in memory; older ones are read from the log
+    fetch_bytes            the most bytes of one delivery to a consumer, but always one message
+    progress_interval      how often a producer records how many messages were acknowledged
+    """
 
     auto_create_topics: bool = True
     default_partitions: int = 1

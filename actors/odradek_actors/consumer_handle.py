@@ -65,7 +65,10 @@ class ConsumerHandle:
     # -- subscribing --------------------------------------------------------------------------------------------------
 
     def subscribe(self, topics: Iterable[str]) -> None:
-        """Read exactly these topics from now on. One that does not exist yet is read once it does."""
+        """Read exactly these topics from now on, instead of the earlier ones.
+
+        One that does not exist yet is read once it does. A consumer that is opened again keeps its subscription.
+        """
         if isinstance(topics, str):
             raise TypeError(f"subscribe takes a list of topics; use subscribe([{topics!r}])")
         names = tuple(str(TopicName(topic)) for topic in topics)
@@ -87,7 +90,10 @@ class ConsumerHandle:
     def poll(self, max_messages: int = 500, timeout: float = 1.0) -> list[ConsumerRecord]:
         """Return up to `max_messages` that come next, waiting up to `timeout` seconds for the first; may be empty.
 
-        Raises ConsumerNotSubscribed, and with auto_offset_reset "none" NoCommittedOffset or OffsetNotFound.
+        Within a partition messages come in the order of their offsets; between partitions and topics there is no order,
+        and each gets its turn. Fewer than `max_messages` does not mean that there are no more. Each delivery is
+        recorded (MessageConsumed) before it is returned; only `commit` moves where the next life begins. Raises
+        ConsumerNotSubscribed, and with auto_offset_reset "none" NoCommittedOffset or OffsetNotFound.
         """
         if max_messages < 1:
             raise ValueError(f"max_messages must be 1 or more, not {max_messages}")
@@ -140,7 +146,9 @@ class ConsumerHandle:
     def commit(self, offsets: Mapping[TopicPartition, int] | None = None) -> None:
         """Commit what was handed out by this handle, or the given offsets (of the *next* messages to read).
 
-        Raises CommitWouldGoBackwards below the committed offset, unless a seek came before.
+        Durable when it returns, for all partitions or none; nothing to commit is fine. The group commits if there is
+        one, else the consumer itself. Raises CommitWouldGoBackwards below the committed offset, unless a seek came
+        before; ConsumerNotPositioned or OffsetNotFound beyond what was delivered.
         """
         chosen = self._uncommitted if offsets is None else offsets
         wanted = tuple((TopicPartition(*partition), int(offset)) for partition, offset in sorted(chosen.items()))
@@ -153,7 +161,11 @@ class ConsumerHandle:
                 del self._uncommitted[partition]
 
     def seek(self, topic: str, partition: int, offset: int) -> None:
-        """Continue a partition at `offset`; one out of range is dealt with by auto_offset_reset at the next poll."""
+        """Continue a partition at `offset`; one out of range is dealt with by auto_offset_reset at the next poll.
+
+        The topic must exist (TopicNotFound, PartitionNotFound) and be subscribed (ConsumerNotSubscribed). Commits
+        nothing.
+        """
         if offset < 0:
             raise ValueError(f"an offset must be 0 or more, not {offset}")
         description: TopicDescription = self._system.describe_topic(topic)

@@ -60,7 +60,8 @@ Waiting = Command | Query | Stop | Recover | Tick
 class EventSourcedActor(OdradekActor, Generic[S]):
     """An actor that owns one aggregate and its stream.
 
-    Override `initial_state`, `decide` and, if wanted, `answer` and `respond`. Handlers never block.
+    Override `initial_state`, `decide` and, if wanted, `answer` and `respond`. Handlers never block. `self.id` is what
+    follows the slash in the stream's name, `self.state` the aggregate: read it, and change it by events only.
     """
 
     def __init__(self, context: ActorContext, stream: str) -> None:
@@ -93,11 +94,14 @@ class EventSourcedActor(OdradekActor, Generic[S]):
         raise AssertionError(f"{type(self).__name__} must override initial_state")
 
     def decide(self, command: Any) -> Sequence[Any]:
-        """Return the events that a command leads to, or raise; change nothing."""
+        """Return the events that a command leads to, as a list or tuple, or raise; change nothing.
+
+        What it raises is the reply. No events: nothing is stored, and the command is answered at once.
+        """
         raise AssertionError(f"{type(self).__name__} must override decide")
 
     def respond(self, command: Any, events: Sequence[Any]) -> object:
-        """Return the answer to a command whose events are durable and applied."""
+        """Return the answer to a command whose events are durable and applied: by default the stream's version."""
         return self.state.version
 
     def answer(self, query: Any) -> object:

@@ -27,6 +27,9 @@ class ProducerHandle:
     """Sends messages. Get one from `ActorSystem.producer`; two handles with one client id are one producer.
 
     Keys and values are bytes or str (sent as UTF-8); a value of None is a tombstone. Usable from several threads.
+
+    Messages of one producer to one partition are stored in the order in which they were sent, each once within a run of
+    the system. A message whose promise failed with DeliveryTimedOut or RequestTimedOut may or may not be stored.
     """
 
     def __init__(self, system: ActorSystem, client_id: str, *, linger_ms: int = 0) -> None:
@@ -53,8 +56,10 @@ class ProducerHandle:
     ) -> Promise[Receipt]:
         """Send one message; the promise gives its Receipt once it is durable.
 
-        Raises at once for a bad name, a bad value, a message above the size limit (MessageTooLarge), or a full buffer
-        (BufferFull, after max_block_ms). TopicNotFound and the like come through the promise.
+        `partition` wins over `key`, which wins over turns. `timestamp` (aware) is the message's own and orders nothing;
+        the default is now. `correlation_id` goes into the log's metadata and names the conversation; the default is a
+        new id. Raises at once for a bad name, a bad value, a message above the size limit (MessageTooLarge), or a full
+        buffer (BufferFull, after max_block_ms). TopicNotFound, PartitionNotFound and the like come through the promise.
         """
         runtime = self._system.runtime
         message = Message(
@@ -73,9 +78,11 @@ class ProducerHandle:
         timestamp: datetime | None = None,
         correlation_id: str = "",
     ) -> Promise[list[Receipt]]:
-        """Send messages that become durable together; the promise gives a Receipt for each, in order.
+        """Send messages that become durable together, all or none; the promise gives a Receipt for each, in order.
 
-        Each entry is a (key, value) pair, a (key, value, headers) triple, or a value without a key.
+        Each entry is a (key, value) pair, a (key, value, headers) triple, or a value without a key. Keyless messages of
+        one batch share a partition. No entries: nothing is sent, and the promise gives an empty list. Raises as `send`
+        does.
         """
         runtime = self._system.runtime
         items = list(entries)
@@ -92,7 +99,10 @@ class ProducerHandle:
         return promise
 
     def flush(self, timeout: float | None = None) -> None:
-        """Wait until everything sent so far is acknowledged or has failed."""
+        """Wait, 30 s or `timeout` seconds, until everything sent so far is acknowledged or has failed.
+
+        Raises RequestTimedOut, and nothing for a send that failed: its own promise says so.
+        """
         self._require_open()
         self._system.command(self._stream, FlushProducer()).result(timeout)
 
@@ -103,7 +113,10 @@ class ProducerHandle:
         return count
 
     def close(self, timeout: float | None = None) -> None:
-        """Flush, record the progress, and take no more messages; closing twice is fine."""
+        """Flush, record the progress, and take no more messages; closing twice is fine.
+
+        Waits 30 s or `timeout` seconds. Other handles with this client id stay open.
+        """
         if self._is_closed:
             return
         self._is_closed = True

@@ -318,7 +318,7 @@ class DescribeTopic(msgspec.Struct, frozen=True):
 
 
 class PartitionDescription(msgspec.Struct, frozen=True, gc=False):
-    """A partition's bounds: readable are `log_start_offset` up to but not including `high_watermark`."""
+    """A partition's bounds: readable is `log_start_offset` up to, not including, `high_watermark`, the next offset."""
 
     id: int
     log_start_offset: int
@@ -379,7 +379,11 @@ class Send(msgspec.Struct, frozen=True, gc=False):
 
 
 class Receipt(msgspec.Struct, frozen=True, gc=False):
-    """Where a message is: durable, and visible to consumers. `timestamp` is the message's own."""
+    """Where a message is: durable, and visible to consumers.
+
+    `offset` is its place in the partition, `position` in the whole log; `timestamp` is the message's own, in UTC unless
+    the sender gave one.
+    """
 
     topic: str
     partition: int
@@ -497,7 +501,10 @@ class GetCommitted(msgspec.Struct, frozen=True):
 
 
 class ConsumerRecord(msgspec.Struct, frozen=True, gc=False):
-    """A message as a consumer gets it."""
+    """A message as a consumer gets it.
+
+    Key and value are bytes, or None; a value of None is a tombstone. Headers keep their order, and names may repeat.
+    """
 
     topic: str
     partition: int

@@ -39,7 +39,9 @@ _SUFFIXES = [f"{number:03x}" for number in range(4096)]
 class Promise(concurrent.futures.Future[T]):
     """A future that can stand as `reply_to`. Works with asyncio.wrap_future and concurrent.futures.wait.
 
-    `result(timeout)` waits 30 s unless told otherwise and raises RequestTimedOut, or the error that was the answer.
+    `result(timeout)` waits 30 s unless told otherwise (in seconds) and raises RequestTimedOut, or the error that was
+    the answer. After a time-out the promise still holds: ask it again. `add_done_callback` runs on an actor's thread,
+    so it must not block.
     """
 
     default_timeout = 30.0

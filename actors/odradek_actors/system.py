@@ -57,7 +57,10 @@ __all__ = ["ActorHandle", "ActorSystem", "ReplayCheck"]
 
 
 class ReplayCheck(msgspec.Struct, frozen=True):
-    """Whether replaying the log gives the live aggregates: each stream folded to its live version, and compared."""
+    """Whether replaying the log gives the live aggregates: each stream folded to its live version, and compared.
+
+    `streams` counts the aggregates compared, `position` is the log's end, `mismatches` names the streams that differ.
+    """
 
     streams: int
     position: int
@@ -88,7 +91,11 @@ class ActorHandle:
 
 
 class ActorSystem:
-    """An event-sourced actor system on one log. A context manager; closing is orderly."""
+    """An event-sourced actor system on one log. A context manager; closing is orderly.
+
+    Usable from several threads. Methods that wait do so for 30 s and then raise RequestTimedOut; SystemClosed after
+    `close`.
+    """
 
     def __init__(
         self,
@@ -129,9 +136,11 @@ class ActorSystem:
     ) -> Self:
         """Open a system on a log file (created if need be), on ":memory:", or on a log that stays yours.
 
-        `actors` maps stream types of your own to actor classes. `settings` are the fields of Settings, such as
-        auto_create_topics, default_partitions, max_message_bytes, buffer_bytes, max_block_ms, delivery_timeout.
-        Raises an OpenError for a log that cannot be opened. Reads the log's head and no more.
+        `durability` says what a receipt survives: "full" (synced before the reply) the death of the machine, "normal"
+        that of the process, "off" may lose acknowledged messages. It counts for a file opened here by name. `actors`
+        maps stream types of your own to actor classes. `settings` are the fields of Settings, such as
+        auto_create_topics, default_partitions, max_message_bytes, buffer_bytes, max_block_ms, delivery_timeout. Raises
+        an OpenError for a log that cannot be opened, LogLocked if it has a writer. Reads the log's head and no more.
         """
         chosen = Settings(**settings)
         opened = log if isinstance(log, SqliteLog | MemoryLog) else open_log(log, durability=durability)
@@ -147,7 +156,7 @@ class ActorSystem:
     # -- topics -------------------------------------------------------------------------------------------------------
 
     def create_topic(self, name: str, partitions: int = 1) -> TopicDescription:
-        """Create a topic; TopicAlreadyExists if there is one."""
+        """Create a topic with 1 to 10 000 partitions; TopicAlreadyExists if there is one. Durable when it returns."""
         return self._topic(name, CreateTopic(partitions))
 
     def describe_topic(self, name: str) -> TopicDescription:
@@ -163,7 +172,7 @@ class ActorSystem:
         return list(promise.result())
 
     def add_partitions(self, name: str, total: int) -> TopicDescription:
-        """Give a topic `total` partitions; keys may route elsewhere from then on, as in Kafka."""
+        """Give a topic `total` partitions in all, more than now; keys may route elsewhere from then on, as in Kafka."""
         return self._topic(name, AddPartitions(total))
 
     def delete_topic(self, name: str) -> None:
@@ -171,7 +180,7 @@ class ActorSystem:
         self.command(f"topic/{TopicName(name)}", DeleteTopic()).result()
 
     def delete_records(self, name: str, partition: int, before_offset: int) -> TopicDescription:
-        """Make messages below `before_offset` unreadable."""
+        """Make messages below `before_offset` unreadable. Their events stay in the log; offsets are not used again."""
         return self._topic(name, DeleteRecords(partition, before_offset))
 
     def _topic(self, name: str, body: object) -> TopicDescription:
@@ -187,7 +196,11 @@ class ActorSystem:
     # -- producers, consumers, groups, actors of one's own ------------------------------------------------------------
 
     def producer(self, client_id: str = "producer", *, linger_ms: int = 0) -> ProducerHandle:
-        """Return a producer. The client id is its identity: a second handle with it shares the producer."""
+        """Return a producer. The client id is its identity: a second handle with it shares the producer.
+
+        `linger_ms` is how long a single send may wait for others to travel with; without it they gather only behind
+        batches in flight.
+        """
         self._require_open()
         return ProducerHandle(self, client_id, linger_ms=linger_ms)
 
@@ -196,14 +209,20 @@ class ActorSystem:
     ) -> ConsumerHandle:
         """Open a consumer, at its committed offsets if it has any.
 
-        `auto_offset_reset` says where to begin without one ("earliest", where Kafka's clients say "latest", since here the
-        messages are usually sent first). ConsumerAlreadyOpen if the id is in use, GroupIsBusy if the group has a member.
+        With a `group` its offsets count, and commits go to it. `auto_offset_reset` says where to begin in a partition
+        without a committed offset, or with one out of range: "earliest" (the default, where Kafka's clients say
+        "latest", since here the messages are usually sent first), "latest", or "none", which makes `poll` raise.
+        ConsumerAlreadyOpen if the id is in use, GroupIsBusy if the group has a member: one live consumer a group, for
+        now.
         """
         self._require_open()
         return ConsumerHandle(self, consumer_id, group, auto_offset_reset=auto_offset_reset)
 
     def committed_offsets(self, group: str) -> tuple[CommittedOffset, ...]:
-        """Return all committed offsets of a group, in order of topic and partition."""
+        """Return all committed offsets (each that of the next message to read) of a group, by topic and partition.
+
+        A group that has committed nothing has none.
+        """
         offsets: tuple[CommittedOffset, ...] = self.query(f"group/{GroupId(group)}", GetCommitted()).result()
         return offsets
 
@@ -215,8 +234,9 @@ class ActorSystem:
     # -- state --------------------------------------------------------------------------------------------------------
 
     def settle(self, timeout: float = 30.0) -> None:
-        """Wait until nothing is under way: no append, no message in a mailbox. RequestTimedOut otherwise.
+        """Wait until nothing is under way: no append, no message in a mailbox.
 
+        RequestTimedOut after `timeout` seconds.
         Polls that wait and timers do not count; somebody outside who keeps sending keeps the system unsettled.
         """
         deadline = self.runtime.monotonic() + timeout
@@ -231,7 +251,10 @@ class ActorSystem:
                 raise RequestTimedOut(timeout)
 
     def state(self) -> SystemState:
-        """Return the state of the whole system: live aggregates as they are, those at rest folded from the log."""
+        """Return the state of the whole system: live aggregates as they are, those at rest folded from the log.
+
+        Reads the whole log. A moment that holds together needs `settle` first.
+        """
         live = self._snapshots()
         state = SystemState()
         for commit in self.log.commits():
@@ -246,7 +269,7 @@ class ActorSystem:
         return merged
 
     def check_replay(self) -> ReplayCheck:
-        """Fold each live aggregate's stream to its live version and compare; see ReplayCheck."""
+        """Fold each live aggregate's stream to its live version and compare; see ReplayCheck. Reads the whole log."""
         live = self._snapshots()
         replayed = SystemState()
         for commit in self.log.commits():
@@ -331,7 +354,8 @@ class ActorSystem:
     def close(self, timeout: float = 30.0) -> None:
         """Stop in order: what was accepted is finished or answered with an error; then the log is closed if it is ours.
 
-        Closing twice is fine.
+        A log passed to `open` as an object stays open. Closing twice is fine. RequestTimedOut if an actor does not stop
+        in `timeout` seconds; the log is closed all the same.
         """
         if self.is_closed:
             return
