@@ -594,6 +594,7 @@ def test_a_log_that_grew_behind_the_writers_back_is_reopened_at_its_real_end(pat
         log.reopen()
         assert log.head().position == 1
         assert [finding.position for finding in verify(log).findings] == [1, 1]
+        append(log, "topic/a", produced(0), expected=1)
 
 
 def test_a_log_whose_file_vanished_is_not_reopened_as_an_empty_one(path: Path) -> None:
