@@ -56,6 +56,8 @@ __all__ = ["ConsumerActor"]
 class ConsumerActor(EventSourcedActor[Consumer]):
     """Owns one Consumer aggregate and the poll under way."""
 
+    events_are_checked = True
+
     def initial_state(self) -> Consumer:
         """Return a consumer that was never registered; what is volatile survives a recovery in place."""
         if not hasattr(self, "_refs"):

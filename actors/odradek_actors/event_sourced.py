@@ -64,6 +64,9 @@ class EventSourcedActor(OdradekActor, Generic[S]):
     follows the slash in the stream's name, `self.state` the aggregate: read it, and change it by events only.
     """
 
+    events_are_checked = False
+    """Whether `decide` makes events of checked values only, so that the log need not read each one back to be sure."""
+
     def __init__(self, context: ActorContext, stream: str) -> None:
         super().__init__(context)
         self.stream = stream
@@ -146,11 +149,15 @@ class EventSourcedActor(OdradekActor, Generic[S]):
         except Exception as error:  # decide is pure: the state is as it was, and the error is the answer
             self.reply(command, error)
             return
-        self.persist(
-            events,
-            (command,),
-            lambda _: self.reply(command, self.respond(command.body, events)),
-        )
+        self.persist(events, (command,), lambda _: self._respond(command, events))
+
+    def _respond(self, command: Command, events: Sequence[Any]) -> None:
+        try:
+            value = self.respond(command.body, events)
+        except Exception as error:  # what was decided is durable and applied; only the wording of the answer failed
+            self.log.error("respond failed", error=repr(error), exc_info=error)
+            value = error
+        self.reply(command, value)
 
     def persist(
         self,
@@ -168,8 +175,6 @@ class EventSourcedActor(OdradekActor, Generic[S]):
             then(Appended(-1, -1, here + 1, here, self.runtime.now()))
             return
         assert self._phase == "ready", f"{self.stream} appends while {self._phase}"
-        self._phase = "appending"
-        self._appending = (events, commands, then)
         per_command = (len(events),) * len(commands) if counts is None else counts
         decisions = tuple(
             Decision(count, command.correlation_id, command.causation_id)
@@ -183,7 +188,10 @@ class EventSourcedActor(OdradekActor, Generic[S]):
             commit_id=self.runtime.new_id(),
             actor=type(self).__name__,
             decisions=decisions,
+            is_checked=self.events_are_checked,
         )
+        self._phase = "appending"
+        self._appending = (events, commands, then)
         self.send(self.context.journal, JournalAppend(append, self.actor_ref))
 
     def _when_ready(self, message: Waiting) -> None:
@@ -248,12 +256,12 @@ class EventSourcedActor(OdradekActor, Generic[S]):
             self._failures = 0
             try:
                 self.state.apply_all(events)
+                self.on_applied(events, verdict.first_position)
             except Exception as error:  # durable, but our state is not to be trusted: rebuild it, then answer
                 self.log.error("apply failed", error=repr(error), exc_info=error)
                 self._stored = (commands, then, verdict)
                 self._failed(error)
                 return
-            self.on_applied(events, verdict.first_position)
             self._phase = "ready"
             then(verdict)
             self._go_on()
@@ -336,19 +344,33 @@ class EventSourcedActor(OdradekActor, Generic[S]):
             self._go_on()
 
     def _recovery_failed(self, error: Exception) -> None:
+        if any(type(message) is Stop for message in self.stash):
+            self._give_up(error)  # asked to stop, and nothing that was accepted can be finished
+            return
         if isinstance(error, LogUnavailable):
             self._empty_stash(error)  # callers hear of it now; the actor keeps trying for those who come later
         self._failed(error)
 
     def _give_up(self, error: Exception) -> None:
         self.log.error("giving up", error=repr(error))
-        self._phase = "stopped"
-        failure = ActorFailed(self.stream, str(error))
-        self.on_giving_up(failure)
-        if self._stored is not None:
-            self.append_failed(self._stored[0], failure)
-        self._empty_stash(failure)
+        self._abandon(ActorFailed(self.stream, str(error)))
         self.stop()
+
+    def on_stop(self) -> None:
+        """Answer everybody, also where an actor is stopped in the middle of its work."""
+        if self._phase != "stopped":
+            self._abandon(ActorStopped(self.stream))
+        super().on_stop()
+
+    def _abandon(self, error: Exception) -> None:
+        self._phase = "stopped"
+        self.on_giving_up(error)
+        if self._appending is not None:
+            commands, self._appending = self._appending[1], None
+            self.append_failed(commands, OutcomeUnknown(self.stream, str(error)))
+        if self._stored is not None:
+            self.append_failed(self._stored[0], error)
+        self._empty_stash(error)
 
     def _empty_stash(self, error: Exception) -> None:
         while self.stash:

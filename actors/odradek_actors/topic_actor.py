@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from odradek_actors.errors import ActorStopped
 from odradek_actors.event_sourced import EventSourcedActor
 from odradek_actors.protocol import (
     AddPartitions,
@@ -38,6 +39,8 @@ __all__ = ["TopicActor"]
 
 class TopicActor(EventSourcedActor[Topic]):
     """Owns one Topic aggregate, existing or not."""
+
+    events_are_checked = True
 
     _created_position = 0
     _parked: dict[str, Query]
@@ -225,11 +228,15 @@ class TopicActor(EventSourcedActor[Topic]):
             self.on_applied((), 0)
 
     def on_stopping(self) -> bool:
-        """Answer parked fetches with nothing."""
-        for query in self._parked.values():
-            self.reply(query, FetchResult(self.id, None, (), ()))
-        self._parked.clear()
+        """Send those who wait for messages elsewhere."""
+        self.on_giving_up(ActorStopped(self.stream))
         return True
+
+    def on_giving_up(self, error: Exception) -> None:
+        """Tell those who wait for messages, so that they ask the next actor of this topic."""
+        for query in self._parked.values():
+            self.reply(query, ActorStopped(self.stream))
+        self._parked.clear()
 
 
 def _in_range(fetch: Fetch, topic_id: str, bounds: tuple[tuple[int, int], ...]) -> bool:

@@ -92,7 +92,7 @@ def _judge_one(
         types=types,
     )
     last_position = head.position + len(events)
-    encoded, facts = codec.encode_events(stream, events, types)
+    encoded, facts = codec.encode_events(stream, events, types, request.is_checked)
     try:
         tags = codec.index(facts)
     except (TypeError, ValueError) as error:  # a tag of something unhashable, an offset that is no offset

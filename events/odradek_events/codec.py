@@ -5,8 +5,8 @@ RFC 3339. When every (type, version) of a commit is current, the array is decode
 event: old versions pass through their up-casters, and one unknown event does not make the rest unreadable.
 
 What goes in is decoded once before it is stored: types do not bind at run time, JSON has no NaN, and an event that was
-acknowledged and can never be read again would make its stream useless. It costs 0.5 us an event of the 4 to 8 that a
-message takes from end to end.
+acknowledged and can never be read again would make its stream useless. It costs 0.5 us an event, which those who have
+checked the values themselves can save.
 """
 
 from __future__ import annotations
@@ -56,12 +56,15 @@ class Codec:
         return tuple(sorted(pairs))
 
     def encode_events(
-        self, stream: str, events: Sequence[Any], types: tuple[tuple[str, int], ...]
-    ) -> tuple[bytes, list[Any]]:
-        """Encode events of these (current) types as one JSON array; return it with what a reader will make of it."""
+        self, stream: str, events: Sequence[Any], types: tuple[tuple[str, int], ...], is_checked: bool = False
+    ) -> tuple[bytes, Sequence[Any]]:
+        """Encode events of these (current) types as one JSON array; return it with what a reader will make of it.
+
+        With `is_checked` the caller has made sure that every field holds a value of its type.
+        """
         try:
             encoded = self._encode(events)
-            return encoded, self.catalogue.decoder(types).decode(encoded)
+            return encoded, events if is_checked else self.catalogue.decoder(types).decode(encoded)
         except msgspec.ValidationError as error:
             raise EventNotSerializable(stream, f"it could not be read again ({error})") from error
         except _NOT_JSON as error:

@@ -51,7 +51,8 @@ class Append(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     `expected_version` is the version of the stream's last event (`NO_STREAM`, or `ANY`). `commit_id` should be unique
     in the log; when empty the log names the commit `<stream>@<first version>`. `decisions` must add up to the number
-    of events; when empty the events are one decision.
+    of events; when empty the events are one decision. `is_checked` says that the caller has made sure that every field
+    holds a value of its type; otherwise the log reads each event back before it stores it.
     """
 
     stream: str
@@ -60,6 +61,7 @@ class Append(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     commit_id: str = ""
     actor: str = ""
     decisions: tuple[Decision, ...] = ()
+    is_checked: bool = False
 
 
 class CommitMetadata(msgspec.Struct, frozen=True, gc=False):

@@ -375,7 +375,7 @@ class SqliteLog(ReadableLog):
             writer = self._connect(f"?mode={mode}")
             try:
                 if self._check_format(writer) == 0:
-                    writer.execute("PRAGMA page_size = 8192")
+                    writer.execute("PRAGMA page_size = 16384")
                     writer.execute("PRAGMA journal_mode = WAL")
                     writer.executescript("BEGIN IMMEDIATE;" + _SCHEMA + "COMMIT;")
                 writer.execute("PRAGMA journal_mode = WAL")
