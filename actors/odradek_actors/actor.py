@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import pykka
 
-from odradek_actors.errors import NotUnderstood
+from odradek_actors.errors import ActorStopped, NotUnderstood
 from odradek_actors.logs import get_logger
 from odradek_actors.protocol import Command, GetStatus, Query, Recipient, Reply, Status, Tick
 from odradek_actors.runtime import ThreadedRuntime
@@ -133,9 +133,19 @@ class OdradekActor(pykka.ThreadingActor):
         self.runtime.later(delay, self.actor_ref, purpose)
 
     def on_stop(self) -> None:
-        """Bounce what is left in the inbox."""
-        while not self.actor_inbox.empty():
-            self.runtime.bury(type(self).__name__, self.actor_inbox.get().message)
+        """Let nobody wait: those whose request waits for another actor's answer, and those still in the inbox."""
+        stopped = ActorStopped(type(self).__name__)
+        while self._continuations:
+            _, then = self._continuations.popitem()
+            try:
+                then(stopped)
+            except Exception as error:  # the others are to be told too
+                self.log.error("continuation failed", error=repr(error), exc_info=error)
+        self.runtime.drain(self.actor_ref)
+
+    def _actor_loop_teardown(self) -> None:
+        """Bounce what came in after `on_stop`, which Pykka would drop, and after a failure, when it is not called."""
+        self.runtime.drain(self.actor_ref)
 
     def _continue(self, message: Reply) -> None:
         then = self._continuations.pop(message.request_id, None)

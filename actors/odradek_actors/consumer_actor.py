@@ -10,7 +10,7 @@ older delivery, and it is given again.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from odradek_actors.errors import ActorStopped
@@ -48,7 +48,8 @@ from odradek_domain.errors import (
 )
 from odradek_domain.offsets import CommittedOffset, OffsetToCommit
 from odradek_domain.positions import TopicPartition
-from odradek_events.errors import AppendError
+from odradek_events.errors import AppendError, WrongExpectedVersion
+from odradek_events.types import MessageProduced
 
 __all__ = ["ConsumerActor"]
 
@@ -68,7 +69,10 @@ class ConsumerActor(EventSourcedActor[Consumer]):
             self._round = 0
             self._turn = 0
             self._to_ask: list[str] = []
-            self._timer = 0
+            self._asked: str | None = None  # the topic whose answer is due, where it was not asked to wait
+            self._deadline = 0.0  # of the poll
+            self._tick_number = 0
+            self._tick_due = float("inf")  # when the timer that is set goes off
             self._delivery = Delivery(0, ())
             self._delivering: Delivery | None = None
             self._sought: set[TopicPartition] = set()  # moved on purpose since the last commit
@@ -119,10 +123,18 @@ class ConsumerActor(EventSourcedActor[Consumer]):
         if not events:
             return None
         self._round = self.runtime.new_number()
-        self._delivery = Delivery(self._delivery.number, ())
         if isinstance(command, SeekTo):
             self._sought.add(command.partition)
+            moved = command.partition
+            self._keep_of_delivery(lambda message: (message.topic, message.partition) != moved)
+        else:
+            self._keep_of_delivery(lambda message: message.topic in self.state.subscriptions)
         return None
+
+    def _keep_of_delivery(self, is_wanted: Callable[[MessageProduced], bool]) -> None:
+        """What is still wanted of an unconfirmed delivery has to be given again: its positions have moved already."""
+        delivery = self._delivery
+        self._delivery = Delivery(delivery.number, tuple(filter(is_wanted, delivery.messages)))
 
     def answer(self, query: Any) -> object:
         """Say where the consumer stands."""
@@ -139,13 +151,17 @@ class ConsumerActor(EventSourcedActor[Consumer]):
         if not isinstance(query.body, CommittedOf):
             super().handle_query(query)
             return
-        partition = query.body.partition
+        partition, topic_id = query.body.partition, query.body.topic_id
 
         def found(committed: Any) -> None:
             if isinstance(committed, Exception):
                 self.reply(query, committed)
             else:
-                offsets = [item.offset for item in committed if (item.topic, item.partition) == partition]
+                offsets = [
+                    item.offset
+                    for item in committed
+                    if (item.topic, item.partition) == partition and topic_id in (None, item.topic_id)
+                ]
                 self.reply(query, offsets[0] if offsets else None)
 
         self._committed(found)
@@ -169,12 +185,12 @@ class ConsumerActor(EventSourcedActor[Consumer]):
                 resume(committed)
             else:  # recovering meanwhile
                 self._handle = None
-                self.stash.append(command)
+                self._when_ready(command)
 
         def resume(committed: tuple[CommittedOffset, ...]) -> None:
             now, consumer = self.runtime.now(), self.state
             events: list[Any] = list(consumer.register(wanted.group_id, now))
-            if consumer.is_registered:
+            if consumer.is_registered or committed:
                 events.append(consumer.resume(committed, now))
             self.persist(events, (command,), lambda _: self.reply(command, None))
 
@@ -187,31 +203,37 @@ class ConsumerActor(EventSourcedActor[Consumer]):
         if wanted.handle == self._handle:
             self._end_poll()
             self._handle = None
-            group_id = self.state.group_id
-            if group_id is not None:
-                self._ask_group(group_id, LeaveGroup(self.id), lambda _: self.reply(command, None), command)
-                return
-        self.reply(command, None)
+            self._leave(command, self.state.group_id, None)
+        else:
+            self.reply(command, None)
+
+    def _leave(self, command: Command, group_id: str | None, answer: Exception | None) -> None:
+        """Answer once the group, if there is one, is free for others."""
+        if group_id is None:
+            self.reply(command, answer)
+        else:
+            self._ask_group(group_id, LeaveGroup(self.id), lambda _: self.reply(command, answer), command)
 
     def append_failed(self, commands: Sequence[Command], error: Exception) -> None:
         """Tell who asked; a handle that could not be opened is not open.
 
         A poll whose delivery has an unknown outcome goes on after the recovery: what was recorded is delivered then.
         """
+        is_refused = isinstance(error, AppendError) and not isinstance(error, WrongExpectedVersion)
         for command in commands:
-            if command is self._poll and not isinstance(error, AppendError):
+            if command is self._poll and not is_refused:
                 continue
-            self.reply(command, error)
-            if isinstance(command.body, OpenConsumer):
-                self._handle = None
             if command is self._poll:
                 self._poll = self._delivering = None
+            if isinstance(command.body, OpenConsumer):
+                self._handle = None
+                self._leave(command, command.body.group_id, error)
+            else:
+                self.reply(command, error)
 
     def on_giving_up(self, error: Exception) -> None:
         """Answer the poll."""
-        poll, self._poll = self._poll, None
-        if poll is not None:
-            self.reply(poll, error)
+        self._refuse_poll(error)
 
     # -- polling ------------------------------------------------------------------------------------------------------
 
@@ -222,8 +244,18 @@ class ConsumerActor(EventSourcedActor[Consumer]):
             self.reply(command, self._delivery)
             return
         self._poll = command
-        self._timer = 0
+        self._deadline = self.runtime.monotonic() + poll.timeout
+        if poll.timeout > 0:
+            self._set_timer(poll.timeout)
         self._ask_in_turn()
+
+    def _set_timer(self, delay: float) -> None:
+        """Be woken in `delay` seconds at the latest. One timer serves many polls that are answered before it goes off."""
+        due = self.runtime.monotonic() + delay
+        if due < self._tick_due:
+            self._tick_due = due
+            self._tick_number = self.runtime.new_number()
+            self.tick(delay, Tick("poll", self._tick_number))
 
     def _end_poll(self) -> None:
         """Answer the poll under way, if there is one, with nothing."""
@@ -231,6 +263,12 @@ class ConsumerActor(EventSourcedActor[Consumer]):
         self._round = self.runtime.new_number()
         if poll is not None:
             self.reply(poll, Delivery(poll.body.received, ()))
+
+    def _refuse_poll(self, error: Exception) -> None:
+        poll, self._poll = self._poll, None
+        self._round = self.runtime.new_number()
+        if poll is not None:
+            self.reply(poll, error)
 
     def _ask_in_turn(self) -> None:
         topics = self.state.subscriptions
@@ -257,23 +295,21 @@ class ConsumerActor(EventSourcedActor[Consumer]):
         self._to_ask = []
         for topic in topics:
             self._fetch(topic, wait=True)
-        if not self._timer:
-            self._timer = self.runtime.new_number()
-            self.tick(self._poll.body.timeout, Tick("poll", self._timer))
 
     def _fetch(self, topic: str, wait: bool) -> None:
         number = self._round
+        self._asked = None if wait else topic
 
         def fetched(result: Any) -> None:
-            if number == self._round and self._poll is not None:
-                if self.is_ready:
-                    self._fetched(topic, result)
-                else:  # an append or a recovery is under way: what was fetched is fetched again after it
-                    self._to_ask = [topic]
+            if number == self._round and self._poll is not None and self.is_ready:
+                self._asked = None
+                self._fetched(topic, result)
+            # else: of an earlier round; or an append or a recovery is under way, after which it is asked for again
 
         def found(ref: Any) -> None:
             if isinstance(ref, Exception):
-                fetched(ref)
+                if number == self._round:
+                    self._refuse_poll(ref)
                 return
             self._refs[topic] = ref
             if number == self._round:
@@ -304,12 +340,11 @@ class ConsumerActor(EventSourcedActor[Consumer]):
         poll = self._poll
         assert poll is not None, "an answer without a poll is dropped before"
         if isinstance(result, ActorStopped):
-            del self._refs[topic]  # a new actor will answer
+            self._refs.pop(topic, None)  # a new actor will answer
             self._fetch(topic, wait=poll.body.timeout > 0)
             return
         if isinstance(result, Exception):
-            self._poll = None
-            self.reply(poll, result)
+            self._refuse_poll(result)
             return
         assert isinstance(result, FetchResult)
         if result.messages:
@@ -318,8 +353,7 @@ class ConsumerActor(EventSourcedActor[Consumer]):
         try:
             resets = self._resets(topic, result)
         except DomainError as error:
-            self._poll = None
-            self.reply(poll, error)
+            self._refuse_poll(error)
             return
         if resets:
             self._to_ask.insert(0, topic)
@@ -363,7 +397,7 @@ class ConsumerActor(EventSourcedActor[Consumer]):
         self.persist(events, (poll,), deliver)
 
     def _take_up_delivery(self) -> None:
-        """After a recovery: if the log has the delivery whose append had no clear answer, it is still to be handed over."""
+        """After a recovery: a delivery whose append had no clear answer, but is in the log, is still to be handed over."""
         delivery, self._delivering = self._delivering, None
         if delivery is None:
             return
@@ -378,18 +412,26 @@ class ConsumerActor(EventSourcedActor[Consumer]):
         """Go on with the poll that an append or a recovery interrupted."""
         self._take_up_delivery()
         if self._poll is not None and self.state.subscriptions:
+            if self._asked is not None:
+                self._to_ask.insert(0, self._asked)
             self._ask_next()
         elif self._poll is not None:
             self._end_poll()
 
     def on_tick(self, tick: Tick) -> None:
         """The poll has waited long enough."""
-        if tick.purpose == "poll" and tick.number == self._timer and self._poll is not None:
-            if self._phase == "appending" and self._appending is not None and self._poll in self._appending[1]:
-                self._timer = self.runtime.new_number()
-                self.tick(self.settings.retry_backoff, Tick("poll", self._timer))  # it is about to be answered
-            else:
-                self._end_poll()
+        if tick.number != self._tick_number:
+            return  # an earlier one was set since
+        self._tick_due = float("inf")
+        if self._poll is None or self._poll.body.timeout <= 0:
+            return
+        remaining = self._deadline - self.runtime.monotonic()
+        if remaining > 0:
+            self._set_timer(remaining)
+        elif self._appending is not None and self._poll in self._appending[1]:
+            self._set_timer(self.settings.retry_backoff)  # it is about to be answered
+        else:
+            self._end_poll()
 
     def on_stopping(self) -> bool:
         """End the poll under way."""

@@ -21,7 +21,7 @@ from odradek_actors.protocol import (
     Subscribe,
     TopicDescription,
 )
-from odradek_domain.errors import ConsumerClosed
+from odradek_domain.errors import ConsumerClosed, TopicNotFound
 from odradek_domain.names import ConsumerId, GroupId, TopicName
 from odradek_domain.positions import TopicPartition
 from odradek_events.types import MessageProduced
@@ -99,6 +99,7 @@ class ConsumerHandle:
             raise ValueError(f"max_messages must be 1 or more, not {max_messages}")
         if timeout < 0:
             raise ValueError(f"timeout must be 0 or more seconds, not {timeout}")
+        self._require_open()
         if not self._buffered:
             self._fill(max_messages, timeout)
         count = min(max_messages, len(self._buffered))
@@ -185,6 +186,7 @@ class ConsumerHandle:
 
     def position(self, topic: str, partition: int) -> int | None:
         """Return the offset of the next message `poll` will return, or None before the first poll or seek."""
+        self._require_open()
         for event in self._buffered:
             if (event.topic, event.partition) == (topic, partition):
                 return event.offset
@@ -192,8 +194,13 @@ class ConsumerHandle:
         return None if offset is None else int(offset)
 
     def committed(self, topic: str, partition: int) -> int | None:
-        """Return the committed offset (the group's, if there is one), or None."""
-        offset: int | None = self._query(CommittedOf(TopicPartition(topic, partition)))
+        """Return the committed offset (the group's, if there is one), or None, as for a topic that is gone."""
+        self._require_open()
+        try:
+            topic_id = self._system.describe_topic(topic).topic_id
+        except TopicNotFound:
+            return None
+        offset: int | None = self._query(CommittedOf(TopicPartition(topic, partition), topic_id))
         return offset
 
     def _seek(self, description: TopicDescription, partition: int, offset: int) -> None:

@@ -42,6 +42,8 @@ class GroupActor(EventSourcedActor[ConsumerGroup]):
                 if self._member is not None and self._member[0] == consumer_id:
                     self._member = None
                 self.reply(command, None)
+            case CommitGroupOffsets(str() as consumer_id) if not self._admit(command, consumer_id):
+                return
             case _:
                 super().handle_command(command)
 
@@ -62,12 +64,20 @@ class GroupActor(EventSourcedActor[ConsumerGroup]):
         return super().answer(query)
 
     def _join(self, command: Command, consumer_id: str) -> None:
+        if self._admit(command, consumer_id):
+            self.reply(command, self.state.committed.all())
+
+    def _admit(self, command: Command, consumer_id: str) -> bool:
+        """Make the sender the live member, or refuse it if there is another.
+
+        A commit does so too: the member of this group's earlier actor joined there, and is the member here by it.
+        """
         if self._member is not None:
             member, ref = self._member
             if member != consumer_id and ref.is_alive():
                 self.reply(command, GroupIsBusy(self.id, member))
-                return
+                return False
         sender = command.reply_to
-        assert isinstance(sender, pykka.ActorRef), "only a consumer's actor joins a group"
+        assert isinstance(sender, pykka.ActorRef), "only a consumer's actor is a member of a group"
         self._member = (consumer_id, sender)
-        self.reply(command, self.state.committed.all())
+        return True

@@ -15,25 +15,31 @@ __all__ = ["Batch", "Lane", "Waiting"]
 
 
 class Waiting:
-    """A send that was accepted and not answered yet."""
+    """A send that was accepted and not answered yet. Its number rises from send to send of a producer."""
 
-    __slots__ = ("command", "deadline", "send")
+    __slots__ = ("command", "deadline", "number", "partition_was_checked", "send")
 
-    def __init__(self, command: Command, send: Send, deadline: float) -> None:
+    def __init__(self, command: Command, send: Send, deadline: float, number: int) -> None:
         self.command = command
         self.send = send
         self.deadline = deadline
+        self.number = number
+        self.partition_was_checked = False
 
 
 class Batch:
-    """Sends that travel as one append. `floor`: the highest position acknowledged when it left, so it lies above that."""
+    """Sends that travel as one append. `floor`: the highest position acknowledged when it left, so it lies above that.
 
-    __slots__ = ("append", "error", "floor", "is_answered", "sends")
+    `attempt` counts its journeys: an answer to an earlier one says nothing about the last.
+    """
+
+    __slots__ = ("append", "attempt", "error", "floor", "is_answered", "sends")
 
     def __init__(self, append: AppendMessages, sends: list[Waiting], floor: int) -> None:
         self.append = append
         self.sends = sends
         self.floor = floor
+        self.attempt = 0
         self.is_answered = False
         self.error: Exception | None = None
 
@@ -48,9 +54,11 @@ class Lane:
 
     __slots__ = (
         "_next_sequences",
+        "_numbered_for",
         "epoch",
         "in_flight",
         "is_lingering",
+        "is_refreshing",
         "is_resolving",
         "is_retrying",
         "must_hurry",
@@ -59,6 +67,7 @@ class Lane:
         "queue",
         "queued",
         "ref",
+        "retry_number",
         "topic",
         "topic_id",
     )
@@ -74,9 +83,12 @@ class Lane:
         self.in_flight: list[Batch] = []
         self.is_resolving = False
         self.is_lingering = False
+        self.is_refreshing = False
         self.is_retrying = False
+        self.retry_number = 0  # of the timer that is waited for
         self.must_hurry = False
         self.must_look_up = False
+        self._numbered_for: tuple[str, int] | None = None
         self._next_sequences: dict[int, int] = {}
 
     @property
@@ -85,9 +97,11 @@ class Lane:
         return bool(self.queue or self.in_flight)
 
     def begin(self, topic_id: str, partition_count: int, epoch: int) -> None:
-        """Number messages from 0 for this incarnation of the topic and this epoch."""
+        """Number messages from 0 for this incarnation of the topic and this epoch, or go on if it is the same."""
         self.topic_id, self.partition_count, self.epoch = topic_id, partition_count, epoch
-        self._next_sequences.clear()
+        if self._numbered_for != (topic_id, epoch):
+            self._numbered_for = (topic_id, epoch)
+            self._next_sequences.clear()
 
     def number(self, partitions: Sequence[int]) -> tuple[tuple[int, int], ...]:
         """Return the first sequence of each partition for these messages, and count them."""
@@ -104,14 +118,25 @@ class Lane:
         for unsent in reversed(later):
             self._next_sequences.update(unsent.append.base_sequences)
 
-    def forget(self) -> None:
-        """Put what is in flight back to the front of the queue: the topic it was numbered for is gone."""
-        for batch in reversed(self.in_flight):
-            self.queue.extendleft(reversed(batch.sends))
+    def take_back(self, batches: Sequence[Batch]) -> None:
+        """Put batches back to their place in the queue, to be routed and numbered anew: they are not stored."""
+        for batch in batches:
+            self.in_flight.remove(batch)
+            self.queue.extend(batch.sends)
             self.queued += len(batch.append.messages)
-        self.in_flight.clear()
-        self.topic_id = None
+        self.queue = deque(sorted(self.queue, key=lambda waiting: waiting.number))
         self.is_retrying = False
+
+    def forget(self) -> None:
+        """Take back what is in flight: the topic it was numbered for is gone."""
+        self.take_back(tuple(self.in_flight))
+        self.topic_id = None
+
+    def oldest_number(self) -> float:
+        """Return the number of the oldest unanswered send; infinite if there is none."""
+        if self.in_flight:
+            return self.in_flight[0].sends[0].number
+        return self.queue[0].number if self.queue else float("inf")
 
     def oldest_deadline(self) -> float:
         """Return when the oldest unanswered send is to be given up; infinite if there is none."""

@@ -77,7 +77,9 @@ class LogReaderActor(OdradekActor):
                     self.send(self.actor_ref, reading)
                     return
             self.send(request.reply_to, StreamChunk(request.number, tuple(commits), True))
-        except LogError as error:
+        except Exception as error:  # a bug of ours or of the store: who recovers must not wait for ever
+            if not isinstance(error, LogError):
+                self.log.error("reading failed", stream=request.stream, error=repr(error), exc_info=error)
             self.send(request.reply_to, StreamChunk(request.number, (), True, error))
 
     def _older(self, wanted: ReadOlder) -> FetchResult:
@@ -86,10 +88,11 @@ class LogReaderActor(OdradekActor):
         messages: list[MessageProduced] = []
         size = 0
         for event in self._produced(tag, wanted.not_before if first is None else first):
-            if event.partition != wanted.partition or event.offset < wanted.offset:
-                continue
-            if event.offset >= wanted.until_offset or len(messages) >= wanted.max_messages:
+            offset = wanted.offset + len(messages)
+            if offset >= wanted.until_offset or len(messages) >= wanted.max_messages:
                 break
+            if event.partition != wanted.partition or event.offset != offset:
+                continue
             size += len(event.value or b"") + len(event.key or b"")
             if messages and size > wanted.max_bytes:
                 break
@@ -115,7 +118,9 @@ class LogReaderActor(OdradekActor):
         tag = f"partition:{wanted.topic}/{wanted.partition}"
         positions = (
             recorded.position
-            for recorded in self._event_log.read(after=self._from(tag, wanted.offset), tags=(tag,))
+            for recorded in self._event_log.read(
+                after=self._from(tag, wanted.offset), tags=(tag,), types=("MessageProduced",)
+            )
             if isinstance(recorded.event, MessageProduced) and recorded.event.message_id == wanted.message_id
         )
         return next(positions, None)

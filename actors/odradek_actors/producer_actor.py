@@ -26,20 +26,22 @@ from odradek_actors.protocol import (
     Command,
     CountProduced,
     DescribeProducer,
+    DescribeTopic,
     EnsureTopic,
     FlushProducer,
     LocateMessage,
     LookUp,
+    Query,
     Receipt,
     Send,
     Tick,
     TopicDescription,
 )
-from odradek_domain.errors import DomainError, OutOfOrderSequence, PartitionNotFound, UnknownTopicId
+from odradek_domain.errors import OutOfOrderSequence, PartitionNotFound, UnknownTopicId
 from odradek_domain.producer import Producer
 from odradek_domain.services import MessageRoutingService
 from odradek_domain.topic import AppendMessages
-from odradek_events.errors import AppendError
+from odradek_events.errors import AppendError, WrongExpectedVersion
 
 __all__ = ["ProducerActor"]
 
@@ -61,10 +63,12 @@ class ProducerActor(EventSourcedActor[Producer]):
             self._epoch = -1  # of the aggregate, kept through a recovery in place
             self._own = ""  # what the append to our own stream under way is for
             self._progress_is_refused = False
-            self._flushes: list[Command] = []
+            self._flushes: list[tuple[Command, int]] = []  # each with the number of the last send before it
+            self._last_send = 0
             self._acknowledged: deque[tuple[int, int]] = deque()  # (last position, count), not recorded yet
             self._position = -1  # the highest position acknowledged so far
             self._progress_is_due = False
+            self._progress_is_fresh = False
         return Producer(self.id)
 
     def is_busy(self) -> bool:
@@ -75,16 +79,23 @@ class ProducerActor(EventSourcedActor[Producer]):
 
     def on_ready(self) -> None:
         """Do what our own stream needs before anything is sent; then let flushes finish."""
+        self._forget_recorded()
+        self._prepare()
+        if self.is_ready:
+            self._finish_flushes()
+
+    def _prepare(self) -> None:
+        """If something waits to be sent, wake or begin a new epoch first."""
+        if not self.is_ready or not any(lane.queue for lane in self._lanes.values()):
+            return
         if not self._is_awake:
             self._wake()
         elif self._must_bump:
             self._append_own("bump", [self.state.bump_epoch(self.runtime.now())])
-        else:
-            self._finish_flushes()
 
     def _wake(self) -> None:
-        """Once a run, when there is something to do: register, or begin a new epoch and count what was not recorded."""
-        if self._is_waking or not (self._flushes or any(lane.queue for lane in self._lanes.values())):
+        """Once a run, when something is to be sent: register, or begin a new epoch and count what is not recorded."""
+        if self._is_waking:
             return
         self._is_waking = True
         producer = self.state
@@ -97,6 +108,7 @@ class ProducerActor(EventSourcedActor[Producer]):
         if isinstance(counted, Exception):
             self._is_waking = False
             self._fail_all_queues(counted)
+            self._stop_if_asked()
             return
         if not self.is_ready:  # recovering meanwhile: wake again when that is over
             self._is_waking = False
@@ -114,22 +126,26 @@ class ProducerActor(EventSourcedActor[Producer]):
     def _own_appended(self, purpose: str) -> None:
         self._own = ""
         if purpose == "progress":
-            through = self.state.counted_through
-            self._acknowledged = deque(entry for entry in self._acknowledged if entry[0] > through)
-            return
+            self._progress_is_fresh = bool(self._flushes)
+            return  # on_ready forgets what is recorded now
         self._is_awake, self._is_waking, self._must_bump = True, False, False
         self._epoch = self.state.epoch
         self._pump_all()
 
     def append_failed(self, commands: Sequence[Command], error: Exception) -> None:
-        """Tell those who wait for our own append: without it nothing can be sent. Progress can wait for the next time."""
+        """Tell those who wait for our own append: without it nothing can be sent. Progress can wait for the next time.
+
+        Only a refusal ends the waiting. After an unknown outcome what is queued stays so, and is sent once the recovery
+        has shown where our stream stands.
+        """
         super().append_failed(commands, error)
         purpose, self._own = self._own, ""
         if purpose == "progress":
             self._progress_is_refused = True
             return
         self._is_waking = False
-        self._fail_all_queues(error)
+        if _is_refusal(error):
+            self._fail_all_queues(error)
 
     def on_giving_up(self, error: Exception) -> None:
         """Answer everybody."""
@@ -137,13 +153,19 @@ class ProducerActor(EventSourcedActor[Producer]):
             for batch in tuple(lane.in_flight):
                 self._fail(lane, batch, error)
         self._fail_all_queues(error)
+        flushes, self._flushes = self._flushes, []
+        for command, _ in flushes:
+            self.reply(command, None)
 
     def _fail_all_queues(self, error: Exception) -> None:
         for lane in self._lanes.values():
             self._fail_queue(lane, error)
-        flushes, self._flushes = self._flushes, []
-        for command in flushes:
-            self.reply(command, None)
+        self._finish_flushes()
+
+    def _forget_recorded(self) -> None:
+        """Drop what the log has counted, also where we learn of it from a recovery only."""
+        through = self.state.counted_through
+        self._acknowledged = deque(entry for entry in self._acknowledged if entry[0] > through)
 
     # -- commands -----------------------------------------------------------------------------------------------------
 
@@ -163,7 +185,7 @@ class ProducerActor(EventSourcedActor[Producer]):
                 return
             self._enqueue(command, body)
         elif isinstance(body, FlushProducer | CloseProducer):
-            self._flushes.append(command)
+            self._flushes.append((command, self._last_send))
             for lane in self._lanes.values():
                 lane.must_hurry = True
                 self._pump(lane)
@@ -171,24 +193,34 @@ class ProducerActor(EventSourcedActor[Producer]):
         else:
             super().handle_command(command)
 
-    def answer(self, query: Any) -> object:
-        """Say how many messages were acknowledged in all, recorded or not."""
-        if isinstance(query, DescribeProducer):
-            return self.state.message_count + sum(count for _, count in self._acknowledged)
-        return super().answer(query)
+    def handle_query(self, query: Query) -> None:
+        """Say how many messages were acknowledged in all, recorded or not, in this run or an earlier one."""
+        if not isinstance(query.body, DescribeProducer):
+            super().handle_query(query)
+            return
+        recorded = self.state.message_count
+        if self._is_awake:
+            through = self.state.counted_through
+            self.reply(query, recorded + sum(count for last, count in self._acknowledged if last > through))
+            return
+
+        def counted(answer: Any) -> None:
+            self.reply(query, answer if isinstance(answer, Exception) else recorded + answer[0])
+
+        self.request(self.context.log_reader, CountProduced(self.id, self.state.counted_through), counted)
 
     def _enqueue(self, command: Command, send: Send) -> None:
         lane = self._lanes.get(send.topic)
         if lane is None:
             lane = self._lanes[send.topic] = Lane(send.topic)
-        lane.queue.append(Waiting(command, send, self.runtime.monotonic() + self.settings.delivery_timeout))
+        self._last_send += 1
+        deadline = self.runtime.monotonic() + self.settings.delivery_timeout
+        lane.queue.append(Waiting(command, send, deadline, self._last_send))
         lane.queued += len(send.messages)
-        if not self._is_awake and self.is_ready:
-            self._wake()
+        if not self._is_awake or self._must_bump:
+            self._prepare()
         if lane.topic_id is None:
             self._resolve(lane, command)
-        elif self._must_bump and self.is_ready:
-            self.on_ready()
         elif send.linger_ms and lane.queued < self.settings.batch_messages and not lane.must_hurry:
             self._linger(lane, send.linger_ms)
         else:
@@ -224,6 +256,8 @@ class ProducerActor(EventSourcedActor[Producer]):
                 self._retry_later(lane)
             else:
                 self._fail_queue(lane, answer)
+                self._finish_flushes()
+            self._stop_if_asked()
 
         self.request(self.context.directory, LookUp(f"topic/{lane.topic}"), found)
 
@@ -233,16 +267,39 @@ class ProducerActor(EventSourcedActor[Producer]):
 
     def _pump(self, lane: Lane) -> None:
         """Send what the lane may send now."""
-        if not self._is_awake or self._must_bump or lane.topic_id is None or lane.is_retrying:
+        if not self._is_awake or self._must_bump or lane.topic_id is None or lane.is_retrying or lane.is_refreshing:
             return
         if lane.epoch != self._epoch and not lane.in_flight:
             lane.begin(lane.topic_id, lane.partition_count, self._epoch)
         while lane.queue and len(lane.in_flight) < self.settings.max_in_flight and lane.epoch == self._epoch:
+            if _must_check_partition(lane.queue[0], lane):
+                self._refresh(lane)
+                return
             batch = self._next_batch(lane)
             if batch is None:
                 continue
             lane.in_flight.append(batch)
             self._dispatch(lane, batch)
+
+    def _refresh(self, lane: Lane) -> None:
+        """Ask how many partitions the topic has now: the next send names one that we do not know of."""
+        waiting = lane.queue[0]
+        lane.is_refreshing = True
+
+        def described(answer: Any) -> None:
+            lane.is_refreshing = False
+            if isinstance(answer, TopicDescription) and answer.topic_id == lane.topic_id:
+                waiting.partition_was_checked = True
+                lane.partition_count = max(lane.partition_count, len(answer.partitions))
+            elif not lane.in_flight and lane.topic_id is not None:
+                lane.forget()  # another topic by now, or another actor
+                self._resolve(lane, waiting.command)
+            self._pump(lane)
+            self._finish_flushes()
+            self._stop_if_asked()
+
+        assert lane.ref is not None, "a lane with a topic id has its actor's ref"
+        self.request(lane.ref, DescribeTopic(), described)
 
     def _next_batch(self, lane: Lane) -> Batch | None:
         """Make a batch of queued sends, routed and numbered; None if all of them were refused."""
@@ -254,7 +311,7 @@ class ProducerActor(EventSourcedActor[Producer]):
             send = waiting.send
             size += send.size
             too_much = len(partitions) + len(send.messages) > self.settings.batch_messages
-            if taken and (too_much or size > self.settings.batch_bytes):
+            if taken and (too_much or size > self.settings.batch_bytes or _must_check_partition(waiting, lane)):
                 break
             lane.queue.popleft()
             lane.queued -= len(send.messages)
@@ -277,12 +334,16 @@ class ProducerActor(EventSourcedActor[Producer]):
 
     def _dispatch(self, lane: Lane, batch: Batch) -> None:
         batch.is_answered = False
+        batch.attempt += 1
+        attempt = batch.attempt
         assert lane.ref is not None, "a lane with a topic id has its actor's ref"
-        self.request(lane.ref, batch.append, lambda answer: self._answered(lane, batch, answer), command=batch.command)
+        self.request(
+            lane.ref, batch.append, lambda answer: self._answered(lane, batch, attempt, answer), command=batch.command
+        )
 
-    def _answered(self, lane: Lane, batch: Batch, answer: Any) -> None:
-        if batch not in lane.in_flight:
-            return  # given up meanwhile
+    def _answered(self, lane: Lane, batch: Batch, attempt: int, answer: Any) -> None:
+        if batch not in lane.in_flight or attempt != batch.attempt:
+            return  # given up, taken back, or sent again meanwhile
         batch.is_answered = True
         if isinstance(answer, AppendDone):
             lane.partition_count = max(lane.partition_count, answer.partition_count)
@@ -293,7 +354,7 @@ class ProducerActor(EventSourcedActor[Producer]):
         elif isinstance(answer, UnknownTopicId) or _is_gone(answer):
             lane.forget()  # what was in flight goes back to the front of the queue, to be routed and numbered anew
             self._resolve(lane, batch.command)
-        elif getattr(answer, "retriable", False) or isinstance(answer, OutOfOrderSequence):
+        elif getattr(answer, "retriable", False) or isinstance(answer, OutOfOrderSequence | WrongExpectedVersion):
             batch.error = answer
             lane.must_look_up = lane.must_look_up or isinstance(answer, ActorStopped)
             self._retry_when_all_answered(lane)
@@ -301,6 +362,7 @@ class ProducerActor(EventSourcedActor[Producer]):
             self._fail(lane, batch, answer)
         self._pump(lane)
         self._finish_flushes()
+        self._stop_if_asked()
 
     def _acknowledge(self, lane: Lane, batch: Batch, offsets: list[int], first_position: int) -> None:
         lane.in_flight.remove(batch)
@@ -336,6 +398,7 @@ class ProducerActor(EventSourcedActor[Producer]):
                 self._fail(lane, batch, error)
             self._pump(lane)
             self._finish_flushes()
+            self._stop_if_asked()
 
         batch.is_answered = False
         self.request(self.context.log_reader, wanted, located)
@@ -347,27 +410,55 @@ class ProducerActor(EventSourcedActor[Producer]):
         lane.is_retrying = True
         if not all(batch.is_answered for batch in lane.in_flight):
             return
-        if lane.in_flight and isinstance(lane.in_flight[0].error, AppendError):
-            self._give_back(lane, lane.in_flight[0].error)
+        if not lane.in_flight:
+            lane.is_retrying = False
+            return
+        first = lane.in_flight[0]
+        if first.error is not None and _is_refusal(first.error):
+            self._give_back(lane, first.error)
+        elif _is_behind_a_gap(first):
+            self._number_anew(lane)
+        elif isinstance(first.error, OutOfOrderSequence):  # stored, so long ago that the topic forgot where
+            self._fail(lane, first, first.error)
+            self._retry_when_all_answered(lane)
         else:
             self._retry_later(lane)
 
-    def _give_back(self, lane: Lane, error: Exception) -> None:
-        """The log refused the oldest batch (no room, say): nothing of it or of those behind it is stored.
+    def _number_anew(self, lane: Lane) -> None:
+        """What should come before the oldest batch was given up: all that lies behind the gap goes in a new epoch.
 
-        All are answered with the reason, and their numbers are free again.
+        Batches for other partitions may be stored; those whose answer left that open are sent again as they were.
         """
-        lane.is_retrying = False
-        lane.renumber_from(lane.in_flight[0])
-        for batch in tuple(lane.in_flight):
-            self._fail(lane, batch, error)
+        lane.take_back([batch for batch in lane.in_flight if _is_behind_a_gap(batch)])
+        self._must_bump = True
+        self._prepare()
+        if lane.in_flight:
+            lane.is_retrying = True
+            self._retry_later(lane)
+
+    def _give_back(self, lane: Lane, error: Exception) -> None:
+        """The log refused the oldest batch (no room, say), and with it what the topic would not store without it.
+
+        These are answered with the reason. Their numbers are free again, unless one between them may be stored.
+        """
+        unstored = [batch for batch in lane.in_flight if _is_surely_not_stored(batch)]
+        numbers_are_lost = len(unstored) < len(lane.in_flight)
+        if not numbers_are_lost:
+            lane.renumber_from(lane.in_flight[0])
+        for batch in unstored:
+            self._fail(lane, batch, error, numbers_are_lost=numbers_are_lost)
+        lane.is_retrying = bool(lane.in_flight)
+        if lane.in_flight:
+            self._retry_later(lane)
 
     def _retry_later(self, lane: Lane) -> None:
-        self.tick(self.settings.retry_backoff, Tick(f"retry:{lane.topic}"))
+        lane.retry_number = self.runtime.new_number()
+        self.tick(self.settings.retry_backoff, Tick(f"retry:{lane.topic}", lane.retry_number))
 
-    def _retry(self, lane: Lane) -> None:
-        if not lane.is_retrying and lane.topic_id is not None:
+    def _retry(self, lane: Lane, number: int) -> None:
+        if number != lane.retry_number:
             return  # an old timer
+        lane.retry_number = 0
         if not lane.in_flight:
             lane.is_retrying = False
             if lane.topic_id is None and lane.queue:
@@ -377,7 +468,6 @@ class ProducerActor(EventSourcedActor[Producer]):
         if lane.oldest_deadline() <= self.runtime.monotonic():
             self._give_up_in_flight(lane)
             return
-        lane.is_retrying = False
         if lane.must_look_up:
             lane.must_look_up = False
             self.request(self.context.directory, LookUp(f"topic/{lane.topic}"), lambda ref: self._redispatch(lane, ref))
@@ -385,6 +475,7 @@ class ProducerActor(EventSourcedActor[Producer]):
             self._redispatch(lane, lane.ref)
 
     def _redispatch(self, lane: Lane, ref: Any) -> None:
+        lane.is_retrying = False
         if isinstance(ref, pykka.ActorRef):
             lane.ref = ref
         for batch in tuple(lane.in_flight):
@@ -396,24 +487,22 @@ class ProducerActor(EventSourcedActor[Producer]):
         error = DeliveryTimedOut(lane.topic, self.settings.delivery_timeout)
         for batch in tuple(lane.in_flight):
             self._fail(lane, batch, error)
-        self._must_bump = True
-        if self.is_ready:
-            self.on_ready()
+        self._finish_flushes()
+        self._stop_if_asked()
 
-    def _fail(self, lane: Lane, batch: Batch, error: Exception) -> None:
+    def _fail(self, lane: Lane, batch: Batch, error: Exception, *, numbers_are_lost: bool = True) -> None:
+        """Answer a batch's sends with an error. Lost numbers leave a gap, behind which only a new epoch can go on."""
         lane.in_flight.remove(batch)
         for waiting in batch.sends:
             self.reply(waiting.command, error)
-        if isinstance(error, DomainError):
-            self._must_bump = True  # its numbers are lost: without a new epoch everything behind it is out of order
-            if self.is_ready:
-                self.on_ready()
+        if numbers_are_lost:
+            self._must_bump = True
+            self._prepare()
 
     def _fail_queue(self, lane: Lane, error: Exception) -> None:
         while lane.queue:
             self.reply(lane.queue.popleft().command, error)
         lane.queued = 0
-        self._finish_flushes()
 
     # -- progress, flush, stop ----------------------------------------------------------------------------------------
 
@@ -432,7 +521,7 @@ class ProducerActor(EventSourcedActor[Producer]):
             lane.is_lingering = False
             self._pump(lane)
         else:
-            self._retry(lane)
+            self._retry(lane, tick.number)
 
     def _schedule_progress(self) -> None:
         if not self._progress_is_due:
@@ -451,23 +540,25 @@ class ProducerActor(EventSourcedActor[Producer]):
         return True
 
     def _finish_flushes(self) -> None:
-        """Answer flushes once the lanes are empty; a close also records the progress first."""
-        if not self._flushes or any(lane.is_busy for lane in self._lanes.values()):
-            if not any(lane.is_busy for lane in self._lanes.values()):
-                self._stop_if_asked()
+        """Answer flushes whose sends are all answered; a close also has the progress recorded first."""
+        if not self._flushes:
             return
-        if any(isinstance(command.body, CloseProducer) for command in self._flushes):
-            if not self.is_ready or self._record_progress():
-                return  # on_ready comes back here
-        flushes, self._flushes = self._flushes, []
-        for lane in self._lanes.values():
-            lane.must_hurry = False
-        for command in flushes:
+        oldest = min((lane.oldest_number() for lane in self._lanes.values()), default=float("inf"))
+        closes = any(last < oldest and isinstance(command.body, CloseProducer) for command, last in self._flushes)
+        if closes and not self._progress_is_fresh and (not self.is_ready or self._record_progress()):
+            return  # on_ready comes back here
+        self._progress_is_fresh = False
+        finished = [command for command, last in self._flushes if last < oldest]
+        self._flushes = [(command, last) for command, last in self._flushes if last >= oldest]
+        if not self._flushes:
+            for lane in self._lanes.values():
+                lane.must_hurry = False
+        for command in finished:
             self.reply(command, None)
-        self._stop_if_asked()
 
     def _stop_if_asked(self) -> None:
-        if self._is_stopping and self.is_ready and self.stash:
+        """Called where lanes may have become empty: a Stop in the stash waits for that."""
+        if self._is_stopping and self.is_ready and self.stash and not any(map(_is_busy, self._lanes.values())):
             self._go_on()
 
     def on_stopping(self) -> bool:
@@ -480,6 +571,30 @@ class ProducerActor(EventSourcedActor[Producer]):
 
 
 _UNSTASHED = frozenset({Send, FlushProducer, CloseProducer})
+
+
+def _is_busy(lane: Lane) -> bool:
+    return lane.is_busy
+
+
+def _is_refusal(error: Exception) -> bool:
+    """Say whether the log refused the events as they are; a wrong version only says that somebody was faster."""
+    return isinstance(error, AppendError) and not isinstance(error, WrongExpectedVersion)
+
+
+def _is_behind_a_gap(batch: Batch) -> bool:
+    error = batch.error
+    return isinstance(error, OutOfOrderSequence) and error.sequence > error.expected
+
+
+def _is_surely_not_stored(batch: Batch) -> bool:
+    """Say so of a batch whose last answer was a refusal: had an earlier journey stored it, this one had found it."""
+    return batch.error is not None and (_is_refusal(batch.error) or _is_behind_a_gap(batch))
+
+
+def _must_check_partition(waiting: Waiting, lane: Lane) -> bool:
+    partition = waiting.send.partition
+    return partition is not None and partition >= lane.partition_count and not waiting.partition_was_checked
 
 
 def _is_gone(answer: object) -> bool:

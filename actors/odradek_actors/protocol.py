@@ -468,9 +468,10 @@ class PositionOf(msgspec.Struct, frozen=True, gc=False):
 
 
 class CommittedOf(msgspec.Struct, frozen=True, gc=False):
-    """Ask for the committed offset, or None."""
+    """Ask for the committed offset, or None; with `topic_id` only for one of that incarnation of the topic."""
 
     partition: TopicPartition
+    topic_id: str | None = None
 
 
 class DescribeConsumer(msgspec.Struct, frozen=True):

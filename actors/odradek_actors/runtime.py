@@ -153,6 +153,7 @@ class ThreadedRuntime:
     def __init__(self) -> None:
         self.dead_letters: list[DeadLetter] = []
         self.dead_letter_count = 0
+        self._burying = threading.Lock()
         # UUID version 8: 74 random bits for this run, then a counter of blocks and a place in the block. uuid4 costs
         # 2 us a message, a formatted counter 0.3, a block's prefix and a ready-made suffix 0.05.
         high = random.SystemRandom().getrandbits(48)
@@ -206,12 +207,29 @@ class ThreadedRuntime:
             recipient.tell(message)
         except pykka.ActorDeadError:
             self.bury(str(recipient), message)
+            return
+        if isinstance(recipient, pykka.ActorRef) and recipient.actor_stopped.is_set():
+            self.drain(
+                recipient
+            )  # it died between Pykka's look and its put, perhaps too late to see the message itself
+
+    def drain(self, ref: pykka.ActorRef[Any]) -> None:
+        """Bury whatever is in the inbox of an actor that has stopped. Several threads may do so at once."""
+        inbox: Any = ref.actor_inbox
+        while True:
+            try:
+                message = inbox.get_nowait().message
+            except queue.Empty:
+                return
+            if type(message).__module__.partition(".")[0] != "pykka":
+                self.bury(str(ref), message)
 
     def bury(self, recipient: str, message: object) -> None:
         """Note a message that nobody will handle, and answer its sender if it waits for an answer."""
-        self.dead_letter_count += 1
-        if len(self.dead_letters) < _REMEMBERED_DEAD_LETTERS:
-            self.dead_letters.append(DeadLetter(recipient, message))
+        with self._burying:
+            self.dead_letter_count += 1
+            if len(self.dead_letters) < _REMEMBERED_DEAD_LETTERS:
+                self.dead_letters.append(DeadLetter(recipient, message))
         _log.debug("dead letter", recipient=recipient, message=type(message).__name__)
         bounce = getattr(message, "bounce", None)
         if bounce is not None:

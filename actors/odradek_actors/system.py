@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
@@ -17,7 +18,7 @@ from odradek_actors.actor import ActorContext, Settings
 from odradek_actors.consumer_actor import ConsumerActor
 from odradek_actors.consumer_handle import AutoOffsetReset, ConsumerHandle
 from odradek_actors.directory import ActorClass, DirectoryActor
-from odradek_actors.errors import RequestTimedOut, SystemClosed
+from odradek_actors.errors import ActorStopped, RequestTimedOut, SystemClosed
 from odradek_actors.group_actor import GroupActor
 from odradek_actors.journal import JournalActor
 from odradek_actors.log_reader import LogReaderActor
@@ -143,7 +144,7 @@ class ActorSystem:
         an OpenError for a log that cannot be opened, LogLocked if it has a writer. Reads the log's head and no more.
         """
         chosen = Settings(**settings)
-        opened = log if isinstance(log, SqliteLog | MemoryLog) else open_log(log, durability=durability)
+        opened = open_log(log, durability=durability) if isinstance(log, str | os.PathLike) else log
         try:
             system = cls(opened, settings=chosen, actors=actors)
         except BaseException:
@@ -242,9 +243,12 @@ class ActorSystem:
         deadline = self.runtime.monotonic() + timeout
         before: list[int] = []
         while True:
-            statuses = self._statuses(max(0.001, deadline - self.runtime.monotonic()))
+            try:
+                statuses = self._statuses(max(0.001, deadline - self.runtime.monotonic()))
+            except ActorStopped:  # one died while we asked: ask again
+                statuses = []
             now = [status.handled for status in statuses]
-            if now == before and not any(status.is_busy for status in statuses):
+            if now and now == before and not any(status.is_busy for status in statuses):
                 return
             before = now
             if self.runtime.monotonic() >= deadline:
@@ -257,7 +261,7 @@ class ActorSystem:
         """
         live = self._snapshots()
         state = SystemState()
-        for commit in self.log.commits():
+        for commit in self.log.commits(opaque=True):
             if commit.stream not in live:
                 state.apply_commit(commit)
         merged = SystemState.gather(
@@ -272,7 +276,7 @@ class ActorSystem:
         """Fold each live aggregate's stream to its live version and compare; see ReplayCheck. Reads the whole log."""
         live = self._snapshots()
         replayed = SystemState()
-        for commit in self.log.commits():
+        for commit in self.log.commits(opaque=True):
             snapshot = live.get(commit.stream)
             if snapshot is None or commit.first_version > snapshot.version:
                 continue
@@ -298,8 +302,13 @@ class ActorSystem:
             promise = self.runtime.promise()
             self.runtime.send(ref, Query(GetSnapshot(), promise))
             promises.append(promise)
-        snapshots: list[Snapshot] = [promise.result() for promise in promises]
-        return {snapshot.stream: snapshot for snapshot in snapshots}
+        snapshots: dict[str, Snapshot] = {}
+        for promise in promises:
+            with suppress(ActorStopped):  # at rest by now: what it did is in the log
+                snapshot: Snapshot = promise.result()
+                is_ours = isinstance(snapshot.state, AggregateSnapshot)
+                snapshots[snapshot.stream] = snapshot if is_ours else msgspec.structs.replace(snapshot, state=None)
+        return snapshots
 
     def _statuses(self, timeout: float) -> list[Status]:
         refs = [ref for _, ref in self._running()]
@@ -361,23 +370,28 @@ class ActorSystem:
             return
         self.is_closed = True
         deadline = self.runtime.monotonic() + timeout
+        is_orderly = True
         try:
             for kinds in (("producer",), ("consumer",), ()):
-                self._stop([ref for _, ref in self._running(*kinds)], deadline)
+                is_orderly &= self._stop([ref for _, ref in self._running(*kinds)], deadline)
             self.runtime.send(self._directory, Stop())
-            self._stop([ref for _, ref in self._running()], deadline)  # whatever was started meanwhile
-            self._stop([self._directory, self._log_reader, self._journal], deadline)
+            is_orderly &= self._stop([ref for _, ref in self._running()], deadline)  # whatever was started meanwhile
+            is_orderly &= self._stop([self._directory, self._log_reader, self._journal], deadline)
         finally:
             self.runtime.close()
             if self._owns_log:
                 self.log.close()
+        if not is_orderly:
+            raise RequestTimedOut(timeout)
 
-    def _stop(self, refs: list[pykka.ActorRef[Any]], deadline: float) -> None:
+    def _stop(self, refs: list[pykka.ActorRef[Any]], deadline: float) -> bool:
+        """Stop actors in order; those that take too long are stopped as they are, and answer with errors what they hold."""
         for ref in refs:
             self.runtime.send(ref, Stop())
-        for ref in refs:
-            if not ref.actor_stopped.wait(max(0.0, deadline - self.runtime.monotonic())):
-                raise RequestTimedOut(deadline)
+        late = [ref for ref in refs if not ref.actor_stopped.wait(max(0.0, deadline - self.runtime.monotonic()))]
+        for ref in late:
+            ref.stop(block=False)
+        return not late
 
     def __enter__(self) -> Self:
         return self
