@@ -126,13 +126,9 @@ def chain(
     events: bytes,
 ) -> bytes:
     """Return the digest of a commit: SHA-256 over the previous digest and every column, length-prefixed."""
-    digest = hashlib.sha256(previous)
     name = stream.encode()
-    digest.update(b"%d,%d,%d,%d:" % (first_position, last_position, first_version, len(name)))
-    digest.update(name)
-    digest.update(b"%d:" % len(metadata))
-    digest.update(metadata)
-    digest.update(b"%d:" % len(events))
+    place = b"%d,%d,%d,%d:" % (first_position, last_position, first_version, len(name))
+    digest = hashlib.sha256(b"%b%b%b%d:%b%d:" % (previous, place, name, len(metadata), metadata, len(events)))
     digest.update(events)
     return digest.digest()
 

@@ -44,7 +44,7 @@ class OffsetTag:
 class EventType:
     """One registered type: its stable name, current version, class and tag templates."""
 
-    __slots__ = ("_key", "_tags_by_key", "cls", "name", "offset_tags", "templates", "version")
+    __slots__ = ("_key", "_offset_fields", "_tags_by_key", "cls", "name", "offset_tags", "templates", "version")
 
     def __init__(self, name: str, version: int, cls: type[Any], tags: Sequence[str | OffsetTag]) -> None:
         self.name, self.version, self.cls = name, version, cls
@@ -61,6 +61,7 @@ class EventType:
             raise RegistrationError(f"the tags of event {name!r} name {unknown[0]!r}, which is not one of its fields")
         self._key: Callable[[Any], object] | None = operator.attrgetter(*fields) if fields else None
         self._tags_by_key: dict[object, tuple[str, ...]] = {}
+        self._offset_fields = tuple(self.offset_tags.get(template) for template in self.templates)
 
     def tags_of(self, item: Any) -> tuple[str, ...]:
         """Return the tags of one event of this type."""
@@ -87,10 +88,12 @@ class EventType:
         first = {key(item): item for item in reversed(items)}
         entries: dict[str, int | None] = {}
         for item in first.values():
-            for template, tag in zip(self.templates, self.tags_of(item), strict=True):
-                field = self.offset_tags.get(template)
-                offset = None if field is None else getattr(item, field)
-                if field is not None and not (isinstance(offset, int) and 0 <= offset <= _MAX_OFFSET):
+            for field, tag in zip(self._offset_fields, self.tags_of(item), strict=True):
+                if field is None:
+                    entries.setdefault(tag)
+                    continue
+                offset = getattr(item, field)
+                if not (isinstance(offset, int) and 0 <= offset <= _MAX_OFFSET):
                     raise ValueError(f"{field} {offset!r} of {self.name!r} is not an offset")
                 entries[tag] = lower_offset(entries.get(tag), offset)
         return entries
