@@ -106,7 +106,7 @@ class _Topic(Aggregate):  # type: ignore[misc]  # the library is not checked her
     def __init__(self) -> None:
         self.count = 0
 
-    @event("MessageAdded")  # type: ignore[misc]  # as above
+    @event("MessageAdded")  # type: ignore[untyped-decorator]  # as above
     def add(self, value: str) -> None:
         self.count += 1
 
@@ -120,6 +120,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute(
-        "CREATE TABLE events (position INTEGER PRIMARY KEY, stream TEXT, version INTEGER, data BLOB, UNIQUE (stream, version))"
+        "CREATE TABLE events "
+        "(position INTEGER PRIMARY KEY, stream TEXT, version INTEGER, data BLOB, UNIQUE (stream, version))"
     )
     return connection

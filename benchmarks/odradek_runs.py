@@ -50,7 +50,7 @@ def single_send(folder: Path, count: int) -> float:
 
 
 def consume(folder: Path, total: int, poll: int, group: str | None) -> float:
-    """Return messages/s polled and recorded, from the beginning of a topic that is far longer than its tail in memory."""
+    """Return messages/s polled, recorded and committed, from the beginning of a topic far longer than its tail."""
     with ActorSystem.open(folder / "consume.db", durability="full") as system:
         system.create_topic("orders", PARTITIONS)
         with system.producer("bench") as producer:
