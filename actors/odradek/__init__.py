@@ -13,6 +13,7 @@ Three numbers that are never mixed: a *position* is a place in the whole log, a 
 one in a partition. All begin at 0 and have no gaps.
 """
 
+from odradek.logging_setup import configure_logging
 from odradek_actors.actor import Settings
 from odradek_actors.consumer_handle import ConsumerHandle
 from odradek_actors.errors import ActorError
@@ -61,6 +62,7 @@ __all__ = [
     "TopicDescription",
     "TopicPartition",
     "backup",
+    "configure_logging",
     "event",
     "open_log",
     "upcast",

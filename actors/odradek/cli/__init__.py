@@ -1,0 +1,69 @@
+"""The `odradek` command: one module per group of commands, put together here.
+
+`application` runs them and turns every error into one sentence and an exit code (`exit_codes`); `options` and `output`
+hold what they share. Commands ask the library and print; what they print is worked out in the floors below.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Annotated, Literal
+
+import typer
+
+from odradek.cli import read_log
+from odradek.cli.application import Application
+from odradek.cli.care import backup, stats, verify
+from odradek.cli.consume import consume
+from odradek.cli.exit_codes import TABLE
+from odradek.cli.output import line
+from odradek.cli.produce import produce
+from odradek.cli.simulate import simulate
+from odradek.cli.state import diff, state
+from odradek.logging_setup import configure_logging
+
+__all__ = ["app"]
+
+Level = Literal["debug", "info", "warning", "error", "critical", "off"]
+_EPILOG = "\b\n" + "\n".join(["Exit codes:", *(f"  {code.value:>3}  {meaning}" for code, meaning in TABLE.items())])
+
+app = Application(
+    name="odradek",
+    epilog=_EPILOG,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["--help", "-h"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        line(f"odradek {version('odradek')}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def odradek(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+    log_level: Annotated[Level, typer.Option(help="Which of Odradek's own log lines to print on stderr.")] = "off",
+    log_format: Annotated[Literal["text", "json"], typer.Option(help="How to print them.")] = "text",
+) -> None:
+    """Run, replay and study an event-sourced actor system with Kafka's domain model.
+
+    \b
+    Example:
+      odradek simulate
+      seq 100 | odradek produce numbers.db numbers
+      odradek consume numbers.db numbers --max 3
+    """
+    configure_logging(log_level, json=log_format == "json")
+    if context.invoked_subcommand is None:
+        line(context.get_help())
+
+
+for command in (simulate, produce, consume, read_log.log, state, verify, stats, backup):
+    app.command()(command)
+app.command(context_settings={"ignore_unknown_options": True})(diff)  # so that -1 is a position and no option

@@ -1,0 +1,80 @@
+"""The application around the commands: streams fit for pipes, and for every error one sentence and one exit code."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+from contextlib import suppress
+from io import TextIOWrapper
+from typing import Any
+
+import typer
+
+from odradek.cli.exit_codes import CommandError, ExitCode, exit_code_of, sentence_of
+from odradek_actors.logs import get_logger
+
+__all__ = ["Application"]
+
+
+class Application(typer.Typer):
+    """Typer without its own way with errors: nothing here prints a traceback or a box around a mistake."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> int:
+        """Run the command line and return its exit code."""
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, TextIOWrapper):  # whatever the locale: logs and names are UTF-8
+                stream.reconfigure(encoding="utf-8", errors="surrogateescape")
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # what a supervisor sends ends as orderly as Ctrl-C
+        try:
+            command = typer.main.get_command(self)
+            result = command.main(*args, **{"prog_name": "odradek", **kwargs, "standalone_mode": False})
+            sys.stdout.flush()
+        except (KeyboardInterrupt, typer.Abort):
+            result = ExitCode.INTERRUPTED
+        except BrokenPipeError:
+            return _close_output(ExitCode.OUTPUT_CLOSED)
+        except SystemExit as error:
+            if isinstance(error.__context__, BrokenPipeError):  # Typer gets to see it first, and exits with 1
+                return _close_output(ExitCode.OUTPUT_CLOSED)
+            raise
+        except Exception as error:
+            return _close_output(_fail(error))
+        if result == ExitCode.INTERRUPTED:  # Typer's answer to Ctrl-C where the command had nothing to say
+            return _close_output(_fail(CommandError("interrupted", ExitCode.INTERRUPTED)))
+        return int(result) if isinstance(result, int) else ExitCode.OK
+
+
+def _fail(error: Exception) -> ExitCode:
+    """Say what went wrong, in one sentence, and return the exit code."""
+    usage = getattr(error, "format_message", None)
+    if usage is not None:
+        code, sentence = ExitCode.USAGE, _usage_sentence(error, str(usage()))
+    else:
+        code, sentence = exit_code_of(error), sentence_of(error)
+        level = logging.ERROR if code is ExitCode.BUG else logging.DEBUG
+        get_logger(actor="command line").log(level, "command failed", error=repr(error), exc_info=error)
+    with suppress(OSError):
+        print(f"odradek: {sentence}", file=sys.stderr, flush=True)  # noqa: T201  # this is where commands speak
+    return code
+
+
+def _usage_sentence(error: Exception, message: str) -> str:
+    text = " ".join(message.split()).rstrip(".")
+    context = getattr(error, "ctx", None)
+    path = "odradek" if context is None else context.command_path
+    return f"{text[:1].lower()}{text[1:]}; see '{path} --help'"
+
+
+def _close_output(code: ExitCode) -> ExitCode:
+    """Flush what can still be written, so that the interpreter does not complain about the rest at exit."""
+    try:
+        sys.stdout.flush()
+        is_lost = code is ExitCode.OUTPUT_CLOSED
+    except OSError:
+        is_lost = True
+    if is_lost:
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    return code

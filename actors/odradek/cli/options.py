@@ -1,0 +1,98 @@
+"""What several commands share: their arguments, and places in a log written by position or by time."""
+
+from __future__ import annotations
+
+import os
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+
+from odradek import ActorSystem, SqliteLog
+from odradek_events.errors import LogNotFound, PositionBeyondHead
+from odradek_events.sqlite import Durability
+
+__all__ = [
+    "DurabilityOption",
+    "ExistingLog",
+    "JsonOption",
+    "Place",
+    "bad_value",
+    "checked",
+    "open_reader",
+    "open_system",
+    "parse_place",
+    "resolved",
+]
+
+Place = int | datetime | None
+T = TypeVar("T")
+
+
+def bad_value(name: str, problem: str) -> typer.BadParameter:
+    """Return the error for a value of the option or argument `name`."""
+    return typer.BadParameter(problem, param_hint=name)
+
+
+def checked(name: str, make: type[T], value: str) -> T:
+    """Make a value object from text; what it refuses is a bad value of `name`."""
+    try:
+        return make(value)  # type: ignore[call-arg]  # every value object here takes one text
+    except ValueError as error:
+        raise bad_value(name, str(error)) from error
+
+
+def _log_file(value: str) -> str:
+    if value == ":memory:":
+        raise typer.BadParameter("a log in memory ends with the command; name a file")
+    return value
+
+
+ExistingLog = Annotated[str, typer.Argument(metavar="LOG", callback=_log_file, help="The log's file.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+DurabilityOption = Annotated[
+    Durability,
+    typer.Option(
+        help="full: every commit is synced before it counts. normal: survives the death of the process, not of the "
+        "machine. off: may lose acknowledged messages."
+    ),
+]
+
+
+def parse_place(name: str, text: str) -> Place:
+    """Turn a position, a time, or "head" into a place; None is the head. A time without a zone is in UTC."""
+    if text == "head":
+        return None
+    if re.fullmatch(r"-?[0-9]{1,18}", text):
+        return int(text)
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise bad_value(
+            name,
+            f"{text[:80]!r} is no place in a log; write a position like 41, a time like 2026-01-31T12:00:00Z, or head",
+        ) from error
+    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
+
+
+def resolved(log: SqliteLog, place: Place) -> int:
+    """Return the position meant by a place; PositionBeyondHead for one that the log does not have."""
+    if place is None:
+        return log.head().position
+    if isinstance(place, int) and place < -1:
+        raise PositionBeyondHead(place, log.head().position)
+    return log.resolve(place)
+
+
+def open_reader(path: str) -> SqliteLog:
+    """Open a log to look at it; another process may be writing it."""
+    return SqliteLog(path, read_only=True)
+
+
+def open_system(path: str, *, durability: Durability = "full", must_exist: bool = False) -> ActorSystem:
+    """Open a system on a log file as its one writer."""
+    if must_exist and not os.path.lexists(path):
+        raise LogNotFound(path)
+    return ActorSystem.open(Path(path), durability=durability)

@@ -1,0 +1,48 @@
+"""Make Odradek's log lines visible: structlog's key-value pairs as text or JSON, on stderr."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import structlog
+
+__all__ = ["configure_logging"]
+
+
+def configure_logging(level: str = "warning", json: bool = False) -> None:
+    """Send what the logger "odradek" says at `level` or above to stderr, as text or one JSON object a line.
+
+    `level` is debug, info, warning, error, critical or off. Calling it again replaces the earlier choice. Without any
+    call Odradek is silent, and a handler of your own on `logging.getLogger("odradek")` does the same job.
+    """
+    number = logging.CRITICAL + 10 if level == "off" else logging.getLevelNamesMapping().get(level.upper())
+    if number is None:
+        raise ValueError(f"{level!r} is not a log level; use debug, info, warning, error, critical or off")
+    logger = logging.getLogger("odradek")
+    for handler in [handler for handler in logger.handlers if isinstance(handler, _Handler)]:
+        logger.removeHandler(handler)
+    logger.setLevel(number)
+    if level != "off":
+        handler = _Handler(sys.stderr)
+        handler.setFormatter(_formatter(json))
+        logger.addHandler(handler)
+
+
+class _Handler(logging.StreamHandler):  # type: ignore[type-arg]  # StreamHandler takes no parameter at run time
+    """Ours, so that it can be told from those of others."""
+
+
+def _formatter(json: bool) -> structlog.stdlib.ProcessorFormatter:
+    renderer: structlog.typing.Processor = (
+        structlog.processors.JSONRenderer() if json else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    )
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=[structlog.stdlib.add_log_level],
+        processors=[
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            *([structlog.processors.format_exc_info] if json else []),
+            renderer,
+        ],
+    )
