@@ -37,7 +37,6 @@ CLOCK_OWNERS = ["actors/odradek_actors/runtime.py"]
 
 MAX_LINES = 400
 LONGER = {
-    "events/odradek_events/sqlite.py": 680,
     "actors/odradek_actors/consumer_actor.py": 450,
     "actors/odradek_actors/producer_actor.py": 500,
     "actors/odradek_actors/protocol.py": 520,
@@ -156,7 +155,9 @@ def _all_order(name: str) -> tuple[int, list[int | str]]:
 WITHOUT_CLOCKS = [path for path in ACTORS + FACE if path not in CLOCK_OWNERS]
 DICE_AND_CLOCKS = ("time", "uuid", "random", "secrets", "threading")
 WORLD = (*DICE_AND_CLOCKS, "asyncio", "concurrent", "io", "multiprocessing", "os", "pathlib", "pykka", "sqlite3")
-STORES = tuple(f"odradek_events.{name}" for name in ("codec", "memory", "opening", "sqlite"))
+STORES = tuple(
+    f"odradek_events.{name}" for name in ("codec", "memory", "opening", "sqlite", "sqlite_file", "sqlite_rows")
+)
 
 RULES: dict[str, tuple[Rule, list[str]]] = {
     "the domain touches no clock, dice, threads or files": (imports_any(*WORLD), DOMAIN),

@@ -1,0 +1,273 @@
+"""The file of a log: whether it is one, who may write it, and connections to it.
+
+The single writer is held by `flock` on `<log>.lock`: lockf would admit a second writer in the same process. Nothing
+here but SQLite ever opens the database file: to close a second descriptor of it drops the POSIX locks that SQLite holds
+in this process, and the next stranger to close the file would then take the write-ahead log away from under the writer.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from odradek_events.errors import (
+    DamagedCommit,
+    LogFull,
+    LogLocked,
+    LogNotFound,
+    LogNotReadable,
+    LogNotWritable,
+    LogTooNew,
+    LogUnavailable,
+    NotALog,
+)
+from odradek_events.record import StoredCommit
+from odradek_events.sqlite_rows import APPLICATION_ID, FORMAT, SCHEMA, last_commit
+
+__all__ = ["LogFile", "is_full"]
+
+_CHUNK = 256  # rows per query: bounds how long a reader pins the write-ahead log
+_POOLED = 8
+_IMMUTABLE = "?mode=ro&immutable=1"
+_BROKEN = (sqlite3.DatabaseError, UnicodeDecodeError)  # the latter: sqlite3 quotes a damaged schema in its message
+_FULL = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_NOMEM}
+
+
+class LogFile:
+    """The file at `path`, locked for one writer unless `read_only`. Raises an OpenError that says what is wrong."""
+
+    def __init__(self, path: Path, name: str, read_only: bool) -> None:
+        self.path = path
+        self.name = name
+        self.read_only = read_only
+        self.is_closed = False
+        self._lock_file: int | None = None
+        self._pool: list[sqlite3.Connection] = []
+        self._pool_lock = threading.Lock()
+        self._query = f"?mode={'ro' if read_only else 'rw'}"
+        self._check_place()
+        if read_only:
+            self._give_back(self._open_reader())
+        else:
+            self._take_lock()
+
+    def open_writer(self, synchronous: str, *, is_new: bool) -> tuple[sqlite3.Connection, StoredCommit | None]:
+        """Connect for writing, and return the connection with the log's last commit. An empty file becomes a log.
+
+        The file is only created when `is_new`: one that has vanished is not an empty log.
+        """
+        try:
+            writer = self._connect(f"?mode={'rwc' if is_new else 'rw'}")
+            try:
+                if self._check_format(writer) == 0:
+                    writer.execute("PRAGMA page_size = 16384")
+                    writer.execute("PRAGMA journal_mode = WAL")
+                    writer.executescript("BEGIN IMMEDIATE;" + SCHEMA + "COMMIT;")
+                writer.execute("PRAGMA journal_mode = WAL")
+                writer.execute(f"PRAGMA synchronous = {synchronous}")
+                writer.execute("PRAGMA wal_autocheckpoint = 4000")
+                writer.execute("PRAGMA cache_size = -65536")
+                return writer, last_commit(writer)
+            except BaseException:
+                writer.close()
+                raise
+        except sqlite3.OperationalError as error:
+            if is_full(error):
+                raise LogFull(self.name, str(error)) from error
+            raise LogNotWritable(self.name, str(error)) from error
+        except _BROKEN as error:
+            raise DamagedCommit(-1, str(error)) from error
+
+    def close(self, writer: sqlite3.Connection | None = None) -> None:
+        """Close the readers, the writer after a checkpoint, and then the lock."""
+        with self._pool_lock:
+            self.is_closed = True
+            for reader in self._pool:
+                reader.close()
+            self._pool.clear()
+            if writer is not None:
+                with suppress(sqlite3.Error):  # what cannot be copied now stays in the write-ahead log
+                    writer.execute("PRAGMA wal_checkpoint(PASSIVE)")  # even while others read on
+                writer.close()
+            if self._lock_file is not None:
+                os.close(self._lock_file)  # the file stays: removing it would let two writers lock two different files
+                self._lock_file = None
+
+    # -- reading ------------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def reader(self) -> Iterator[sqlite3.Connection]:
+        """Lend a connection for reading; errors of the file become errors of the log."""
+        reader = self._borrow()
+        try:
+            yield reader
+        except sqlite3.OperationalError as error:
+            raise LogUnavailable(self.name, str(error)) from error
+        except _BROKEN as error:
+            raise DamagedCommit(-1, str(error)) from error
+        finally:
+            self._give_back(reader)
+
+    def fetch(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        """Return all rows of a query."""
+        with self.reader() as reader:
+            try:
+                return reader.execute(query, values).fetchall()
+            except UnicodeEncodeError:
+                return []  # no log holds a name that UTF-8 cannot
+
+    def rows(self, query: str, values: tuple[str, ...], low: int, last: int, column: int) -> Iterator[tuple[Any, ...]]:
+        """Yield the rows of `query` chunk by chunk, each chunk continuing after the last one's value of `column`.
+
+        The first column of a row is its position; `low` and `last` are the last two parameters of the query.
+        """
+        position = -1
+        while True:
+            count = 0
+            with self.reader() as reader:
+                try:
+                    for row in reader.execute(f"{query} LIMIT {_CHUNK}", (*values, low, last)):
+                        count += 1
+                        position = row[0]
+                        yield row
+                        low = row[column] + 1
+                except UnicodeEncodeError:
+                    return  # no log holds a name that UTF-8 cannot
+                except sqlite3.OperationalError:
+                    raise
+                except _BROKEN as error:
+                    raise DamagedCommit(position + 1, str(error)) from error
+            if count < _CHUNK:
+                return
+
+    def backup(self, target: Path) -> None:
+        """Copy the log, as it is now, into the new file `target`."""
+        with self.reader() as reader:
+            try:
+                with closing(sqlite3.connect(target)) as copy:
+                    reader.backup(copy)  # in one step: SQLite begins anew when the log grows between two steps
+                    copy.execute("PRAGMA journal_mode = DELETE")  # the copy is one complete file
+            except sqlite3.OperationalError as error:
+                if is_full(error):
+                    raise LogFull(str(target), str(error)) from error
+                raise LogNotWritable(str(target), str(error)) from error
+
+    def _borrow(self) -> sqlite3.Connection:
+        with self._pool_lock:
+            if self.is_closed:
+                raise LogUnavailable(self.name, "it is closed")
+            if self._pool:
+                return self._pool.pop()
+        return self._open_reader()
+
+    def _give_back(self, reader: sqlite3.Connection) -> None:
+        with self._pool_lock:
+            if self.is_closed or len(self._pool) >= _POOLED:
+                reader.close()
+            else:
+                self._pool.append(reader)
+
+    def _open_reader(self) -> sqlite3.Connection:
+        try:
+            return self._connect(self._query)
+        except sqlite3.OperationalError as error:
+            # On read-only media SQLite cannot make the shared-memory file that a WAL database wants; a log that was
+            # closed in order has no WAL left, and may be read as the immutable file it is.
+            wal = f"{self.path}-wal"
+            if os.path.exists(wal) and os.path.getsize(wal) > 0:
+                raise LogNotReadable(self.name, f"{error}; its writer has not closed it") from error
+            if not self.read_only:
+                raise LogNotReadable(self.name, str(error)) from error
+        self._query = _IMMUTABLE
+        try:
+            return self._connect(self._query)
+        except sqlite3.OperationalError as error:
+            raise LogNotReadable(self.name, str(error)) from error
+
+    # -- what the file is ---------------------------------------------------------------------------------------------
+
+    def _check_place(self) -> None:
+        if os.path.isdir(self.path):
+            raise NotALog(self.name, "it is a directory")
+        if os.path.exists(self.path):
+            if not os.path.isfile(self.path):
+                raise NotALog(self.name, "it is not a regular file")
+            if not self.read_only:
+                self._check_before_lock()
+        elif self.read_only:
+            raise LogNotFound(self.name)
+        elif not os.path.isdir(self.path.parent):
+            raise LogNotWritable(self.name, "its directory does not exist")
+
+    def _check_before_lock(self) -> None:
+        """Look without a trace: no lock file and no write-ahead log beside what may be another program's file."""
+        try:
+            self._connect(_IMMUTABLE).close()
+        except sqlite3.OperationalError as error:
+            raise LogNotWritable(self.name, str(error)) from error
+        if not os.access(self.path, os.W_OK, effective_ids=True):  # SQLite would open it, and refuse the first append
+            raise LogNotWritable(self.name, "the file is read-only")
+
+    def _connect(self, query: str) -> sqlite3.Connection:
+        """Connect to the file, which must be a log, or empty when it may be made one."""
+        uri = "file:" + quote(str(self.path)) + query
+        connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=10.0)
+        connection.text_factory = bytes
+        try:
+            self._check_format(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _check_format(self, connection: sqlite3.Connection) -> int:
+        """Return the file's format, 0 for an empty file; refuse what is not ours or is newer."""
+        application_id = 0
+        try:
+            ((application_id,),) = connection.execute("PRAGMA application_id").fetchall()
+            ((version,),) = connection.execute("PRAGMA user_version").fetchall()
+            ((tables,),) = connection.execute("SELECT count(*) FROM sqlite_master").fetchall()
+        except sqlite3.OperationalError:
+            raise
+        except _BROKEN as error:
+            if application_id == APPLICATION_ID:
+                raise DamagedCommit(-1, str(error)) from error
+            raise NotALog(self.name, str(error)) from error
+        if application_id == version == tables == 0:
+            if self.read_only:
+                raise NotALog(self.name, "it is empty")
+            return 0
+        if application_id != APPLICATION_ID or version < 1:
+            raise NotALog(self.name, "it is another program's database")
+        if version > FORMAT:
+            raise LogTooNew(self.name, version, FORMAT)
+        return int(version)
+
+    def _take_lock(self) -> None:
+        lock_path = f"{self.path}.lock"
+        try:
+            file = os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            raise LogNotWritable(self.name, error.strerror or str(error)) from error
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            pid = os.read(file, 32).decode("ascii", "replace").strip()
+            os.close(file)
+            holder = "this process" if pid == str(os.getpid()) else f"process {pid}" if pid else "another process"
+            raise LogLocked(self.name, holder) from error
+        os.ftruncate(file, 0)
+        os.pwrite(file, str(os.getpid()).encode(), 0)
+        self._lock_file = file
+
+
+def is_full(error: Exception) -> bool:
+    """Say whether an error of SQLite means that there was no room."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _FULL

@@ -1,0 +1,184 @@
+"""Commits as rows of SQLite: the schema, what is asked of it, and what may stand in a column.
+
+One row per commit is the choice that makes batches fast: a row per event stops at 105-170 thousand durable messages a
+second on two cores, a row per commit reached 290 thousand with the tag index.
+
+The file carries its format in `application_id` and `user_version` from the first day. Triggers refuse UPDATE and
+DELETE, and any INSERT whose first position or version is not the next (INSERT OR REPLACE slips past the other two: it
+would delete the commit at that position, or at that version of the stream).
+
+Columns stand in the order in which readers need them: `events`, which spills to overflow pages, comes last. They take
+values of any type, and come back as bytes where they are text: a damaged file is told by looking, not by trusting.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Collection
+from typing import Any
+
+from odradek_events.errors import DamagedCommit
+from odradek_events.record import StoredCommit
+
+__all__ = [
+    "APPLICATION_ID",
+    "FORMAT",
+    "SCAN",
+    "SCHEMA",
+    "commit_of_row",
+    "integer",
+    "last_commit",
+    "selection",
+    "stream_name",
+    "stream_version",
+    "write_commits",
+]
+
+APPLICATION_ID = 0x4F445244  # "ODRD"
+FORMAT = 1
+
+SCHEMA = f"""
+PRAGMA application_id = {APPLICATION_ID};
+PRAGMA user_version = {FORMAT};
+CREATE TABLE commits (
+    first_position INTEGER PRIMARY KEY,
+    last_position INTEGER NOT NULL,
+    stream TEXT NOT NULL,
+    first_version INTEGER NOT NULL,
+    metadata TEXT NOT NULL,
+    digest BLOB NOT NULL,
+    events TEXT NOT NULL,
+    UNIQUE (stream, first_version)
+);
+CREATE TABLE tags (
+    tag TEXT NOT NULL,
+    first_position INTEGER NOT NULL REFERENCES commits,
+    first_offset INTEGER,
+    PRIMARY KEY (tag, first_position)
+) WITHOUT ROWID;
+CREATE INDEX tag_offsets ON tags (tag, first_offset) WHERE first_offset IS NOT NULL;
+CREATE TRIGGER commits_are_appended BEFORE INSERT ON commits
+WHEN NEW.first_position <> coalesce((SELECT last_position FROM commits ORDER BY first_position DESC LIMIT 1), -1) + 1
+    OR NEW.last_position < NEW.first_position
+    OR NEW.first_version <> coalesce((SELECT first_version + last_position - first_position FROM commits
+        WHERE stream = NEW.stream ORDER BY first_version DESC LIMIT 1), -1) + 1
+BEGIN SELECT raise(ABORT, 'the log only grows: first_position must be head + 1, and first_version the next'); END;
+CREATE TRIGGER commits_are_not_changed BEFORE UPDATE ON commits
+BEGIN SELECT raise(ABORT, 'the log only grows: no commit is changed'); END;
+CREATE TRIGGER commits_are_not_deleted BEFORE DELETE ON commits
+BEGIN SELECT raise(ABORT, 'the log only grows: no commit is deleted'); END;
+CREATE VIEW events AS
+SELECT c.first_position + e.key AS position, c.stream, c.first_version + e.key AS version,
+    e.value ->> 'type' AS type, c.metadata ->> 'recorded_at' AS recorded_at, e.value AS event
+FROM commits AS c, json_each(c.events) AS e;
+"""
+_INSERT_COMMIT = (
+    "INSERT INTO commits (first_position, last_position, stream, first_version, metadata, digest, events) "
+    "VALUES (?, ?, ?, ?, CAST(? AS TEXT), ?, CAST(? AS TEXT))"
+)
+_INSERT_TAG = "INSERT INTO tags VALUES (?, ?, ?)"
+_COLUMNS = "c.first_position, c.last_position, c.stream, c.first_version, c.metadata, c.digest, c.events"
+SCAN = f"SELECT {_COLUMNS} FROM commits AS c WHERE first_position BETWEEN ? AND ? ORDER BY 1"
+
+
+def write_commits(writer: sqlite3.Connection, rows: list[StoredCommit]) -> None:
+    """Write rows and their index entries in one transaction."""
+    writer.execute("BEGIN IMMEDIATE")
+    writer.executemany(
+        _INSERT_COMMIT,
+        [
+            (
+                row.first_position,
+                row.last_position,
+                row.stream,
+                row.first_version,
+                row.metadata,
+                row.digest,
+                row.events,
+            )
+            for row in rows
+        ],
+    )
+    writer.executemany(
+        _INSERT_TAG,
+        [(tag, row.first_position, offset) for row in rows for tag, offset in row.tags.items()],
+    )
+    writer.execute("COMMIT")
+
+
+def commit_of_row(row: tuple[Any, ...]) -> StoredCommit:
+    """Return a row as a commit. SQLite's columns take values of any type; a damaged file makes use of it."""
+    first, last, stream, version, metadata, digest, events = row
+    if not (type(metadata) is type(digest) is type(events) is bytes):
+        raise DamagedCommit(first, "its columns are not of their types")
+    return StoredCommit(
+        first, integer(last, first), stream_name(stream, first), integer(version, first), metadata, digest, events
+    )
+
+
+def integer(value: object, position: int) -> int:
+    """Return a column's value as the number it must be, or say that the commit at `position` is damaged."""
+    if type(value) is not int:
+        raise DamagedCommit(position, f"it has {value!r} where a number was due")
+    return value
+
+
+def stream_name(value: object, position: int) -> str:
+    """Return a column's value as the stream it must name, or say that the commit at `position` is damaged."""
+    if type(value) is not bytes:
+        raise DamagedCommit(position, f"it has {value!r} where a stream was due")
+    try:
+        return value.decode()
+    except UnicodeDecodeError as error:
+        raise DamagedCommit(position, f"its stream is not UTF-8 ({error})") from error
+
+
+def last_commit(connection: sqlite3.Connection) -> StoredCommit | None:
+    """Return the commit at the end of the log; None while it is empty."""
+    row = connection.execute(f"SELECT {_COLUMNS} FROM commits AS c ORDER BY first_position DESC LIMIT 1").fetchone()
+    return None if row is None else commit_of_row(row)
+
+
+def stream_version(connection: sqlite3.Connection, stream: str) -> int:
+    """Return the version of a stream's last event, or -1."""
+    row = connection.execute(
+        "SELECT first_version + last_position - first_position FROM commits WHERE stream = ? "
+        "ORDER BY first_version DESC LIMIT 1",
+        (stream,),
+    ).fetchone()
+    return -1 if row is None else integer(row[0], -1)
+
+
+def selection(stream: str | None, tags: Collection[str], types: Collection[str]) -> tuple[str, tuple[str, ...]]:
+    """Return the query for the commits that may match, and its values.
+
+    Two parameters are left to the caller: the lowest value of the column that orders the rows (first_version with a
+    stream, else first_position), and the highest first_position.
+
+    Driven by a stream (versions rise with positions), else by one tag or type of the index, else by the table itself.
+    CROSS JOIN keeps SQLite from turning the chosen order around.
+    """
+    entries = [*tags, *(f"type:{name}" for name in types if len(types) == 1)]
+    conditions: list[str] = []
+    values: list[str] = []
+    source, column = "commits AS c", "c.first_position"
+    if stream is not None:
+        conditions.append("c.stream = ?")
+        values.append(stream)
+        column = "c.first_version"
+    elif entries:
+        source, column = (
+            "tags AS t CROSS JOIN commits AS c ON c.first_position = t.first_position",
+            "t.first_position",
+        )
+        conditions.append("t.tag = ?")
+        values.append(entries.pop(0))
+    for entry in entries:
+        conditions.append("EXISTS (SELECT 1 FROM tags WHERE tag = ? AND first_position = c.first_position)")
+        values.append(entry)
+    if len(types) > 1:
+        marks = ", ".join("?" * len(types))
+        conditions.append(f"EXISTS (SELECT 1 FROM tags WHERE tag IN ({marks}) AND first_position = c.first_position)")
+        values.extend(f"type:{name}" for name in types)
+    conditions += [f"{column} >= ?", "c.first_position <= ?"]
+    return f"SELECT {_COLUMNS} FROM {source} WHERE {' AND '.join(conditions)} ORDER BY {column}", tuple(values)
