@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 import pykka
 
+from odradek_actors.arguments import seconds, whole_number
 from odradek_actors.errors import ActorStopped, NotUnderstood
 from odradek_actors.logs import get_logger
 from odradek_actors.protocol import Command, GetStatus, Query, Recipient, Reply, Status, Tick
@@ -50,6 +51,28 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     tail_bytes: int = 8 << 20
     fetch_bytes: int = 16 << 20
     progress_interval: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Refuse values that no system could work with."""
+        if type(self.auto_create_topics) is not bool:
+            raise TypeError(f"auto_create_topics is True or False, not {self.auto_create_topics!r}")
+        for name in ("max_block_ms", "tail_messages", "tail_bytes"):
+            whole_number(name, getattr(self, name))
+        for name in _AT_LEAST_ONE:
+            whole_number(name, getattr(self, name), 1)
+        for name in ("delivery_timeout", "retry_backoff", "progress_interval"):
+            seconds(name, getattr(self, name))
+
+
+_AT_LEAST_ONE = (
+    "default_partitions",
+    "max_message_bytes",
+    "buffer_bytes",
+    "batch_messages",
+    "batch_bytes",
+    "max_in_flight",
+    "fetch_bytes",
+)
 
 
 class ActorContext:

@@ -1,11 +1,11 @@
 """The ConsumerActor: subscription and positions; fetches, records what it delivers, delivers.
 
-One poll at a time. A poll asks one topic after another, beginning with a different one each time; when all are empty it asks
-all of them to wait. Every round of fetches has a number, and an answer from an earlier round (before a seek, say) is dropped.
-Only this actor times a poll out.
+One poll at a time. A poll asks one topic after another, beginning with a different one each time; when all are empty
+it asks all of them to wait. Every round of fetches has a number, and an answer from an earlier round (before a seek,
+say) is dropped. Only this actor times a poll out.
 
-A delivery is recorded (MessageConsumed) before it is handed over. If its reply is lost, the next poll says so by naming an
-older delivery, and it is given again.
+A delivery is recorded (MessageConsumed) before it is handed over. If its reply is lost, the next poll says so by
+naming an older delivery, and it is given again.
 """
 
 from __future__ import annotations
@@ -56,8 +56,6 @@ __all__ = ["ConsumerActor"]
 
 class ConsumerActor(EventSourcedActor[Consumer]):
     """Owns one Consumer aggregate and the poll under way."""
-
-    events_are_checked = True
 
     def initial_state(self) -> Consumer:
         """Return a consumer that was never registered; what is volatile survives a recovery in place."""
@@ -250,7 +248,7 @@ class ConsumerActor(EventSourcedActor[Consumer]):
         self._ask_in_turn()
 
     def _set_timer(self, delay: float) -> None:
-        """Be woken in `delay` seconds at the latest. One timer serves many polls that are answered before it goes off."""
+        """Be woken in `delay` seconds at the latest. One timer serves many polls answered before it goes off."""
         due = self.runtime.monotonic() + delay
         if due < self._tick_due:
             self._tick_due = due
@@ -394,10 +392,10 @@ class ConsumerActor(EventSourcedActor[Consumer]):
                 self._poll = None
             self.reply(poll, delivery)
 
-        self.persist(events, (poll,), deliver)
+        self.persist(events, (poll,), deliver, is_checked=True)
 
     def _take_up_delivery(self) -> None:
-        """After a recovery: a delivery whose append had no clear answer, but is in the log, is still to be handed over."""
+        """After a recovery: hand over a delivery whose append had no clear answer but is in the log."""
         delivery, self._delivering = self._delivering, None
         if delivery is None:
             return

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
+from odradek_actors.arguments import names, seconds, whole_number
 from odradek_actors.protocol import (
     CloseConsumer,
     CommitOffsets,
@@ -69,11 +70,9 @@ class ConsumerHandle:
 
         One that does not exist yet is read once it does. A consumer that is opened again keeps its subscription.
         """
-        if isinstance(topics, str):
-            raise TypeError(f"subscribe takes a list of topics; use subscribe([{topics!r}])")
-        names = tuple(str(TopicName(topic)) for topic in topics)
-        self._ask(Subscribe(self._number, names))
-        self._buffered = deque(event for event in self._buffered if event.topic in names)
+        wanted = tuple(str(TopicName(topic)) for topic in names("topics", topics))
+        self._ask(Subscribe(self._number, wanted))
+        self._buffered = deque(event for event in self._buffered if event.topic in wanted)
 
     def unsubscribe(self) -> None:
         """Read nothing from now on; positions and commits stay."""
@@ -95,10 +94,8 @@ class ConsumerHandle:
         recorded (MessageConsumed) before it is returned; only `commit` moves where the next life begins. Raises
         ConsumerNotSubscribed, and with auto_offset_reset "none" NoCommittedOffset or OffsetNotFound.
         """
-        if max_messages < 1:
-            raise ValueError(f"max_messages must be 1 or more, not {max_messages}")
-        if timeout < 0:
-            raise ValueError(f"timeout must be 0 or more seconds, not {timeout}")
+        whole_number("max_messages", max_messages, 1)
+        seconds("timeout", timeout)
         self._require_open()
         if not self._buffered:
             self._fill(max_messages, timeout)
@@ -110,6 +107,8 @@ class ConsumerHandle:
 
         A message counts as handed out, for `commit`, when it is yielded.
         """
+        if idle_timeout is not None:
+            seconds("idle_timeout", idle_timeout)
         while not self._is_closed:
             if not self._buffered:
                 self._fill(500, 1.0 if idle_timeout is None else idle_timeout)
@@ -152,9 +151,7 @@ class ConsumerHandle:
         before; ConsumerNotPositioned or OffsetNotFound beyond what was delivered.
         """
         chosen = self._uncommitted if offsets is None else offsets
-        wanted = tuple((TopicPartition(*partition), int(offset)) for partition, offset in sorted(chosen.items()))
-        if any(offset < 0 for _, offset in wanted):
-            raise ValueError("an offset to commit must be 0 or more")
+        wanted = tuple((_place(partition), whole_number("offset", chosen[partition])) for partition in sorted(chosen))
         if wanted:
             self._ask(CommitOffsets(self._number, wanted))
         for partition, offset in wanted:
@@ -167,8 +164,8 @@ class ConsumerHandle:
         The topic must exist (TopicNotFound, PartitionNotFound) and be subscribed (ConsumerNotSubscribed). Commits
         nothing.
         """
-        if offset < 0:
-            raise ValueError(f"an offset must be 0 or more, not {offset}")
+        whole_number("partition", partition)
+        whole_number("offset", offset)
         description: TopicDescription = self._system.describe_topic(topic)
         self._seek(description, partition, offset)
 
@@ -239,3 +236,9 @@ class ConsumerHandle:
     def _query(self, body: object) -> Any:
         self._require_open()
         return self._system.query(self._stream, body).result()
+
+
+def _place(partition: tuple[str, int]) -> TopicPartition:
+    if not isinstance(partition, tuple) or len(partition) != 2:
+        raise TypeError(f"offsets are given by (topic, partition), not by {partition!r}")
+    return TopicPartition(str(TopicName(partition[0])), whole_number("partition", partition[1]))

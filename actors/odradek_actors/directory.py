@@ -1,4 +1,7 @@
-"""The directory: creates actors and answers look-ups, one actor for each stream. Pykka's global registry is never used."""
+"""The directory: creates actors and answers look-ups, one actor for each stream.
+
+Pykka's global registry is never used: it is shared by the whole process, and every stop walks through it.
+"""
 
 from __future__ import annotations
 

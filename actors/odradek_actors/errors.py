@@ -12,6 +12,8 @@ ActorError
 
 from __future__ import annotations
 
+from odradek_events.errors import reduce_error
+
 __all__ = [
     "ActorError",
     "ActorFailed",
@@ -29,6 +31,7 @@ class ActorError(Exception):
 
     code = "actor_error"
     retriable = False
+    __reduce__ = reduce_error
 
 
 class ActorStopped(ActorError):
@@ -47,7 +50,9 @@ class ActorFailed(ActorError):
     code = "actor_failed"
 
     def __init__(self, stream: str, reason: str) -> None:
-        super().__init__(f"the actor of {stream!r} gave up ({reason}); mend the cause and ask again")
+        super().__init__(
+            f"the actor of {stream!r} gave up ({reason}); read what the log holds, mend the cause, and ask again"
+        )
         self.stream = stream
 
 

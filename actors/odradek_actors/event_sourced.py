@@ -1,15 +1,15 @@
 """EventSourcedActor: decide, append, apply, reply, in that order; and the way back when something fails.
 
-Prior art: Pekko Persistence (persist, then run side effects; an uncertain write is a failure after which an actor may never
-simply resume). Chosen here: one append under way at a time; commands wait in a stash meanwhile, queries are answered from
-applied, hence durable, state at any time but during recovery.
+Prior art: Pekko Persistence (persist, then run side effects; an uncertain write is a failure after which an actor may
+never simply resume). Chosen here: one append under way at a time; commands wait in a stash meanwhile, queries are
+answered from applied, hence durable, state at any time but during recovery.
 
     recovering --fenced, read, applied--> ready --decided--> appending --appended, applied--> ready
          ^                                                       |
          +---- outcome unknown, or apply failed -----------------+
 
-A rejected append (nothing written) leaves the state alone. After an unknown outcome the state is dropped and rebuilt from
-the log, behind a Fence through the Journal, so that the actor cannot read before its own late append lands.
+A rejected append (nothing written) leaves the state alone. After an unknown outcome the state is dropped and rebuilt
+from the log, behind a Fence through the Journal, so that the actor cannot read before its own late append lands.
 """
 
 from __future__ import annotations
@@ -63,9 +63,6 @@ class EventSourcedActor(OdradekActor, Generic[S]):
     Override `initial_state`, `decide` and, if wanted, `answer` and `respond`. Handlers never block. `self.id` is what
     follows the slash in the stream's name, `self.state` the aggregate: read it, and change it by events only.
     """
-
-    events_are_checked = False
-    """Whether `decide` makes events of checked values only, so that the log need not read each one back to be sure."""
 
     def __init__(self, context: ActorContext, stream: str) -> None:
         super().__init__(context)
@@ -146,6 +143,8 @@ class EventSourcedActor(OdradekActor, Generic[S]):
         """Decide, append, apply, respond."""
         try:
             events = self.decide(command.body)
+            if not isinstance(events, list | tuple):
+                raise TypeError(f"decide returns a list or tuple of events, not {type(events).__name__}")
         except Exception as error:  # decide is pure: the state is as it was, and the error is the answer
             self.reply(command, error)
             return
@@ -165,10 +164,13 @@ class EventSourcedActor(OdradekActor, Generic[S]):
         commands: Sequence[Command],
         then: Callable[[Appended], None],
         counts: Sequence[int] | None = None,
+        *,
+        is_checked: bool = False,
     ) -> None:
         """Append `events`, apply them, then call `then`; `commands` are told if it fails.
 
         `counts` says how many of the events belong to each of several commands. No events: `then` is called at once.
+        `is_checked` says that every field is known to hold a value of its type, so the log need not read events back.
         """
         if not events:
             here = self.state.version
@@ -188,7 +190,7 @@ class EventSourcedActor(OdradekActor, Generic[S]):
             commit_id=self.runtime.new_id(),
             actor=type(self).__name__,
             decisions=decisions,
-            is_checked=self.events_are_checked,
+            is_checked=is_checked,
         )
         self._phase = "appending"
         self._appending = (events, commands, then)

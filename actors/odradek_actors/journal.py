@@ -1,8 +1,8 @@
 """The Journal: the one writer. A durable commit for all that waits, a verdict for each.
 
-On the first append it tells itself Flush; whatever arrived before the Flush is handled is one durable commit (group commit,
-as UmaDB does it). When a commit fails with its outcome unknown, the log is reopened, so that those who recover read what
-is really there.
+On the first append it tells itself Flush; whatever arrived before the Flush is handled is one durable commit (group
+commit, as UmaDB does it). When a commit fails with its outcome unknown, the log is reopened, so that those who
+recover read what is really there.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""The LogReader: reads the log for those who may not touch a file. Long reads are cut up so that short ones get in between."""
+"""The LogReader: reads the log for those who may not touch a file.
+
+Long reads are cut up so that short ones get in between.
+"""
 
 from __future__ import annotations
 

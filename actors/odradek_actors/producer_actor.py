@@ -1,9 +1,10 @@
 """The ProducerActor: routes messages, numbers them, keeps batches in flight, and answers each send.
 
-Each topic has a lane: sends queue in it, leave as batches (at most `max_in_flight` unanswered), and are answered in order.
-While batches are in flight, later sends gather, which groups them without any wait; `linger_ms` adds one. A batch keeps its
-sequence numbers until it is answered, so a retry after an unknown outcome is recognised by the topic and not stored twice.
-Lanes are volatile but survive a recovery in place; the aggregate's events (registration, epoch, progress) are off the path.
+Each topic has a lane: sends queue in it, leave as batches (at most `max_in_flight` unanswered), and are answered in
+order. While batches are in flight, later sends gather, which groups them without any wait; `linger_ms` adds one. A
+batch keeps its sequence numbers until it is answered, so a retry after an unknown outcome is recognised by the topic
+and not stored twice. Lanes are volatile but survive a recovery in place; the aggregate's events (registration, epoch,
+progress) are off the path.
 
 A batch that cannot be delivered in time is given up with everything behind it in flight, and a higher epoch begins: its
 outcome stays unknown, but nothing can be stored twice or out of order.
@@ -529,7 +530,7 @@ class ProducerActor(EventSourcedActor[Producer]):
             self.tick(self.settings.progress_interval, Tick("progress"))
 
     def _record_progress(self) -> bool:
-        """Record what is acknowledged up to a position below which nothing of ours is in flight; say if anything was."""
+        """Record what is acknowledged up to a position with nothing of ours in flight below; say if anything was."""
         in_flight = [batch.floor for lane in self._lanes.values() for batch in lane.in_flight]
         through = min(in_flight, default=self._position)
         counted = [entry for entry in self._acknowledged if entry[0] <= through]

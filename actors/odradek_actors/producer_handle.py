@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from odradek_actors.arguments import bytes_or_none, moment, text, whole_number
 from odradek_actors.errors import BufferFull, SystemClosed
 from odradek_actors.protocol import CloseProducer, Command, DescribeProducer, FlushProducer, Receipt, Send
 from odradek_actors.runtime import Promise
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from odradek_actors.system import ActorSystem
 
 __all__ = ["ProducerHandle"]
+
+_MESSAGE_OVERHEAD = 128  # bytes that a message takes beside its contents: a flood of empty ones must find a limit too
 
 Data = str | bytes | None
 Entry = tuple[Data, Data] | tuple[Data, Data, Iterable[tuple[str, bytes]]] | Data
@@ -33,8 +36,7 @@ class ProducerHandle:
     """
 
     def __init__(self, system: ActorSystem, client_id: str, *, linger_ms: int = 0) -> None:
-        if linger_ms < 0:
-            raise ValueError(f"linger_ms must be 0 or more, not {linger_ms}")
+        whole_number("linger_ms", linger_ms)
         self.client_id = str(ProducerId(client_id))
         self._system = system
         self._stream = f"producer/{self.client_id}"
@@ -63,7 +65,11 @@ class ProducerHandle:
         """
         runtime = self._system.runtime
         message = Message(
-            runtime.new_id(), _data(key), _data(value), _time(timestamp, runtime.now()), checked_headers(headers)
+            runtime.new_id(),
+            bytes_or_none("key", key),
+            bytes_or_none("value", value),
+            runtime.now() if timestamp is None else moment("timestamp", timestamp),
+            checked_headers(headers),
         )
         promise: Promise[Receipt] = _First()
         self._send(topic, (message,), self._checked(message.size), partition, promise, correlation_id)
@@ -85,8 +91,12 @@ class ProducerHandle:
         does.
         """
         runtime = self._system.runtime
+        if isinstance(entries, str | bytes | Mapping):
+            raise TypeError(
+                f"send_batch takes a list of entries, not {type(entries).__name__}; use send for one message"
+            )
         items = list(entries)
-        now = _time(timestamp, runtime.now())
+        now = runtime.now() if timestamp is None else moment("timestamp", timestamp)
         ids = runtime.new_ids(len(items))
         messages, size = self._messages(ids, items, now)
         promise: Promise[list[Receipt]] = runtime.promise()
@@ -135,15 +145,17 @@ class ProducerHandle:
         """Make the messages of a batch, and add up their bytes. One loop: this is paid for every message."""
         limit, total = self._limit, 0
         messages = []
-        for id, entry in zip(ids, entries, strict=True):
+        for message_id, entry in zip(ids, entries, strict=True):
             key, value, headers = _parts(entry)
             if type(key) is not bytes:
-                key = _data(key)
+                key = bytes_or_none("key", key)
             if type(value) is not bytes:
-                value = _data(value)
+                value = bytes_or_none("value", value)
             size = (len(key) if key else 0) + (len(value) if value else 0)
             message = (
-                Message(id, key, value, now, checked_headers(headers)) if headers else Message(id, key, value, now)
+                Message(message_id, key, value, now, checked_headers(headers))
+                if headers
+                else Message(message_id, key, value, now)
             )
             if headers:
                 size = message.size
@@ -169,12 +181,14 @@ class ProducerHandle:
     ) -> None:
         self._require_open()
         name = str(TopicName(topic))
-        if partition is not None and (not isinstance(partition, int) or partition < 0):
-            raise ValueError(f"a partition is a number of 0 or more, not {partition!r}")
+        if partition is not None:
+            whole_number("partition", partition)
+        correlation_id = text("correlation_id", correlation_id)
         settings = self._system.settings
-        if not self._buffer.acquire(size, settings.max_block_ms / 1000):
+        room = size + _MESSAGE_OVERHEAD * len(messages)
+        if not self._buffer.acquire(room, settings.max_block_ms / 1000):
             raise BufferFull(settings.buffer_bytes, settings.max_block_ms)
-        promise.add_done_callback(lambda _: self._buffer.release(size))
+        promise.add_done_callback(lambda _: self._buffer.release(room))
         runtime = self._system.runtime
         command = Command(
             Send(name, messages, size, partition, self._linger_ms),
@@ -183,7 +197,11 @@ class ProducerHandle:
             correlation_id or runtime.new_id(),
             self.client_id,
         )
-        self._system.tell(self._stream, command)
+        try:
+            self._system.tell(self._stream, command)
+        except BaseException:
+            promise.cancel()  # which gives the room back
+            raise
 
     def _require_open(self) -> None:
         if self._is_closed:
@@ -200,27 +218,9 @@ class _First(Promise[Receipt]):
 
 def _parts(entry: Entry) -> tuple[Data, Data, Iterable[tuple[str, bytes]]]:
     if type(entry) is not tuple:
-        return None, entry, ()  # type: ignore[return-value]  # a value; _data refuses what is none
+        return None, entry, ()  # type: ignore[return-value]  # a value; bytes_or_none refuses what is none
     if len(entry) == 2:
         return entry[0], entry[1], ()
     if len(entry) == 3:
         return entry
     raise ValueError("a batch entry is a value, a (key, value) pair, or a (key, value, headers) triple")
-
-
-def _data(value: Data) -> bytes | None:
-    if value is None or type(value) is bytes:
-        return value
-    if isinstance(value, str):
-        return value.encode()
-    if isinstance(value, bytes | bytearray | memoryview):
-        return bytes(value)
-    raise TypeError(f"keys and values are bytes, str or None, not {type(value).__name__}; encode it first")
-
-
-def _time(timestamp: datetime | None, now: datetime) -> datetime:
-    if timestamp is None:
-        return now
-    if timestamp.tzinfo is None:
-        raise ValueError("a timestamp needs a time zone; pass an aware datetime")
-    return timestamp

@@ -1,8 +1,8 @@
 """The messages actors send each other: frozen, immutable, and all of them here.
 
-A `Command` asks for a change, a `Query` for an answer from applied, hence durable, state. Both carry `reply_to`, anything
-with `tell`, and are answered by exactly one `Reply` with the same `request_id`; a value that is an exception is a failure.
-A message that reaches nobody is bounced: `bounce()` says who has to hear of it, and what.
+A `Command` asks for a change, a `Query` for an answer from applied, hence durable, state. Both carry `reply_to`,
+anything with `tell`, and are answered by exactly one `Reply` with the same `request_id`; a value that is an exception
+is a failure. A message that reaches nobody is bounced: `bounce()` says who has to hear of it, and what.
 """
 
 from __future__ import annotations
@@ -429,7 +429,7 @@ class Subscribe(msgspec.Struct, frozen=True, gc=False):
 
 
 class Poll(msgspec.Struct, frozen=True, gc=False):
-    """Ask for the next messages. `received` is the number of the last Delivery that arrived: a later one is given again."""
+    """Ask for the next messages. `received` numbers the last Delivery that arrived: a later one is given again."""
 
     handle: int
     received: int

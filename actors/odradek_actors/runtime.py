@@ -1,8 +1,8 @@
 """What an actor may ask of the world: time, ids, timers, promises, sending, starting actors.
 
-Everything that differs from run to run comes from here, so that another runtime can decide it. The threaded runtime runs
-each actor on a thread of its own; an actor class is bound to a runtime when started, by a subclass that overrides those of
-Pykka's three hooks (inbox, future, loop) that the runtime wants otherwise.
+Everything that differs from run to run comes from here, so that another runtime can decide it. The threaded runtime
+runs each actor on a thread of its own; an actor class is bound to a runtime when started, by a subclass that
+overrides those of Pykka's three hooks (inbox, future, loop) that the runtime wants otherwise.
 
 Choices, with Pykka 4.5's behaviour behind them: `queue.SimpleQueue` as inbox (0.08 us against 2.98 per put and get);
 no use of the global ActorRegistry; sends to a dead actor become dead letters instead of exceptions in the sender.

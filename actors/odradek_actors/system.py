@@ -15,12 +15,15 @@ import msgspec
 import pykka
 
 from odradek_actors.actor import ActorContext, Settings
+from odradek_actors.arguments import text, whole_number
 from odradek_actors.consumer_actor import ConsumerActor
 from odradek_actors.consumer_handle import AutoOffsetReset, ConsumerHandle
 from odradek_actors.directory import ActorClass, DirectoryActor
 from odradek_actors.errors import ActorStopped, RequestTimedOut, SystemClosed
+from odradek_actors.event_sourced import EventSourcedActor
 from odradek_actors.group_actor import GroupActor
 from odradek_actors.journal import JournalActor
+from odradek_actors.live_state import ReplayCheck, compare, gather
 from odradek_actors.log_reader import LogReaderActor
 from odradek_actors.producer_actor import ProducerActor
 from odradek_actors.producer_handle import ProducerHandle
@@ -49,30 +52,12 @@ from odradek_domain.errors import PartitionNotFound
 from odradek_domain.names import GroupId, TopicName
 from odradek_domain.offsets import CommittedOffset
 from odradek_domain.system_state import AggregateSnapshot, SystemState
-from odradek_events.errors import LogNotWritable
+from odradek_events.errors import LogUnavailable
 from odradek_events.memory import MemoryLog
 from odradek_events.opening import open_log
 from odradek_events.sqlite import Durability, SqliteLog
 
-__all__ = ["ActorHandle", "ActorSystem", "ReplayCheck"]
-
-
-class ReplayCheck(msgspec.Struct, frozen=True):
-    """Whether replaying the log gives the live aggregates: each stream folded to its live version, and compared.
-
-    `streams` counts the aggregates compared, `position` is the log's end, `mismatches` names the streams that differ.
-    """
-
-    streams: int
-    position: int
-    mismatches: tuple[str, ...]
-    live_digest: str
-    replayed_digest: str
-
-    @property
-    def holds(self) -> bool:
-        """Whether there is no difference."""
-        return not self.mismatches and self.live_digest == self.replayed_digest
+__all__ = ["ActorHandle", "ActorSystem"]
 
 
 class ActorHandle:
@@ -107,7 +92,10 @@ class ActorSystem:
         runtime: ThreadedRuntime | None = None,
     ) -> None:
         if isinstance(log, SqliteLog) and log.read_only:
-            raise LogNotWritable(log.name, "it was opened read-only, and a system writes")
+            raise LogUnavailable(log.name, "it was opened read-only, and a system writes; open it for writing")
+        for kind, actor_class in (actors or {}).items():
+            if not (isinstance(actor_class, type) and issubclass(actor_class, EventSourcedActor)):
+                raise TypeError(f"actors maps stream types to EventSourcedActor classes; {kind!r} has {actor_class!r}")
         self.log = log
         self.settings = settings or Settings()
         self.runtime = runtime or ThreadedRuntime()
@@ -158,7 +146,7 @@ class ActorSystem:
 
     def create_topic(self, name: str, partitions: int = 1) -> TopicDescription:
         """Create a topic with 1 to 10 000 partitions; TopicAlreadyExists if there is one. Durable when it returns."""
-        return self._topic(name, CreateTopic(partitions))
+        return self._topic(name, CreateTopic(whole_number("partitions", partitions, None)))
 
     def describe_topic(self, name: str) -> TopicDescription:
         """Return what a topic is made of; TopicNotFound if there is none."""
@@ -174,7 +162,7 @@ class ActorSystem:
 
     def add_partitions(self, name: str, total: int) -> TopicDescription:
         """Give a topic `total` partitions in all, more than now; keys may route elsewhere from then on, as in Kafka."""
-        return self._topic(name, AddPartitions(total))
+        return self._topic(name, AddPartitions(whole_number("total", total, None)))
 
     def delete_topic(self, name: str) -> None:
         """Delete a topic. Its history stays in the log; created again it begins at offset 0."""
@@ -182,6 +170,8 @@ class ActorSystem:
 
     def delete_records(self, name: str, partition: int, before_offset: int) -> TopicDescription:
         """Make messages below `before_offset` unreadable. Their events stay in the log; offsets are not used again."""
+        whole_number("partition", partition, None)
+        whole_number("before_offset", before_offset, None)
         return self._topic(name, DeleteRecords(partition, before_offset))
 
     def _topic(self, name: str, body: object) -> TopicDescription:
@@ -240,6 +230,7 @@ class ActorSystem:
         RequestTimedOut after `timeout` seconds.
         Polls that wait and timers do not count; somebody outside who keeps sending keeps the system unsettled.
         """
+        self._require_open()
         deadline = self.runtime.monotonic() + timeout
         before: list[int] = []
         while True:
@@ -259,41 +250,13 @@ class ActorSystem:
 
         Reads the whole log. A moment that holds together needs `settle` first.
         """
-        live = self._snapshots()
-        state = SystemState()
-        for commit in self.log.commits(opaque=True):
-            if commit.stream not in live:
-                state.apply_commit(commit)
-        merged = SystemState.gather(
-            [*state.snapshots().values(), *(s.state for s in live.values() if s.state is not None)]
-        )
-        merged.versions.update(state.versions)
-        merged.versions.update({stream: snapshot.version for stream, snapshot in live.items() if snapshot.version >= 0})
-        merged.position = self.log.head().position
-        return merged
+        self._require_open()
+        return gather(self.log, self._snapshots())
 
     def check_replay(self) -> ReplayCheck:
         """Fold each live aggregate's stream to its live version and compare; see ReplayCheck. Reads the whole log."""
-        live = self._snapshots()
-        replayed = SystemState()
-        for commit in self.log.commits(opaque=True):
-            snapshot = live.get(commit.stream)
-            if snapshot is None or commit.first_version > snapshot.version:
-                continue
-            surplus = max(0, commit.last_version - snapshot.version)
-            replayed.apply_commit(commit.between(-1, commit.last_position - surplus))
-        folded = replayed.snapshots()
-        states: dict[str, AggregateSnapshot] = {
-            stream: snapshot.state for stream, snapshot in live.items() if snapshot.version >= 0 and snapshot.state
-        }
-        own = {stream for stream, snapshot in live.items() if snapshot.state is None}
-        mismatches = [stream for stream, state in states.items() if folded.get(stream) != state]
-        mismatches += [stream for stream in folded if stream not in states and stream not in own]
-        gathered = SystemState.gather(states.values())
-        gathered.versions.update({s: live[s].version for s in own if live[s].version >= 0})
-        return ReplayCheck(
-            len(states), self.log.head().position, tuple(sorted(mismatches)), gathered.digest(), replayed.digest()
-        )
+        self._require_open()
+        return compare(self.log, self._snapshots())
 
     def _snapshots(self) -> dict[str, Snapshot]:
         running = self._running()
@@ -325,7 +288,7 @@ class ActorSystem:
     def command(self, stream: str, body: object, *, correlation_id: str = "") -> Promise[Any]:
         """Send a command to a stream's actor; the promise gives the answer."""
         promise = self.runtime.promise()
-        self.tell(stream, Command(body, promise, 0, correlation_id or self.runtime.new_id()))
+        self.tell(stream, Command(body, promise, 0, text("correlation_id", correlation_id) or self.runtime.new_id()))
         return promise
 
     def query(self, stream: str, body: object) -> Promise[Any]:
@@ -385,7 +348,7 @@ class ActorSystem:
             raise RequestTimedOut(timeout)
 
     def _stop(self, refs: list[pykka.ActorRef[Any]], deadline: float) -> bool:
-        """Stop actors in order; those that take too long are stopped as they are, and answer with errors what they hold."""
+        """Stop actors in order; those that take too long are stopped as they are, and answer what they hold."""
         for ref in refs:
             self.runtime.send(ref, Stop())
         late = [ref for ref in refs if not ref.actor_stopped.wait(max(0.0, deadline - self.runtime.monotonic()))]

@@ -1,8 +1,9 @@
 """The TopicActor: owns a topic, gives offsets, serves fetches.
 
-Appends that gathered while one was under way are decided as one batch and made durable in one commit. Fetches are answered
-from applied, hence durable, messages: from the tail in memory, or by the LogReader. A fetch that finds nothing and may wait is
-parked in the same step that looked, and woken by the apply that passes it, so no wake-up is lost.
+Appends that gathered while one was under way are decided as one batch and made durable in one commit. Fetches are
+answered from applied, hence durable, messages: from the tail in memory, or by the LogReader. A fetch that finds
+nothing and may wait is parked in the same step that looked, and woken by the apply that passes it, so no wake-up is
+lost.
 """
 
 from __future__ import annotations
@@ -39,8 +40,6 @@ __all__ = ["TopicActor"]
 
 class TopicActor(EventSourcedActor[Topic]):
     """Owns one Topic aggregate, existing or not."""
-
-    events_are_checked = True
 
     _created_position = 0
     _parked: dict[str, Query]
@@ -124,7 +123,7 @@ class TopicActor(EventSourcedActor[Topic]):
                 self.reply(command, AppendDone(offsets, position, self.state.partition_count))
 
         repeats = [command for command, _, index in answers if index is None]
-        self.persist(events, (*stored, *repeats), answer, (*counts, *(0 for _ in repeats)))
+        self.persist(events, (*stored, *repeats), answer, (*counts, *(0 for _ in repeats)), is_checked=True)
 
     # -- queries ------------------------------------------------------------------------------------------------------
 

@@ -19,6 +19,8 @@
 
 from __future__ import annotations
 
+from odradek_events.errors import reduce_error
+
 __all__ = [
     "CommitWouldGoBackwards",
     "ConsumerAlreadyOpen",
@@ -61,6 +63,7 @@ class DomainError(Exception):
 
     code = "domain_error"
     retriable = False
+    __reduce__ = reduce_error
 
 
 class ValidationError(DomainError, ValueError):

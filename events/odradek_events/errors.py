@@ -41,7 +41,19 @@ __all__ = [
     "RegistrationError",
     "UnknownEventType",
     "WrongExpectedVersion",
+    "reduce_error",
 ]
+
+
+def reduce_error(error: Exception) -> tuple[object, ...]:
+    """Take an error apart for copying and for other processes: by its facts, since its class takes other arguments."""
+    return _rebuild, (type(error), error.args, vars(error))
+
+
+def _rebuild(cls: type[Exception], args: tuple[object, ...], facts: dict[str, object]) -> Exception:
+    error = cls.__new__(cls, *args)
+    vars(error).update(facts)
+    return error
 
 
 class LogError(Exception):
@@ -49,6 +61,7 @@ class LogError(Exception):
 
     code = "log_error"
     retriable = False
+    __reduce__ = reduce_error
 
 
 class AppendError(LogError):

@@ -142,6 +142,8 @@ class ReadableLog:
         one stream. Raises PositionBeyondHead for an `until` that the log has not reached, and UnknownEventType, unless
         `opaque`, when it comes to an event of a type that nothing registers (and `types` does not rule it out).
         """
+        if isinstance(types, str) or isinstance(tags, str):
+            raise TypeError(f"types and tags are lists; use [{(types if isinstance(types, str) else tags)!r}]")
         last = None if until is None else self.resolve(until)
         wanted = frozenset(tags)
         for commit in self.commits(after=after, until=last, stream=stream, tags=tags, types=types, opaque=True):
@@ -170,6 +172,8 @@ def resolve_until(log: ReadableLog, until: int | datetime) -> int:
     """Return the last position meant by `until`; see ReadableLog.resolve. Binary search over recorded-at."""
     head = log.head().position
     if not isinstance(until, datetime):
+        if type(until) is not int:
+            raise TypeError(f"a place to read up to is a position or an aware datetime, not {until!r}")
         if not -1 <= until <= head:
             raise PositionBeyondHead(until, head)
         return until

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from odradek_events.errors import LogNotFound
 from odradek_events.memory import MemoryLog
 from odradek_events.sqlite import Durability, SqliteLog
 
@@ -17,6 +18,10 @@ def open_log(
 
     Open it `read_only` to look while another process writes. Raises an OpenError that says what is wrong.
     """
+    if durability not in ("full", "normal", "off"):
+        raise ValueError(f"durability is 'full', 'normal' or 'off', not {durability!r}")
+    if not os.fspath(path):
+        raise LogNotFound("''")
     if os.fspath(path) == ":memory:":
         return MemoryLog()
     return SqliteLog(path, read_only=read_only, durability=durability)

@@ -1,0 +1,140 @@
+"""A wrong argument raises at once, in one sentence that names it, and never reaches the log."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from odradek import ActorSystem, EventSourcedActor, SystemState, verify
+from odradek_actors.errors import BufferFull, SystemClosed
+from odradek_domain.errors import InvalidPartitionCount, PartitionNotFound, TopicNotFound
+from odradek_events.errors import WrongExpectedVersion
+
+Call = Callable[[Any, Any, Any], object]
+
+WRONG: dict[str, Call] = {
+    "partition True": lambda s, p, c: p.send("t", "v", partition=True),
+    "partition 1.0": lambda s, p, c: p.send_batch("t", ["v"], partition=1.0),
+    "partition -1": lambda s, p, c: p.send("t", "v", partition=-1),
+    "text as a batch": lambda s, p, c: p.send_batch("t", "abc"),
+    "a mapping as a batch": lambda s, p, c: p.send_batch("t", {"k": "v"}),
+    "a lone surrogate as value": lambda s, p, c: p.send("t", "\ud800"),
+    "a number as correlation id": lambda s, p, c: p.send("t", "v", correlation_id=7),
+    "a lone surrogate as correlation id": lambda s, p, c: p.send("t", "v", correlation_id="\ud800"),
+    "seconds as timestamp": lambda s, p, c: p.send("t", "v", timestamp=1.5),
+    "a naive timestamp": lambda s, p, c: p.send("t", "v", timestamp=datetime(2026, 1, 1)),  # noqa: DTZ001 - the mistake
+    "linger as text": lambda s, p, c: s.producer("q", linger_ms="x"),
+    "partitions 2.5": lambda s, p, c: s.create_topic("u", 2.5),
+    "partitions True": lambda s, p, c: s.create_topic("u", True),
+    "total 5.0": lambda s, p, c: s.add_partitions("t", 5.0),
+    "before_offset True": lambda s, p, c: s.delete_records("t", 0, True),
+    "delete in partition False": lambda s, p, c: s.delete_records("t", False, 1),
+    "seek in partition True": lambda s, p, c: c.seek("t", True, 0),
+    "seek to 1.0": lambda s, p, c: c.seek("t", 0, 1.0),
+    "seek to -1": lambda s, p, c: c.seek("t", 0, -1),
+    "commit in partition 0.0": lambda s, p, c: c.commit({("t", 0.0): 1}),
+    "commit of True": lambda s, p, c: c.commit({("t", 0): True}),
+    "commit by topic": lambda s, p, c: c.commit({"t": 1}),
+    "subscribe to text": lambda s, p, c: c.subscribe("t"),
+    "poll for nothing": lambda s, p, c: c.poll(0),
+    "poll without end": lambda s, p, c: c.poll(timeout=None),
+    "poll with text": lambda s, p, c: c.poll("5"),
+    "read types as text": lambda s, p, c: list(s.log.read(types="MessageProduced")),
+    "read tags as text": lambda s, p, c: list(s.log.read(tags="topic:t")),
+    "replay until 2.5": lambda s, p, c: SystemState.replay(s.log, until=2.5),  # type: ignore[arg-type]  # the mistake
+}
+
+
+@pytest.mark.parametrize("call", WRONG.values(), ids=WRONG.keys())
+def test_a_wrong_argument_is_refused_at_once_and_nothing_of_it_is_stored(call: Call) -> None:
+    with ActorSystem.open() as system, system.producer("p") as producer, system.consumer("c") as consumer:
+        producer.send("t", "first").result()
+        consumer.subscribe(["t"])
+        assert [message.value for message in consumer.poll()] == [b"first"]
+        system.settle()
+        head = system.log.head()
+        with pytest.raises((TypeError, ValueError)) as caught:
+            call(system, producer, consumer)
+        assert "\n" not in str(caught.value)
+        system.settle()
+        assert system.log.head() == head
+        assert verify(system.log).is_sound
+
+
+@pytest.mark.parametrize("count", [0, -1, 10_001])
+def test_a_topic_cannot_have_an_impossible_number_of_partitions(count: int) -> None:
+    with ActorSystem.open() as system, pytest.raises(InvalidPartitionCount):
+        system.create_topic("t", count)
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"max_in_flight": 0},
+        {"default_partitions": 2.0},
+        {"buffer_bytes": "many"},
+        {"delivery_timeout": -1},
+        {"auto_create_topics": 1},
+    ],
+)
+def test_settings_that_no_system_could_work_with_are_refused(setting: dict[str, Any]) -> None:
+    with pytest.raises((TypeError, ValueError), match=next(iter(setting))):
+        ActorSystem.open(**setting)
+
+
+def test_a_class_that_is_no_actor_is_refused() -> None:
+    with pytest.raises(TypeError, match="EventSourcedActor"):
+        ActorSystem.open(actors={"account": int})  # type: ignore[dict-item]  # the mistake under test
+
+
+def test_a_closed_system_says_so() -> None:
+    system = ActorSystem.open()
+    system.close()
+    for ask in (system.settle, system.state, system.check_replay, system.list_topics):
+        with pytest.raises(SystemClosed):
+            ask()
+
+
+def test_decide_must_return_a_list_of_events() -> None:
+    class Odd(EventSourcedActor[Any]):
+        def initial_state(self) -> Any:
+            return SystemStateless()
+
+        def decide(self, command: Any) -> Any:
+            return 5
+
+    with ActorSystem.open(actors={"odd": Odd}) as system, pytest.raises(TypeError, match="list or tuple of events"):
+        system.actor("odd/1").ask("anything").result(5)
+
+
+def test_errors_keep_their_facts_when_they_cross_to_another_process() -> None:
+    for error in (
+        PartitionNotFound("orders", 5, 3),
+        TopicNotFound("orders"),
+        BufferFull(10, 20),
+        WrongExpectedVersion("topic/t", 1, 2),
+    ):
+        copy = pickle.loads(pickle.dumps(error))
+        assert (type(copy), str(copy), vars(copy)) == (type(error), str(error), vars(error))
+
+
+def test_a_timestamp_keeps_its_moment_whatever_its_zone_or_class() -> None:
+    class Stamp(datetime):
+        pass
+
+    moment = Stamp(2026, 5, 1, 12, 30, 0, 5, UTC)
+    with ActorSystem.open() as system, system.producer("p") as producer:
+        assert producer.send("t", "v", timestamp=moment).result().timestamp == moment
+
+
+class SystemStateless:
+    """State of no consequence."""
+
+    version = -1
+
+    def apply_all(self, events: Any) -> None:
+        """Ignore them."""
