@@ -1,0 +1,61 @@
+"""Worlds to run actors in: on either store, and with every actor recovering after every command."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support_actors import FaultyLog, World
+
+from odradek_actors.system import ActorSystem
+from odradek_events import MemoryLog, SqliteLog
+
+KITS = ["memory", "memory-recovering", "sqlite", "sqlite-recovering"]
+
+
+@pytest.fixture(params=KITS)
+def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
+    """Give a world on each store, once plain and once with every actor recovering in place after each command."""
+    store, _, recovering = request.param.partition("-")
+    log = MemoryLog() if store == "memory" else SqliteLog(tmp_path / "log.db", durability="off")
+    world = World(log, recovering=bool(recovering))
+    yield world
+    world.close()
+
+
+@pytest.fixture
+def system(world: World) -> ActorSystem:
+    """Give a system in that world."""
+    return world.open()
+
+
+@pytest.fixture
+def faulty() -> Iterator[FaultyLog]:
+    """Give a log that fails when told to."""
+    log = FaultyLog()
+    yield log
+    log.is_away = log.is_unreadable = False
+
+
+@pytest.fixture
+def faulty_world(faulty: FaultyLog) -> Iterator[World]:
+    """Give a world on the faulty log."""
+    world = World(faulty)
+    yield world
+    faulty.is_away = faulty.is_unreadable = False
+    world.close()
+
+
+@pytest.fixture(autouse=True)
+def no_thread_is_left_behind() -> Iterator[None]:
+    """Fail a test whose actors outlive it."""
+    before = set(threading.enumerate())
+    yield
+    left = [thread for thread in threading.enumerate() if thread not in before]
+    deadline = time.monotonic() + 10
+    for thread in left:
+        thread.join(max(0.0, deadline - time.monotonic()))
+    assert not any(thread.is_alive() for thread in left), f"still running: {left}"
