@@ -361,6 +361,8 @@ class ProducerActor(EventSourcedActor[Producer]):
             self._retry_when_all_answered(lane)
         else:
             self._fail(lane, batch, answer)
+            if lane.is_retrying:  # the others may have waited for this answer
+                self._retry_when_all_answered(lane)
         self._pump(lane)
         self._finish_flushes()
         self._stop_if_asked()

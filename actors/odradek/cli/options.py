@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, TypeVar
 
 import typer
 
-from odradek import ActorSystem, SqliteLog
+from odradek import ActorError, ActorSystem, LogError, SqliteLog
 from odradek_events.errors import LogNotFound, PositionBeyondHead
 from odradek_events.sqlite import Durability
 
@@ -29,6 +31,7 @@ __all__ = [
 
 Place = int | datetime | None
 T = TypeVar("T")
+_CLOSE_AFTER_FAILURE_SECONDS = 5.0
 
 
 def bad_value(name: str, problem: str) -> typer.BadParameter:
@@ -91,8 +94,16 @@ def open_reader(path: str) -> SqliteLog:
     return SqliteLog(path, read_only=True)
 
 
-def open_system(path: str, *, durability: Durability = "full", must_exist: bool = False) -> ActorSystem:
-    """Open a system on a log file as its one writer."""
+@contextmanager
+def open_system(path: str, *, durability: Durability = "full", must_exist: bool = False) -> Iterator[ActorSystem]:
+    """Open a system on a log file as its one writer. When something failed, closing neither hides it nor takes long."""
     if must_exist and not os.path.lexists(path):
         raise LogNotFound(path)
-    return ActorSystem.open(Path(path), durability=durability)
+    system = ActorSystem.open(Path(path), durability=durability)
+    try:
+        yield system
+    except BaseException:
+        with suppress(ActorError, LogError):
+            system.close(_CLOSE_AFTER_FAILURE_SECONDS)
+        raise
+    system.close()

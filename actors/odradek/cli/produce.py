@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Annotated, BinaryIO
 
 import msgspec
@@ -27,6 +28,7 @@ __all__ = ["produce"]
 
 _IN_FLIGHT = 8
 _BATCH_BYTES = 4 << 20
+_ANSWER_SECONDS = Settings().delivery_timeout + 10  # the producer times a batch out; this waits a little longer
 Entry = tuple[bytes | None, bytes]
 
 
@@ -80,9 +82,10 @@ def produce(
     with _input(file) as source, open_system(log, durability=durability) as system:
         if partitions is not None:
             _ensure(system, name, partitions)
-        with system.producer(producer_id) as producer:
-            sending = _Sending(producer, name)
-            _send_all(sending, source, separator, batch)
+        producer = system.producer(producer_id)
+        sending = _Sending(producer, name)
+        _send_all(sending, source, separator, batch)
+        producer.close()
     summary = Summary(log, name, sending.stored, sorted(sending.where.values(), key=lambda part: part.partition))
     if json:
         json_line(summary)
@@ -120,6 +123,7 @@ class _Sending:
         self.where: dict[int, Stored] = {}
         self.first_lost: int | None = None
         self._lines = 0
+        self._failure: Exception | None = None
         self._in_flight: deque[tuple[int, Promise[list[Receipt]]]] = deque()
 
     def send(self, entries: list[Entry]) -> None:
@@ -130,28 +134,25 @@ class _Sending:
         self._lines += len(entries)
 
     def finish(self) -> None:
-        """Wait for all; raises what the first batch that failed was refused for, once the others are counted."""
-        error: Exception | None = None
+        """Wait for all, count what is stored, and raise what the first batch that failed was refused for."""
+        deadline = time.monotonic() + _ANSWER_SECONDS
         while self._in_flight:
-            try:
-                self._take()
-            except (ActorError, DomainError, LogError) as failure:
-                error = error or failure
-        if error is not None:
-            raise error
+            with suppress(ActorError, DomainError, LogError):
+                self._take(deadline - time.monotonic())
+        if self._failure is not None:
+            raise self._failure
 
-    def _take(self) -> None:
+    def _take(self, seconds: float = _ANSWER_SECONDS) -> None:
         first_line, promise = self._in_flight.popleft()
         try:
-            receipts = promise.result(self.producer_timeout)
-        except Exception:
-            self.first_lost = min(first_line, self.first_lost or first_line)
+            receipts = promise.result(max(0.0, seconds))
+        except Exception as error:
+            self._failure = self._failure or error
+            self.first_lost = self.first_lost or first_line
             raise
         self.stored += len(receipts)
         for receipt in receipts:
             self._note(receipt)
-
-    producer_timeout = Settings().delivery_timeout + 10  # the producer times a batch out; this waits a little longer
 
     def _note(self, receipt: Receipt) -> None:
         part = self.where.get(receipt.partition)
