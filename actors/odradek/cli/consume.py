@@ -117,13 +117,12 @@ class _Printer:
 
     def print(self, messages: Iterable[Readable]) -> int:
         """Write and flush up to `room` messages; return how many."""
-        written = 0
+        before = self.count
         for message in islice(messages, self.room):
             self._output.write(self._format(message))
-            written += 1
+            self.count += 1
         self._output.flush()
-        self.count += written
-        return written
+        return self.count - before
 
 
 def _look(path: str, topic: str, begin: Begin, follow: bool, printer: _Printer) -> None:

@@ -24,7 +24,7 @@ from odradek.cli.output import bar, json_line, line
 from odradek_domain.errors import MAX_PARTITIONS, TopicAlreadyExists
 from odradek_domain.names import ProducerId, TopicName
 
-__all__ = ["produce"]
+__all__ = ["Stored", "Summary", "produce", "send_lines"]
 
 _IN_FLIGHT = 8
 _BATCH_BYTES = 4 << 20
@@ -83,10 +83,9 @@ def produce(
         if partitions is not None:
             _ensure(system, name, partitions)
         producer = system.producer(producer_id)
-        sending = _Sending(producer, name)
-        _send_all(sending, source, separator, batch)
+        stored = send_lines(producer, name, source, separator=separator, batch=batch)
         producer.close()
-    summary = Summary(log, name, sending.stored, sorted(sending.where.values(), key=lambda part: part.partition))
+    summary = Summary(log, str(name), sum(part.messages for part in stored), stored)
     if json:
         json_line(summary)
     else:
@@ -164,8 +163,11 @@ class _Sending:
         part.last_offset, part.last_position = receipt.offset, receipt.position
 
 
-def _send_all(sending: _Sending, source: BinaryIO, separator: bytes | None, batch: int) -> None:
-    """Send every line; when that ends early, say how many lines are durable."""
+def send_lines(
+    producer: ProducerHandle, topic: str, source: BinaryIO, *, separator: bytes | None = None, batch: int
+) -> list[Stored]:
+    """Send every line, and return what each partition got; when that ends early, say how many lines are durable."""
+    sending = _Sending(producer, topic)
     try:
         try:
             with bar("stored", None) as progress:
@@ -180,6 +182,7 @@ def _send_all(sending: _Sending, source: BinaryIO, separator: bytes | None, batc
         raise CommandError(f"{error}; {_durable(sending)}", error.code) from error
     except (ActorError, DomainError, LogError, OSError) as error:
         raise CommandError(f"{sentence_of(error)}; {_durable(sending)}", exit_code_of(error)) from error
+    return sorted(sending.where.values(), key=lambda part: part.partition)
 
 
 def _durable(sending: _Sending) -> str:

@@ -1,0 +1,233 @@
+"""`odradek simulate`: it runs, it is repeatable, and it says so when something does not hold."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support_cli import COMMAND, here, odradek, produced, refused
+
+from odradek import ActorSystem, ConsumerRecord, Receipt, ReplayCheck, SystemState, TopicPartition
+from odradek.cli.simulation import ConsumerTally, ProducerTally
+from odradek.cli.verdict import judge
+from odradek.cli.workload import Workload, sender_of
+
+SMALL = ["--messages", "600", "--batch", "20", "--keys", "30"]
+
+
+def sent(log: Path, seed: int) -> dict[int, list[tuple[Any, Any]]]:
+    """Run a simulation and return what each producer sent to each topic, in its order."""
+    assert here("simulate", *SMALL, "--log", log, "--overwrite", "--seed", seed).code == 0
+    messages: dict[int, list[tuple[Any, Any]]] = {}
+    for topic in ("topic-1", "topic-2"):
+        for item in here("consume", log, topic, "--format", "json").json_lines:
+            producer, number = sender_of(item["value"].encode())
+            messages.setdefault(producer, []).append((number, (topic, item["key"], item["value"])))
+    return {producer: sorted(entries) for producer, entries in messages.items()}
+
+
+def test_a_run_without_faults_holds_and_shows_its_tables() -> None:
+    outcome = odradek("simulate", *SMALL)
+    assert outcome.code == 0
+    assert outcome.complaint == ""
+    for title in ("Throughput", "Latency (ms)", "Partitions, and how many", "Events", "Verdict"):
+        assert title in outcome.text
+    assert outcome.text.count(" yes") == 5
+    assert "\x1b" not in outcome.text
+
+
+def test_its_log_is_sound_and_holds_what_the_report_says(tmp_path: Path) -> None:
+    log = tmp_path / "run.db"
+    report = here("simulate", *SMALL, "--log", log, "--durability", "off", "--json").json
+    assert all(invariant["holds"] for invariant in report["invariants"])
+    assert report["produced"]["messages"] == 600
+    assert report["consumed"]["messages"] == 1800
+    assert report["events_by_type"]["MessageProduced"] == 600
+    assert report["events_by_type"]["MessageConsumed"] == 1800
+    assert report["send_latency"]["p50_ms"] <= report["send_latency"]["p99_ms"] <= report["send_latency"]["max_ms"]
+    assert sum(part["high_watermark"] for part in report["partitions"]) == 600
+    assert all(lag == 0 for part in report["partitions"] for lag in part["lag"].values() if lag is not None)
+    assert here("verify", log).code == 0
+    assert here("stats", log, "--json").json["events_by_type"]["MessageProduced"] == 600
+
+
+def test_the_same_seed_sends_the_same_messages_and_another_seed_others(tmp_path: Path) -> None:
+    first = sent(tmp_path / "run.db", 7)
+    assert sent(tmp_path / "run.db", 7) == first
+    assert sent(tmp_path / "run.db", 8) != first
+    assert {producer: len(entries) for producer, entries in first.items()} == {1: 150, 2: 150, 3: 150, 4: 150}
+
+
+def test_groups_are_given_one_consumer_each_and_the_rest_read_alone(tmp_path: Path) -> None:
+    log = tmp_path / "run.db"
+    options = ["--producers", "3", "--consumers", "3", "--groups", "1", "--topics", "1", "--partitions", "2"]
+    assert here("simulate", *SMALL, *options, "--log", log).code == 0
+    state = here("state", log, "--json").json["aggregates"]
+    assert {name for name in state if name.startswith("group/")} == {"group/group-1"}
+    assert [state[f"consumer/consumer-{n}"]["group_id"] for n in (1, 2, 3)] == ["group-1", None, None]
+    assert len(state["topic/topic-1"]["partitions"]) == 2
+
+
+@pytest.mark.parametrize("options", [["--messages", "0"], ["--consumers", "0"], ["--messages", "2", "--batch", "1"]])
+def test_small_runs_hold_too(options: list[str]) -> None:
+    assert here("simulate", *SMALL, *options, "--json").code == 0
+
+
+def workload(**changes: Any) -> Workload:
+    numbers: dict[str, Any] = {
+        "topics": 2,
+        "partitions": 2,
+        "producers": 3,
+        "consumers": 1,
+        "groups": 1,
+        "messages": 3001,
+        "message_size": 40,
+        "batch": 100,
+        "keys": 50,
+        "key_skew": 0.0,
+        "seed": 1,
+    }
+    return Workload(**{**numbers, **changes})
+
+
+def test_the_workload_shares_messages_out_and_sizes_them() -> None:
+    load = workload()
+    entries = [entry for producer in (1, 2, 3) for _, batch in load.batches(producer) for entry in batch]
+    assert len(entries) == 3001
+    assert {len(value) for _, value in entries} == {40}
+    assert len({value for _, value in entries}) == 3001
+
+
+def test_skew_makes_few_keys_frequent() -> None:
+    def share_of_the_first_key(skew: float) -> float:
+        keys = Counter(key for _, batch in workload(key_skew=skew, producers=1).batches(1) for key, _ in batch)
+        return keys[b"key-1"] / keys.total()
+
+    assert share_of_the_first_key(0.0) < 0.05 < 0.15 < share_of_the_first_key(1.0) < share_of_the_first_key(2.0)
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [
+        (["--groups", "5"], "5 groups need 5 consumers"),
+        (["--partitions", "0"], "--partitions"),
+        (["--partitions", "-3"], "--partitions"),
+        (["--topics", "0"], "--topics"),
+        (["--producers", "0"], "--producers"),
+        (["--message-size", "3"], "--message-size"),
+        (["--key-skew", "-1"], "--key-skew"),
+        (["--messages", "-1"], "--messages"),
+    ],
+)
+def test_impossible_numbers_are_refused(options: list[str], word: str) -> None:
+    refused(here("simulate", *options), 2, word)
+
+
+def test_only_a_log_that_nobody_writes_is_replaced_and_only_when_asked(tmp_path: Path) -> None:
+    log, notes = tmp_path / "run.db", tmp_path / "notes.txt"
+    produced(log, "orders", b"mine\n")
+    refused(here("simulate", "--log", log), 2, "exists already", "--overwrite")
+    with ActorSystem.open(log):
+        refused(odradek("simulate", "--log", log, "--overwrite"), 4, "open for writing by process")
+    assert here("consume", log, "orders").output == b"mine\n"
+    notes.write_text("mine")
+    refused(here("simulate", "--log", notes, "--overwrite"), 3, "not an Odradek log")
+    assert notes.read_text() == "mine"
+    with sqlite3.connect(tmp_path / "other.db") as connection:
+        connection.execute("CREATE TABLE mine (x)")
+    connection.close()
+    refused(here("simulate", "--log", tmp_path / "other.db", "--overwrite"), 3, "another program's database")
+    refused(here("simulate", "--log", tmp_path / "no" / "run.db"), 5, "directory does not exist")
+    assert here("simulate", *SMALL, "--log", log, "--overwrite").code == 0
+    refused(here("consume", log, "orders"), 6, "there is no topic")
+
+
+def test_an_interrupted_run_closes_in_order_and_says_what_was_done(tmp_path: Path) -> None:
+    log = tmp_path / "run.db"
+    with subprocess.Popen(
+        [*COMMAND, "simulate", "--messages", "100000000", "--durability", "off", "--log", str(log)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        while not (log.exists() and log.stat().st_size + _size(Path(f"{log}-wal")) > 1_000_000):
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        output, complaint = process.communicate(timeout=60)
+    assert (process.returncode, output) == (130, b"")
+    assert b"messages were produced and " in complaint
+    assert complaint.endswith(b"consumed, and everything was closed in order\n")
+    assert not os.path.exists(f"{log}-wal")
+    assert here("verify", log).code == 0
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+# -- the verdict ------------------------------------------------------------------------------------------------------
+
+PLACE = TopicPartition("t", 0)
+
+
+class Run:
+    """Two messages sent, stored and consumed; a test then breaks one thing."""
+
+    def __init__(self) -> None:
+        with ActorSystem.open() as system:
+            with system.producer() as producer:
+                receipts = producer.send_batch("t", [("k", b"1 1 x"), ("k", b"1 2 x")]).result()
+            with system.consumer("c") as consumer:
+                consumer.subscribe(["t"])
+                self.messages: list[ConsumerRecord] = consumer.poll()
+            system.settle()
+            self.replay: ReplayCheck = system.check_replay()
+            self.state: SystemState = system.state()
+        self.receipts: list[Receipt] = receipts
+        self.producer = ProducerTally(1)
+        self.consumer = ConsumerTally(1, None)
+
+    def broken(self, receipts: list[Receipt] | None = None, messages: list[ConsumerRecord] | None = None) -> list[str]:
+        """Return the names of the invariants that do not hold."""
+        self.consumer.receive(self.messages)
+        self.producer.acknowledge(self.receipts if receipts is None else receipts, self.consumer.content)
+        if messages is not None:
+            self.consumer = ConsumerTally(1, None)
+            self.consumer.receive(messages)
+        verdict = judge([self.producer], [self.consumer], self.state, self.replay)
+        assert all(invariant.problem for invariant in verdict if not invariant.holds)
+        return [invariant.name for invariant in verdict if not invariant.holds]
+
+
+def test_a_good_run_breaks_nothing() -> None:
+    assert Run().broken() == []
+
+
+def test_a_lost_a_repeated_and_a_swapped_message_are_found() -> None:
+    lost, twice, swapped = Run(), Run(), Run()
+    got, content = "every consumer got every message exactly once", "every message arrived as it was sent"
+    order = "every partition keeps the order of each producer"
+    assert lost.broken(messages=lost.messages[:1]) == [got, content]
+    assert twice.broken(messages=[*twice.messages, twice.messages[1]]) == [got, content, order]
+    assert swapped.broken(messages=swapped.messages[::-1]) == [got, order]
+
+
+def test_an_offset_given_twice_or_not_at_all_is_found() -> None:
+    offsets = "every acknowledged message has its own offset, without gaps"
+    twice, swapped = Run(), Run()
+    assert twice.broken(receipts=[twice.receipts[0], twice.receipts[0]]) == [offsets]
+    assert swapped.broken(receipts=swapped.receipts[::-1]) == ["every partition keeps the order of each producer"]
+
+
+def test_a_replay_that_differs_is_found() -> None:
+    run = Run()
+    run.replay = ReplayCheck(3, 9, ("topic/t",), "one", "other")
+    assert run.broken() == ["live == replay"]
