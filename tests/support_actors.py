@@ -83,6 +83,9 @@ class FaultyLog(MemoryLog):
         self._faults: list[Fault] = []
         self._holds: list[Hold] = []
         self._must_reopen = False
+        self._every = 0
+        self._appends = 0
+        self._last_lost: set[str] = set()
 
     def reject(self, stream: str = "", event: str = "", times: int = 1) -> None:
         """Reject the next appends that match: LogFull, nothing written."""
@@ -91,6 +94,10 @@ class FaultyLog(MemoryLog):
     def lose_answer(self, stream: str = "", event: str = "", times: int = 1, *, written: bool) -> None:
         """Fail the next appends that match, with their outcome unknown; `written` is the truth."""
         self._faults.append(Fault("written" if written else "unwritten", stream, event, times))
+
+    def lose_every(self, count: int) -> None:
+        """From now on lose one in `count` answers, by turns written and not, no stream's twice running."""
+        self._every = count
 
     def hold(self, stream: str) -> Hold:
         """Keep the next append to a stream waiting."""
@@ -105,7 +112,8 @@ class FaultyLog(MemoryLog):
             hold.wait()
         if self.is_away or self._must_reopen:
             raise LogUnavailable(self.name, "it is away" if self.is_away else "it was not reopened")
-        faults = [self._fault_for(request) for request in requests]
+        regular = self._regular_fault({request.stream for request in requests})
+        faults = [regular or self._fault_for(request) for request in requests]
         lost = next((fault for fault in faults if fault in ("written", "unwritten")), None)
         if lost is not None:
             self._must_reopen = True
@@ -139,6 +147,15 @@ class FaultyLog(MemoryLog):
         if self.is_away:
             raise LogUnavailable(self.name, "it is away")
         self._must_reopen = False
+
+    def _regular_fault(self, streams: set[str]) -> str | None:
+        self._appends += 1
+        if not self._every or self._appends % self._every or streams & self._last_lost:
+            self._last_lost -= streams
+            return None
+        self._last_lost |= streams
+        self.fired.append("unwritten" if self.fired[-1:] == ["written"] else "written")
+        return self.fired[-1]
 
     def _fault_for(self, request: Append) -> str | None:
         for fault in self._faults:

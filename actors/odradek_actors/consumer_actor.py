@@ -13,40 +13,31 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from odradek_actors.consumer_member import ConsumerMember
 from odradek_actors.errors import ActorStopped
-from odradek_actors.event_sourced import EventSourcedActor
 from odradek_actors.protocol import (
     CloseConsumer,
     Command,
-    CommitGroupOffsets,
     CommitOffsets,
-    CommittedOf,
     Delivery,
     DescribeConsumer,
     Fetch,
     FetchResult,
-    GetCommitted,
-    JoinGroup,
-    LeaveGroup,
     LookUp,
     OpenConsumer,
     Poll,
     PositionOf,
-    Query,
     SeekTo,
     Subscribe,
     Tick,
 )
 from odradek_domain.consumer import Consumer
 from odradek_domain.errors import (
-    ConsumerAlreadyOpen,
     ConsumerClosed,
-    ConsumerNotPositioned,
     DomainError,
     NoCommittedOffset,
     OffsetNotFound,
 )
-from odradek_domain.offsets import CommittedOffset, OffsetToCommit
 from odradek_domain.positions import TopicPartition
 from odradek_events.errors import AppendError, WrongExpectedVersion
 from odradek_events.types import MessageProduced
@@ -54,15 +45,13 @@ from odradek_events.types import MessageProduced
 __all__ = ["ConsumerActor"]
 
 
-class ConsumerActor(EventSourcedActor[Consumer]):
+class ConsumerActor(ConsumerMember):
     """Owns one Consumer aggregate and the poll under way."""
 
     def initial_state(self) -> Consumer:
         """Return a consumer that was never registered; what is volatile survives a recovery in place."""
         if not hasattr(self, "_refs"):
             self._refs: dict[str, Any] = {}
-            self._handle: int | None = None
-            self._reset_policy = "earliest"
             self._poll: Command | None = None
             self._round = 0
             self._turn = 0
@@ -71,10 +60,8 @@ class ConsumerActor(EventSourcedActor[Consumer]):
             self._deadline = 0.0  # of the poll
             self._tick_number = 0
             self._tick_due = float("inf")  # when the timer that is set goes off
-            self._delivery = Delivery(0, ())
             self._delivering: Delivery | None = None
-            self._sought: set[TopicPartition] = set()  # moved on purpose since the last commit
-        return Consumer(self.id)
+        return super().initial_state()
 
     def is_busy(self) -> bool:
         """Say whether something is under way; a poll that waits is not."""
@@ -143,74 +130,6 @@ class ConsumerActor(EventSourcedActor[Consumer]):
                 return self.state.snapshot()
             case _:
                 return super().answer(query)
-
-    def handle_query(self, query: Query) -> None:
-        """Answer what concerns committed offsets from the group, if there is one."""
-        if not isinstance(query.body, CommittedOf):
-            super().handle_query(query)
-            return
-        partition, topic_id = query.body.partition, query.body.topic_id
-
-        def found(committed: Any) -> None:
-            if isinstance(committed, Exception):
-                self.reply(query, committed)
-            else:
-                offsets = [
-                    item.offset
-                    for item in committed
-                    if (item.topic, item.partition) == partition and topic_id in (None, item.topic_id)
-                ]
-                self.reply(query, offsets[0] if offsets else None)
-
-        self._committed(found)
-
-    # -- opening and closing ------------------------------------------------------------------------------------------
-
-    def _open(self, command: Command, wanted: OpenConsumer) -> None:
-        if self._handle is not None:
-            self.reply(command, ConsumerAlreadyOpen(self.id))
-            return
-        self._handle = wanted.handle
-        self._reset_policy = wanted.auto_offset_reset
-        self._delivery = Delivery(0, ())
-        self._sought.clear()
-
-        def joined(committed: Any) -> None:
-            if isinstance(committed, Exception):
-                self._handle = None
-                self.reply(command, committed)
-            elif self.is_ready:
-                resume(committed)
-            else:  # recovering meanwhile
-                self._handle = None
-                self._when_ready(command)
-
-        def resume(committed: tuple[CommittedOffset, ...]) -> None:
-            now, consumer = self.runtime.now(), self.state
-            events: list[Any] = list(consumer.register(wanted.group_id, now))
-            if consumer.is_registered or committed:
-                events.append(consumer.resume(committed, now))
-            self.persist(events, (command,), lambda _: self.reply(command, None))
-
-        if wanted.group_id is None:
-            resume(self.state.committed.all())
-        else:
-            self._ask_group(wanted.group_id, JoinGroup(self.id), joined, command)
-
-    def _close(self, command: Command, wanted: CloseConsumer) -> None:
-        if wanted.handle == self._handle:
-            self._end_poll()
-            self._handle = None
-            self._leave(command, self.state.group_id, None)
-        else:
-            self.reply(command, None)
-
-    def _leave(self, command: Command, group_id: str | None, answer: Exception | None) -> None:
-        """Answer once the group, if there is one, is free for others."""
-        if group_id is None:
-            self.reply(command, answer)
-        else:
-            self._ask_group(group_id, LeaveGroup(self.id), lambda _: self.reply(command, answer), command)
 
     def append_failed(self, commands: Sequence[Command], error: Exception) -> None:
         """Tell who asked; a handle that could not be opened is not open.
@@ -435,45 +354,3 @@ class ConsumerActor(EventSourcedActor[Consumer]):
         """End the poll under way."""
         self._end_poll()
         return True
-
-    # -- committing ---------------------------------------------------------------------------------------------------
-
-    def _commit(self, command: Command, wanted: CommitOffsets) -> None:
-        offsets = tuple(self._to_commit(partition, offset) for partition, offset in wanted.offsets)
-        group_id = self.state.group_id
-
-        def committed(answer: Any) -> None:
-            if not isinstance(answer, Exception):
-                self._sought.difference_update(partition for partition, _ in wanted.offsets)
-            self.reply(command, None if not isinstance(answer, Exception) else answer)
-
-        if group_id is None:
-            now = self.runtime.now()
-            events = [event for offset in offsets for event in self.state.commit_offset(offset, now)]
-            self.persist(events, (command,), lambda _: committed(None))
-        else:
-            self._ask_group(group_id, CommitGroupOffsets(self.id, offsets), committed, command)
-
-    def _to_commit(self, partition: TopicPartition, offset: int) -> OffsetToCommit:
-        """Allow what was delivered, and no more: a commit beyond the position would skip messages."""
-        position = self.state.get_current_offset(partition)
-        if position is None:
-            raise ConsumerNotPositioned(self.id, partition.topic, partition.partition)
-        if offset > position:
-            raise OffsetNotFound(partition.topic, partition.partition, offset, 0, position)
-        return self.state.to_commit(partition, offset, is_reset=partition in self._sought)
-
-    def _committed(self, then: Any) -> None:
-        if self.state.group_id is None:
-            then(self.state.committed.all())
-        else:
-            self._ask_group(self.state.group_id, GetCommitted(), then, None)
-
-    def _ask_group(self, group_id: str, body: object, then: Any, command: Command | None) -> None:
-        def found(ref: Any) -> None:
-            if isinstance(ref, Exception):
-                then(ref)
-            else:
-                self.request(ref, body, then, command=command)
-
-        self.request(self.context.directory, LookUp(f"group/{group_id}"), found)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pykka
 
-from odradek_actors.protocol import Command, Send
+from odradek_actors.protocol import Command, Receipt, Send
+from odradek_domain.errors import OutOfOrderSequence
 from odradek_domain.topic import AppendMessages
+from odradek_events.errors import AppendError, WrongExpectedVersion
 
-__all__ = ["Batch", "Lane", "Waiting"]
+__all__ = ["Batch", "Lane", "Waiting", "is_refusal"]
 
 
 class Waiting:
@@ -47,6 +49,35 @@ class Batch:
     def command(self) -> Command:
         """The first send's command, on whose behalf the batch travels."""
         return self.sends[0].command
+
+    @property
+    def is_behind_a_gap(self) -> bool:
+        """Whether the topic refused it because what should come before it is not there."""
+        return isinstance(self.error, OutOfOrderSequence) and self.error.sequence > self.error.expected
+
+    @property
+    def is_surely_not_stored(self) -> bool:
+        """Whether its last answer was a refusal: had an earlier journey stored it, this one had found it."""
+        return self.error is not None and (is_refusal(self.error) or self.is_behind_a_gap)
+
+    def receipts(self, offsets: list[int], first_position: int) -> Iterator[tuple[Command, list[Receipt]]]:
+        """Yield each send's command with its receipts."""
+        topic, partitions, index = self.sends[0].send.topic, self.append.partitions, 0
+        for waiting in self.sends:
+            messages = waiting.send.messages
+            yield (
+                waiting.command,
+                [
+                    Receipt(topic, partitions[i], offsets[i], first_position + i, message.timestamp)
+                    for i, message in enumerate(messages, index)
+                ],
+            )
+            index += len(messages)
+
+
+def is_refusal(error: Exception) -> bool:
+    """Say whether the log refused the events as they are; a wrong version only says that somebody was faster."""
+    return isinstance(error, AppendError) and not isinstance(error, WrongExpectedVersion)
 
 
 class Lane:
@@ -131,6 +162,13 @@ class Lane:
         """Take back what is in flight: the topic it was numbered for is gone."""
         self.take_back(tuple(self.in_flight))
         self.topic_id = None
+
+    @property
+    def must_check_partition(self) -> bool:
+        """Whether the next send names a partition that we do not know of, and may be right."""
+        waiting = self.queue[0]
+        partition = waiting.send.partition
+        return partition is not None and partition >= self.partition_count and not waiting.partition_was_checked
 
     def oldest_number(self) -> float:
         """Return the number of the oldest unanswered send; infinite if there is none."""

@@ -12,28 +12,22 @@ outcome stays unknown, but nothing can be stored twice or out of order.
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Sequence
 from typing import Any
 
 import pykka
 
 from odradek_actors.errors import ActorStopped, DeliveryTimedOut
-from odradek_actors.event_sourced import EventSourcedActor
-from odradek_actors.lane import Batch, Lane, Waiting
+from odradek_actors.lane import Batch, Lane, Waiting, is_refusal
+from odradek_actors.producer_stream import ProducerStream
 from odradek_actors.protocol import (
     AppendDone,
     CloseProducer,
     Command,
-    CountProduced,
-    DescribeProducer,
     DescribeTopic,
     EnsureTopic,
     FlushProducer,
     LocateMessage,
     LookUp,
-    Query,
-    Receipt,
     Send,
     Tick,
     TopicDescription,
@@ -42,12 +36,12 @@ from odradek_domain.errors import OutOfOrderSequence, PartitionNotFound, Unknown
 from odradek_domain.producer import Producer
 from odradek_domain.services import MessageRoutingService
 from odradek_domain.topic import AppendMessages
-from odradek_events.errors import AppendError, WrongExpectedVersion
+from odradek_events.errors import WrongExpectedVersion
 
 __all__ = ["ProducerActor"]
 
 
-class ProducerActor(EventSourcedActor[Producer]):
+class ProducerActor(ProducerStream):
     """Owns one Producer aggregate and its lanes."""
 
     _lanes: dict[str, Lane]
@@ -57,116 +51,40 @@ class ProducerActor(EventSourcedActor[Producer]):
         if not hasattr(self, "_lanes"):
             self._lanes = {}
             self._router = MessageRoutingService()
-            self._is_awake = False
-            self._is_waking = False
             self._is_stopping = False
-            self._must_bump = False
-            self._epoch = -1  # of the aggregate, kept through a recovery in place
-            self._own = ""  # what the append to our own stream under way is for
-            self._progress_is_refused = False
-            self._flushes: list[tuple[Command, int]] = []  # each with the number of the last send before it
             self._last_send = 0
-            self._acknowledged: deque[tuple[int, int]] = deque()  # (last position, count), not recorded yet
-            self._position = -1  # the highest position acknowledged so far
-            self._progress_is_due = False
-            self._progress_is_fresh = False
-        return Producer(self.id)
+        return super().initial_state()
 
     def is_busy(self) -> bool:
         """Say whether batches are on their way."""
         return super().is_busy() or any(lane.is_busy for lane in self._lanes.values()) or bool(self._flushes)
 
-    # -- waking, and what else is appended to our own stream ----------------------------------------------------------
+    # -- what its own stream is told ----------------------------------------------------------------------------------
 
-    def on_ready(self) -> None:
-        """Do what our own stream needs before anything is sent; then let flushes finish."""
-        self._forget_recorded()
-        self._prepare()
-        if self.is_ready:
-            self._finish_flushes()
+    def has_queued(self) -> bool:
+        """Say whether something waits to be sent."""
+        return any(lane.queue for lane in self._lanes.values())
 
-    def _prepare(self) -> None:
-        """If something waits to be sent, wake or begin a new epoch first."""
-        if not self.is_ready or not any(lane.queue for lane in self._lanes.values()):
-            return
-        if not self._is_awake:
-            self._wake()
-        elif self._must_bump:
-            self._append_own("bump", [self.state.bump_epoch(self.runtime.now())])
-
-    def _wake(self) -> None:
-        """Once a run, when something is to be sent: register, or begin a new epoch and count what is not recorded."""
-        if self._is_waking:
-            return
-        self._is_waking = True
-        producer = self.state
-        if producer.is_registered:
-            self.request(self.context.log_reader, CountProduced(self.id, producer.counted_through), self._counted)
-        else:
-            self._append_own("wake", producer.register(self.runtime.now()))
-
-    def _counted(self, counted: Any) -> None:
-        if isinstance(counted, Exception):
-            self._is_waking = False
-            self._fail_all_queues(counted)
-            self._stop_if_asked()
-            return
-        if not self.is_ready:  # recovering meanwhile: wake again when that is over
-            self._is_waking = False
-            return
-        count, last = counted
-        producer, now = self.state, self.runtime.now()
-        self._position = max(self._position, last)
-        progress = producer.record_progress(producer.message_count + count, last, now)
-        self._append_own("wake", [*progress, producer.bump_epoch(now)])
-
-    def _append_own(self, purpose: str, events: Sequence[Any]) -> None:
-        self._own = purpose
-        self.persist(events, (), lambda _: self._own_appended(purpose))
-
-    def _own_appended(self, purpose: str) -> None:
-        self._own = ""
-        if purpose == "progress":
-            self._progress_is_fresh = bool(self._flushes)
-            return  # on_ready forgets what is recorded now
-        self._is_awake, self._is_waking, self._must_bump = True, False, False
-        self._epoch = self.state.epoch
-        self._pump_all()
-
-    def append_failed(self, commands: Sequence[Command], error: Exception) -> None:
-        """Tell those who wait for our own append: without it nothing can be sent. Progress can wait for the next time.
-
-        Only a refusal ends the waiting. After an unknown outcome what is queued stays so, and is sent once the recovery
-        has shown where our stream stands.
-        """
-        super().append_failed(commands, error)
-        purpose, self._own = self._own, ""
-        if purpose == "progress":
-            self._progress_is_refused = True
-            return
-        self._is_waking = False
-        if _is_refusal(error):
-            self._fail_all_queues(error)
+    def floors(self) -> list[int]:
+        """Return positions above which batches in flight will lie."""
+        return [batch.floor for lane in self._lanes.values() for batch in lane.in_flight]
 
     def on_giving_up(self, error: Exception) -> None:
         """Answer everybody."""
         for lane in self._lanes.values():
             for batch in tuple(lane.in_flight):
                 self._fail(lane, batch, error)
-        self._fail_all_queues(error)
+        self.fail_queued(error)
         flushes, self._flushes = self._flushes, []
         for command, _ in flushes:
             self.reply(command, None)
 
-    def _fail_all_queues(self, error: Exception) -> None:
+    def fail_queued(self, error: Exception) -> None:
+        """Answer what waits to be sent with an error."""
         for lane in self._lanes.values():
             self._fail_queue(lane, error)
-        self._finish_flushes()
-
-    def _forget_recorded(self) -> None:
-        """Drop what the log has counted, also where we learn of it from a recovery only."""
-        through = self.state.counted_through
-        self._acknowledged = deque(entry for entry in self._acknowledged if entry[0] > through)
+        self.finish_flushes()
+        self._stop_if_asked()
 
     # -- commands -----------------------------------------------------------------------------------------------------
 
@@ -190,25 +108,9 @@ class ProducerActor(EventSourcedActor[Producer]):
             for lane in self._lanes.values():
                 lane.must_hurry = True
                 self._pump(lane)
-            self._finish_flushes()
+            self.finish_flushes()
         else:
             super().handle_command(command)
-
-    def handle_query(self, query: Query) -> None:
-        """Say how many messages were acknowledged in all, recorded or not, in this run or an earlier one."""
-        if not isinstance(query.body, DescribeProducer):
-            super().handle_query(query)
-            return
-        recorded = self.state.message_count
-        if self._is_awake:
-            through = self.state.counted_through
-            self.reply(query, recorded + sum(count for last, count in self._acknowledged if last > through))
-            return
-
-        def counted(answer: Any) -> None:
-            self.reply(query, answer if isinstance(answer, Exception) else recorded + answer[0])
-
-        self.request(self.context.log_reader, CountProduced(self.id, self.state.counted_through), counted)
 
     def _enqueue(self, command: Command, send: Send) -> None:
         lane = self._lanes.get(send.topic)
@@ -257,12 +159,13 @@ class ProducerActor(EventSourcedActor[Producer]):
                 self._retry_later(lane)
             else:
                 self._fail_queue(lane, answer)
-                self._finish_flushes()
+                self.finish_flushes()
             self._stop_if_asked()
 
         self.request(self.context.directory, LookUp(f"topic/{lane.topic}"), found)
 
-    def _pump_all(self) -> None:
+    def pump(self) -> None:
+        """Send what may be sent now."""
         for lane in self._lanes.values():
             self._pump(lane)
 
@@ -273,7 +176,7 @@ class ProducerActor(EventSourcedActor[Producer]):
         if lane.epoch != self._epoch and not lane.in_flight:
             lane.begin(lane.topic_id, lane.partition_count, self._epoch)
         while lane.queue and len(lane.in_flight) < self.settings.max_in_flight and lane.epoch == self._epoch:
-            if _must_check_partition(lane.queue[0], lane):
+            if lane.must_check_partition:
                 self._refresh(lane)
                 return
             batch = self._next_batch(lane)
@@ -296,7 +199,7 @@ class ProducerActor(EventSourcedActor[Producer]):
                 lane.forget()  # another topic by now, or another actor
                 self._resolve(lane, waiting.command)
             self._pump(lane)
-            self._finish_flushes()
+            self.finish_flushes()
             self._stop_if_asked()
 
         assert lane.ref is not None, "a lane with a topic id has its actor's ref"
@@ -312,7 +215,7 @@ class ProducerActor(EventSourcedActor[Producer]):
             send = waiting.send
             size += send.size
             too_much = len(partitions) + len(send.messages) > self.settings.batch_messages
-            if taken and (too_much or size > self.settings.batch_bytes or _must_check_partition(waiting, lane)):
+            if taken and (too_much or size > self.settings.batch_bytes or lane.must_check_partition):
                 break
             lane.queue.popleft()
             lane.queued -= len(send.messages)
@@ -331,7 +234,7 @@ class ProducerActor(EventSourcedActor[Producer]):
         append = AppendMessages(
             messages, tuple(partitions), self.id, lane.epoch, lane.number(partitions), lane.topic_id, size
         )
-        return Batch(append, taken, self._position)
+        return Batch(append, taken, self._progress.position)
 
     def _dispatch(self, lane: Lane, batch: Batch) -> None:
         batch.is_answered = False
@@ -364,24 +267,14 @@ class ProducerActor(EventSourcedActor[Producer]):
             if lane.is_retrying:  # the others may have waited for this answer
                 self._retry_when_all_answered(lane)
         self._pump(lane)
-        self._finish_flushes()
+        self.finish_flushes()
         self._stop_if_asked()
 
     def _acknowledge(self, lane: Lane, batch: Batch, offsets: list[int], first_position: int) -> None:
         lane.in_flight.remove(batch)
-        topic, index = lane.topic, 0
-        partitions = batch.append.partitions
-        for waiting in batch.sends:
-            messages = waiting.send.messages
-            receipts = [
-                Receipt(topic, partitions[i], offsets[i], first_position + i, message.timestamp)
-                for i, message in enumerate(messages, index)
-            ]
-            index += len(messages)
-            self.reply(waiting.command, receipts)
-        last = first_position + index - 1
-        self._position = max(self._position, last)
-        self._acknowledged.append((last, index))
+        for command, receipts in batch.receipts(offsets, first_position):
+            self.reply(command, receipts)
+        self._progress.acknowledge(first_position + len(offsets) - 1, len(offsets))
         self._schedule_progress()
         if lane.is_retrying:
             self._retry_when_all_answered(lane)
@@ -399,8 +292,10 @@ class ProducerActor(EventSourcedActor[Producer]):
             else:
                 error = position if isinstance(position, Exception) else ActorStopped("the log reader")
                 self._fail(lane, batch, error)
+                if lane.is_retrying:
+                    self._retry_when_all_answered(lane)
             self._pump(lane)
-            self._finish_flushes()
+            self.finish_flushes()
             self._stop_if_asked()
 
         batch.is_answered = False
@@ -417,9 +312,9 @@ class ProducerActor(EventSourcedActor[Producer]):
             lane.is_retrying = False
             return
         first = lane.in_flight[0]
-        if first.error is not None and _is_refusal(first.error):
+        if first.error is not None and is_refusal(first.error):
             self._give_back(lane, first.error)
-        elif _is_behind_a_gap(first):
+        elif first.is_behind_a_gap:
             self._number_anew(lane)
         elif isinstance(first.error, OutOfOrderSequence):  # stored, so long ago that the topic forgot where
             self._fail(lane, first, first.error)
@@ -432,7 +327,7 @@ class ProducerActor(EventSourcedActor[Producer]):
 
         Batches for other partitions may be stored; those whose answer left that open are sent again as they were.
         """
-        lane.take_back([batch for batch in lane.in_flight if _is_behind_a_gap(batch)])
+        lane.take_back([batch for batch in lane.in_flight if batch.is_behind_a_gap])
         self._must_bump = True
         self._prepare()
         if lane.in_flight:
@@ -444,7 +339,7 @@ class ProducerActor(EventSourcedActor[Producer]):
 
         These are answered with the reason. Their numbers are free again, unless one between them may be stored.
         """
-        unstored = [batch for batch in lane.in_flight if _is_surely_not_stored(batch)]
+        unstored = [batch for batch in lane.in_flight if batch.is_surely_not_stored]
         numbers_are_lost = len(unstored) < len(lane.in_flight)
         if not numbers_are_lost:
             lane.renumber_from(lane.in_flight[0])
@@ -490,7 +385,7 @@ class ProducerActor(EventSourcedActor[Producer]):
         error = DeliveryTimedOut(lane.topic, self.settings.delivery_timeout)
         for batch in tuple(lane.in_flight):
             self._fail(lane, batch, error)
-        self._finish_flushes()
+        self.finish_flushes()
         self._stop_if_asked()
 
     def _fail(self, lane: Lane, batch: Batch, error: Exception, *, numbers_are_lost: bool = True) -> None:
@@ -513,11 +408,7 @@ class ProducerActor(EventSourcedActor[Producer]):
         """Linger is over, a retry is due, or progress is to be recorded."""
         purpose, _, topic = tick.purpose.partition(":")
         if purpose == "progress":
-            self._progress_is_due = self._progress_is_refused = False
-            if self.is_ready and self._is_awake:
-                self._record_progress()
-            elif self._acknowledged:
-                self._schedule_progress()
+            super().on_tick(tick)
             return
         lane = self._lanes[topic]
         if purpose == "linger":
@@ -526,23 +417,7 @@ class ProducerActor(EventSourcedActor[Producer]):
         else:
             self._retry(lane, tick.number)
 
-    def _schedule_progress(self) -> None:
-        if not self._progress_is_due:
-            self._progress_is_due = True
-            self.tick(self.settings.progress_interval, Tick("progress"))
-
-    def _record_progress(self) -> bool:
-        """Record what is acknowledged up to a position with nothing of ours in flight below; say if anything was."""
-        in_flight = [batch.floor for lane in self._lanes.values() for batch in lane.in_flight]
-        through = min(in_flight, default=self._position)
-        counted = [entry for entry in self._acknowledged if entry[0] <= through]
-        if not counted or self._progress_is_refused or not self._is_awake:
-            return False
-        total = self.state.message_count + sum(count for _, count in counted)
-        self._append_own("progress", self.state.record_progress(total, through, self.runtime.now()))
-        return True
-
-    def _finish_flushes(self) -> None:
+    def finish_flushes(self) -> None:
         """Answer flushes whose sends are all answered; a close also has the progress recorded first."""
         if not self._flushes:
             return
@@ -578,26 +453,6 @@ _UNSTASHED = frozenset({Send, FlushProducer, CloseProducer})
 
 def _is_busy(lane: Lane) -> bool:
     return lane.is_busy
-
-
-def _is_refusal(error: Exception) -> bool:
-    """Say whether the log refused the events as they are; a wrong version only says that somebody was faster."""
-    return isinstance(error, AppendError) and not isinstance(error, WrongExpectedVersion)
-
-
-def _is_behind_a_gap(batch: Batch) -> bool:
-    error = batch.error
-    return isinstance(error, OutOfOrderSequence) and error.sequence > error.expected
-
-
-def _is_surely_not_stored(batch: Batch) -> bool:
-    """Say so of a batch whose last answer was a refusal: had an earlier journey stored it, this one had found it."""
-    return batch.error is not None and (_is_refusal(batch.error) or _is_behind_a_gap(batch))
-
-
-def _must_check_partition(waiting: Waiting, lane: Lane) -> bool:
-    partition = waiting.send.partition
-    return partition is not None and partition >= lane.partition_count and not waiting.partition_was_checked
 
 
 def _is_gone(answer: object) -> bool:
