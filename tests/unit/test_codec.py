@@ -13,7 +13,7 @@ from odradek_events.codec import Codec, OpaqueEvent
 from odradek_events.errors import DamagedCommit, RegistrationError, UnknownEventType
 from odradek_events.integrity import verify
 from odradek_events.record import CommitMetadata, Decision, StoredCommit
-from odradek_events.registry import CATALOGUE, Catalogue
+from odradek_events.registry import CATALOGUE, Catalogue, OffsetTag
 
 T = datetime(2024, 5, 1, 12, 0, 0, 250000, tzinfo=UTC)
 AT = '"timestamp":"2024-05-01T12:00:00.250000Z"'
@@ -199,6 +199,36 @@ def test_an_index_entry_carries_the_lowest_offset_of_its_commit() -> None:
     later = msgspec.structs.replace(first, offset=5)
     assert Codec().index([second, first, later])["partition:orders/1"] == 2
     assert Codec().index([second, first, later])["partition:orders/0"] is None
+
+
+def test_an_index_entry_carries_the_lowest_offset_even_if_offsets_fall() -> None:
+    catalogue = Catalogue()
+
+    @event("Sampled", tags=(OffsetTag("series:{series}"), OffsetTag("by-row", "row"), "all"), catalogue=catalogue)
+    class Sampled(msgspec.Struct, frozen=True):
+        series: str
+        offset: int
+        row: int
+
+    falling = [Sampled("a", 5, 0), Sampled("b", 4, 3), Sampled("a", 3, 2), Sampled("b", 1, 9), Sampled("a", 4, 1)]
+    assert Codec(catalogue).index(falling) == {
+        "type:Sampled": None,
+        "series:a": 3,
+        "series:b": 1,
+        "by-row": 0,
+        "all": None,
+    }
+
+
+def test_a_tag_without_fields_carries_an_offset_too() -> None:
+    catalogue = Catalogue()
+
+    @event("Counted", tags=(OffsetTag("ledger"),), catalogue=catalogue)
+    class Counted(msgspec.Struct, frozen=True):
+        offset: int
+
+    assert Codec(catalogue).index([Counted(7), Counted(8)]) == {"type:Counted": None, "ledger": 7}
+    assert Codec(catalogue).tags_of(Counted(7)) == ("ledger",)
 
 
 # -- up-casting -------------------------------------------------------------------------------------------------------
