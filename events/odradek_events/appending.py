@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from odradek_events.codec import Codec
 from odradek_events.errors import AppendError, EventNotSerializable, InvalidStream, WrongExpectedVersion
@@ -80,9 +81,10 @@ def _judge_one(
     if not events:
         return Appended(first_position, head.position, first_version, current, recorded_at)
     decisions = request.decisions or (Decision(len(events)),)
-    counts = [decision.event_count for decision in decisions]
-    if sum(counts) != len(events) or min(counts) < 1:
-        raise EventNotSerializable(stream, f"its decisions of {counts} events do not add up to its {len(events)}")
+    if request.decisions:
+        counts = [decision.event_count for decision in decisions]
+        if sum(counts) != len(events) or min(counts) < 1:
+            raise EventNotSerializable(stream, f"its decisions of {counts} events do not add up to its {len(events)}")
     types = codec.types_of(stream, events)
     metadata = CommitMetadata(
         commit_id=request.commit_id or f"{stream}@{first_version}",
@@ -97,7 +99,7 @@ def _judge_one(
         tags = codec.index(facts)
     except (TypeError, ValueError) as error:  # a tag of something unhashable, an offset that is no offset
         raise EventNotSerializable(stream, f"its tags cannot be made ({error})") from error
-    encoded_metadata = codec.encode_metadata(stream, metadata)
+    encoded_metadata = codec.encode_metadata(stream, metadata, request.is_checked)
     digest = chain(head.digest, first_position, last_position, stream, first_version, encoded_metadata, encoded)
     judged.rows.append(
         StoredCommit(
@@ -133,6 +135,7 @@ def chain(
     return digest.digest()
 
 
+@lru_cache(4096)  # asked of every append
 def split_stream(stream: str) -> tuple[str, str]:
     """Split `<type>/<id>` at the first slash; refuse what is not of that form."""
     kind, slash, identifier = stream.partition("/")

@@ -52,7 +52,7 @@ class Codec:
             entry = self.catalogue.by_class(cls)
             if entry is None:
                 raise EventNotSerializable(stream, f"{cls.__qualname__} is not registered; declare it with @event(...)")
-            pairs.append((entry.name, entry.version))
+            pairs.append(entry.name_and_version)
         return tuple(sorted(pairs))
 
     def encode_events(
@@ -70,11 +70,12 @@ class Codec:
         except _NOT_JSON as error:
             raise EventNotSerializable(stream, str(error)) from error
 
-    def encode_metadata(self, stream: str, metadata: CommitMetadata) -> bytes:
-        """Encode a commit's metadata as a JSON object."""
+    def encode_metadata(self, stream: str, metadata: CommitMetadata, is_checked: bool = False) -> bytes:
+        """Encode a commit's metadata as a JSON object; `is_checked` as for events."""
         try:
             encoded = self._encode(metadata)
-            self._decode_metadata(encoded)
+            if not is_checked:
+                self._decode_metadata(encoded)
         except _NOT_JSON as error:
             raise EventNotSerializable(stream, f"its metadata is not storable ({error})") from error
         return encoded
@@ -119,7 +120,7 @@ class Codec:
             if entry is None:
                 continue
             members = events if len(classes) == 1 else [item for item in events if type(item) is cls]
-            entries[f"type:{entry.name}"] = None
+            entries[entry.type_tag] = None
             for tag, offset in entry.index(members).items():
                 entries[tag] = lower_offset(entries.get(tag), offset)
         return entries

@@ -51,8 +51,8 @@ class Append(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     `expected_version` is the version of the stream's last event (`NO_STREAM`, or `ANY`). `commit_id` should be unique
     in the log; when empty the log names the commit `<stream>@<first version>`. `decisions` must add up to the number
-    of events; when empty the events are one decision. `is_checked` says that the caller has made sure that every field
-    holds a value of its type; otherwise the log reads each event back before it stores it.
+    of events; when empty the events are one decision. `is_checked` says that the caller has made sure that every field,
+    of the request and of its events, holds a value of its type; otherwise the log reads back what it is about to store.
     """
 
     stream: str
