@@ -2,8 +2,8 @@
 
 `types` is the catalogue; `registry` how a type is declared; `record` what goes into the log and comes out; `log` the
 port and its contract; `memory` and `sqlite` the stores, on `appending` (judging) and `codec`; `sqlite` leans on
-`sqlite_file` (lock, connections) and that on `sqlite_rows` (schema, queries); `integrity` verifies; `transfer` copies.
-Start reading at `log`.
+`sqlite_file` (connections), that on `sqlite_lock` and `sqlite_rows` (schema, queries); `integrity` verifies; `transfer`
+copies. Start reading at `log`.
 """
 
 from odradek_events import types

@@ -118,12 +118,11 @@ class ReadableLog:
         opaque: bool = False,
     ) -> Iterator[Commit]:
         """Yield decoded commits; see EventLog. `opaque` yields unknown events as OpaqueEvent instead of raising."""
-        last = self.head().position if until is None else until
         decode = self.codec.commit
-        for stored in self.stored(after=after, until=last, stream=stream, tags=tags, types=types):
+        for stored in self.stored(after=after, until=until, stream=stream, tags=tags, types=types):
             commit = decode(stored, opaque=opaque)
-            if commit.first_position <= after or commit.last_position > last:
-                commit = commit.between(after, last)
+            if commit.first_position <= after or (until is not None and commit.last_position > until):
+                commit = commit.between(after, commit.last_position if until is None else until)
             yield commit
 
     def read(

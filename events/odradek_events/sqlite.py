@@ -86,6 +86,8 @@ class SqliteLog(ReadableLog):
 
     def close(self) -> None:
         """Checkpoint, so that the .db file alone is complete, and release the file and its lock."""
+        if self._file.is_inherited:
+            return  # its connections and its lock are the parent's
         with self._writing:
             self._file.close(self._writer)
             self._writer = None
@@ -94,6 +96,9 @@ class SqliteLog(ReadableLog):
 
     def append(self, requests: Sequence[Append], recorded_at: datetime) -> list[Verdict]:
         """Append in order, in one transaction; see the contract in `log`."""
+        if self.read_only:
+            raise LogUnavailable(self.name, "it is open read-only; open it for writing to append")
+        self._file.check_usable()
         with self._writing:
             writer = self._usable_writer()
             judged = Judged(self._head)
@@ -113,9 +118,11 @@ class SqliteLog(ReadableLog):
 
     def reopen(self) -> None:
         """Open the file anew after a failed append and read where the log really ends."""
+        if self.read_only:
+            raise LogUnavailable(self.name, "it is open read-only")
+        self._file.check_usable()
         with self._writing:
-            if self._file.is_closed or self.read_only:
-                raise LogUnavailable(self.name, "it is closed" if self._file.is_closed else "it is open read-only")
+            self._file.check_usable()  # it may have been closed meanwhile
             if self._writer is not None:
                 self._writer.close()
                 self._writer = None
@@ -145,10 +152,7 @@ class SqliteLog(ReadableLog):
         return Failed(OutcomeUnknown(self.name, str(error)))
 
     def _usable_writer(self) -> sqlite3.Connection:
-        if self.read_only:
-            raise LogUnavailable(self.name, "it is open read-only; open it for writing to append")
-        if self._file.is_closed:
-            raise LogUnavailable(self.name, "it is closed")
+        self._file.check_usable()
         if self._poisoned is not None:
             raise LogUnavailable(self.name, f"an append failed ({self._poisoned}); reopen it first")
         if self._writer is None:
@@ -183,7 +187,9 @@ class SqliteLog(ReadableLog):
             rows = self._file.fetch("SELECT stream FROM commits WHERE stream > ? ORDER BY stream LIMIT 1", name)
             if not rows:
                 return
-            name = stream_name(rows[0][0], -1)
+            before, name = name, stream_name(rows[0][0], -1)
+            if name <= before:
+                raise DamagedCommit(-1, f"its streams do not end: {name!r} follows {before!r}")
             yield name
 
     def stored(
@@ -221,8 +227,8 @@ class SqliteLog(ReadableLog):
             "SELECT first_position FROM tags WHERE tag = ? AND first_offset <= ? AND first_offset IS NOT NULL "
             "AND first_position >= ? ORDER BY first_offset DESC, first_position DESC LIMIT 1",
             tag,
-            min(offset, _MAX),
-            not_before,
+            max(-1, min(offset, _MAX)),
+            max(0, min(not_before, _MAX)),
         )
         return rows[0][0] if rows else None
 

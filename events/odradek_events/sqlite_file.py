@@ -1,13 +1,12 @@
-"""The file of a log: whether it is one, who may write it, and connections to it.
+"""The file of a log: whether it is one, and connections to it.
 
-The single writer is held by `flock` on `<log>.lock`: lockf would admit a second writer in the same process. Nothing
-here but SQLite ever opens the database file: to close a second descriptor of it drops the POSIX locks that SQLite holds
-in this process, and the next stranger to close the file would then take the write-ahead log away from under the writer.
+Nothing here but SQLite ever opens the database file: to close a second descriptor of it drops the POSIX locks that
+SQLite holds in this process, and the next stranger to close the file would then take the write-ahead log away from
+under the writer. SQLite's connections do not survive a fork, so a forked child is refused their use.
 """
 
 from __future__ import annotations
 
-import fcntl
 import os
 import sqlite3
 import threading
@@ -20,7 +19,6 @@ from urllib.parse import quote
 from odradek_events.errors import (
     DamagedCommit,
     LogFull,
-    LogLocked,
     LogNotFound,
     LogNotReadable,
     LogNotWritable,
@@ -29,6 +27,7 @@ from odradek_events.errors import (
     NotALog,
 )
 from odradek_events.record import StoredCommit
+from odradek_events.sqlite_lock import WriterLock
 from odradek_events.sqlite_rows import APPLICATION_ID, FORMAT, SCHEMA, last_commit
 
 __all__ = ["LogFile", "is_full"]
@@ -40,6 +39,12 @@ _BROKEN = (sqlite3.DatabaseError, UnicodeDecodeError)  # the latter: sqlite3 quo
 _FULL = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_NOMEM}
 
 
+class _Connection(sqlite3.Connection):
+    """A connection. If it takes the file as immutable, `seen` is how the file was then."""
+
+    seen: tuple[int, ...] | None = None
+
+
 class LogFile:
     """The file at `path`, locked for one writer unless `read_only`. Raises an OpenError that says what is wrong."""
 
@@ -48,15 +53,15 @@ class LogFile:
         self.name = name
         self.read_only = read_only
         self.is_closed = False
-        self._lock_file: int | None = None
-        self._pool: list[sqlite3.Connection] = []
-        self._pool_lock = threading.Lock()
-        self._query = f"?mode={'ro' if read_only else 'rw'}"
+        self._process = os.getpid()
+        self._lock: WriterLock | None = None
+        self._pool: list[_Connection] = []
+        self._pool_lock = threading.RLock()  # the collector may end a read while its thread holds the lock
         self._check_place()
         if read_only:
             self._give_back(self._open_reader())
         else:
-            self._take_lock()
+            self._lock = WriterLock(path, name)
 
     def open_writer(self, synchronous: str, *, is_new: bool) -> tuple[sqlite3.Connection, StoredCommit | None]:
         """Connect for writing, and return the connection with the log's last commit. An empty file becomes a log.
@@ -85,6 +90,18 @@ class LogFile:
         except _BROKEN as error:
             raise DamagedCommit(-1, str(error)) from error
 
+    @property
+    def is_inherited(self) -> bool:
+        """Whether another process opened it, from which this one was forked."""
+        return os.getpid() != self._process
+
+    def check_usable(self) -> None:
+        """Raise LogUnavailable where nothing can be done with the file any more."""
+        if self.is_inherited:
+            raise LogUnavailable(self.name, "it was opened before this process was forked; open it here")
+        if self.is_closed:
+            raise LogUnavailable(self.name, "it is closed")
+
     def close(self, writer: sqlite3.Connection | None = None) -> None:
         """Close the readers, the writer after a checkpoint, and then the lock."""
         with self._pool_lock:
@@ -96,9 +113,9 @@ class LogFile:
                 with suppress(sqlite3.Error):  # what cannot be copied now stays in the write-ahead log
                     writer.execute("PRAGMA wal_checkpoint(PASSIVE)")  # even while others read on
                 writer.close()
-            if self._lock_file is not None:
-                os.close(self._lock_file)  # the file stays: removing it would let two writers lock two different files
-                self._lock_file = None
+            if self._lock is not None:
+                self._lock.release()
+                self._lock = None
 
     # -- reading ------------------------------------------------------------------------------------------------------
 
@@ -159,37 +176,51 @@ class LogFile:
                     raise LogFull(str(target), str(error)) from error
                 raise LogNotWritable(str(target), str(error)) from error
 
-    def _borrow(self) -> sqlite3.Connection:
+    def _borrow(self) -> _Connection:
+        self.check_usable()
         with self._pool_lock:
-            if self.is_closed:
-                raise LogUnavailable(self.name, "it is closed")
-            if self._pool:
-                return self._pool.pop()
+            while self._pool:
+                reader = self._pool.pop()
+                if reader.seen is None or reader.seen == self._state():
+                    return reader
+                reader.close()
         return self._open_reader()
 
-    def _give_back(self, reader: sqlite3.Connection) -> None:
+    def _give_back(self, reader: _Connection) -> None:
+        if self.is_inherited:
+            return  # a thread that was not forked may have held the lock
         with self._pool_lock:
             if self.is_closed or len(self._pool) >= _POOLED:
                 reader.close()
             else:
                 self._pool.append(reader)
 
-    def _open_reader(self) -> sqlite3.Connection:
+    def _open_reader(self) -> _Connection:
         try:
-            return self._connect(self._query)
+            return self._connect(f"?mode={'ro' if self.read_only else 'rw'}")
         except sqlite3.OperationalError as error:
-            # On read-only media SQLite cannot make the shared-memory file that a WAL database wants; a log that was
-            # closed in order has no WAL left, and may be read as the immutable file it is.
-            wal = f"{self.path}-wal"
-            if os.path.exists(wal) and os.path.getsize(wal) > 0:
+            # Where nothing can be written SQLite cannot make the shared-memory file that a WAL database wants; a log
+            # that was closed in order has no WAL left, and may be read as immutable until a writer comes.
+            *_, wal_size = seen = self._state()
+            if wal_size > 0:
                 raise LogNotReadable(self.name, f"{error}; its writer has not closed it") from error
             if not self.read_only:
                 raise LogNotReadable(self.name, str(error)) from error
-        self._query = _IMMUTABLE
         try:
-            return self._connect(self._query)
+            reader = self._connect(_IMMUTABLE)
         except sqlite3.OperationalError as error:
             raise LogNotReadable(self.name, str(error)) from error
+        reader.seen = seen
+        return reader
+
+    def _state(self) -> tuple[int, ...]:
+        """Return what changes when somebody writes: the file's identity, size and time, and the size of its WAL."""
+        seen = [0, 0, 0, 0]
+        with suppress(OSError):
+            file = os.stat(self.path)
+            seen[:3] = file.st_ino, file.st_size, file.st_mtime_ns
+            seen[3] = os.stat(f"{self.path}-wal").st_size
+        return tuple(seen)
 
     # -- what the file is ---------------------------------------------------------------------------------------------
 
@@ -215,10 +246,12 @@ class LogFile:
         if not os.access(self.path, os.W_OK, effective_ids=True):  # SQLite would open it, and refuse the first append
             raise LogNotWritable(self.name, "the file is read-only")
 
-    def _connect(self, query: str) -> sqlite3.Connection:
+    def _connect(self, query: str) -> _Connection:
         """Connect to the file, which must be a log, or empty when it may be made one."""
         uri = "file:" + quote(str(self.path)) + query
-        connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=10.0)
+        connection = sqlite3.connect(
+            uri, uri=True, isolation_level=None, check_same_thread=False, timeout=10.0, factory=_Connection
+        )
         connection.text_factory = bytes
         try:
             self._check_format(connection)
@@ -249,23 +282,6 @@ class LogFile:
         if version > FORMAT:
             raise LogTooNew(self.name, version, FORMAT)
         return int(version)
-
-    def _take_lock(self) -> None:
-        lock_path = f"{self.path}.lock"
-        try:
-            file = os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        except OSError as error:
-            raise LogNotWritable(self.name, error.strerror or str(error)) from error
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            pid = os.read(file, 32).decode("ascii", "replace").strip()
-            os.close(file)
-            holder = "this process" if pid == str(os.getpid()) else f"process {pid}" if pid else "another process"
-            raise LogLocked(self.name, holder) from error
-        os.ftruncate(file, 0)
-        os.pwrite(file, str(os.getpid()).encode(), 0)
-        self._lock_file = file
 
 
 def is_full(error: Exception) -> bool:

@@ -297,6 +297,9 @@ class EventLogContract:
         assert [log.locate("partition:orders/1", offset) for offset in range(2)] == [0, 4]
         assert log.locate("partition:orders/0", -1) is None
         assert log.locate("partition:orders/0", 1 << 70) == 8
+        assert log.locate("partition:orders/0", -(1 << 70)) is None
+        assert log.locate("partition:orders/0", 4, 1 << 70) is None
+        assert log.locate("partition:orders/0", 4, -(1 << 70)) == 8
         assert log.locate("partition:orders/9", 0) is None
         assert log.locate("topic:orders", 0) is None
 

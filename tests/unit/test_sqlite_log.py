@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
@@ -205,6 +206,23 @@ def test_a_closed_log_is_read_where_nothing_can_be_written(public_place: Path) -
     assert contents(public_place) == before
 
 
+def test_a_reader_without_a_right_to_write_follows_a_writer_that_comes_later(public_place: Path) -> None:
+    path = public_place / "log.db"
+    with SqliteLog(path) as log:
+        append(log, "topic/a", created())
+    os.chmod(public_place, 0o555)
+    with ordinary_user():
+        reader = SqliteLog(path, read_only=True)
+        assert positions(reader) == [0]
+    os.chmod(public_place, 0o777)
+    with reader:
+        for number in range(1, 4):
+            with SqliteLog(path) as log:
+                append(log, "topic/a", produced(number))
+                assert positions(reader) == list(range(number + 1))
+            assert positions(reader) == list(range(number + 1))
+
+
 def test_a_log_that_was_not_closed_is_not_read_without_its_latest_events(public_place: Path) -> None:
     place = public_place / "copy"
     with SqliteLog(public_place / "log.db") as log:
@@ -352,6 +370,46 @@ def test_the_lock_is_released_by_close_and_by_a_failed_opening(path: Path) -> No
     SqliteLog(path).close()
 
 
+def test_a_forked_child_neither_keeps_the_lock_nor_uses_the_log(path: Path) -> None:
+    program = """
+        import os, sys
+        from datetime import UTC, datetime
+        from odradek_events import Append, open_log
+        from odradek_events.errors import LogError
+
+        def answer(use):
+            try:
+                use()
+            except LogError as error:
+                return type(error).__name__
+
+        path = sys.argv[1]
+        log = open_log(path)
+        asking, answering = os.pipe()
+        waiting, ending = os.pipe()
+        if os.fork() == 0:
+            os.close(ending)
+            uses = [
+                lambda: log.append([Append(stream="topic/a", events=[])], datetime.now(UTC)),
+                lambda: log.stream_version("topic/a"),
+                log.reopen,
+                log.close,
+                lambda: open_log(path),
+            ]
+            os.write(answering, " ".join(str(answer(use)) for use in uses).encode())
+            os.read(waiting, 1)
+            os._exit(0)
+        print(os.read(asking, 1000).decode())
+        log.close()
+        print(answer(lambda: open_log(path).close()))
+        os.close(ending)
+        os.wait()
+    """
+    child, parent = in_another_process(program, path).splitlines()
+    assert child == "LogUnavailable LogUnavailable LogUnavailable None LogLocked"
+    assert parent == "None"
+
+
 def test_readers_follow_the_writer(path: Path) -> None:
     with SqliteLog(path) as log, SqliteLog(path, read_only=True) as reader:
         for number in range(5):
@@ -466,6 +524,24 @@ def test_a_read_left_half_way_does_not_keep_a_closed_log_open(path: Path) -> Non
     with pytest.raises(LogUnavailable, match="it is closed"):
         log.reopen()
     assert set(contents(path.parent)) == {"log.db", "log.db.lock"}
+
+
+def test_a_read_that_ends_while_connections_change_hands_blocks_nobody(path: Path) -> None:
+    # The garbage collector may end an abandoned read at any moment, also while its thread takes a connection.
+    log = SqliteLog(path)
+    append(log, "topic/a", created(), produced(0))
+    abandoned = [log.read()]
+    next(abandoned[0])
+
+    def collect() -> None:
+        with log._file._pool_lock:
+            abandoned.clear()
+
+    thread = threading.Thread(target=collect, daemon=True)
+    thread.start()
+    thread.join(10)
+    assert not thread.is_alive()
+    log.close()
 
 
 def test_a_read_of_many_commits_goes_on_from_chunk_to_chunk(path: Path) -> None:
@@ -607,6 +683,16 @@ def test_a_log_whose_file_vanished_is_not_reopened_as_an_empty_one(path: Path) -
         assert not path.exists()
         with pytest.raises(LogUnavailable, match="could not be reopened"):
             log.append([Append(stream="topic/a", events=[created()])], START)
+
+
+def test_a_stream_name_of_a_wrong_type_does_not_make_the_streams_endless(path: Path) -> None:
+    with SqliteLog(path) as log:
+        append(log, "topic/a", created())
+    with closing(sqlite3.connect(path)) as raw, raw:
+        raw.execute("DROP TRIGGER commits_are_not_changed")
+        raw.execute("UPDATE commits SET stream = CAST(stream AS BLOB)")
+    with SqliteLog(path, read_only=True) as log, pytest.raises(DamagedCommit, match="streams"):
+        list(itertools.islice(log.streams(), 10))
 
 
 def test_a_log_with_a_damaged_end_is_not_opened_for_writing(path: Path) -> None:
