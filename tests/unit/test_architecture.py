@@ -37,7 +37,6 @@ CLOCK_OWNERS = ["actors/odradek_actors/runtime.py"]
 
 MAX_LINES = 400
 LONGER = {
-    "actors/odradek_actors/consumer_actor.py": 450,
     "actors/odradek_actors/producer_actor.py": 500,
     "actors/odradek_actors/protocol.py": 520,
 }
