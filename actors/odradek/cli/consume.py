@@ -117,12 +117,11 @@ class _Printer:
 
     def print(self, messages: Iterable[Readable]) -> int:
         """Write and flush up to `room` messages; return how many."""
-        before = self.count
-        for message in islice(messages, self.room):
-            self._output.write(self._format(message))
-            self.count += 1
+        lines = [self._format(message) for message in islice(messages, self.room)]
+        self.count += len(lines)  # before they are written: what a reader has seen is always counted
+        self._output.write(b"".join(lines))
         self._output.flush()
-        return self.count - before
+        return len(lines)
 
 
 def _look(path: str, topic: str, begin: Begin, follow: bool, printer: _Printer) -> None:
