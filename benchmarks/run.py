@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-WINDOW = 8  # batches on their way before the sender waits for the oldest
+WINDOW = 32  # batches unanswered before the sender waits for the oldest, as a Kafka producer would have
 REPLAY_EVENTS = 20_000
 PRODUCE_TOTALS = {1: 4_000, 10: 20_000, 100: 100_000, 1000: 200_000}
 

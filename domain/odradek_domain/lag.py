@@ -29,7 +29,7 @@ class PartitionLag(msgspec.Struct, frozen=True, gc=False):
 
 def partition_lags(state: SystemState) -> list[PartitionLag]:
     """Return the lag of every owner in every topic where it has committed; commits for a deleted topic do not count."""
-    lags = []
+    lags: list[PartitionLag] = []
     topics = state.topics
     for group in state.groups.values():
         lags += _lags(topics, f"group/{group.id}", group.committed.all())

@@ -9,6 +9,7 @@ log's digest chain is that). It kept 0.63 of the bare replay rate where blake2b 
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from datetime import datetime
 from zlib import crc32
@@ -108,6 +109,7 @@ class Partition:
     """An entity of the Topic aggregate; changed only by the topic's `apply`."""
 
     __slots__ = (
+        "_appends",
         "checksum",
         "created_at",
         "high_watermark",
@@ -127,6 +129,7 @@ class Partition:
         self.sequences: dict[str, ProducerSequence] = {}
         self.messages: list[MessageProduced] = []
         self.tail_bytes = 0
+        self._appends: deque[tuple[int, int]] = deque()  # what is in memory: messages and bytes of each append
 
     @property
     def message_count(self) -> int:
@@ -193,6 +196,7 @@ class Partition:
                 self._note_sequence(event, 1)
         if limit is None or limit.messages > 0:
             self.messages.extend(events)
+            self._appends.append((count, size))
             self.tail_bytes += size
             if limit is not None and (
                 len(self.messages) > 2 * limit.messages or self.tail_bytes > 2 * limit.size_bytes
@@ -208,21 +212,26 @@ class Partition:
         known.record(first.producer_epoch, first.sequence, first.offset, count)
 
     def _trim(self, limit: TailLimit) -> None:
-        first = max(0, len(self.messages) - limit.messages)
-        size = sum(map(_size, self.messages[first:]))
-        while size > limit.size_bytes:
-            size -= _size(self.messages[first])
-            first += 1
-        del self.messages[:first]
-        self.tail_bytes = size
+        """Let the oldest go, by whole appends: weighing each message a second time cost more than keeping it."""
+        count = len(self.messages)
+        while self._appends and (self.tail_bytes > limit.size_bytes or count - self._appends[0][0] >= limit.messages):
+            oldest, size = self._appends.popleft()
+            count -= oldest
+            self.tail_bytes -= size
+        if count > 2 * limit.messages:  # one append alone is too long: split it
+            self.tail_bytes -= sum(map(_size, self.messages[-count : -limit.messages]))
+            count = limit.messages
+            self._appends = deque([(count, self.tail_bytes)])
+        del self.messages[: len(self.messages) - count]
 
     def delete_before(self, offset: int) -> None:
         """Make messages below `offset` unreadable: the apply step of RecordsDeleted."""
         self.log_start_offset = max(self.log_start_offset, min(offset, self.high_watermark))
         first = self.log_start_offset - self.tail_start
         if first > 0:
-            self.tail_bytes -= sum(_size(event) for event in self.messages[:first])
+            self.tail_bytes -= sum(map(_size, self.messages[:first]))
             del self.messages[:first]
+            self._appends = deque([(len(self.messages), self.tail_bytes)])
 
     def snapshot(self) -> PartitionSnapshot:
         """Return the state in hand."""

@@ -191,17 +191,18 @@ class Topic(Aggregate):
             return AppendDecision(repeated, [], is_duplicate=True)
         name, producer_id, epoch = str(self.name), command.producer_id, command.producer_epoch
         produced = MessageProduced
-        next_offset = {partition: ahead.next_offset(partition) for partition in partitions}
-        first_offset = dict(next_offset)
-        next_sequence = dict(sequences)
+        first_offset = {partition: ahead.next_offset(partition) for partition in partitions}
+        next_offset = [0] * self.partition_count
+        shift = [0] * self.partition_count  # from a message's offset to its sequence
+        for partition, offset in first_offset.items():
+            next_offset[partition] = offset
+            shift[partition] = sequences.get(partition, 0) - offset
+        is_numbered = bool(sequences)
         offsets: list[int] = []
         events: list[MessageProduced] = []
         for message, partition in zip(command.messages, command.partitions, strict=True):
             offset = next_offset[partition]
             next_offset[partition] = offset + 1
-            sequence = next_sequence.get(partition, -1)
-            if sequence >= 0:
-                next_sequence[partition] = sequence + 1
             offsets.append(offset)
             events.append(
                 produced(
@@ -211,17 +212,18 @@ class Topic(Aggregate):
                     message.id,
                     producer_id,
                     epoch,
-                    sequence,
+                    offset + shift[partition] if is_numbered else -1,
                     message.timestamp,
                     message.key,
                     message.value,
                     message.headers,
                 )
             )
-        ahead.offsets.update(next_offset)
-        for partition, sequence in sequences.items():
-            first = first_offset[partition]
-            ahead.sequence(partition, producer_id).record(epoch, sequence, first, next_offset[partition] - first)
+        for partition, first in first_offset.items():
+            ahead.offsets[partition] = next_offset[partition]
+            if is_numbered:
+                count = next_offset[partition] - first
+                ahead.sequence(partition, producer_id).record(epoch, sequences[partition], first, count)
         return AppendDecision(offsets, events)
 
     def _offsets_of_repeat(self, command: AppendMessages, sequences: dict[int, int], ahead: _Ahead) -> list[int] | None:

@@ -129,6 +129,8 @@ class TopicReader:
                         count = total
                     case RecordsDeleted(topic=self.topic, partition=partition, log_start_offset=start):
                         starts[partition] = max(start, starts.get(partition, 0))
+                    case _:
+                        continue  # another topic's
         bounds = tuple(
             PartitionBounds(number, starts.get(number, 0), self._high_watermark(number, position))
             for number in range(count)

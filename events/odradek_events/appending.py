@@ -85,7 +85,8 @@ def _judge_one(
         counts = [decision.event_count for decision in decisions]
         if sum(counts) != len(events) or min(counts) < 1:
             raise EventNotSerializable(stream, f"its decisions of {counts} events do not add up to its {len(events)}")
-    types = codec.types_of(stream, events)
+    kinds = codec.kinds_of(stream, events)
+    types = tuple([kind.name_and_version for kind in kinds])
     metadata = CommitMetadata(
         commit_id=request.commit_id or f"{stream}@{first_version}",
         actor=request.actor,
@@ -96,7 +97,7 @@ def _judge_one(
     last_position = head.position + len(events)
     encoded, facts = codec.encode_events(stream, events, types, request.is_checked)
     try:
-        tags = codec.index(facts)
+        tags = codec.index(facts, kinds, request.is_checked)
     except (TypeError, ValueError) as error:  # a tag of something unhashable, an offset that is no offset
         raise EventNotSerializable(stream, f"its tags cannot be made ({error})") from error
     encoded_metadata = codec.encode_metadata(stream, metadata, request.is_checked)

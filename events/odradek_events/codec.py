@@ -18,7 +18,7 @@ import msgspec
 
 from odradek_events.errors import DamagedCommit, EventNotSerializable, RegistrationError, UnknownEventType
 from odradek_events.record import Commit, CommitMetadata, StoredCommit
-from odradek_events.registry import CATALOGUE, Catalogue, lower_offset
+from odradek_events.registry import CATALOGUE, Catalogue, EventType, lower_offset
 
 __all__ = ["Codec", "OpaqueEvent"]
 
@@ -45,15 +45,15 @@ class Codec:
         self._split = msgspec.json.Decoder(list[msgspec.Raw]).decode
         self._decode_fields = msgspec.json.Decoder(dict[str, Any]).decode
 
-    def types_of(self, stream: str, events: Sequence[Any]) -> tuple[tuple[str, int], ...]:
-        """Return the sorted (name, version) pairs of `events`; an unregistered class is an error."""
-        pairs = []
+    def kinds_of(self, stream: str, events: Sequence[Any]) -> list[EventType]:
+        """Return the types found among `events`, sorted by name; an unregistered class is an error."""
+        kinds = []
         for cls in set(map(type, events)):
-            entry = self.catalogue.by_class(cls)
-            if entry is None:
+            kind = self.catalogue.by_class(cls)
+            if kind is None:
                 raise EventNotSerializable(stream, f"{cls.__qualname__} is not registered; declare it with @event(...)")
-            pairs.append(entry.name_and_version)
-        return tuple(sorted(pairs))
+            kinds.append(kind)
+        return kinds if len(kinds) == 1 else sorted(kinds, key=lambda kind: kind.name)
 
     def encode_events(
         self, stream: str, events: Sequence[Any], types: tuple[tuple[str, int], ...], is_checked: bool = False
@@ -111,17 +111,21 @@ class Codec:
         entry = self.catalogue.by_class(type(item))
         return () if entry is None else entry.tags_of(item)
 
-    def index(self, events: Sequence[Any]) -> dict[str, int | None]:
-        """Return the index entries of a commit: its events' tags, and `type:<name>` for each type."""
+    def index(
+        self, events: Sequence[Any], kinds: Sequence[EventType] | None = None, is_checked: bool = False
+    ) -> dict[str, int | None]:
+        """Return the index entries of a commit: its events' tags, and `type:<name>` for each type.
+
+        `kinds` are the types among `events`, if they are known. With `is_checked` offsets are known to rise.
+        """
+        if kinds is None:
+            found = (self.catalogue.by_class(cls) for cls in set(map(type, events)))
+            kinds = [kind for kind in found if kind is not None]
         entries: dict[str, int | None] = {}
-        classes = set(map(type, events))
-        for cls in classes:
-            entry = self.catalogue.by_class(cls)
-            if entry is None:
-                continue
-            members = events if len(classes) == 1 else [item for item in events if type(item) is cls]
-            entries[entry.type_tag] = None
-            for tag, offset in entry.index(members).items():
+        for kind in kinds:
+            members = events if len(kinds) == 1 else [item for item in events if type(item) is kind.cls]
+            entries[kind.type_tag] = None
+            for tag, offset in kind.index(members, is_checked).items():
                 entries[tag] = lower_offset(entries.get(tag), offset)
         return entries
 
