@@ -72,7 +72,6 @@ class LogFile:
             writer = self._connect(f"?mode={'rwc' if is_new else 'rw'}")
             try:
                 if self._check_format(writer) == 0:
-                    writer.execute("PRAGMA page_size = 16384")
                     writer.execute("PRAGMA journal_mode = WAL")
                     writer.executescript("BEGIN IMMEDIATE;" + SCHEMA + "COMMIT;")
                 writer.execute("PRAGMA journal_mode = WAL")
