@@ -163,13 +163,14 @@ class EventSourcedActor(OdradekActor, Generic[S]):
         events: Sequence[Any],
         commands: Sequence[Command],
         then: Callable[[Appended], None],
-        counts: Sequence[int] | None = None,
+        decisions: Sequence[Decision] | None = None,
         *,
         is_checked: bool = False,
     ) -> None:
         """Append `events`, apply them, then call `then`; `commands` are told if it fails.
 
-        `counts` says how many of the events belong to each of several commands. No events: `then` is called at once.
+        `decisions` says which of the events came of what; without it all came of the one command. No events: `then` is
+        called at once.
         `is_checked` says that every field is known to hold a value of its type, so the log need not read events back.
         """
         if not events:
@@ -177,19 +178,15 @@ class EventSourcedActor(OdradekActor, Generic[S]):
             then(Appended(-1, -1, here + 1, here, self.runtime.now()))
             return
         assert self._phase == "ready", f"{self.stream} appends while {self._phase}"
-        per_command = (len(events),) * len(commands) if counts is None else counts
-        decisions = tuple(
-            Decision(count, command.correlation_id, command.causation_id)
-            for command, count in zip(commands, per_command, strict=True)
-            if count
-        )
+        if decisions is None:
+            decisions = [Decision(len(events), command.correlation_id, command.causation_id) for command in commands]
         append = Append(
             stream=self.stream,
             events=events,
             expected_version=self.state.version,
             commit_id=self.runtime.new_id(),
             actor=type(self).__name__,
-            decisions=decisions,
+            decisions=tuple(decisions),
             is_checked=is_checked,
         )
         self._phase = "appending"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pykka
 
-from odradek_actors.protocol import Command, Receipt, Send
+from odradek_actors.protocol import Command, Send
 from odradek_domain.errors import OutOfOrderSequence
 from odradek_domain.topic import AppendMessages
 from odradek_events.errors import AppendError, WrongExpectedVersion
@@ -46,6 +46,11 @@ class Batch:
         self.error: Exception | None = None
 
     @property
+    def commands(self) -> tuple[Command, ...]:
+        """The sends' commands, in order."""
+        return tuple([waiting.command for waiting in self.sends])
+
+    @property
     def command(self) -> Command:
         """The first send's command, on whose behalf the batch travels."""
         return self.sends[0].command
@@ -59,20 +64,6 @@ class Batch:
     def is_surely_not_stored(self) -> bool:
         """Whether its last answer was a refusal: had an earlier journey stored it, this one had found it."""
         return self.error is not None and (is_refusal(self.error) or self.is_behind_a_gap)
-
-    def receipts(self, offsets: list[int], first_position: int) -> Iterator[tuple[Command, list[Receipt]]]:
-        """Yield each send's command with its receipts."""
-        topic, partitions, index = self.sends[0].send.topic, self.append.partitions, 0
-        for waiting in self.sends:
-            messages = waiting.send.messages
-            yield (
-                waiting.command,
-                [
-                    Receipt(topic, partitions[i], offsets[i], first_position + i, message.timestamp)
-                    for i, message in enumerate(messages, index)
-                ],
-            )
-            index += len(messages)
 
 
 def is_refusal(error: Exception) -> bool:

@@ -20,6 +20,7 @@ from odradek_actors.errors import ActorStopped, DeliveryTimedOut
 from odradek_actors.lane import Batch, Lane, Waiting, is_refusal
 from odradek_actors.producer_stream import ProducerStream
 from odradek_actors.protocol import (
+    AppendBatch,
     AppendDone,
     CloseProducer,
     Command,
@@ -32,6 +33,7 @@ from odradek_actors.protocol import (
     Tick,
     TopicDescription,
 )
+from odradek_actors.receipts import receipts
 from odradek_domain.errors import OutOfOrderSequence, PartitionNotFound, UnknownTopicId
 from odradek_domain.producer import Producer
 from odradek_domain.services import MessageRoutingService
@@ -241,9 +243,8 @@ class ProducerActor(ProducerStream):
         batch.attempt += 1
         attempt = batch.attempt
         assert lane.ref is not None, "a lane with a topic id has its actor's ref"
-        self.request(
-            lane.ref, batch.append, lambda answer: self._answered(lane, batch, attempt, answer), command=batch.command
-        )
+        body = AppendBatch(batch.append, batch.commands)
+        self.request(lane.ref, body, lambda answer: self._answered(lane, batch, attempt, answer), command=batch.command)
 
     def _answered(self, lane: Lane, batch: Batch, attempt: int, answer: Any) -> None:
         if batch not in lane.in_flight or attempt != batch.attempt:
@@ -271,9 +272,8 @@ class ProducerActor(ProducerStream):
         self._stop_if_asked()
 
     def _acknowledge(self, lane: Lane, batch: Batch, offsets: list[int], first_position: int) -> None:
+        """Count a batch that is stored; its sends have their receipts."""
         lane.in_flight.remove(batch)
-        for command, receipts in batch.receipts(offsets, first_position):
-            self.reply(command, receipts)
         self._progress.acknowledge(first_position + len(offsets) - 1, len(offsets))
         self._schedule_progress()
         if lane.is_retrying:
@@ -288,6 +288,8 @@ class ProducerActor(ProducerStream):
             if batch not in lane.in_flight:
                 return
             if isinstance(position, int):
+                for command, its_receipts in receipts(batch.commands, batch.append, offsets, position):
+                    self.reply(command, its_receipts)
                 self._acknowledge(lane, batch, offsets, position)
             else:
                 error = position if isinstance(position, Exception) else ActorStopped("the log reader")

@@ -16,12 +16,14 @@ from odradek_actors.errors import ActorStopped
 from odradek_domain.message import Message
 from odradek_domain.offsets import CommittedOffset, OffsetToCommit
 from odradek_domain.positions import TopicPartition
+from odradek_domain.topic import AppendMessages
 from odradek_events.errors import LogUnavailable
 from odradek_events.record import Append, Commit, Failed, Verdict
 from odradek_events.types import MessageProduced
 
 __all__ = [
     "AddPartitions",
+    "AppendBatch",
     "AppendDone",
     "CloseConsumer",
     "CloseProducer",
@@ -305,8 +307,22 @@ class DeleteRecords(msgspec.Struct, frozen=True, gc=False):
     before_offset: int
 
 
+class AppendBatch(msgspec.Struct, frozen=True):
+    """Store the messages of these sends, all in one commit.
+
+    Stored, each send is answered with its receipts by the topic itself, which saves an acknowledged send one hop of
+    six, and the producer with AppendDone. Whatever else comes of it, only the producer is told.
+    """
+
+    append: AppendMessages
+    sends: tuple[Command, ...]
+
+
 class AppendDone(msgspec.Struct, frozen=True, gc=False):
-    """Messages are durable: their offsets in the order sent; `first_position` is None for a repeat."""
+    """Messages are durable: their offsets in the order sent.
+
+    For a repeat `first_position` is None, and its sends are still to be answered.
+    """
 
     offsets: list[int]
     first_position: int | None

@@ -15,6 +15,7 @@ from odradek_actors.errors import ActorStopped
 from odradek_actors.event_sourced import EventSourcedActor
 from odradek_actors.protocol import (
     AddPartitions,
+    AppendBatch,
     AppendDone,
     Command,
     CreateTopic,
@@ -29,10 +30,11 @@ from odradek_actors.protocol import (
     ReadOlder,
     TopicDescription,
 )
+from odradek_actors.receipts import receipts
 from odradek_domain.errors import DomainError, TopicNotFound
 from odradek_domain.partition import TailLimit
-from odradek_domain.topic import AppendMessages, Topic
-from odradek_events.record import Appended
+from odradek_domain.topic import AppendDecision, Topic
+from odradek_events.record import Appended, Decision
 from odradek_events.types import TopicCreated
 
 __all__ = ["TopicActor"]
@@ -53,7 +55,7 @@ class TopicActor(EventSourcedActor[Topic]):
 
     def handle_command(self, command: Command) -> None:
         """Gather appends that wait behind this one; everything else one by one."""
-        if type(command.body) is AppendMessages:
+        if type(command.body) is AppendBatch:
             self._append(self._gather(command))
         else:
             super().handle_command(command)
@@ -91,7 +93,7 @@ class TopicActor(EventSourcedActor[Topic]):
         messages, size = _weight(first.body)
         while self.stash:
             waiting = self.stash[0]
-            if not (isinstance(waiting, Command) and type(waiting.body) is AppendMessages):
+            if not (isinstance(waiting, Command) and type(waiting.body) is AppendBatch):
                 break
             more, larger = _weight(waiting.body)
             if messages + more > self.settings.batch_messages or size + larger > self.settings.batch_bytes:
@@ -102,28 +104,33 @@ class TopicActor(EventSourcedActor[Topic]):
         return gathered
 
     def _append(self, commands: list[Command]) -> None:
-        decided = self.state.decide_appends([command.body for command in commands])
+        decided = self.state.decide_appends([command.body.append for command in commands])
         events: list[Any] = []
-        stored: list[Command] = []
-        counts: list[int] = []
-        answers: list[tuple[Command, list[int], int | None]] = []
+        decisions: list[Decision] = []
+        answers: list[tuple[Command, AppendDecision, int]] = []
         for command, decision in zip(commands, decided, strict=True):
             if isinstance(decision, DomainError):
                 self.reply(command, decision)
                 continue
-            answers.append((command, decision.offsets, None if decision.is_duplicate else len(events)))
-            if decision.events:
+            answers.append((command, decision, len(events)))
+            if not decision.is_duplicate:
                 events.extend(decision.events)
-                stored.append(command)
-                counts.append(len(decision.events))
+                decisions.extend(
+                    Decision(len(send.body.messages), send.correlation_id, send.causation_id)
+                    for send in command.body.sends
+                )
 
         def answer(appended: Appended) -> None:
-            for command, offsets, index in answers:
-                position = None if index is None else appended.first_position + index
-                self.reply(command, AppendDone(offsets, position, self.state.partition_count))
+            for command, decision, index in answers:
+                position = None if decision.is_duplicate else appended.first_position + index
+                # The producer first: who has a receipt and then asks it how much it has sent finds the message counted.
+                self.reply(command, AppendDone(decision.offsets, position, self.state.partition_count))
+                if position is not None:
+                    batch: AppendBatch = command.body
+                    for send, its_receipts in receipts(batch.sends, batch.append, decision.offsets, position):
+                        self.reply(send, its_receipts)
 
-        repeats = [command for command, _, index in answers if index is None]
-        self.persist(events, (*stored, *repeats), answer, (*counts, *(0 for _ in repeats)), is_checked=True)
+        self.persist(events, [command for command, _, _ in answers], answer, decisions, is_checked=True)
 
     # -- queries ------------------------------------------------------------------------------------------------------
 
@@ -246,5 +253,5 @@ def _in_range(fetch: Fetch, topic_id: str, bounds: tuple[tuple[int, int], ...]) 
     )
 
 
-def _weight(command: AppendMessages) -> tuple[int, int]:
-    return len(command.messages), command.size_bytes
+def _weight(batch: AppendBatch) -> tuple[int, int]:
+    return len(batch.append.messages), batch.append.size_bytes

@@ -445,3 +445,17 @@ def test_message_ids_are_unique_over_producers_and_runs() -> None:
 
     ids = [recorded.event.message_id for recorded in log.read(types=("MessageProduced",))]
     assert len(set(ids)) == len(ids) == 32
+
+
+def test_sends_that_travel_together_keep_their_own_correlation_ids() -> None:
+    log = MemoryLog()
+    with ActorSystem.open(log) as system, system.producer("p", linger_ms=10_000) as producer:
+        names = [f"request-{number}" for number in range(5)]
+        promises = [producer.send("orders", "v", correlation_id=name) for name in names]
+        producer.flush()
+        positions = [promise.result().position for promise in promises]
+
+    recorded = {item.position: item.metadata for item in log.read(types=["MessageProduced"])}
+
+    assert len({recorded[position].commit_id for position in positions}) < len(names), "none travelled together"
+    assert [recorded[position].correlation_id for position in positions] == names
