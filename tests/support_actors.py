@@ -12,19 +12,10 @@ import pykka
 
 from odradek_actors.actor import Settings
 from odradek_actors.consumer_handle import ConsumerHandle
+from odradek_actors.consumer_protocol import ConsumerRecord, Delivery, OpenConsumer, Poll, Subscribe
 from odradek_actors.directory import ActorClass
 from odradek_actors.event_sourced import EventSourcedActor
-from odradek_actors.protocol import (
-    Command,
-    ConsumerRecord,
-    Delivery,
-    OpenConsumer,
-    Poll,
-    Receipt,
-    Recipient,
-    Recover,
-    Subscribe,
-)
+from odradek_actors.protocol import Command, Receipt, Recipient, Recover
 from odradek_actors.runtime import Promise, ThreadedRuntime
 from odradek_actors.system import ActorSystem
 from odradek_events import Append, Failed, MemoryLog, Rejected, SqliteLog

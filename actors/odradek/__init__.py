@@ -16,11 +16,12 @@ one in a partition. All begin at 0 and have no gaps.
 from odradek.logging_setup import configure_logging
 from odradek_actors.actor import Settings
 from odradek_actors.consumer_handle import ConsumerHandle
+from odradek_actors.consumer_protocol import ConsumerRecord
 from odradek_actors.errors import ActorError
 from odradek_actors.event_sourced import EventSourcedActor
 from odradek_actors.live_state import ReplayCheck
 from odradek_actors.producer_handle import ProducerHandle
-from odradek_actors.protocol import ConsumerRecord, Receipt, TopicDescription
+from odradek_actors.protocol import Receipt, TopicDescription
 from odradek_actors.runtime import Promise
 from odradek_actors.system import ActorHandle, ActorSystem
 from odradek_domain.aggregate import Aggregate

@@ -62,6 +62,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             whole_number(name, getattr(self, name), 1)
         for name in ("delivery_timeout", "retry_backoff", "progress_interval"):
             seconds(name, getattr(self, name))
+        seconds("max_block_ms / 1000", self.max_block_ms / 1000)
 
 
 _AT_LEAST_ONE = (

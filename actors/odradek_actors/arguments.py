@@ -12,6 +12,9 @@ from typing import Any
 __all__ = ["bytes_or_none", "moment", "names", "seconds", "text", "whole_number"]
 
 
+_MOST_SECONDS = 1_000_000_000  # 31 years; what locks can wait for ends somewhere above
+
+
 def whole_number(name: str, value: Any, minimum: int | None = 0) -> int:
     """Return a whole number of at least `minimum`; TypeError or ValueError otherwise."""
     if type(value) is not int:
@@ -25,8 +28,8 @@ def seconds(name: str, value: Any) -> float:
     """Return a number of seconds, 0 or more."""
     if type(value) not in (int, float):
         raise TypeError(f"{name} is a number of seconds, not {value!r}")
-    if not value >= 0:
-        raise ValueError(f"{name} must be 0 or more seconds, not {value}")
+    if not 0 <= value <= _MOST_SECONDS:
+        raise ValueError(f"{name} must be 0 to {_MOST_SECONDS} seconds, not {value}")
     return float(value)
 
 

@@ -14,23 +14,19 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from odradek_actors.consumer_member import ConsumerMember
-from odradek_actors.errors import ActorStopped
-from odradek_actors.protocol import (
+from odradek_actors.consumer_protocol import (
     CloseConsumer,
-    Command,
     CommitOffsets,
     Delivery,
     DescribeConsumer,
-    Fetch,
-    FetchResult,
-    LookUp,
     OpenConsumer,
     Poll,
     PositionOf,
     SeekTo,
     Subscribe,
-    Tick,
 )
+from odradek_actors.errors import ActorStopped
+from odradek_actors.protocol import Command, Fetch, FetchResult, LookUp, Tick
 from odradek_domain.consumer import Consumer
 from odradek_domain.errors import (
     ConsumerClosed,
@@ -61,6 +57,7 @@ class ConsumerActor(ConsumerMember):
             self._tick_number = 0
             self._tick_due = float("inf")  # when the timer that is set goes off
             self._delivering: Delivery | None = None
+            self._topic_turns: dict[str, int] = {}
         return super().initial_state()
 
     def is_busy(self) -> bool:
@@ -119,7 +116,7 @@ class ConsumerActor(ConsumerMember):
     def _keep_of_delivery(self, is_wanted: Callable[[MessageProduced], bool]) -> None:
         """What is still wanted of an unconfirmed delivery has to be given again: its positions have moved already."""
         delivery = self._delivery
-        self._delivery = Delivery(delivery.number, tuple(filter(is_wanted, delivery.messages)))
+        self._delivery = Delivery(delivery.number, tuple(filter(is_wanted, delivery.messages)), delivery.topic_id)
 
     def answer(self, query: Any) -> object:
         """Say where the consumer stands."""
@@ -240,8 +237,9 @@ class ConsumerActor(ConsumerMember):
 
     def _fetch_body(self, topic: str, wait: bool) -> Fetch:
         positions = sorted(self.state.positions(topic).items())
-        if positions:
-            first = self._turn % len(positions)
+        if positions:  # each topic turns by itself: one turn for all would always pair the same topics and partitions
+            turn = self._topic_turns[topic] = self._topic_turns.get(topic, 0) + 1
+            first = turn % len(positions)
             positions = positions[first:] + positions[:first]
         poll: Poll = self._poll.body if self._poll is not None else Poll(0, 0, 0, 0)
         return Fetch(
@@ -258,7 +256,8 @@ class ConsumerActor(ConsumerMember):
         assert poll is not None, "an answer without a poll is dropped before"
         if isinstance(result, ActorStopped):
             self._refs.pop(topic, None)  # a new actor will answer
-            self._fetch(topic, wait=poll.body.timeout > 0)
+            self._to_ask.insert(0, topic)
+            self._ask_next()
             return
         if isinstance(result, Exception):
             self._refuse_poll(result)
@@ -302,7 +301,7 @@ class ConsumerActor(ConsumerMember):
     def _deliver(self, poll: Command, result: FetchResult) -> None:
         self._round = self.runtime.new_number()  # answers still to come belong to an earlier round
         events = self.state.consume(result.messages, self.runtime.now())
-        delivery = self._delivering = Delivery(self._delivery.number + 1, result.messages)
+        delivery = self._delivering = Delivery(self._delivery.number + 1, result.messages, str(result.topic_id))
 
         def deliver(_: object) -> None:
             self._delivering = None

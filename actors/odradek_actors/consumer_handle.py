@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from odradek_actors.arguments import names, seconds, whole_number
-from odradek_actors.protocol import (
+from odradek_actors.consumer_protocol import (
     CloseConsumer,
     CommitOffsets,
     CommittedOf,
@@ -20,8 +20,9 @@ from odradek_actors.protocol import (
     PositionOf,
     SeekTo,
     Subscribe,
-    TopicDescription,
 )
+from odradek_actors.errors import RequestTimedOut
+from odradek_actors.protocol import TopicDescription
 from odradek_domain.errors import ConsumerClosed, TopicNotFound
 from odradek_domain.names import ConsumerId, GroupId, TopicName
 from odradek_domain.positions import TopicPartition
@@ -59,9 +60,14 @@ class ConsumerHandle:
         self._number = system.runtime.new_number()
         self._received = 0
         self._buffered: deque[MessageProduced] = deque()
-        self._uncommitted: dict[TopicPartition, int] = {}
+        self._uncommitted: dict[TopicPartition, tuple[int, str]] = {}  # next offset, and of which topic id
+        self._topic_id = ""  # of the buffered messages, which come of one delivery
         self._is_closed = False
-        self._ask(OpenConsumer(self._number, self.group_id, auto_offset_reset))
+        try:
+            self._ask(OpenConsumer(self._number, self.group_id, auto_offset_reset))
+        except RequestTimedOut:
+            system.command(self._stream, CloseConsumer(self._number))  # it may be opened yet, with nobody to close it
+            raise
 
     # -- subscribing --------------------------------------------------------------------------------------------------
 
@@ -127,9 +133,10 @@ class ConsumerHandle:
         delivery: Delivery = self._system.command(self._stream, poll).result(timeout + _GRACE)
         self._received = max(self._received, delivery.number)
         self._buffered.extend(delivery.messages)
+        self._topic_id = delivery.topic_id
 
     def _hand_out(self, event: MessageProduced) -> ConsumerRecord:
-        self._uncommitted[TopicPartition(event.topic, event.partition)] = event.offset + 1
+        self._uncommitted[TopicPartition(event.topic, event.partition)] = event.offset + 1, self._topic_id
         return ConsumerRecord(
             event.topic,
             event.partition,
@@ -150,13 +157,16 @@ class ConsumerHandle:
         one, else the consumer itself. Raises CommitWouldGoBackwards below the committed offset, unless a seek came
         before; ConsumerNotPositioned or OffsetNotFound beyond what was delivered.
         """
-        chosen = self._uncommitted if offsets is None else offsets
-        wanted = tuple((_place(partition), whole_number("offset", chosen[partition])) for partition in sorted(chosen))
+        wanted: tuple[tuple[TopicPartition, int, str | None], ...]
+        if offsets is None:
+            wanted = tuple((place, offset, topic_id) for place, (offset, topic_id) in sorted(self._uncommitted.items()))
+        else:
+            wanted = tuple((_place(key), whole_number("offset", offsets[key]), None) for key in sorted(offsets))
         if wanted:
             self._ask(CommitOffsets(self._number, wanted))
-        for partition, offset in wanted:
-            if self._uncommitted.get(partition) == offset:
-                del self._uncommitted[partition]
+        for place, offset, _ in wanted:
+            if place in self._uncommitted and self._uncommitted[place][0] == offset:
+                del self._uncommitted[place]
 
     def seek(self, topic: str, partition: int, offset: int) -> None:
         """Continue a partition at `offset`; one out of range is dealt with by auto_offset_reset at the next poll.

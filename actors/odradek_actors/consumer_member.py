@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from odradek_actors.event_sourced import EventSourcedActor
-from odradek_actors.protocol import (
+from odradek_actors.consumer_protocol import (
     CloseConsumer,
-    Command,
     CommitGroupOffsets,
     CommitOffsets,
     CommittedOf,
@@ -15,10 +13,10 @@ from odradek_actors.protocol import (
     GetCommitted,
     JoinGroup,
     LeaveGroup,
-    LookUp,
     OpenConsumer,
-    Query,
 )
+from odradek_actors.event_sourced import EventSourcedActor
+from odradek_actors.protocol import Command, LookUp, Query
 from odradek_domain.consumer import Consumer
 from odradek_domain.errors import ConsumerAlreadyOpen, ConsumerNotPositioned, OffsetNotFound
 from odradek_domain.offsets import CommittedOffset, OffsetToCommit
@@ -94,12 +92,16 @@ class ConsumerMember(EventSourcedActor[Consumer]):
     # -- committing ---------------------------------------------------------------------------------------------------
 
     def _commit(self, command: Command, wanted: CommitOffsets) -> None:
-        offsets = tuple(self._to_commit(partition, offset) for partition, offset in wanted.offsets)
+        offsets = tuple(
+            self._to_commit(partition, offset)
+            for partition, offset, topic_id in wanted.offsets
+            if topic_id in (None, self.state.topic_id(partition.topic))
+        )
         group_id = self.state.group_id
 
         def committed(answer: Any) -> None:
             if not isinstance(answer, Exception):
-                self._sought.difference_update(partition for partition, _ in wanted.offsets)
+                self._sought.difference_update(partition for partition, _, _ in wanted.offsets)
             self.reply(command, None if not isinstance(answer, Exception) else answer)
 
         if group_id is None:

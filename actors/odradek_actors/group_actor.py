@@ -10,14 +10,9 @@ from typing import Any
 
 import pykka
 
+from odradek_actors.consumer_protocol import CommitGroupOffsets, GetCommitted, JoinGroup, LeaveGroup
 from odradek_actors.event_sourced import EventSourcedActor
-from odradek_actors.protocol import (
-    Command,
-    CommitGroupOffsets,
-    GetCommitted,
-    JoinGroup,
-    LeaveGroup,
-)
+from odradek_actors.protocol import Command
 from odradek_domain.errors import GroupIsBusy
 from odradek_domain.group import ConsumerGroup
 

@@ -200,7 +200,8 @@ class ProducerActor(ProducerStream):
             elif not lane.in_flight and lane.topic_id is not None:
                 lane.forget()  # another topic by now, or another actor
                 self._resolve(lane, waiting.command)
-            self._pump(lane)
+            if not (isinstance(answer, Exception) and lane.in_flight):  # else the answer to what is in flight goes on
+                self._pump(lane)
             self.finish_flushes()
             self._stop_if_asked()
 

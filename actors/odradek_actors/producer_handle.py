@@ -7,10 +7,10 @@ from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from odradek_actors.arguments import bytes_or_none, moment, text, whole_number
+from odradek_actors.arguments import bytes_or_none, moment, seconds, text, whole_number
 from odradek_actors.errors import BufferFull, SystemClosed
 from odradek_actors.protocol import CloseProducer, Command, DescribeProducer, FlushProducer, Receipt, Send
-from odradek_actors.runtime import Promise
+from odradek_actors.runtime import Promise, wait_for_all
 from odradek_domain.errors import MessageTooLarge
 from odradek_domain.message import Message, checked_headers
 from odradek_domain.names import ProducerId, TopicName
@@ -36,13 +36,14 @@ class ProducerHandle:
     """
 
     def __init__(self, system: ActorSystem, client_id: str, *, linger_ms: int = 0) -> None:
-        whole_number("linger_ms", linger_ms)
+        seconds("linger_ms / 1000", whole_number("linger_ms", linger_ms) / 1000)
         self.client_id = str(ProducerId(client_id))
         self._system = system
         self._stream = f"producer/{self.client_id}"
         self._linger_ms = linger_ms
         self._limit = system.settings.max_message_bytes
         self._buffer = system.runtime.budget(system.settings.buffer_bytes)
+        self._unanswered: set[Promise[Any]] = set()
         self._is_closed = False
 
     def send(
@@ -114,7 +115,9 @@ class ProducerHandle:
         Raises RequestTimedOut, and nothing for a send that failed: its own promise says so.
         """
         self._require_open()
+        sent = tuple(self._unanswered)
         self._system.command(self._stream, FlushProducer()).result(timeout)
+        wait_for_all(sent, timeout)
 
     @property
     def message_count(self) -> int:
@@ -131,7 +134,9 @@ class ProducerHandle:
             return
         self._is_closed = True
         if not self._system.is_closed:
+            sent = tuple(self._unanswered)
             self._system.command(self._stream, CloseProducer()).result(timeout)
+            wait_for_all(sent, timeout)
 
     def __enter__(self) -> Self:
         return self
@@ -188,7 +193,8 @@ class ProducerHandle:
         room = size + _MESSAGE_OVERHEAD * len(messages)
         if not self._buffer.acquire(room, settings.max_block_ms / 1000):
             raise BufferFull(settings.buffer_bytes, settings.max_block_ms)
-        promise.add_done_callback(lambda _: self._buffer.release(room))
+        self._unanswered.add(promise)
+        promise.add_done_callback(lambda _: self._answered(promise, room))
         runtime = self._system.runtime
         command = Command(
             Send(name, messages, size, partition, self._linger_ms),
@@ -202,6 +208,10 @@ class ProducerHandle:
         except BaseException:
             promise.cancel()  # which gives the room back
             raise
+
+    def _answered(self, promise: Promise[Any], room: int) -> None:
+        self._unanswered.discard(promise)
+        self._buffer.release(room)
 
     def _require_open(self) -> None:
         if self._is_closed:

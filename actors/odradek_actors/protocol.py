@@ -1,4 +1,4 @@
-"""The messages actors send each other: frozen, immutable, and all of them here.
+"""The messages actors send each other: frozen, immutable, and all of them here or in `consumer_protocol`.
 
 A `Command` asks for a change, a `Query` for an answer from applied, hence durable, state. Both carry `reply_to`,
 anything with `tell`, and are answered by exactly one `Reply` with the same `request_id`; a value that is an exception
@@ -14,8 +14,6 @@ import msgspec
 
 from odradek_actors.errors import ActorStopped
 from odradek_domain.message import Message
-from odradek_domain.offsets import CommittedOffset, OffsetToCommit
-from odradek_domain.positions import TopicPartition
 from odradek_domain.topic import AppendMessages
 from odradek_events.errors import LogUnavailable
 from odradek_events.record import Append, Commit, Failed, Verdict
@@ -25,19 +23,12 @@ __all__ = [
     "AddPartitions",
     "AppendBatch",
     "AppendDone",
-    "CloseConsumer",
     "CloseProducer",
     "Command",
-    "CommitGroupOffsets",
-    "CommitOffsets",
-    "CommittedOf",
-    "ConsumerRecord",
     "CountProduced",
     "CreateTopic",
     "DeleteRecords",
     "DeleteTopic",
-    "Delivery",
-    "DescribeConsumer",
     "DescribeProducer",
     "DescribeTopic",
     "EnsureTopic",
@@ -47,20 +38,14 @@ __all__ = [
     "FetchResult",
     "Flush",
     "FlushProducer",
-    "GetCommitted",
     "GetSnapshot",
     "GetStatus",
-    "JoinGroup",
     "JournalAppend",
     "JournalResult",
-    "LeaveGroup",
     "ListTopics",
     "LocateMessage",
     "LookUp",
-    "OpenConsumer",
     "PartitionDescription",
-    "Poll",
-    "PositionOf",
     "Query",
     "ReadOlder",
     "ReadStream",
@@ -69,13 +54,11 @@ __all__ = [
     "Recover",
     "Reply",
     "Running",
-    "SeekTo",
     "Send",
     "Snapshot",
     "Status",
     "Stop",
     "StreamChunk",
-    "Subscribe",
     "Tick",
     "TopicDescription",
 ]
@@ -163,7 +146,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     state: Any
 
 
-# -- journal and log reader -----------------------------------------------------------------------------------------
+# -- journal, log reader, directory ------------------------------------------------------------------------------------
 
 
 class JournalAppend(msgspec.Struct, frozen=True):
@@ -259,9 +242,6 @@ class ListTopics(msgspec.Struct, frozen=True):
     """Ask for the names of all topics, sorted."""
 
 
-# -- directory ------------------------------------------------------------------------------------------------------
-
-
 class LookUp(msgspec.Struct, frozen=True, gc=False):
     """Ask for the ref of a stream's actor, which is started if need be."""
 
@@ -274,7 +254,7 @@ class Running(msgspec.Struct, frozen=True, gc=False):
     kinds: tuple[str, ...] = ()
 
 
-# -- topics ---------------------------------------------------------------------------------------------------------
+# -- topics and producers ----------------------------------------------------------------------------------------------
 
 
 class CreateTopic(msgspec.Struct, frozen=True, gc=False):
@@ -381,9 +361,6 @@ class FetchResult(msgspec.Struct, frozen=True):
     messages: tuple[MessageProduced, ...]
 
 
-# -- producers ------------------------------------------------------------------------------------------------------
-
-
 class Send(msgspec.Struct, frozen=True, gc=False):
     """Store messages, all in one commit; answered by a Receipt for each. `size` is their bytes together."""
 
@@ -418,119 +395,3 @@ class CloseProducer(msgspec.Struct, frozen=True):
 
 class DescribeProducer(msgspec.Struct, frozen=True):
     """Ask how many messages were acknowledged in all."""
-
-
-# -- consumers and groups -------------------------------------------------------------------------------------------
-
-
-class OpenConsumer(msgspec.Struct, frozen=True, gc=False):
-    """Begin a consumer's life under a handle."""
-
-    handle: int
-    group_id: str | None
-    auto_offset_reset: str
-
-
-class CloseConsumer(msgspec.Struct, frozen=True, gc=False):
-    """End it."""
-
-    handle: int
-
-
-class Subscribe(msgspec.Struct, frozen=True, gc=False):
-    """Read exactly these topics from now on."""
-
-    handle: int
-    topics: tuple[str, ...]
-
-
-class Poll(msgspec.Struct, frozen=True, gc=False):
-    """Ask for the next messages. `received` numbers the last Delivery that arrived: a later one is given again."""
-
-    handle: int
-    received: int
-    max_messages: int
-    timeout: float
-
-
-class Delivery(msgspec.Struct, frozen=True, gc=False):
-    """Messages for the poller; empty when the time ran out."""
-
-    number: int
-    messages: tuple[MessageProduced, ...]
-
-
-class SeekTo(msgspec.Struct, frozen=True, gc=False):
-    """Continue a partition at an offset."""
-
-    handle: int
-    partition: TopicPartition
-    topic_id: str
-    offset: int
-    reason: str = "seek"
-
-
-class CommitOffsets(msgspec.Struct, frozen=True, gc=False):
-    """Commit the offsets of the next messages to read."""
-
-    handle: int
-    offsets: tuple[tuple[TopicPartition, int], ...]
-
-
-class PositionOf(msgspec.Struct, frozen=True, gc=False):
-    """Ask for the offset of the next message to be delivered, or None."""
-
-    partition: TopicPartition
-
-
-class CommittedOf(msgspec.Struct, frozen=True, gc=False):
-    """Ask for the committed offset, or None; with `topic_id` only for one of that incarnation of the topic."""
-
-    partition: TopicPartition
-    topic_id: str | None = None
-
-
-class DescribeConsumer(msgspec.Struct, frozen=True):
-    """Ask for the ConsumerSnapshot."""
-
-
-class JoinGroup(msgspec.Struct, frozen=True, gc=False):
-    """Become the group's live member; answered by its committed offsets."""
-
-    consumer_id: str
-
-
-class LeaveGroup(msgspec.Struct, frozen=True, gc=False):
-    """Stop being a member."""
-
-    consumer_id: str
-
-
-class CommitGroupOffsets(msgspec.Struct, frozen=True, gc=False):
-    """Commit offsets for a group, all or none."""
-
-    consumer_id: str | None
-    offsets: tuple[OffsetToCommit, ...]
-
-
-class GetCommitted(msgspec.Struct, frozen=True):
-    """Ask for all committed offsets of a group."""
-
-
-class ConsumerRecord(msgspec.Struct, frozen=True, gc=False):
-    """A message as a consumer gets it.
-
-    Key and value are bytes, or None; a value of None is a tombstone. Headers keep their order, and names may repeat.
-    """
-
-    topic: str
-    partition: int
-    offset: int
-    key: bytes | None
-    value: bytes | None
-    headers: tuple[tuple[str, bytes], ...]
-    timestamp: datetime
-    message_id: str
-
-
-CommittedOffsetsReply = tuple[CommittedOffset, ...]

@@ -18,6 +18,7 @@ import queue
 import random
 import threading
 import time
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, Protocol, TypeVar
 
@@ -27,12 +28,13 @@ from odradek_actors.errors import RequestTimedOut
 from odradek_actors.logs import get_logger
 from odradek_actors.protocol import Recipient, Reply
 
-__all__ = ["Budget", "DeadLetter", "Promise", "Runtime", "ThreadedRuntime"]
+__all__ = ["Budget", "DeadLetter", "Promise", "Runtime", "ThreadedRuntime", "wait_for_all"]
 
 A = TypeVar("A", bound=pykka.Actor)
 T = TypeVar("T")
 _log = get_logger(actor="runtime")
 _REMEMBERED_DEAD_LETTERS = 1000
+_LONGEST_WAIT = 3600.0  # seconds; a lock refuses to wait for some 290 years, and its thread would be gone
 _SUFFIXES = [f"{number:03x}" for number in range(4096)]
 
 
@@ -66,6 +68,13 @@ class Promise(concurrent.futures.Future[T]):
             if self.done():
                 raise
             raise RequestTimedOut(seconds) from error
+
+
+def wait_for_all(promises: Iterable[Promise[Any]], timeout: float | None = None) -> None:
+    """Wait until every promise is answered or has failed; RequestTimedOut after `timeout` (30 s) seconds."""
+    seconds = Promise.default_timeout if timeout is None else timeout
+    if concurrent.futures.wait(promises, seconds).not_done:
+        raise RequestTimedOut(seconds)
 
 
 class Budget:
@@ -291,7 +300,9 @@ class _Timers:
         while True:
             with self._condition:
                 while not self._closed and (not self._heap or self._heap[0][0] > time.monotonic()):
-                    self._condition.wait(self._heap[0][0] - time.monotonic() if self._heap else None)
+                    self._condition.wait(
+                        min(self._heap[0][0] - time.monotonic(), _LONGEST_WAIT) if self._heap else None
+                    )
                 if self._closed:
                     return
                 _, _, recipient, message = heapq.heappop(self._heap)

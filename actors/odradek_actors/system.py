@@ -18,6 +18,7 @@ from odradek_actors.actor import ActorContext, Settings
 from odradek_actors.arguments import text, whole_number
 from odradek_actors.consumer_actor import ConsumerActor
 from odradek_actors.consumer_handle import AutoOffsetReset, ConsumerHandle
+from odradek_actors.consumer_protocol import GetCommitted
 from odradek_actors.directory import ActorClass, DirectoryActor
 from odradek_actors.errors import ActorStopped, RequestTimedOut, SystemClosed
 from odradek_actors.event_sourced import EventSourcedActor
@@ -34,7 +35,6 @@ from odradek_actors.protocol import (
     DeleteRecords,
     DeleteTopic,
     DescribeTopic,
-    GetCommitted,
     GetSnapshot,
     GetStatus,
     ListTopics,

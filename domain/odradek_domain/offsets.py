@@ -93,6 +93,13 @@ class CommittedOffsets:
     def apply(self, event: OffsetCommitted | OffsetReset) -> None:
         """Take in a commit or a reset."""
         metadata = event.metadata if isinstance(event, OffsetCommitted) else ""
+        gone = [
+            place
+            for place, known in self._by_partition.items()
+            if place.topic == event.topic and known.topic_id != event.topic_id
+        ]
+        for place in gone:  # what was committed for the topic's earlier incarnations counts no more
+            del self._by_partition[place]
         self._by_partition[TopicPartition(event.topic, event.partition)] = CommittedOffset(
             event.topic, event.partition, event.topic_id, event.offset, metadata
         )

@@ -167,6 +167,7 @@ class Partition:
         checksum, size = self.checksum, 0
         for event in events:
             key, value = event.key, event.value
+            checksum = crc32(event.message_id.encode(), checksum)
             if key is not None:  # absent and empty differ, and so do the same bytes as key, value or header
                 size += len(key)
                 checksum = crc32(key, checksum + 8 * len(key) + 2)

@@ -34,6 +34,7 @@ from odradek_events.sqlite_rows import (
     commit_of_row,
     integer,
     last_commit,
+    made_schema,
     selection,
     stream_name,
     stream_version,
@@ -245,12 +246,16 @@ class SqliteLog(ReadableLog):
         return {str(tag, "utf-8"): offset for tag, offset in rows}
 
     def structural_damage(self) -> list[DamagedCommit]:
-        """Return what is wrong with the file beside its commits: index entries without one, SQLite's own structure."""
+        """Return what is wrong with the file beside its commits.
+
+        Index entries without a commit, SQLite's own structure, and tables, triggers and views that are not as made.
+        """
         try:
             strays = self._file.fetch(
                 "SELECT DISTINCT first_position FROM tags EXCEPT SELECT first_position FROM commits"
             )
             problems = self._file.fetch("PRAGMA integrity_check(10)")
+            found = {(row[0], row[1]) for row in self._file.fetch("SELECT CAST(name AS BLOB), sql FROM sqlite_master")}
         except DamagedCommit as error:
             return [error]
         except LogError as error:
@@ -258,6 +263,7 @@ class SqliteLog(ReadableLog):
         return [
             *(DamagedCommit(row[0], "the index has entries for a commit that is not there") for row in strays),
             *(DamagedCommit(-1, str(row[0], "utf-8", "replace")) for row in problems if row[0] != b"ok"),
+            *(DamagedCommit(-1, f"{name.decode()} is gone or changed") for name, _ in sorted(made_schema() - found)),
         ]
 
     def backup(self, target: Path) -> None:

@@ -15,6 +15,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Collection
+from contextlib import closing
+from functools import cache
 from typing import Any
 
 from odradek_events.errors import DamagedCommit
@@ -28,6 +30,7 @@ __all__ = [
     "commit_of_row",
     "integer",
     "last_commit",
+    "made_schema",
     "selection",
     "stream_name",
     "stream_version",
@@ -79,6 +82,16 @@ _INSERT_COMMIT = (
 _INSERT_TAG = "INSERT INTO tags VALUES (?, ?, ?)"
 _COLUMNS = "c.first_position, c.last_position, c.stream, c.first_version, c.metadata, c.digest, c.events"
 SCAN = f"SELECT {_COLUMNS} FROM commits AS c WHERE first_position BETWEEN ? AND ? ORDER BY 1"
+
+
+@cache
+def made_schema() -> frozenset[tuple[bytes, bytes]]:
+    """Return (name, SQL) of all that the schema makes, as SQLite keeps them."""
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.text_factory = bytes
+        connection.executescript(SCHEMA)
+        rows = connection.execute("SELECT CAST(name AS BLOB), sql FROM sqlite_master WHERE sql IS NOT NULL")
+        return frozenset((name, sql) for name, sql in rows)
 
 
 def write_commits(writer: sqlite3.Connection, rows: list[StoredCommit]) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from support_actors import BRIEF, FaultyLog, RawConsumer, World, event_types, in_threads, produce, read_all, values
 
 from odradek_actors.actor import ActorContext
 from odradek_actors.consumer_handle import ConsumerHandle
-from odradek_actors.protocol import CloseConsumer, Delivery, SeekTo, Subscribe
+from odradek_actors.consumer_protocol import CloseConsumer, Delivery, SeekTo, Subscribe
 from odradek_actors.system import ActorSystem
 from odradek_actors.topic_actor import TopicActor
 from odradek_domain.errors import (
@@ -819,3 +820,80 @@ def test_reading_leaves_a_log_without_consumers_untouched() -> None:
         system.committed_offsets("g")
         system.state()
         assert log.head().position == before
+
+
+def test_what_was_read_of_a_deleted_topic_is_not_committed_for_the_one_created_anew(world: World) -> None:
+    system = world.open()
+    system.create_topic("t", 2)
+    producer = system.producer()
+    producer.send_batch("t", ["old"] * 3, partition=1).result()
+    consumer = system.consumer("c", "g")
+    consumer.subscribe(["t"])
+    assert len(read_all(consumer, 3)) == 3
+    system.delete_topic("t")
+    system.create_topic("t", 2)
+    for partition in (0, 1):
+        producer.send_batch("t", ["new"] * 5, partition=partition).result()
+
+    first = next(consumer.messages(idle_timeout=5))
+    consumer.commit()
+
+    committed = {item.partition: item.offset for item in system.committed_offsets("g")}
+    assert committed == {first.partition: first.offset + 1}
+    consumer.close()
+    with system.consumer("c", "g") as again:
+        again.subscribe(["t"])
+        assert len(read_all(again, 9)) == 9
+
+
+def test_a_commit_goes_on_after_a_topic_was_created_anew(system: ActorSystem) -> None:
+    system.create_topic("t", 2)
+    producer = system.producer()
+    for partition in (0, 1):
+        producer.send_batch("t", ["old"] * 3, partition=partition).result()
+    consumer = system.consumer("c")
+    consumer.subscribe(["t"])
+    read_all(consumer, 6)
+    system.delete_topic("t")
+    system.create_topic("t", 2)
+    producer.send("t", "new", partition=0).result()
+    assert [message.value for message in read_all(consumer, 1)] == [b"new"]
+
+    consumer.commit()
+
+    assert consumer.committed("t", 0) == 1
+    assert consumer.committed("t", 1) is None
+
+
+def test_every_partition_of_every_topic_gets_its_turn() -> None:
+    with ActorSystem.open() as system, system.producer() as producer, system.consumer("c") as consumer:
+        for topic in ("a", "b"):
+            system.create_topic(topic, 2)
+            for partition in (0, 1):
+                producer.send_batch(topic, ["v"] * 200, partition=partition)
+        producer.flush()
+        consumer.subscribe(["a", "b"])
+
+        seen = {(m.topic, m.partition) for _ in range(20) for m in consumer.poll(10)}
+
+        assert seen == {("a", 0), ("a", 1), ("b", 0), ("b", 1)}
+
+
+def test_a_very_long_poll_does_not_stop_the_timers_of_others() -> None:
+    with ActorSystem.open() as system, system.consumer("patient") as patient, system.consumer("hasty") as hasty:
+        for consumer in (patient, hasty):
+            consumer.subscribe(["t"])
+        with ThreadPoolExecutor(1) as pool:
+            waiting = pool.submit(patient.poll, timeout=999_999_999)
+            assert [hasty.poll(timeout=0.01) for _ in range(3)] == [[], [], []]
+            system.producer().send("t", "v").result()
+            assert len(waiting.result(10)) == 1
+
+
+def test_a_time_that_no_clock_could_keep_is_refused() -> None:
+    with ActorSystem.open() as system, system.consumer("c") as consumer:
+        consumer.subscribe(["t"])
+        with pytest.raises(ValueError, match="timeout"):
+            consumer.poll(timeout=float("inf"))
+    with pytest.raises(ValueError, match="progress_interval"):
+        ActorSystem.open(progress_interval=float("inf"))

@@ -19,8 +19,9 @@ from support_actors import (
     values,
 )
 
+from odradek_actors.consumer_protocol import CommitGroupOffsets
 from odradek_actors.errors import ActorError, ActorFailed, ActorStopped, DeliveryTimedOut
-from odradek_actors.protocol import CommitGroupOffsets, DescribeTopic, FlushProducer, Query, Recover
+from odradek_actors.protocol import DescribeTopic, FlushProducer, Query, Recover
 from odradek_actors.system import ActorSystem
 from odradek_actors.topic_actor import TopicActor
 from odradek_domain.errors import ConsumerClosed, GroupIsBusy

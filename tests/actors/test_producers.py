@@ -459,3 +459,11 @@ def test_sends_that_travel_together_keep_their_own_correlation_ids() -> None:
 
     assert len({recorded[position].commit_id for position in positions}) < len(names), "none travelled together"
     assert [recorded[position].correlation_id for position in positions] == names
+
+
+def test_after_a_flush_every_promise_is_done(system: ActorSystem) -> None:
+    producer = system.producer(linger_ms=5)
+    for _ in range(10):
+        promises = [producer.send("orders", "v") for _ in range(300)]
+        producer.flush()
+        assert all(promise.done() for promise in promises)

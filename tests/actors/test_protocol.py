@@ -12,24 +12,11 @@ from support_actors import QUICK, KitRuntime, in_threads
 
 from odradek_actors.actor import ActorContext, OdradekActor, Settings
 from odradek_actors.consumer_actor import ConsumerActor
+from odradek_actors.consumer_protocol import OpenConsumer, Poll, SeekTo, Subscribe
 from odradek_actors.errors import ActorStopped, NotUnderstood, RequestTimedOut
 from odradek_actors.journal import JournalActor
 from odradek_actors.log_reader import LogReaderActor
-from odradek_actors.protocol import (
-    Command,
-    Fetch,
-    FetchResult,
-    GetStatus,
-    LookUp,
-    OpenConsumer,
-    Poll,
-    Query,
-    Reply,
-    SeekTo,
-    Stop,
-    Subscribe,
-    Tick,
-)
+from odradek_actors.protocol import Command, Fetch, FetchResult, GetStatus, LookUp, Query, Reply, Stop, Tick
 from odradek_actors.runtime import Budget, Promise, ThreadedRuntime
 from odradek_domain.positions import TopicPartition
 from odradek_events import MemoryLog

@@ -178,3 +178,19 @@ def test_the_start_never_falls_and_never_passes_the_high_watermark(first: int, t
     partition.delete_before(then)
     assert partition.log_start_offset == start
     assert [message.offset for message in partition.get_messages(start, 9)] == list(range(start, 5))
+
+
+def test_the_checksum_tells_messages_of_other_ids_and_another_order_apart() -> None:
+    def checksum(*messages: tuple[str, bytes | None]) -> int:
+        partition = Partition(0, NOON)
+        partition.append_messages(
+            [
+                MessageProduced("t", 0, offset, message_id, "", 0, -1, NOON, None, value)
+                for offset, (message_id, value) in enumerate(messages)
+            ],
+            None,
+        )
+        return partition.checksum
+
+    assert checksum(("1", b"a"), ("2", None)) != checksum(("1", None), ("2", b"a"))
+    assert checksum(("1", b"a")) != checksum(("2", b"a"))

@@ -186,7 +186,7 @@ def send_lines(
 
 
 def _durable(sending: _Sending) -> str:
-    lost = f", and line {sending.first_lost} is the first that is not" if sending.first_lost is not None else ""
+    lost = f", and line {sending.first_lost} is the first that may not be" if sending.first_lost is not None else ""
     return f"{sending.stored} lines are durable{lost}"
 
 
