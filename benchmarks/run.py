@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-WINDOW = 32  # batches unanswered before the sender waits for the oldest, as a Kafka producer would have
+WINDOW = {1: 32, 10: 32, 100: 32, 1000: 8}  # batches unanswered before the sender waits for the oldest
 REPLAY_EVENTS = 20_000
 PRODUCE_TOTALS = {1: 4_000, 10: 20_000, 100: 100_000, 1000: 200_000}
 
@@ -32,7 +32,7 @@ def measurements() -> dict[str, Callable[[Path], float]]:
     """Return what is measured in each round: name -> function of an empty folder, giving rate or seconds."""
     table: dict[str, Callable[[Path], float]] = {}
     for batch, total in PRODUCE_TOTALS.items():
-        table[f"produce, batch {batch}"] = partial(odradek_runs.produce, batch=batch, total=total, window=WINDOW)
+        table[f"produce, batch {batch}"] = partial(odradek_runs.produce, batch=batch, total=total, window=WINDOW[batch])
         table[f"bare sqlite3, batch {batch}"] = partial(baselines.bare_sqlite, batch=batch, total=total)
     table["produce, batch 100, each awaited"] = lambda f: odradek_runs.produce(f, 100, 50_000, 1)
     table["eventsourcing, saves of 100"] = lambda f: baselines.eventsourcing_save(f, 100, 20_000)
