@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import shlex
 import signal
 import subprocess
 from pathlib import Path
@@ -248,3 +249,33 @@ def test_a_log_that_is_not_there_is_not_made(tmp_path: Path, group: tuple[str, .
 )
 def test_a_bad_option_is_named(log: Path, options: list[str], words: list[str]) -> None:
     refused(here("consume", log, "orders", *options), 2 if words else 6, *words)
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_what_a_reader_did_not_take_is_not_committed(tmp_path: Path, unbuffered: str) -> None:
+    path = tmp_path / "log.db"
+    with ActorSystem.open(path) as system, system.producer() as producer:
+        producer.send_batch("orders", [b"%06d" % number + b"x" * 200 for number in range(3000)]).result()
+    environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+
+    with subprocess.Popen(
+        [*COMMAND, "consume", str(path), "orders", "--group", "g"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith(b"000000")
+        process.stdout.close()
+        assert process.wait(timeout=30) == 141
+
+    with ActorSystem.open(path) as system:
+        assert system.committed_offsets("g") == ()
+
+
+def test_a_closed_output_or_input_is_no_traceback(log: Path) -> None:
+    for arguments in (["stats", str(log), ">&-"], ["produce", str(log), "orders", "<&-"]):
+        quoted = " ".join([*map(shlex.quote, [*COMMAND, *arguments[:-1]]), arguments[-1]])
+        ended = subprocess.run(["sh", "-c", quoted], capture_output=True, timeout=30)
+        assert b"Traceback" not in ended.stderr
+        assert ended.returncode == 0, ended.stderr

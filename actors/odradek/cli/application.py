@@ -23,6 +23,7 @@ class Application(typer.Typer):
 
     def __call__(self, *args: Any, **kwargs: Any) -> int:
         """Run the command line and return its exit code."""
+        _open_closed_streams()
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, TextIOWrapper):  # whatever the locale: logs and names are UTF-8
                 stream.reconfigure(encoding="utf-8", errors="surrogateescape")
@@ -44,6 +45,13 @@ class Application(typer.Typer):
         if result == ExitCode.INTERRUPTED:  # Typer's answer to Ctrl-C where the command had nothing to say
             return _close_output(_fail(CommandError("interrupted", ExitCode.INTERRUPTED)))
         return int(result) if isinstance(result, int) else ExitCode.OK
+
+
+def _open_closed_streams() -> None:
+    """A stream that the caller has closed is None in Python: let it lead nowhere instead."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115  # open until the process ends
 
 
 def _fail(error: Exception) -> ExitCode:

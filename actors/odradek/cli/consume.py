@@ -24,7 +24,7 @@ from odradek.cli.options import (
     open_reader,
     open_system,
 )
-from odradek.cli.output import raw_output
+from odradek.cli.output import raw_output, write_all
 from odradek_domain.names import ConsumerId, GroupId, TopicName
 from odradek_domain.topic_reader import TopicReader, begin_offsets
 
@@ -119,7 +119,7 @@ class _Printer:
         """Write and flush up to `room` messages; return how many."""
         lines = [self._format(message) for message in islice(messages, self.room)]
         self.count += len(lines)  # before they are written: what a reader has seen is always counted
-        self._output.write(b"".join(lines))
+        write_all(self._output, b"".join(lines))
         self._output.flush()
         return len(lines)
 

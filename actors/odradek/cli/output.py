@@ -33,6 +33,13 @@ def raw_output() -> BinaryIO:
     return sys.stdout.buffer
 
 
+def write_all(output: BinaryIO, data: bytes) -> None:
+    """Write every byte. With PYTHONUNBUFFERED stdout is a raw file, whose write may take a part only."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[output.write(rest) :]
+
+
 def line(text: str = "") -> None:
     """Print one line as it is."""
     sys.stdout.write(text + "\n")
