@@ -13,7 +13,6 @@ from __future__ import annotations
 import concurrent.futures
 import heapq
 import itertools
-import os
 import queue
 import random
 import threading
@@ -131,10 +130,6 @@ class Runtime(Protocol):
         """Return a number not returned before."""
         ...
 
-    def new_epoch(self) -> int:
-        """Return a random number that tells this run from others."""
-        ...
-
     def promise(self) -> Promise[Any]:
         """Return a promise that the outside world can wait on."""
         ...
@@ -197,10 +192,6 @@ class ThreadedRuntime:
     def new_number(self) -> int:
         """Return a number not returned before."""
         return next(self._numbers)
-
-    def new_epoch(self) -> int:
-        """Return a random number that tells this run from others."""
-        return int.from_bytes(os.urandom(4))
 
     def promise(self) -> Promise[Any]:
         """Return a promise."""
