@@ -18,7 +18,7 @@ from odradek_actors.event_sourced import EventSourcedActor
 from odradek_actors.protocol import Command, Receipt, Recipient, Recover
 from odradek_actors.runtime import Promise, ThreadedRuntime
 from odradek_actors.system import ActorSystem
-from odradek_events import Append, Failed, MemoryLog, Rejected, SqliteLog
+from odradek_events import Append, Failed, LogStore, MemoryLog, Rejected
 from odradek_events.errors import LogFull, LogUnavailable, OutcomeUnknown
 from odradek_events.record import StoredCommit, Verdict, type_name
 
@@ -196,7 +196,7 @@ class KitRuntime(ThreadedRuntime):
 class World:
     """A log, and one system after another on it."""
 
-    def __init__(self, log: SqliteLog | MemoryLog, *, recovering: bool = False) -> None:
+    def __init__(self, log: LogStore, *, recovering: bool = False) -> None:
         self.log = log
         self.runtime = KitRuntime()
         self._is_recovering = recovering
@@ -261,7 +261,7 @@ def values(records: Iterable[ConsumerRecord]) -> list[str]:
     return [(record.value or b"").decode() for record in records]
 
 
-def stored_values(log: MemoryLog | SqliteLog, topic: str) -> list[str]:
+def stored_values(log: LogStore, topic: str) -> list[str]:
     """Return the values of all messages of a topic in the log, in log order."""
     return [
         (recorded.event.value or b"").decode()
@@ -269,7 +269,7 @@ def stored_values(log: MemoryLog | SqliteLog, topic: str) -> list[str]:
     ]
 
 
-def event_types(log: MemoryLog | SqliteLog, stream: str) -> list[str]:
+def event_types(log: LogStore, stream: str) -> list[str]:
     """Return the type of every event of a stream."""
     return [recorded.type for recorded in log.read(stream=stream)]
 

@@ -30,7 +30,7 @@ from odradek_domain.positions import TopicPartition
 from odradek_domain.system_state import SystemState
 from odradek_events.errors import LogError
 from odradek_events.integrity import verify
-from odradek_events.log import EventLog
+from odradek_events.log import EventLog, LogStore
 from odradek_events.memory import MemoryLog
 from odradek_events.opening import open_log
 from odradek_events.record import Append, Appended, Recorded
@@ -51,6 +51,7 @@ __all__ = [
     "EventLog",
     "EventSourcedActor",
     "LogError",
+    "LogStore",
     "MemoryLog",
     "OffsetTag",
     "ProducerHandle",

@@ -10,9 +10,8 @@ from __future__ import annotations
 from odradek_actors.actor import ActorContext, OdradekActor
 from odradek_actors.protocol import Fence, Fenced, Flush, JournalAppend, JournalResult, Stop
 from odradek_events.errors import LogError, LogUnavailable
-from odradek_events.memory import MemoryLog
+from odradek_events.log import LogStore
 from odradek_events.record import Failed, Verdict
-from odradek_events.sqlite import SqliteLog
 
 __all__ = ["JournalActor"]
 
@@ -20,7 +19,7 @@ __all__ = ["JournalActor"]
 class JournalActor(OdradekActor):
     """Owns the writing side of the log."""
 
-    def __init__(self, context: ActorContext, log: SqliteLog | MemoryLog) -> None:
+    def __init__(self, context: ActorContext, log: LogStore) -> None:
         super().__init__(context)
         self._event_log = log
         self._waiting: list[JournalAppend] = []

@@ -8,8 +8,7 @@ import msgspec
 
 from odradek_actors.protocol import Snapshot
 from odradek_domain.system_state import AggregateSnapshot, SystemState
-from odradek_events.memory import MemoryLog
-from odradek_events.sqlite import SqliteLog
+from odradek_events.log import LogStore
 
 __all__ = ["ReplayCheck", "compare", "gather"]
 
@@ -32,7 +31,7 @@ class ReplayCheck(msgspec.Struct, frozen=True):
         return not self.mismatches and self.live_digest == self.replayed_digest
 
 
-def gather(log: SqliteLog | MemoryLog, live: Mapping[str, Snapshot]) -> SystemState:
+def gather(log: LogStore, live: Mapping[str, Snapshot]) -> SystemState:
     """Put a state together: live aggregates as they are, those at rest folded from the log."""
     at_rest = SystemState()
     for commit in log.commits(opaque=True):
@@ -46,7 +45,7 @@ def gather(log: SqliteLog | MemoryLog, live: Mapping[str, Snapshot]) -> SystemSt
     return state
 
 
-def compare(log: SqliteLog | MemoryLog, live: Mapping[str, Snapshot]) -> ReplayCheck:
+def compare(log: LogStore, live: Mapping[str, Snapshot]) -> ReplayCheck:
     """Fold each live aggregate's stream up to its live version, and no further, and compare the two."""
     replayed = SystemState()
     for commit in log.commits(opaque=True):

@@ -24,9 +24,8 @@ from odradek_actors.protocol import (
     StreamChunk,
 )
 from odradek_events.errors import LogError
-from odradek_events.memory import MemoryLog
+from odradek_events.log import LogStore
 from odradek_events.record import Commit
-from odradek_events.sqlite import SqliteLog
 from odradek_events.types import MessageProduced
 
 __all__ = ["LogReaderActor"]
@@ -42,7 +41,7 @@ class _Continue(msgspec.Struct, frozen=True):
 class LogReaderActor(OdradekActor):
     """Owns reading connections."""
 
-    def __init__(self, context: ActorContext, log: SqliteLog | MemoryLog) -> None:
+    def __init__(self, context: ActorContext, log: LogStore) -> None:
         super().__init__(context)
         self._event_log = log
         self._queries: dict[type[Any], Callable[[Any], object]] = {

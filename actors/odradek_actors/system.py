@@ -53,7 +53,7 @@ from odradek_domain.names import GroupId, TopicName
 from odradek_domain.offsets import CommittedOffset
 from odradek_domain.system_state import AggregateSnapshot, SystemState
 from odradek_events.errors import LogUnavailable
-from odradek_events.memory import MemoryLog
+from odradek_events.log import LogStore
 from odradek_events.opening import open_log
 from odradek_events.sqlite import Durability, SqliteLog
 
@@ -85,7 +85,7 @@ class ActorSystem:
 
     def __init__(
         self,
-        log: SqliteLog | MemoryLog,
+        log: LogStore,
         *,
         settings: Settings | None = None,
         actors: Mapping[str, ActorClass] | None = None,
@@ -117,7 +117,7 @@ class ActorSystem:
     @classmethod
     def open(
         cls,
-        log: str | os.PathLike[str] | SqliteLog | MemoryLog = ":memory:",
+        log: str | os.PathLike[str] | LogStore = ":memory:",
         *,
         durability: Durability = "full",
         actors: Mapping[str, ActorClass] | None = None,

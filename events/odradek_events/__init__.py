@@ -8,7 +8,7 @@ copies. Start reading at `log`.
 
 from odradek_events import types
 from odradek_events.errors import LogError
-from odradek_events.log import EventLog
+from odradek_events.log import EventLog, LogStore
 from odradek_events.memory import MemoryLog
 from odradek_events.opening import open_log
 from odradek_events.record import (
@@ -37,6 +37,7 @@ __all__ = [
     "Failed",
     "Head",
     "LogError",
+    "LogStore",
     "MemoryLog",
     "OffsetTag",
     "Recorded",

@@ -10,7 +10,7 @@ import msgspec
 from odradek_events.appending import EMPTY_DIGEST, chain, split_stream
 from odradek_events.codec import OpaqueEvent
 from odradek_events.errors import DamagedCommit, InvalidStream, LogError
-from odradek_events.memory import MemoryLog
+from odradek_events.log import ReadableLog
 from odradek_events.record import Commit, StoredCommit
 from odradek_events.sqlite import SqliteLog
 
@@ -41,7 +41,7 @@ class Verification(msgspec.Struct, frozen=True):
         return not self.findings
 
 
-def verify(log: SqliteLog | MemoryLog, progress: Callable[[int], None] | None = None) -> Verification:
+def verify(log: ReadableLog, progress: Callable[[int], None] | None = None) -> Verification:
     """Check every commit of `log`; `progress` is told the last position read, now and then. Raises nothing.
 
     Checks that positions and stream versions are gapless, that each digest continues the chain, that events decode,
@@ -88,7 +88,7 @@ def verify(log: SqliteLog | MemoryLog, progress: Callable[[int], None] | None = 
     )
 
 
-def _readable(log: SqliteLog | MemoryLog, findings: list[Finding]) -> Iterator[StoredCommit]:
+def _readable(log: ReadableLog, findings: list[Finding]) -> Iterator[StoredCommit]:
     """Yield stored commits until the store itself cannot go on."""
     try:
         for stored in log.scan():
@@ -113,9 +113,9 @@ def _digest(previous: bytes, stored: StoredCommit) -> bytes:
     )
 
 
-def _has_its_index_entries(log: SqliteLog | MemoryLog, commit: Commit) -> bool:
+def _has_its_index_entries(log: ReadableLog, commit: Commit) -> bool:
     """Say whether a commit's index entries are its own. Only current types tell: older ones had other tags."""
-    if isinstance(log, MemoryLog) or not log.codec.catalogue.is_current(commit.metadata.types):
+    if not isinstance(log, SqliteLog) or not log.codec.catalogue.is_current(commit.metadata.types):
         return True
     try:
         return log.index_entries(commit.first_position) == log.codec.index(commit.events)

@@ -9,12 +9,12 @@
 6. There is one writer. Reads may run in any thread, at any time.
 
 `EventLog` is the port: what the domain may know. `ReadableLog` builds reading by event, by position and by time on the
-one primitive that a store supplies, `stored`.
+one primitive that a store supplies, `stored`; `LogStore` adds writing. A store of your own is a LogStore.
 """
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from types import TracebackType
@@ -24,7 +24,7 @@ from odradek_events.codec import Codec, OpaqueEvent
 from odradek_events.errors import DamagedCommit, PositionBeyondHead, UnknownEventType
 from odradek_events.record import Append, Commit, Head, Recorded, StoredCommit, Verdict, type_name
 
-__all__ = ["EventLog", "ReadableLog", "resolve_until"]
+__all__ = ["EventLog", "LogStore", "ReadableLog", "resolve_until"]
 
 
 class EventLog(Protocol):
@@ -58,11 +58,12 @@ class EventLog(Protocol):
         ...
 
 
-class ReadableLog:
-    """Reading built on `stored`, `head` and a codec; the base of the stores."""
+class ReadableLog(ABC):
+    """Reading built on `stored`, `head` and a codec; the base of the stores. `name` is for messages."""
 
-    codec: Codec
-    name: str
+    def __init__(self, name: str, codec: Codec | None = None) -> None:
+        self.name = name
+        self.codec = codec or Codec()
 
     @abstractmethod
     def head(self) -> Head:
@@ -165,6 +166,26 @@ class ReadableLog:
     def resolve(self, until: int | datetime) -> int:
         """Turn a position or an aware datetime (by recorded-at, inclusive) into the last position meant by it."""
         return resolve_until(self, until)
+
+
+class LogStore(ReadableLog):
+    """A log that can be written too: what a store supplies, and what actors need. See `appending` for the judging."""
+
+    @abstractmethod
+    def append(self, requests: Sequence[Append], recorded_at: datetime) -> list[Verdict]:
+        """Make all acceptable requests durable in one go and return a verdict for each, in order."""
+
+    @abstractmethod
+    def reopen(self) -> None:
+        """Take appends again after one that failed, at the log's real end; LogUnavailable while that cannot be."""
+
+    @abstractmethod
+    def stream_version(self, stream: str) -> int:
+        """Return the version of a stream's last event, or -1."""
+
+    @abstractmethod
+    def streams(self) -> Iterator[str]:
+        """Yield every stream's name, sorted."""
 
 
 def resolve_until(log: ReadableLog, until: int | datetime) -> int:

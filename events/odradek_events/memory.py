@@ -14,18 +14,17 @@ from datetime import datetime
 from odradek_events.appending import EMPTY_DIGEST, judge
 from odradek_events.codec import Codec
 from odradek_events.errors import LogUnavailable, PositionBeyondHead
-from odradek_events.log import ReadableLog
+from odradek_events.log import LogStore
 from odradek_events.record import Append, Head, StoredCommit, Verdict
 
 __all__ = ["MemoryLog"]
 
 
-class MemoryLog(ReadableLog):
+class MemoryLog(LogStore):
     """An event log that lives as long as the object."""
 
     def __init__(self, codec: Codec | None = None) -> None:
-        self.codec = codec or Codec()
-        self.name = ":memory:"
+        super().__init__(":memory:", codec)
         self._rows: list[StoredCommit] = []
         self._firsts: list[int] = []  # first position of each row, for bisection
         self._by_stream: dict[str, list[int]] = {}  # stream -> row numbers

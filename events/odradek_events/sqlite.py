@@ -24,7 +24,7 @@ from odradek_events.errors import (
     OutcomeUnknown,
     PositionBeyondHead,
 )
-from odradek_events.log import ReadableLog
+from odradek_events.log import LogStore
 from odradek_events.record import Append, Failed, Head, Rejected, StoredCommit, Verdict
 from odradek_events.sqlite_file import LogFile, is_full
 from odradek_events.sqlite_rows import (
@@ -50,7 +50,7 @@ _KNOWN_STREAMS = 100_000
 _MAX = (1 << 63) - 1
 
 
-class SqliteLog(ReadableLog):
+class SqliteLog(LogStore):
     """An event log in the SQLite file at `path`, which is created when opened for writing.
 
     `durability`: `full` syncs every commit before it is answered; `normal` survives the death of the process, not of
@@ -67,11 +67,10 @@ class SqliteLog(ReadableLog):
     ) -> None:
         if durability not in _SYNCHRONOUS:
             raise ValueError(f"durability is 'full', 'normal' or 'off', not {durability!r}")
+        super().__init__(str(path), codec)
         self.path = Path(os.path.realpath(path))  # one file, one lock, whatever name or link it was opened by
-        self.name = str(path)
         self.read_only = read_only
         self.durability = durability
-        self.codec = codec or Codec()
         self._writer: sqlite3.Connection | None = None
         self._poisoned: str | None = None
         self._writing = threading.Lock()
