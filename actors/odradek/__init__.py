@@ -33,7 +33,7 @@ from odradek_events.integrity import verify
 from odradek_events.log import EventLog, LogStore
 from odradek_events.memory import MemoryLog
 from odradek_events.opening import open_log
-from odradek_events.record import Append, Appended, Recorded
+from odradek_events.record import Append, Appended, Condition, Query, QueryItem, Recorded
 from odradek_events.registry import OffsetTag, event, upcast
 from odradek_events.sqlite import SqliteLog
 from odradek_events.transfer import backup
@@ -45,6 +45,7 @@ __all__ = [
     "Aggregate",
     "Append",
     "Appended",
+    "Condition",
     "ConsumerHandle",
     "ConsumerRecord",
     "DomainError",
@@ -56,6 +57,8 @@ __all__ = [
     "OffsetTag",
     "ProducerHandle",
     "Promise",
+    "Query",
+    "QueryItem",
     "Receipt",
     "Recorded",
     "ReplayCheck",

@@ -1,9 +1,9 @@
 """Facts, and the log that keeps them. Imports nothing of ours.
 
 `types` is the catalogue; `registry` how a type is declared; `record` what goes into the log and comes out; `log` the
-port and its contract; `memory` and `sqlite` the stores, on `appending` (judging) and `codec`; `sqlite` leans on
-`sqlite_file` (connections), that on `sqlite_lock` and `sqlite_rows` (schema, queries); `integrity` verifies; `transfer`
-copies. Start reading at `log`.
+port and its contract; `subscription` how to read on as it grows; `memory` and `sqlite` the stores, on `appending`
+(judging), `matching` (queries) and `codec`; `sqlite` leans on `sqlite_file` (connections), that on `sqlite_lock` and
+`sqlite_rows` (schema, queries); `integrity` verifies; `transfer` copies. Start reading at `log`.
 """
 
 from odradek_events import types
@@ -17,9 +17,12 @@ from odradek_events.record import (
     Append,
     Appended,
     Commit,
+    Condition,
     Decision,
     Failed,
     Head,
+    Query,
+    QueryItem,
     Recorded,
     Rejected,
 )
@@ -32,6 +35,7 @@ __all__ = [
     "Append",
     "Appended",
     "Commit",
+    "Condition",
     "Decision",
     "EventLog",
     "Failed",
@@ -40,6 +44,8 @@ __all__ = [
     "LogStore",
     "MemoryLog",
     "OffsetTag",
+    "Query",
+    "QueryItem",
     "Recorded",
     "Rejected",
     "SqliteLog",

@@ -3,6 +3,8 @@
     LogError
     ├── AppendError                 a request was refused; nothing of it was written
     │   ├── WrongExpectedVersion    the stream is not where the writer thought
+    │   ├── ConditionNotMet         an event is there that the condition rules out
+    │   ├── CommitIdReused          the commit id is taken by a commit of other content
     │   ├── LogFull                 no room; retriable once there is
     │   ├── EventNotSerializable    a value that JSON cannot hold, or an unregistered type
     │   └── InvalidStream           not `<type>/<id>`
@@ -11,6 +13,7 @@
     ├── OpenError                   the log cannot be opened
     │   └── LogNotFound · NotALog · LogTooNew · LogLocked · LogNotReadable · LogNotWritable
     ├── PositionBeyondHead          asked for a position the log does not have
+    ├── PositionNotReached          waited for a position, and it did not come in time
     ├── UnknownEventType            a stored type (or version) nobody registered here
     ├── DamagedCommit               a stored commit cannot be decoded or does not fit its neighbours
     └── RegistrationError           an event type was declared wrongly
@@ -23,6 +26,8 @@ from __future__ import annotations
 
 __all__ = [
     "AppendError",
+    "CommitIdReused",
+    "ConditionNotMet",
     "DamagedCommit",
     "EventNotSerializable",
     "InvalidStream",
@@ -38,6 +43,7 @@ __all__ = [
     "OpenError",
     "OutcomeUnknown",
     "PositionBeyondHead",
+    "PositionNotReached",
     "RegistrationError",
     "UnknownEventType",
     "WrongExpectedVersion",
@@ -80,6 +86,32 @@ class WrongExpectedVersion(AppendError):
             f"stream {stream!r} is at version {current}, not at the expected {expected}; read it again and decide anew"
         )
         self.stream, self.expected, self.current = stream, expected, current
+
+
+class ConditionNotMet(AppendError):
+    """An event matches the query that must match none."""
+
+    code = "condition_not_met"
+
+    def __init__(self, stream: str, position: int, after: int) -> None:
+        super().__init__(
+            f"the append to {stream!r} demands that no matching event follow position {after}, but the one at position "
+            f"{position} does; read again and decide anew"
+        )
+        self.stream, self.position, self.after = stream, position, after
+
+
+class CommitIdReused(AppendError):
+    """A repeated commit id comes with other content than the commit that has it."""
+
+    code = "commit_id_reused"
+
+    def __init__(self, stream: str, commit_id: str, position: int) -> None:
+        super().__init__(
+            f"commit id {commit_id[:80]!r} is that of the commit at position {position} of {stream!r}, whose content "
+            "differs; repeat a request unchanged, or give a new one a new id"
+        )
+        self.stream, self.commit_id, self.position = stream, commit_id, position
 
 
 class LogFull(AppendError):
@@ -214,6 +246,17 @@ class PositionBeyondHead(LogError):
     def __init__(self, position: int, head: int) -> None:
         super().__init__(f"position {position} is outside the log, whose last position is {head}; use -1 to {head}")
         self.position, self.head = position, head
+
+
+class PositionNotReached(LogError, TimeoutError):
+    """The log did not grow to a position in the time given."""
+
+    code = "position_not_reached"
+    retriable = True
+
+    def __init__(self, position: int, head: int, timeout: float) -> None:
+        super().__init__(f"position {position} was not reached in {timeout:g} s, the log ends at {head}; wait longer")
+        self.position, self.head, self.timeout = position, head, timeout
 
 
 class UnknownEventType(LogError):

@@ -14,6 +14,7 @@ one primitive that a store supplies, `stored`; `LogStore` adds writing. A store 
 
 from __future__ import annotations
 
+import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
@@ -21,8 +22,16 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from odradek_events.codec import Codec, OpaqueEvent
-from odradek_events.errors import DamagedCommit, PositionBeyondHead, UnknownEventType
-from odradek_events.record import Append, Commit, Head, Recorded, StoredCommit, Verdict, type_name
+from odradek_events.errors import (
+    DamagedCommit,
+    LogUnavailable,
+    PositionBeyondHead,
+    PositionNotReached,
+    UnknownEventType,
+)
+from odradek_events.matching import Matcher, indexed, merged, query_of
+from odradek_events.record import Append, Commit, Head, Query, Recorded, StoredCommit, Verdict
+from odradek_events.subscription import Growth, Subscription
 
 __all__ = ["EventLog", "LogStore", "ReadableLog", "resolve_until"]
 
@@ -59,11 +68,20 @@ class EventLog(Protocol):
 
 
 class ReadableLog(ABC):
-    """Reading built on `stored`, `head` and a codec; the base of the stores. `name` is for messages."""
+    """Reading built on `stored`, `head` and a codec; the base of the stores. `name` is for messages.
+
+    A store tells `growth` when it has grown or is closed, so that those who wait look at once.
+    """
 
     def __init__(self, name: str, codec: Codec | None = None) -> None:
         self.name = name
         self.codec = codec or Codec()
+        self.growth = Growth()
+
+    @property
+    @abstractmethod
+    def is_closed(self) -> bool:
+        """Whether it was closed."""
 
     @abstractmethod
     def head(self) -> Head:
@@ -134,25 +152,50 @@ class ReadableLog(ABC):
         stream: str | None = None,
         types: Collection[str] = (),
         tags: Collection[str] = (),
+        query: Query | None = None,
+        limit: int | None = None,
         opaque: bool = False,
     ) -> Iterator[Recorded]:
         """Yield events with positions above `after`, up to and including `until` (a position or a time).
 
-        `types` names any of, `tags` all of: a match needs its type and every tag on the one event. `stream` keeps to
-        one stream. Raises PositionBeyondHead for an `until` that the log has not reached, and UnknownEventType, unless
-        `opaque`, when it comes to an event of a type that nothing registers (and `types` does not rule it out).
+        At most `limit` of them.
+
+        `types` names any of, `tags` all of: a match needs its type and every tag on the one event. A `query` in their
+        place joins several such selections. `stream` keeps to one stream. Raises PositionBeyondHead for an `until` that
+        the log has not reached, and UnknownEventType, unless `opaque`, when it comes to an event of a type that nothing
+        registers (and the types asked for do not rule it out). With `opaque` such an event is yielded as it is stored;
+        what it is tagged with nobody knows, so it passes where its commit has the tags.
         """
-        if isinstance(types, str) or isinstance(tags, str):
-            raise TypeError(f"types and tags are lists; use [{(types if isinstance(types, str) else tags)!r}]")
-        last = None if until is None else self.resolve(until)
-        wanted = frozenset(tags)
-        for commit in self.commits(after=after, until=last, stream=stream, tags=tags, types=types, opaque=True):
+        wanted = query_of(types, tags, query)
+        last = self.head().position if until is None else self.resolve(until)
+        return itertools.islice(self._matching(wanted, after, last, stream, opaque), limit)
+
+    def commit_of_version(self, stream: str, version: int) -> StoredCommit | None:
+        """Return the stored commit that holds this version of a stream, or None. A store can do better than walk."""
+        for stored in self.stored(stream=stream):
+            if version < stored.first_version + stored.last_position - stored.first_position + 1:
+                return stored if version >= stored.first_version else None
+        return None
+
+    def first_match(self, query: Query, after: int) -> int | None:
+        """Return the position of the first event after `after` that matches, or may (see `read`, `opaque`); or None."""
+        return next((found.position for found in self.read(after=after, query=query, opaque=True)), None)
+
+    def _matching(self, query: Query, after: int, last: int, stream: str | None, opaque: bool) -> Iterator[Recorded]:
+        matcher = Matcher(query, self.codec)
+        walks = [
+            self.stored(after=after, until=last, stream=stream, tags=item.tags, types=item.types)
+            for item in indexed(query)
+        ]
+        for stored in walks[0] if len(walks) == 1 else merged(walks):
+            commit = self.codec.commit(stored, opaque=True).between(after, last)
             for number, item in enumerate(commit.events):
-                if types and type_name(item) not in types:
-                    continue
-                if not opaque and isinstance(item, OpaqueEvent):
-                    raise UnknownEventType(item.type_name, item.schema_version, commit.first_position + number)
-                if wanted and not wanted.issubset(self.codec.tags_of(item)):
+                if isinstance(item, OpaqueEvent):
+                    if not matcher.wants(item.type_name):
+                        continue
+                    if not opaque:
+                        raise UnknownEventType(item.type_name, item.schema_version, commit.first_position + number)
+                elif not matcher.matches(item):
                     continue
                 yield Recorded(
                     item,
@@ -162,6 +205,37 @@ class ReadableLog(ABC):
                     commit.metadata,
                     commit.index + number,
                 )
+
+    def subscribe(
+        self,
+        *,
+        after: int = -1,
+        stream: str | None = None,
+        types: Collection[str] = (),
+        tags: Collection[str] = (),
+        query: Query | None = None,
+        opaque: bool = False,
+    ) -> Subscription:
+        """Return the events that match from `after` on, those to come included; see `read` for what matches.
+
+        An iterator that waits for more until its `stop` is called. LogUnavailable once the log is closed.
+        """
+        return Subscription(self, max(after, -1), stream, query_of(types, tags, query), opaque)
+
+    def wait_for(self, position: int, timeout: float | None = None) -> Head:
+        """Return the head once the log has reached `position`, whoever appends to it.
+
+        PositionNotReached after `timeout` seconds; LogUnavailable when the log is closed meanwhile.
+        """
+        if not self.growth.wait(lambda: self.open_head().position >= position, timeout):
+            raise PositionNotReached(position, self.head().position, timeout or 0.0)
+        return self.head()
+
+    def open_head(self) -> Head:
+        """Return the end of the log; LogUnavailable once it is closed."""
+        if self.is_closed:
+            raise LogUnavailable(self.name, "it is closed")
+        return self.head()
 
     def resolve(self, until: int | datetime) -> int:
         """Turn a position or an aware datetime (by recorded-at, inclusive) into the last position meant by it."""

@@ -32,14 +32,19 @@ class MemoryLog(LogStore):
         self._by_offset: dict[str, list[tuple[int, int]]] = {}  # tag -> (first offset, first position), sorted
         self._head = Head(-1, EMPTY_DIGEST, None)
         self._writing = threading.Lock()
-        self._closed = False
+        self._is_closed = False
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether it was closed."""
+        return self._is_closed
 
     def append(self, requests: Sequence[Append], recorded_at: datetime) -> list[Verdict]:
         """Append in order; see the contract in `log`."""
         with self._writing:
-            if self._closed:
+            if self._is_closed:
                 raise LogUnavailable(self.name, "it is closed")
-            judged = judge(requests, recorded_at, self._head, self.stream_version, self.codec)
+            judged = judge(requests, recorded_at, self._head, self.stream_version, self)
             for row in judged.rows:
                 number = len(self._rows)
                 self._rows.append(row)
@@ -50,7 +55,8 @@ class MemoryLog(LogStore):
                     if offset is not None:
                         bisect.insort(self._by_offset.setdefault(tag, []), (offset, row.first_position))
             self._head = judged.head
-            return judged.verdicts
+        self.growth.told()
+        return judged.verdicts
 
     def head(self) -> Head:
         """Return the end of the log."""
@@ -105,6 +111,12 @@ class MemoryLog(LogStore):
                 return entries[number][1]
         return None
 
+    def commit_of_version(self, stream: str, version: int) -> StoredCommit | None:
+        """Return the stored commit that holds this version of a stream, or None."""
+        numbers = self._by_stream.get(stream, [])
+        found = bisect.bisect_right(numbers, version, key=lambda number: self._rows[number].first_version)
+        return self._rows[numbers[found - 1]] if found and version <= self.stream_version(stream) else None
+
     def commit_at(self, position: int) -> StoredCommit:
         """Return the stored commit that holds `position`."""
         if not 0 <= position <= self._head.position:
@@ -116,4 +128,5 @@ class MemoryLog(LogStore):
 
     def close(self) -> None:
         """Refuse further appends; what is there stays readable."""
-        self._closed = True
+        self._is_closed = True
+        self.growth.told()

@@ -21,10 +21,13 @@ __all__ = [
     "Appended",
     "Commit",
     "CommitMetadata",
+    "Condition",
     "Decision",
     "EventMetadata",
     "Failed",
     "Head",
+    "Query",
+    "QueryItem",
     "Recorded",
     "Rejected",
     "StoredCommit",
@@ -46,12 +49,42 @@ class Decision(msgspec.Struct, frozen=True, array_like=True, gc=False):
     causation_id: str = ""
 
 
+class QueryItem(msgspec.Struct, frozen=True, gc=False):
+    """What an event may match: any of `types` (none: whatever type), and all of `tags`, on the one event."""
+
+    types: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+
+
+class Query(msgspec.Struct, frozen=True, gc=False):
+    """What events to select: those that match any of the items. The query of the DCB specification (dcb.events)."""
+
+    items: tuple[QueryItem, ...]
+
+
+class Condition(msgspec.Struct, frozen=True, gc=False):
+    """Append only if no event after position `after` matches `query`: a dynamic consistency boundary.
+
+    Read with the query, decide, and append with `after` set to the head as it was *before* that read.
+    """
+
+    query: Query
+    after: int = -1
+
+
 class Append(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A request to append `events` to `stream`, all or none.
 
-    `expected_version` is the version of the stream's last event (`NO_STREAM`, or `ANY`). `commit_id` should be unique
-    in the log; when empty the log names the commit `<stream>@<first version>`. `decisions` must add up to the number
-    of events; when empty the events are one decision. `is_checked` says that the caller has made sure that every field,
+    `expected_version` is the version of the stream's last event (`NO_STREAM`, or `ANY`); `condition` is judged beside
+    it, and both see what earlier requests of the same call append.
+
+    `commit_id` should be unique in the log; when empty the log names the commit `<stream>@<first version>`. A request
+    with a commit id may be repeated: where its expected version or its condition would now fail because of the very
+    commit that it made, the answer is that commit's place (`Appended.is_repeat`), and CommitIdReused if the content is
+    another. With ANY and no condition nothing can fail, so a repeat is appended again.
+
+    `decisions` must add up to the number of events; when empty the events are one decision. `is_checked` says that the
+    caller has made sure that every field,
     of the request and of its events, holds a value of its type; otherwise the log reads back what it is about to store.
     """
 
@@ -62,6 +95,7 @@ class Append(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     actor: str = ""
     decisions: tuple[Decision, ...] = ()
     is_checked: bool = False
+    condition: Condition | None = None
 
 
 class CommitMetadata(msgspec.Struct, frozen=True, gc=False):
@@ -195,13 +229,14 @@ class Head(msgspec.Struct, frozen=True, gc=False):
 
 
 class Appended(msgspec.Struct, frozen=True, gc=False):
-    """The events are durable."""
+    """The events are durable; `is_repeat` says that an earlier request of the same commit id had stored them."""
 
     first_position: int
     last_position: int
     first_version: int
     last_version: int
     recorded_at: datetime
+    is_repeat: bool = False
 
 
 class Rejected(msgspec.Struct, frozen=True, gc=False):

@@ -29,9 +29,12 @@ from odradek_events.record import Append, Failed, Head, Rejected, StoredCommit, 
 from odradek_events.sqlite_file import LogFile, is_full
 from odradek_events.sqlite_rows import (
     APPLICATION_ID,
+    COMMIT_OF_VERSION,
+    COUNT_UP_TO,
     FORMAT,
     SCAN,
     commit_of_row,
+    entries_of,
     integer,
     last_commit,
     made_schema,
@@ -48,6 +51,7 @@ Durability = Literal["full", "normal", "off"]
 _SYNCHRONOUS = {"full": "FULL", "normal": "NORMAL", "off": "OFF"}
 _KNOWN_STREAMS = 100_000
 _MAX = (1 << 63) - 1
+_TOLD_APART = 1000  # commits; counting so many takes about as long as reading one
 
 
 class SqliteLog(LogStore):
@@ -91,6 +95,12 @@ class SqliteLog(LogStore):
         with self._writing:
             self._file.close(self._writer)
             self._writer = None
+        self.growth.told()
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether it was closed."""
+        return self._file.is_closed
 
     # -- writing ------------------------------------------------------------------------------------------------------
 
@@ -103,7 +113,7 @@ class SqliteLog(LogStore):
             writer = self._usable_writer()
             judged = Judged(self._head)
             try:
-                judged = judge(requests, recorded_at, self._head, self._version_in_log, self.codec)
+                judged = judge(requests, recorded_at, self._head, self._version_in_log, self)
                 if judged.rows:
                     write_commits(writer, judged.rows)
             except (sqlite3.Error, OverflowError) as error:
@@ -114,7 +124,8 @@ class SqliteLog(LogStore):
             if len(self._versions) > _KNOWN_STREAMS:
                 self._versions.clear()
             self._versions.update(judged.versions)
-            return judged.verdicts
+        self.growth.told()
+        return judged.verdicts
 
     def reopen(self) -> None:
         """Open the file anew after a failed append and read where the log really ends."""
@@ -206,10 +217,13 @@ class SqliteLog(LogStore):
         last = head if until is None else min(until, head)
         if after >= last:
             return
-        query, values = selection(stream, tags, types)
         low = self._first_position_of(max(after, -1) + 1)
         if stream is not None and low > 0:
             low = self._first_version_from(stream, low)
+        entries = entries_of(tags, types)
+        if stream is None and len(entries) > 1:
+            entries = self._rarest_first(entries, low)
+        query, values = selection(stream, entries, types)
         for row in self._file.rows(query, values, low, last, 0 if stream is None else 3):
             yield commit_of_row(row)
 
@@ -238,6 +252,14 @@ class SqliteLog(LogStore):
         if found is None:
             raise PositionBeyondHead(position, self.head().position)
         return found
+
+    def commit_of_version(self, stream: str, version: int) -> StoredCommit | None:
+        """Return the stored commit that holds this version of a stream, or None."""
+        rows = self._file.fetch(COMMIT_OF_VERSION, stream, max(-1, min(version, _MAX)))
+        if not rows:
+            return None
+        stored = commit_of_row(rows[0])
+        return stored if version <= stored.first_version + stored.last_position - stored.first_position else None
 
     def index_entries(self, first_position: int) -> dict[str, int | None]:
         """Return the stored index entries of the commit at `first_position`, for verification."""
@@ -279,6 +301,15 @@ class SqliteLog(LogStore):
             return self._head.position
         rows = self._file.fetch("SELECT last_position FROM commits ORDER BY first_position DESC LIMIT 1")
         return integer(rows[0][0], -1) if rows else -1
+
+    def _rarest_first(self, entries: list[str], low: int) -> list[str]:
+        """Order index entries by how many commits from `low` on have them, told apart up to a limit.
+
+        The first one drives the walk and the others are looked up for each step: a tag that one commit in a million has
+        must not be sought by walking through a million that have the type.
+        """
+        counts = {entry: self._file.fetch(COUNT_UP_TO, entry, low, _TOLD_APART) for entry in entries}
+        return sorted(entries, key=counts.__getitem__)
 
     def _first_version_from(self, stream: str, position: int) -> int:
         """Return the version of a stream's first commit at or after `position`; beyond its end if there is none."""

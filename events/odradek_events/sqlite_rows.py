@@ -24,10 +24,13 @@ from odradek_events.record import StoredCommit
 
 __all__ = [
     "APPLICATION_ID",
+    "COMMIT_OF_VERSION",
+    "COUNT_UP_TO",
     "FORMAT",
     "SCAN",
     "SCHEMA",
     "commit_of_row",
+    "entries_of",
     "integer",
     "last_commit",
     "made_schema",
@@ -82,6 +85,11 @@ _INSERT_COMMIT = (
 _INSERT_TAG = "INSERT INTO tags VALUES (?, ?, ?)"
 _COLUMNS = "c.first_position, c.last_position, c.stream, c.first_version, c.metadata, c.digest, c.events"
 SCAN = f"SELECT {_COLUMNS} FROM commits AS c WHERE first_position BETWEEN ? AND ? ORDER BY 1"
+
+COUNT_UP_TO = "SELECT count(*) FROM (SELECT 1 FROM tags WHERE tag = ? AND first_position >= ? LIMIT ?)"
+COMMIT_OF_VERSION = (
+    f"SELECT {_COLUMNS} FROM commits AS c WHERE stream = ? AND first_version <= ? ORDER BY first_version DESC LIMIT 1"
+)
 
 
 @cache
@@ -162,16 +170,21 @@ def stream_version(connection: sqlite3.Connection, stream: str) -> int:
     return -1 if row is None else integer(row[0], -1)
 
 
-def selection(stream: str | None, tags: Collection[str], types: Collection[str]) -> tuple[str, tuple[str, ...]]:
-    """Return the query for the commits that may match, and its values.
+def entries_of(tags: Collection[str], types: Collection[str]) -> list[str]:
+    """Return the index entries that a matching commit has all of. Of several types it has any: see `selection`."""
+    return [*tags, *(f"type:{name}" for name in types if len(types) == 1)]
+
+
+def selection(stream: str | None, entries: list[str], types: Collection[str]) -> tuple[str, tuple[str, ...]]:
+    """Return the query for the commits that may match, and its values: those with all `entries`, and any of `types`.
 
     Two parameters are left to the caller: the lowest value of the column that orders the rows (first_version with a
     stream, else first_position), and the highest first_position.
 
-    Driven by a stream (versions rise with positions), else by one tag or type of the index, else by the table itself.
+    Driven by a stream (versions rise with positions), else by the first entry of the index, else by the table itself.
     CROSS JOIN keeps SQLite from turning the chosen order around.
     """
-    entries = [*tags, *(f"type:{name}" for name in types if len(types) == 1)]
+    entries = list(entries)
     conditions: list[str] = []
     values: list[str] = []
     source, column = "commits AS c", "c.first_position"

@@ -1,0 +1,82 @@
+"""Which events a query selects.
+
+The index of a log knows which tags and types a commit holds and not on which event, so it only prefilters: a match
+needs its type and all its tags on the one event, and that is looked at here.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Collection, Iterable, Iterator
+from operator import attrgetter
+from typing import Any
+
+from odradek_events.codec import Codec
+from odradek_events.record import Query, QueryItem, StoredCommit, type_name
+
+__all__ = ["Matcher", "indexed", "may_match", "merged", "query_of"]
+
+
+def query_of(types: Collection[str], tags: Collection[str], query: Query | None) -> Query:
+    """Return the query that `types` and `tags`, or `query`, make; TypeError for both, or for a string as a list."""
+    if isinstance(types, str) or isinstance(tags, str):
+        raise TypeError(f"types and tags are lists; use [{(types if isinstance(types, str) else tags)!r}]")
+    if query is None:
+        return Query((QueryItem(tuple(types), tuple(tags)),))
+    if types or tags:
+        raise TypeError("give a query, or types and tags, not both")
+    return query
+
+
+def indexed(query: Query) -> list[QueryItem]:
+    """Return the items as the index is to be asked for them: one for each type where types alone are wanted."""
+    asked: dict[QueryItem, None] = {}
+    for item in query.items:
+        if item.tags or len(item.types) < 2:
+            asked[item] = None
+        else:
+            asked.update({QueryItem((name,)): None for name in item.types})
+    return [QueryItem()] if QueryItem() in asked else list(asked)
+
+
+def merged(walks: Iterable[Iterator[StoredCommit]]) -> Iterator[StoredCommit]:
+    """Merge walks through a log into one in order of position, each commit once."""
+    last = -1
+    for stored in heapq.merge(*walks, key=attrgetter("first_position")):
+        if stored.first_position > last:
+            last = stored.first_position
+            yield stored
+
+
+class Matcher:
+    """A query made ready to be asked of many events."""
+
+    __slots__ = ("_items", "_tags_of", "is_for_all")
+
+    def __init__(self, query: Query, codec: Codec) -> None:
+        self._items = [(frozenset(item.types), frozenset(item.tags)) for item in query.items]
+        self._tags_of = codec.tags_of
+        self.is_for_all = (frozenset(), frozenset()) in self._items
+
+    def wants(self, name: str) -> bool:
+        """Say whether an event of this type could match."""
+        return any(not types or name in types for types, _ in self._items)
+
+    def matches(self, event: Any) -> bool:
+        """Say whether an event matches."""
+        if self.is_for_all:
+            return True
+        name = type_name(event)
+        for types, tags in self._items:
+            if (not types or name in types) and (not tags or tags.issubset(self._tags_of(event))):
+                return True
+        return False
+
+
+def may_match(query: Query, entries: Collection[str]) -> bool:
+    """Say whether a commit with these index entries can hold a match."""
+    return any(
+        all(tag in entries for tag in item.tags)
+        and (not item.types or any(f"type:{name}" in entries for name in item.types))
+        for item in query.items
+    )

@@ -1,0 +1,204 @@
+"""Reading on as a log grows: every store, and a reader of a file that another connection writes."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from support_log import append, created, produced
+
+from odradek_events import LogStore, MemoryLog, Query, QueryItem, SqliteLog
+from odradek_events.codec import Codec
+from odradek_events.errors import LogUnavailable, PositionNotReached, UnknownEventType
+from odradek_events.registry import CATALOGUE, Catalogue
+from odradek_events.types import TopicCreated
+
+PATIENCE = 20.0
+
+
+class SubscriptionContract:
+    """Subclass with a `log` fixture to append to, and a `followed` fixture to read it by."""
+
+    @pytest.fixture
+    def log(self) -> Iterator[LogStore]:
+        raise NotImplementedError
+
+    @pytest.fixture
+    def followed(self, log: LogStore) -> LogStore:
+        return log
+
+    def test_what_is_there_is_given_out_first_and_what_comes_next_after_it(
+        self, log: LogStore, followed: LogStore
+    ) -> None:
+        append(log, "topic/a", created("a"), produced(0, "a"))
+        with followed.subscribe() as subscription:
+            assert [subscription.take(PATIENCE) for _ in range(2)] == list(log.read())
+            assert subscription.take(0) is None
+            append(log, "topic/b", created("b"))
+            found = subscription.take(PATIENCE)
+            assert found is not None
+            assert (found.position, found.stream) == (2, "topic/b")
+            assert subscription.position == 2
+
+    def test_a_subscription_begins_after_the_position_given(self, log: LogStore, followed: LogStore) -> None:
+        append(log, "topic/a", created("a"), *(produced(n, "a") for n in range(4)))
+        with followed.subscribe(after=2) as subscription:
+            assert [r.position for _, r in zip(range(2), subscription, strict=False)] == [3, 4]
+        with followed.subscribe(after=10) as ahead:
+            assert ahead.take(0) is None
+
+    def test_types_tags_streams_and_queries_select(self, log: LogStore, followed: LogStore) -> None:
+        append(log, "topic/a", created("a"), produced(0, "a", producer="p1"), produced(1, "a", producer="p2"))
+        append(log, "topic/b", created("b"), produced(0, "b", producer="p2"))
+        for selected, positions in (
+            (followed.subscribe(types=["TopicCreated"]), [0, 3]),
+            (followed.subscribe(tags=["producer:p2"], types=["MessageProduced"]), [2, 4]),
+            (followed.subscribe(stream="topic/b"), [3, 4]),
+            (
+                followed.subscribe(query=Query((QueryItem((), ("producer:p1",)), QueryItem((), ("topic:b",))))),
+                [1, 3, 4],
+            ),
+        ):
+            with selected as subscription:
+                found = [subscription.take(0) for _ in range(len(positions) + 1)]
+                assert [item and item.position for item in found] == [*positions, None]
+                assert subscription.position == 4
+
+    def test_wrong_arguments_are_refused_at_once(self, followed: LogStore) -> None:
+        with pytest.raises(TypeError):
+            followed.subscribe(types="TopicCreated")
+
+    def test_a_subscriber_loses_nothing_and_sees_nothing_twice_while_others_append(
+        self, log: LogStore, followed: LogStore
+    ) -> None:
+        total = 400
+
+        def write(name: str) -> None:
+            for number in range(total // 4):
+                append(log, f"topic/{name}", produced(2 * number, name), produced(2 * number + 1, name))
+
+        seen: list[int] = []
+        with ThreadPoolExecutor(2) as pool, followed.subscribe() as subscription:
+            writing = [pool.submit(write, name) for name in "ab"]
+            for recorded in subscription:
+                seen.append(recorded.position)
+                if len(seen) == total:
+                    break
+            for writer in writing:
+                writer.result()
+            assert subscription.take(0) is None
+        assert seen == list(range(total))
+
+    def test_a_subscription_stopped_before_it_begins_gives_nothing(self, log: LogStore, followed: LogStore) -> None:
+        append(log, "topic/a", created("a"))
+        subscription = followed.subscribe()
+        subscription.stop()
+        assert list(subscription) == []
+        assert subscription.is_stopped
+
+    def test_a_subscription_stopped_in_between_gives_no_more_and_says_how_far_it_came(
+        self, log: LogStore, followed: LogStore
+    ) -> None:
+        append(log, "topic/a", *(produced(n, "a") for n in range(5)))
+        subscription = followed.subscribe()
+        seen = []
+        for recorded in subscription:
+            seen.append(recorded.position)
+            if recorded.position == 1:
+                subscription.stop()
+        assert (seen, subscription.position) == ([0, 1], 1)
+        assert [r.position for r in followed.read(after=subscription.position)] == [2, 3, 4]
+
+    def test_a_stop_from_elsewhere_ends_one_that_waits(self, log: LogStore, followed: LogStore) -> None:
+        append(log, "topic/a", created("a"))
+        subscription = followed.subscribe()
+        begun = threading.Event()
+
+        def consume() -> list[int]:
+            seen = []
+            for recorded in subscription:
+                seen.append(recorded.position)
+                begun.set()
+            return seen
+
+        with ThreadPoolExecutor(1) as pool:
+            consuming = pool.submit(consume)
+            assert begun.wait(PATIENCE)
+            subscription.stop()
+            assert consuming.result(PATIENCE) == [0]
+        subscription.stop()
+
+    def test_an_unknown_type_is_raised_again_and_not_skipped(self, log: LogStore, followed: LogStore) -> None:
+        append(log, "topic/a", created("a"), produced(0, "a"), created("a"))
+        few = Catalogue()
+        entry = CATALOGUE.by_class(TopicCreated)
+        assert entry is not None
+        few.register(entry)
+        followed.codec = Codec(few)
+        with followed.subscribe() as subscription:
+            found = subscription.take(0)
+            assert found is not None
+            for _ in range(2):
+                with pytest.raises(UnknownEventType, match="position 1 "):
+                    subscription.take(0)
+            assert subscription.position == 0
+
+    def test_a_closed_log_ends_a_subscription_that_waits_with_a_clear_error(self, followed: LogStore) -> None:
+        with ThreadPoolExecutor(1) as pool:
+            waiting = pool.submit(followed.subscribe().take, PATIENCE)
+            followed.close()
+            with pytest.raises(LogUnavailable, match="closed"):
+                waiting.result(PATIENCE)
+        with pytest.raises(LogUnavailable, match="closed"):
+            followed.wait_for(0)
+
+    def test_waiting_for_a_position_returns_the_head_once_it_is_there(self, log: LogStore, followed: LogStore) -> None:
+        append(log, "topic/a", created("a"))
+        assert followed.wait_for(-1).position == 0
+        assert followed.wait_for(0, timeout=0).position == 0
+        with ThreadPoolExecutor(1) as pool:
+            waiting = pool.submit(followed.wait_for, 2, PATIENCE)
+            append(log, "topic/a", produced(0, "a"))
+            append(log, "topic/a", produced(1, "a"))
+            assert waiting.result(PATIENCE).position == 2
+
+    @pytest.mark.parametrize("timeout", [0, 0.01])
+    def test_waiting_for_a_position_times_out_and_says_where_the_log_ends(
+        self, log: LogStore, followed: LogStore, timeout: float
+    ) -> None:
+        append(log, "topic/a", created("a"))
+        with pytest.raises(PositionNotReached, match="position 7 was not reached") as raised:
+            followed.wait_for(7, timeout)
+        assert (raised.value.position, raised.value.head) == (7, 0)
+        assert isinstance(raised.value, TimeoutError)
+
+
+class TestMemoryLog(SubscriptionContract):
+    """The log in memory."""
+
+    @pytest.fixture
+    def log(self) -> Iterator[LogStore]:
+        with MemoryLog() as log:
+            yield log
+
+
+class TestSqliteLog(SubscriptionContract):
+    """The log on disk, followed by its writer."""
+
+    @pytest.fixture
+    def log(self, tmp_path: Path) -> Iterator[LogStore]:
+        with SqliteLog(tmp_path / "log.db", durability="off") as log:
+            yield log
+
+
+class TestReaderOfSqliteLog(TestSqliteLog):
+    """The log on disk, followed by a reader of the file, as another process would."""
+
+    @pytest.fixture
+    def followed(self, log: LogStore) -> Iterator[LogStore]:
+        assert isinstance(log, SqliteLog)
+        with SqliteLog(log.path, read_only=True) as reader:
+            yield reader
