@@ -219,7 +219,7 @@ class SqliteLog(LogStore):
             return
         low = self._first_position_of(max(after, -1) + 1)
         if stream is not None and low > 0:
-            low = self._first_version_from(stream, low)
+            low = self._first_version_from(stream, low, last)
         entries = entries_of(tags, types)
         if stream is None and len(entries) > 1:
             entries = self._rarest_first(entries, low)
@@ -311,14 +311,26 @@ class SqliteLog(LogStore):
         counts = {entry: self._file.fetch(COUNT_UP_TO, entry, low, _TOLD_APART) for entry in entries}
         return sorted(entries, key=counts.__getitem__)
 
-    def _first_version_from(self, stream: str, position: int) -> int:
-        """Return the version of a stream's first commit at or after `position`; beyond its end if there is none."""
-        rows = self._file.fetch(
-            "SELECT first_version FROM commits WHERE stream = ? AND first_position >= ? ORDER BY first_version LIMIT 1",
-            stream,
-            position,
-        )
-        return integer(rows[0][0], position) if rows else _MAX
+    def _first_version_from(self, stream: str, position: int, last: int) -> int:
+        """Return the version of a stream's first commit at or after `position`; one not reached by `last` if none is.
+
+        Versions rise with positions, so halving finds it: walking the stream's index from its start took as long as the
+        stream was.
+        """
+        low, high = 0, last + 1  # commits that begin below `low` lie before `position`, those from `high` on do not
+        while low < high:
+            middle = (low + high) // 2
+            rows = self._file.fetch(
+                "SELECT first_version, first_position FROM commits WHERE stream = ? AND first_version <= ? "
+                "ORDER BY first_version DESC LIMIT 1",
+                stream,
+                middle,
+            )
+            if rows and rows[0][1] >= position:
+                high = integer(rows[0][0], position)
+            else:
+                low = middle + 1
+        return low
 
     def _first_position_of(self, position: int) -> int:
         """Return the first position of the commit that holds `position`, or `position` if none does."""

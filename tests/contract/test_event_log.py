@@ -281,6 +281,15 @@ class EventLogContract:
         assert self.values(log, tags=["producer:p2"], types=["MessageProduced", "TopicCreated"], until=5) == [2]
         assert self.values(log, stream="topic/\ud800") == []
 
+    def test_a_stream_is_read_from_any_position_on(self, log: Log) -> None:
+        for number in range(40):  # commits of one to three events, of two streams in no regular order
+            events = [produced(number)] * (1 + number % 3)
+            append(log, "topic/a" if number * number % 7 < 3 else "topic/b", *events)
+        for stream in ("topic/a", "topic/b", "topic/c"):
+            everything = self.values(log, stream=stream)
+            for after in range(-2, 82):
+                assert self.values(log, stream=stream, after=after) == [found for found in everything if found > after]
+
     def test_a_tag_may_hold_anything(self, log: Log) -> None:
         for number, name in enumerate(("a/b", "a'b", "☃", "nul\0nul", "%")):
             append(log, "topic/a", produced(0, name))
