@@ -51,7 +51,7 @@ Durability = Literal["full", "normal", "off"]
 _SYNCHRONOUS = {"full": "FULL", "normal": "NORMAL", "off": "OFF"}
 _KNOWN_STREAMS = 100_000
 _MAX = (1 << 63) - 1
-_TOLD_APART = 1000  # commits; counting so many takes about as long as reading one
+_TOLD_APART = (32, 1000)  # commits; most tags are rare and soon counted, and 1000 take about as long as reading one
 
 
 class SqliteLog(LogStore):
@@ -308,8 +308,11 @@ class SqliteLog(LogStore):
         The first one drives the walk and the others are looked up for each step: a tag that one commit in a million has
         must not be sought by walking through a million that have the type.
         """
-        counts = {entry: self._file.fetch(COUNT_UP_TO, entry, low, _TOLD_APART) for entry in entries}
-        return sorted(entries, key=counts.__getitem__)
+        for limit in _TOLD_APART:
+            counts = [self._file.fetch(COUNT_UP_TO, entry, low, limit) for entry in entries]
+            if min(counts) < [(limit,)]:
+                break
+        return [entry for _, entry in sorted(zip(counts, entries, strict=True))]
 
     def _first_version_from(self, stream: str, position: int, last: int) -> int:
         """Return the version of a stream's first commit at or after `position`; one not reached by `last` if none is.

@@ -71,6 +71,14 @@ def test_an_aggregate_of_ones_own_is_rebuilt(tmp_path: Path) -> None:
     assert "opened with 700 cents\nmoved 200 as version 2" in printed
 
 
+def test_a_rule_across_aggregates_holds_and_unrelated_appends_do_not_conflict(tmp_path: Path) -> None:
+    printed = run("08_dynamic_boundary.py", tmp_path)
+    assert "cid is quicker: not stored: " in printed
+    assert "bob in art, decided anew: refused: no seat is left" in printed
+    assert "while ann takes tai-chi: stored at position 3" in printed
+    assert "ann in law: refused: two courses are enough" in printed
+
+
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.stem)
 def test_an_example_is_short_and_tested(path: Path) -> None:
     source = path.read_text()
