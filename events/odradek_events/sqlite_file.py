@@ -239,7 +239,15 @@ class LogFile:
     def _check_before_lock(self) -> None:
         """Look without a trace: no lock file and no write-ahead log beside what may be another program's file."""
         try:
-            self._connect(_IMMUTABLE).close()
+            try:
+                self._connect(_IMMUTABLE).close()
+            except (DamagedCommit, NotALog) as error:
+                *_, wal_size = self._state()
+                if wal_size == 0 or _code(error.__cause__) != sqlite3.SQLITE_CORRUPT:
+                    raise
+                # A writer killed in the middle of a checkpoint leaves a file that is whole only with its write-ahead
+                # log: the first page has the new size already, and the pages behind it are still to come.
+                self._connect("?mode=ro").close()
         except sqlite3.OperationalError as error:
             raise LogNotWritable(self.name, str(error)) from error
         if not os.access(self.path, os.W_OK, effective_ids=True):  # SQLite would open it, and refuse the first append
@@ -285,4 +293,9 @@ class LogFile:
 
 def is_full(error: Exception) -> bool:
     """Say whether an error of SQLite means that there was no room."""
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _FULL
+    return _code(error) in _FULL
+
+
+def _code(error: BaseException | None) -> int:
+    code: int = getattr(error, "sqlite_errorcode", 0)
+    return code & 0xFF

@@ -553,6 +553,31 @@ def test_a_read_of_many_commits_goes_on_from_chunk_to_chunk(path: Path) -> None:
         assert [r.position for r in log.read(tags=["topic:orders"], after=10)] == list(range(11, 600))
 
 
+@pytest.mark.parametrize("read_only", [True, False])
+def test_a_log_whose_writer_was_killed_in_the_middle_of_a_checkpoint_is_whole(path: Path, read_only: bool) -> None:
+    killed = path.with_name("killed.db")
+    with SqliteLog(path) as log:
+        append(log, "topic/a", created(), *(produced(number, value=b"x" * 1000) for number in range(100)))
+        shutil.copy(path, killed)
+        shutil.copy(f"{path}-wal", f"{killed}-wal")
+    with path.open("rb") as whole, killed.open("rb+") as half:
+        half.write(whole.read(1024))  # the first page arrived, which tells the new size; the rest did not
+    with open_log(killed, read_only=read_only) as log:
+        assert [recorded.position for recorded in log.read()] == list(range(101))
+        assert verify(log).is_sound
+    with open_log(killed) as log:
+        append(log, "topic/a", produced(100))
+
+
+def test_a_file_of_another_kind_with_a_write_ahead_log_of_another_kind_is_refused(path: Path) -> None:
+    path.write_bytes(b"a short text\n")
+    path.with_name("log.db-wal").write_bytes(b"another\n")
+    before = contents(path.parent)
+    with pytest.raises(NotALog, match="file is not a database"):
+        open_log(path)
+    assert contents(path.parent) == before
+
+
 # -- the log only grows -----------------------------------------------------------------------------------------------
 
 
