@@ -31,6 +31,7 @@ bench: $(VENV)/.installed
 
 crash: $(VENV)/.installed
 	$(BIN)/python benchmarks/crash.py --rounds 50
+	$(BIN)/python benchmarks/crash.py --rounds 50 --durability normal
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,8 +1,11 @@
-"""Kill a producing process with SIGKILL at a random moment, again and again, and check what the log has afterwards.
+"""Kill a working process with SIGKILL at a random moment, again and again, and check what the log has afterwards.
 
-Each round a child produces batches to one log file and prints every receipt once it is acknowledged. Killed, the log
-is opened again: every acknowledged message must be there with its value, offsets must be dense, and `verify` must be
-sound. All rounds go to one log, so each also recovers from the one before.
+Each round a child opens the log and has three producers send batches of many sizes, several unanswered at a time, while
+a group polls and commits; it prints every receipt and every commit once it is acknowledged. It is killed while it
+opens the log, right after its first receipt, or later. Then the log is read on from where the last round found it
+sound: what was acknowledged must be there, at its place; every batch whole or not at all; nothing twice, nothing
+missing between; each digest must continue the chain. Every 50 rounds, and at the end, the same is asked of the whole
+log, and `verify` must find nothing. All rounds go to one log, so each also recovers from the one before.
 """
 
 from __future__ import annotations
@@ -14,60 +17,102 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
+from collections import deque
 from pathlib import Path
 
-from odradek import ActorSystem, open_log, verify
-from odradek_events.types import MessageProduced
+from crash_check import LARGEST_BATCH, PARTITIONS, Promised, Seen, ends_in_half_a_transaction
 
-BATCH = 50
+from odradek import ActorSystem, ProducerHandle, Promise, Receipt, open_log, verify
 
-
-def produce(path: str, durability: str, label: str) -> None:
-    """Produce for ever; print `<partition> <offset> <value>` for each acknowledged message, a batch at a time."""
-    with ActorSystem.open(path, durability=durability) as system, system.producer("crashing") as producer:  # type: ignore[arg-type]  # argparse has checked it
-        number = 0
-        while True:
-            values = [f"{label}-{number + index}" for index in range(BATCH)]
-            number += BATCH
-            receipts = producer.send_batch("orders", [(value, value) for value in values]).result()
-            lines = [f"{r.partition} {r.offset} {value}" for r, value in zip(receipts, values, strict=True)]
-            sys.stdout.write("\n".join(lines) + "\n")
-            sys.stdout.flush()
+PRODUCERS = 3
+UNANSWERED = 4
+BATCHES_OF_ONE = 1_000_000  # numbers that one producer of one round may give to its batches
+SIZES = [(1, 100), (5, 100), (50, 100), (500, 100), (LARGEST_BATCH, 10), (5, 4000), (50, 4000), (1, 200_000)]
+WHOLE_EVERY = 50
+SAYING = threading.Lock()
 
 
-def kill_one(path: Path, durability: str, label: str, delay: float) -> list[tuple[int, int, str]]:
-    """Let a child produce for `delay` seconds after its first receipt, kill it, and return what it acknowledged."""
-    command = [sys.executable, __file__, "--child", str(path), "--durability", durability, "--label", label]
+def say(lines: list[str]) -> None:
+    """Print what was acknowledged, one thread at a time."""
+    with SAYING:
+        sys.stdout.write("".join(f"{line}\n" for line in lines))
+        sys.stdout.flush()
+
+
+def produce(producer: ProducerHandle, number: int, choose: random.Random) -> None:
+    """Send batches for ever, a few unanswered at a time, and say what was acknowledged."""
+    unanswered: deque[tuple[int, Promise[list[Receipt]]]] = deque()
+    for batch in range(number * BATCHES_OF_ONE, (number + 1) * BATCHES_OF_ONE):
+        size, padding = choose.choice(SIZES)
+        first = batch * LARGEST_BATCH
+        values = [f"{message} {size} {'x' * padding}" for message in range(first, first + size)]
+        unanswered.append((first, producer.send_batch("orders", [(None, value) for value in values])))
+        if len(unanswered) >= UNANSWERED:
+            first, promise = unanswered.popleft()
+            receipts = enumerate(promise.result(), first)
+            say([f"stored {receipt.partition} {receipt.offset} {message}" for message, receipt in receipts])
+
+
+def consume(system: ActorSystem) -> None:
+    """Poll and commit for ever, and say what was committed."""
+    consumer = system.consumer("crashing", group="crashing")
+    consumer.subscribe(["orders"])
+    while True:
+        ends = {message.partition: message.offset + 1 for message in consumer.poll(200)}
+        consumer.commit()
+        say([f"committed {partition} {offset}" for partition, offset in ends.items()])
+
+
+def work(path: str, durability: str, round_number: int) -> None:
+    """Open the log and work on it until killed."""
+    system = ActorSystem.open(path, durability=durability, progress_interval=0.05)  # type: ignore[arg-type]  # argparse has checked it
+    for index in range(PRODUCERS):
+        number = round_number * PRODUCERS + index
+        arguments = system.producer(f"p{index}"), number, random.Random(number)
+        threading.Thread(target=produce, args=arguments, daemon=True).start()
+    consume(system)
+
+
+def kill_one(path: Path, durability: str, round_number: int, choose: random.Random, promised: Promised) -> None:
+    """Let a child work for a while, kill it, and note what it acknowledged."""
+    moment = choose.choice(["opening", "beginning", "working"])
+    delay = choose.uniform(*{"opening": (0.15, 0.6), "beginning": (0.0, 0.01), "working": (0.0, 0.3)}[moment])
+    command = [sys.executable, __file__, "--child", str(round_number), str(path), "--durability", durability]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout is not None
-        first = child.stdout.readline()
+        first = "" if moment == "opening" else child.stdout.readline()
         killer = threading.Timer(delay, child.send_signal, [signal.SIGKILL])
         killer.start()
         text = first + child.stdout.read()
         killer.join()
         assert child.wait(timeout=30) == -signal.SIGKILL, f"the child ended by itself with {child.returncode}"
-    whole = text[: text.rfind("\n") + 1]  # a line cut short was not acknowledged to anybody
-    return [(int(p), int(o), value) for p, o, value in (line.split(" ") for line in whole.splitlines())]
+    for line in text[: text.rfind("\n") + 1].splitlines():  # a line cut short was not acknowledged to anybody
+        promised.note(line)
 
 
-def check(path: Path, acknowledged: dict[tuple[int, int], str]) -> tuple[int, int]:
-    """Check the log against every acknowledgement so far; return how many messages and events it holds."""
-    with open_log(path) as log:
+def check_whole(path: Path, seen: Seen, promised: Promised) -> None:
+    """Read the whole log again: nothing that was once found has changed, and nothing is wrong."""
+    with open_log(path, read_only=True) as log:
+        again = Seen()
+        again.read_on(log)
+        assert (again.position, again.digest, again.places) == (seen.position, seen.digest, seen.places)
+        again.compare(promised)
+        again.find_nothing_twice()
         report = verify(log)
         assert report.is_sound, report.findings
-        stored: dict[tuple[int, int], str] = {}
-        for recorded in log.read(types=["MessageProduced"]):
-            event = recorded.event
-            assert isinstance(event, MessageProduced)
-            assert event.value is not None
-            stored[event.partition, event.offset] = event.value.decode()
-    lost = {place for place, value in acknowledged.items() if stored.get(place) != value}
-    assert not lost, f"{len(lost)} acknowledged messages are not in the log, for instance {min(lost)}"
-    for partition in {partition for partition, _ in stored}:
-        offsets = sorted(offset for p, offset in stored if p == partition)
-        assert offsets == list(range(len(offsets))), f"partition {partition} has gaps"
-    assert len(set(stored.values())) == len(stored), "a message is stored twice"
-    return len(stored), report.events
+        assert (report.head, report.digest) == (seen.position, seen.digest.hex())
+
+
+def check_recovery(path: Path, seen: Seen) -> None:
+    """Open the system once more: it goes on where the log ends, and its actors are what a replay makes of it."""
+    with ActorSystem.open(path) as system:
+        description = system.describe_topic("orders")
+        assert [partition.high_watermark for partition in description.partitions] == list(map(len, seen.places))
+        assert sum(system.producer(f"p{index}").message_count for index in range(PRODUCERS)) == seen.count
+        receipt = system.producer("p0").send("orders", "after all").result()
+        assert receipt.offset == len(seen.places[receipt.partition])
+        assert system.check_replay().holds
 
 
 def main() -> None:
@@ -76,25 +121,39 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=50)
     parser.add_argument("--durability", choices=["full", "normal"], default="full")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--child")
-    parser.add_argument("--label", default="")
+    parser.add_argument("--child", nargs=2, metavar=("ROUND", "LOG"))
     arguments = parser.parse_args()
     if arguments.child:
-        produce(arguments.child, arguments.durability, arguments.label)
+        work(arguments.child[1], arguments.durability, int(arguments.child[0]))
         return
+    began = time.monotonic()
     choose = random.Random(arguments.seed)
-    acknowledged: dict[tuple[int, int], str] = {}
+    promised, seen, half, unanswered = Promised(), Seen(), 0, 0
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "crash.db"
         with ActorSystem.open(path) as system:
-            system.create_topic("orders", 3)
-        for number in range(arguments.rounds):
-            label = f"round{number}"
-            for partition, offset, value in kill_one(path, arguments.durability, label, choose.uniform(0, 0.4)):
-                acknowledged[partition, offset] = value
-            stored, events = check(path, acknowledged)
-            print(f"round {number + 1}: {len(acknowledged)} acknowledged, {stored} stored, {events} events, sound")
-    print(f"{arguments.rounds} rounds of kill -9 with durability {arguments.durability}: nothing acknowledged was lost")
+            system.create_topic("orders", PARTITIONS)
+        for number in range(1, arguments.rounds + 1):
+            before, stored = len(promised), seen.count
+            kill_one(path, arguments.durability, number, choose, promised)
+            half += ends_in_half_a_transaction(path)
+            with open_log(path, read_only=choose.random() < 0.5) as log:  # a writer's close empties the write-ahead log
+                seen.read_on(log)
+            seen.compare(promised, since=before)
+            unanswered += seen.count - stored > len(promised) - before
+            if number % WHOLE_EVERY == 0 or number == arguments.rounds:
+                check_whole(path, seen, promised)
+                print(
+                    f"round {number}: {len(promised)} messages acknowledged, {seen.count} stored, "
+                    f"offsets {promised.committed} committed, {seen.position + 1} events, sound",
+                    flush=True,
+                )
+        check_recovery(path, seen)
+    print(f"killed in the middle of writing a transaction: {half} times; between commit and answer: {unanswered} times")
+    print(
+        f"{arguments.rounds} rounds of kill -9 with durability {arguments.durability} in "
+        f"{time.monotonic() - began:.0f} s: nothing acknowledged was lost, nothing is there in part or twice"
+    )
 
 
 if __name__ == "__main__":
