@@ -1,13 +1,11 @@
-"""A log that fails on request, a runtime that knows its actors, and short ways to produce and consume."""
+"""A runtime that knows its actors, and short ways to produce and consume."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
-import msgspec
 import pykka
 
 from odradek_actors.actor import Settings
@@ -18,143 +16,12 @@ from odradek_actors.event_sourced import EventSourcedActor
 from odradek_actors.protocol import Command, Receipt, Recipient, Recover
 from odradek_actors.runtime import Promise, ThreadedRuntime
 from odradek_actors.system import ActorSystem
-from odradek_events import Append, Failed, LogStore, MemoryLog, Rejected
-from odradek_events.errors import LogFull, LogUnavailable, OutcomeUnknown
-from odradek_events.record import StoredCommit, Verdict, type_name
+from odradek_events import LogStore
 
 A = TypeVar("A", bound=pykka.Actor)
 
 QUICK: dict[str, Any] = {"retry_backoff": 0.005, "delivery_timeout": 10.0, "progress_interval": 3600.0}
 BRIEF = 0.05  # seconds for what is expected not to come
-
-
-class Fault(msgspec.Struct):
-    """What befalls the next appends to a stream (prefix) that hold an event of a type."""
-
-    kind: str  # "rejected", "written", "unwritten"
-    stream: str
-    event: str
-    times: int
-
-    def strikes(self, request: Append) -> bool:
-        """Say whether this request is meant."""
-        return (
-            self.times > 0
-            and request.stream.startswith(self.stream)
-            and (not self.event or any(type_name(event) == self.event for event in request.events))
-        )
-
-
-class Hold:
-    """An append that waits before it is judged, until it is released."""
-
-    def __init__(self, stream: str) -> None:
-        self.stream = stream
-        self.reached = threading.Event()
-        self._released = threading.Event()
-
-    def release(self) -> None:
-        """Let it go on."""
-        self._released.set()
-
-    def wait(self) -> None:
-        """Note that the append has come, and wait."""
-        self.reached.set()
-        assert self._released.wait(30), f"nobody released the append to {self.stream}"
-
-
-class FaultyLog(MemoryLog):
-    """A log in memory that rejects, loses answers, waits or is away, when told to."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.is_away = False  # neither appends nor reopens
-        self.is_unreadable = False
-        self.fired: list[str] = []
-        self._faults: list[Fault] = []
-        self._holds: list[Hold] = []
-        self._must_reopen = False
-        self._every = 0
-        self._appends = 0
-        self._last_lost: set[str] = set()
-
-    def reject(self, stream: str = "", event: str = "", times: int = 1) -> None:
-        """Reject the next appends that match: LogFull, nothing written."""
-        self._faults.append(Fault("rejected", stream, event, times))
-
-    def lose_answer(self, stream: str = "", event: str = "", times: int = 1, *, written: bool) -> None:
-        """Fail the next appends that match, with their outcome unknown; `written` is the truth."""
-        self._faults.append(Fault("written" if written else "unwritten", stream, event, times))
-
-    def lose_every(self, count: int) -> None:
-        """From now on lose one in `count` answers, by turns written and not, no stream's twice running."""
-        self._every = count
-
-    def hold(self, stream: str) -> Hold:
-        """Keep the next append to a stream waiting."""
-        hold = Hold(stream)
-        self._holds.append(hold)
-        return hold
-
-    def append(self, requests: Sequence[Append], recorded_at: datetime) -> list[Verdict]:
-        """Append, or fail as told."""
-        for hold in [hold for hold in self._holds if any(r.stream.startswith(hold.stream) for r in requests)]:
-            self._holds.remove(hold)
-            hold.wait()
-        if self.is_away or self._must_reopen:
-            raise LogUnavailable(self.name, "it is away" if self.is_away else "it was not reopened")
-        regular = self._regular_fault({request.stream for request in requests})
-        faults = [regular or self._fault_for(request) for request in requests]
-        lost = next((fault for fault in faults if fault in ("written", "unwritten")), None)
-        if lost is not None:
-            self._must_reopen = True
-            if lost == "written":
-                super().append(requests, recorded_at)
-            return [Failed(OutcomeUnknown(self.name, "the answer was lost"))] * len(requests)
-        verdicts: list[Verdict] = []
-        for request, fault in zip(requests, faults, strict=True):
-            if fault is None:
-                verdicts += super().append([request], recorded_at)
-            else:
-                verdicts.append(Rejected(LogFull(self.name, "no room")))
-        return verdicts
-
-    def stored(
-        self,
-        *,
-        after: int = -1,
-        until: int | None = None,
-        stream: str | None = None,
-        tags: Collection[str] = (),
-        types: Collection[str] = (),
-    ) -> Iterator[StoredCommit]:
-        """Read, or refuse to."""
-        if self.is_unreadable:
-            raise LogUnavailable(self.name, "it cannot be read")
-        yield from super().stored(after=after, until=until, stream=stream, tags=tags, types=types)
-
-    def reopen(self) -> None:
-        """Take appends again, unless away."""
-        if self.is_away:
-            raise LogUnavailable(self.name, "it is away")
-        self._must_reopen = False
-
-    def _regular_fault(self, streams: set[str]) -> str | None:
-        self._appends += 1
-        if not self._every or self._appends % self._every or streams & self._last_lost:
-            self._last_lost -= streams
-            return None
-        self._last_lost |= streams
-        self.fired.append("unwritten" if self.fired[-1:] == ["written"] else "written")
-        return self.fired[-1]
-
-    def _fault_for(self, request: Append) -> str | None:
-        for fault in self._faults:
-            if fault.strikes(request):
-                fault.times -= 1
-                self.fired.append(fault.kind)
-                return fault.kind
-        return None
 
 
 class KitRuntime(ThreadedRuntime):

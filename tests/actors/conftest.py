@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support_actors import FaultyLog, World
+from support_actors import World
 
 from odradek_actors.system import ActorSystem
 from odradek_events import MemoryLog, SqliteLog
+from odradek_events.testing import FaultyLog
 
 KITS = ["memory", "memory-recovering", "sqlite", "sqlite-recovering"]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
-from support_actors import QUICK, FaultyLog, KitRuntime, World, in_threads
+from support_actors import QUICK, KitRuntime, World, in_threads
 from support_checkers import Polled, Sent, anomalies, gaps
 
 from odradek_actors.actor import Settings
@@ -24,6 +24,7 @@ from odradek_domain.system_state import SystemState
 from odradek_events import MemoryLog
 from odradek_events.errors import OutcomeUnknown
 from odradek_events.integrity import verify
+from odradek_events.testing import FaultyLog
 
 T = TypeVar("T")
 PRODUCERS = [f"p{number}" for number in range(8)]

@@ -6,7 +6,7 @@ import itertools
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from support_actors import BRIEF, FaultyLog, RawConsumer, World, event_types, in_threads, produce, read_all, values
+from support_actors import BRIEF, RawConsumer, World, event_types, in_threads, produce, read_all, values
 
 from odradek_actors.actor import ActorContext
 from odradek_actors.consumer_handle import ConsumerHandle
@@ -28,6 +28,7 @@ from odradek_domain.errors import (
 )
 from odradek_domain.positions import TopicPartition
 from odradek_events import MemoryLog
+from odradek_events.testing import FaultyLog
 
 ORDERS = TopicPartition("orders", 0)
 

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from support_actors import (
     BRIEF,
-    FaultyLog,
     RawConsumer,
     World,
     event_types,
@@ -29,6 +28,7 @@ from odradek_domain.system_state import SystemState
 from odradek_domain.topic import Topic
 from odradek_events import Append, Appended
 from odradek_events.errors import LogError, LogFull, LogUnavailable, OutcomeUnknown, WrongExpectedVersion
+from odradek_events.testing import FaultyLog
 from odradek_events.types import MessageProduced, ProducerEpochBumped
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from support_actors import FaultyLog, World, event_types, in_threads
+from support_actors import World, event_types, in_threads
 
 from odradek_actors.actor import ActorContext
 from odradek_actors.errors import ActorFailed
@@ -18,6 +18,7 @@ from odradek_domain.aggregate import Aggregate
 from odradek_domain.system_state import SystemState
 from odradek_events import event
 from odradek_events.errors import EventNotSerializable, InvalidStream, LogFull, OutcomeUnknown
+from odradek_events.testing import FaultyLog
 
 
 @event("test.MoneyDeposited", version=1, tags=("account:{account}",))

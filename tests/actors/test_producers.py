@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from support_actors import FaultyLog, World, event_types, in_threads, produce, read_all, values
+from support_actors import World, event_types, in_threads, produce, read_all, values
 
 from odradek_actors.errors import BufferFull, RequestTimedOut, SystemClosed
 from odradek_actors.producer_handle import Entry
@@ -13,6 +13,7 @@ from odradek_actors.system import ActorSystem
 from odradek_domain.errors import InvalidHeader, InvalidIdentifier, MessageTooLarge, PartitionNotFound
 from odradek_domain.partitioner import partition_for_key
 from odradek_events import MemoryLog
+from odradek_events.testing import FaultyLog
 
 
 def test_a_receipt_says_where_the_message_is(world: World) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from pykka import ActorRef
-from support_actors import FaultyLog, RawConsumer, World, event_types, in_threads, produce, stored_values
+from support_actors import RawConsumer, World, event_types, in_threads, produce, stored_values
 
 from odradek_actors.errors import ActorError, RequestTimedOut, SystemClosed
 from odradek_actors.producer_handle import ProducerHandle
@@ -16,6 +16,7 @@ from odradek_actors.system import ActorSystem
 from odradek_domain.errors import ConsumerClosed
 from odradek_events import MemoryLog
 from odradek_events.errors import LogError, LogUnavailable
+from odradek_events.testing import FaultyLog
 
 
 def test_what_was_sent_before_closing_is_stored(world: World) -> None:
