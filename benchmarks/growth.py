@@ -78,7 +78,7 @@ def on_one_tag(grown: Grown, _: int) -> None:
 
 
 def on_type_and_tags(grown: Grown, _: int) -> None:
-    """Append if nobody has ever paid euros to this account: a rare tag beside a type and a tag that all commits have."""
+    """Append if nobody ever paid euros to this account: a rare tag beside a type and a tag that all commits have."""
     account = grown.new_account()
     item = QueryItem(("growth.Paid",), ("currency:eur", f"account:{account}"))
     assert isinstance(grown.append(Condition(Query((item,))), account), Appended)
