@@ -3,15 +3,17 @@
 A partition keeps bounds, a checksum of its bodies, producers' sequences, and the newest messages: all of them when used
 without actors, a bounded tail when older ones can be read from the event log.
 
-The checksum is crc32, continued message by message: a check that two rebuilds agree, not a defence against forgery (the
-log's digest chain is that). It kept 0.63 of the bare replay rate where blake2b per message kept 0.46.
+The checksums are crc32, continued over all messages: a check that two rebuilds agree, not a defence against forgery
+(the log's digest chain is that). One blake2b per message kept 0.46 of the bare replay rate, one crc32 per message 0.57,
+one for all that are applied together 0.69.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from operator import attrgetter
 from zlib import crc32
 
 import msgspec
@@ -21,9 +23,25 @@ from odradek_domain.message import Message
 from odradek_domain.positions import PartitionId
 from odradek_events.types import MessageProduced
 
-__all__ = ["Partition", "PartitionSnapshot", "ProducerSequence", "SequenceSnapshot", "TailLimit"]
+__all__ = [
+    "Checksums",
+    "Partition",
+    "PartitionSnapshot",
+    "ProducerSequence",
+    "SequenceSnapshot",
+    "TailLimit",
+    "append_messages",
+]
 
 _REMEMBERED_RUNS = 5
+_STEP = 512  # messages
+_BETWEEN = b"\x1e\x9d\x03\xf1"  # no part of a message by accident
+_ABSENT = b"\x15\xe7\x0a\xc4"
+_BETWEEN_IDS = "\x1e"
+_headers_of = attrgetter("headers")
+
+Checksums = tuple[int, int, int]
+"""Running crc32 over the ids, the keys, and the values with headers of all messages."""
 
 
 class TailLimit(msgspec.Struct, frozen=True, gc=False):
@@ -48,7 +66,7 @@ class PartitionSnapshot(msgspec.Struct, frozen=True, gc=False):
     created_at: datetime
     log_start_offset: int
     high_watermark: int
-    checksum: int
+    checksums: Checksums
     sequences: tuple[SequenceSnapshot, ...]
 
 
@@ -110,7 +128,7 @@ class Partition:
 
     __slots__ = (
         "_appends",
-        "checksum",
+        "checksums",
         "created_at",
         "high_watermark",
         "id",
@@ -125,7 +143,7 @@ class Partition:
         self.created_at = created_at
         self.log_start_offset = 0
         self.high_watermark = 0
-        self.checksum = 0
+        self.checksums: Checksums = (0, 0, 0)
         self.sequences: dict[str, ProducerSequence] = {}
         self.messages: list[MessageProduced] = []
         self.tail_bytes = 0
@@ -159,20 +177,11 @@ class Partition:
         return event.offset
 
     def append_messages(self, events: Sequence[MessageProduced], limit: TailLimit | None) -> None:
-        """Take in stored messages, in offset order, and keep the newest in memory: the apply step of MessageProduced.
+        """Take in stored messages of this partition, in offset order, and keep the newest in memory."""
+        append_messages({int(self.id): self}, events, limit)
 
-        The hottest loop of a replay. What does not depend on the single message is done once: a loop that did all of it
-        per message took 1.8 us each, this one 0.4. One crc32 over a message's joined parts took 0.36 where three took
-        0.5.
-        """
-        checksum = self.checksum
-        for event in events:
-            key, value = event.key, event.value
-            if key is None or value is None or event.headers:
-                checksum = _checksum_of_odd(event, checksum)
-            else:
-                checksum = crc32(b"\0".join((event.message_id.encode(), key, value)), checksum + len(key))
-        self.checksum = checksum
+    def _append_run(self, events: list[MessageProduced], limit: TailLimit | None) -> None:
+        self.checksums = _continued(self.checksums, events)
         first, last = events[0], events[-1]
         self.high_watermark = last.offset + 1
         count = len(events)
@@ -235,7 +244,7 @@ class Partition:
             self.created_at,
             self.log_start_offset,
             self.high_watermark,
-            self.checksum,
+            self.checksums,
             tuple(
                 SequenceSnapshot(producer, known.epoch, known.runs())
                 for producer, known in sorted(self.sequences.items())
@@ -248,24 +257,64 @@ class Partition:
         partition = cls(snapshot.id, snapshot.created_at)
         partition.log_start_offset = snapshot.log_start_offset
         partition.high_watermark = snapshot.high_watermark
-        partition.checksum = snapshot.checksum
+        partition.checksums = snapshot.checksums
         partition.sequences = {
             known.producer_id: ProducerSequence.restore(known.epoch, known.runs) for known in snapshot.sequences
         }
         return partition
 
 
-def _checksum_of_odd(event: MessageProduced, checksum: int) -> int:
-    """Continue a checksum by a message without key or value, or with headers: absent and empty must differ.
+def append_messages(
+    partitions: Mapping[int, Partition] | Sequence[Partition],
+    events: Sequence[MessageProduced],
+    limit: TailLimit | None,
+) -> None:
+    """Take stored messages in to their partitions, in offset order: the apply step of MessageProduced.
 
-    How the parts are divided shifts what goes in, so the same bytes as key, value or header differ too.
+    The hottest loop of a replay. What does not depend on the single message is done once a run: a loop that did all of
+    it per message took 1.8 us each, this one 0.3. It looks at a message several times, so it goes in steps that stay in
+    the processor's cache.
     """
-    parts = [event.message_id.encode(), event.key or b"", event.value or b""]
-    shape = len(parts[1]) + (event.key is None) * (1 << 29) + (event.value is None) * (1 << 30)
-    for name, data in event.headers:
-        parts += (name.encode(), data)
-        shape = 31 * shape + 8 * len(data) + 5
-    return crc32(b"\0".join(parts), (checksum + shape) & 0xFFFFFFFF)
+    for start in range(0, len(events), _STEP):
+        runs: dict[int, list[MessageProduced]] = {}
+        for event in events[start : start + _STEP]:
+            run = runs.get(event.partition)
+            if run is None:
+                runs[event.partition] = [event]
+            else:
+                run.append(event)
+        for number, run in runs.items():
+            partitions[number]._append_run(run, limit)
+
+
+def _continued(checksums: Checksums, run: list[MessageProduced]) -> Checksums:
+    """Continue checksums by messages; the same however the messages are divided into runs.
+
+    Joining a field of all of them took half of what a crc32 for each message took.
+    """
+    ids, keys, values = checksums
+    text = _BETWEEN_IDS.join([event.message_id for event in run]) + _BETWEEN_IDS
+    if any(map(_headers_of, run)):
+        bodies = [_body(event) for event in run]
+    else:
+        bodies = [event.value for event in run]
+    return crc32(text.encode(), ids), _joined([event.key for event in run], keys), _joined(bodies, values)
+
+
+def _joined(parts: list[bytes | None], checksum: int) -> int:
+    parts.append(b"")  # so that a separator follows each part, and the next run's first part does not run on
+    try:
+        return crc32(_BETWEEN.join(parts), checksum)  # type: ignore[arg-type]  # an absent part is the rare case
+    except TypeError:
+        return crc32(_BETWEEN.join([_ABSENT if part is None else part for part in parts]), checksum)
+
+
+def _body(event: MessageProduced) -> bytes | None:
+    """Return value and headers of a message as one."""
+    if not event.headers:
+        return event.value
+    body = _ABSENT if event.value is None else event.value
+    return b"".join([body, *(_BETWEEN + name.encode() + _ABSENT + data for name, data in event.headers)])
 
 
 def _size(event: MessageProduced) -> int:

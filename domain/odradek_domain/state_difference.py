@@ -77,7 +77,7 @@ def _topic_facts(topic: TopicSnapshot) -> Iterable[tuple[str, Fact]]:
     for partition in topic.partitions:
         yield f"partition {partition.id} log_start_offset", partition.log_start_offset
         yield f"partition {partition.id} high_watermark", partition.high_watermark
-        yield f"partition {partition.id} checksum", partition.checksum
+        yield f"partition {partition.id} checksum", " ".join(f"{part:08x}" for part in partition.checksums)
 
 
 def _consumer_facts(consumer: ConsumerSnapshot) -> Iterable[tuple[str, Fact]]:

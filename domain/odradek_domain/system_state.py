@@ -82,6 +82,7 @@ class SystemState:
         last = log.head().position if until is None else log.resolve(until)
         for commit in log.commits(until=last, opaque=True):
             state.apply_commit(commit)
+            del commit  # before the next is decoded: keeping two alive made a replay a tenth slower
             if progress is not None:
                 progress(state.position)
         return state

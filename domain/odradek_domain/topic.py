@@ -6,6 +6,7 @@ stream: created again it has a new topic id, offsets restart at 0, and commits f
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -30,10 +31,13 @@ from odradek_domain.errors import (
 )
 from odradek_domain.message import Message
 from odradek_domain.names import TopicName
-from odradek_domain.partition import Partition, PartitionSnapshot, ProducerSequence, TailLimit
+from odradek_domain.partition import Partition, PartitionSnapshot, ProducerSequence, TailLimit, append_messages
 from odradek_events.types import MessageProduced, PartitionsAdded, RecordsDeleted, TopicCreated, TopicDeleted
 
 __all__ = ["AppendDecision", "AppendMessages", "Topic", "TopicSnapshot"]
+
+
+_ONLY_MESSAGES = {MessageProduced}
 
 
 class AppendMessages(msgspec.Struct, frozen=True, gc=False):
@@ -270,28 +274,18 @@ class Topic(Aggregate):
     # -- apply --------------------------------------------------------------------------------------------------------
 
     def apply_all(self, events: Sequence[Any]) -> None:
-        """Apply events in order. Messages, nearly all of them, are handed to their partitions run by run."""
-        find = self.appliers.get
-        runs: dict[int, list[MessageProduced]] = {}
-        for event in events:
-            if type(event) is MessageProduced:
-                run = runs.get(event.partition)
-                if run is None:
-                    runs[event.partition] = [event]
-                else:
-                    run.append(event)
-                continue
-            self._apply_runs(runs)
-            applier = find(type(event))
-            if applier is not None:
-                applier(self, event)
-        self._apply_runs(runs)
-        self.version += len(events)
-
-    def _apply_runs(self, runs: dict[int, list[MessageProduced]]) -> None:
-        for partition, run in runs.items():
-            self.partitions[partition].append_messages(run, self._tail)
-        runs.clear()
+        """Apply events in order. Messages, nearly all of them, are handed to the partitions run by run."""
+        if set(map(type, events)) == _ONLY_MESSAGES:
+            append_messages(self.partitions, events, self._tail)
+            self.version += len(events)
+            return
+        for kind, run in itertools.groupby(events, type):
+            alike = list(run)
+            if kind is MessageProduced:
+                append_messages(self.partitions, alike, self._tail)
+                self.version += len(alike)
+            else:
+                super().apply_all(alike)
 
     def _created(self, event: TopicCreated) -> None:
         self.topic_id = event.topic_id

@@ -143,6 +143,7 @@ class ReadableLog(ABC):
             if commit.first_position <= after or (until is not None and commit.last_position > until):
                 commit = commit.between(after, commit.last_position if until is None else until)
             yield commit
+            del commit  # where the reader lets go too, the next one is decoded into the same, still cached memory
 
     def read(
         self,

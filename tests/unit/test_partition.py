@@ -6,7 +6,7 @@ import pytest
 from support_domain import NOON, produced
 
 from odradek_domain.errors import OffsetNotFound
-from odradek_domain.partition import Partition, ProducerSequence, TailLimit
+from odradek_domain.partition import Checksums, Partition, ProducerSequence, TailLimit
 from odradek_events.types import MessageProduced
 
 
@@ -129,12 +129,12 @@ def test_the_checksum_tells_every_part_of_a_message_from_every_other() -> None:
         stored(None, None, (("ab", b"c"),)),
         stored(None, None, (("a", b"b"), ("c", b""))),
     ]
-    assert len({partition_of(shape).checksum for shape in shapes}) == len(shapes)
+    assert len({partition_of(shape).checksums for shape in shapes}) == len(shapes)
 
 
 def test_the_checksum_depends_on_the_order_of_messages() -> None:
     one, two = stored(b"1"), stored(b"2")
-    assert partition_of(one, two).checksum != partition_of(two, one).checksum
+    assert partition_of(one, two).checksums != partition_of(two, one).checksums
 
 
 def test_a_run_grows_while_sequence_and_offset_rise_together() -> None:
@@ -181,7 +181,7 @@ def test_the_start_never_falls_and_never_passes_the_high_watermark(first: int, t
 
 
 def test_the_checksum_tells_messages_of_other_ids_and_another_order_apart() -> None:
-    def checksum(*messages: tuple[str, bytes | None]) -> int:
+    def checksum(*messages: tuple[str, bytes | None]) -> Checksums:
         partition = Partition(0, NOON)
         partition.append_messages(
             [
@@ -190,7 +190,18 @@ def test_the_checksum_tells_messages_of_other_ids_and_another_order_apart() -> N
             ],
             None,
         )
-        return partition.checksum
+        return partition.checksums
 
     assert checksum(("1", b"a"), ("2", None)) != checksum(("1", None), ("2", b"a"))
     assert checksum(("1", b"a")) != checksum(("2", b"a"))
+
+
+def test_the_checksums_are_the_same_however_messages_are_divided_into_appends() -> None:
+    events = [produced(offset) for offset in range(1200)]
+    whole, halves, singly = (Partition(0, NOON) for _ in range(3))
+    whole.append_messages(events, None)
+    halves.append_messages(events[:600], None)
+    halves.append_messages(events[600:], None)
+    for event in events:
+        singly.append_message(event)
+    assert whole.snapshot() == halves.snapshot() == singly.snapshot()
