@@ -7,6 +7,7 @@ logged and answered, and whatever is left in the inbox at stop is bounced to its
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -92,6 +93,9 @@ class ActorContext:
 class OdradekActor(pykka.ThreadingActor):
     """An actor whose `handlers` map message types to methods. A runtime binds it, overriding Pykka's hooks."""
 
+    cause = ""
+    """The id of the event that what is being done now follows from, if it follows from one."""
+
     def __init__(self, context: ActorContext) -> None:
         super().__init__()
         self.context = context
@@ -143,14 +147,17 @@ class OdradekActor(pykka.ThreadingActor):
     ) -> None:
         """Ask another actor; `then` is called with the answer, or with the exception that is the answer.
 
-        A body is asked as a Command on behalf of `command` if there is one, else as a Query.
+        A body is asked as a Command on behalf of `command` if there is one, else as a Query. It keeps the correlation
+        id. Its causation id is that of the event just stored; failing that, of what caused `command`; failing that, of
+        `command` itself, which then began the conversation and is known by the correlation id.
         """
         number = self.runtime.new_number()
-        self._continuations[number] = then
+        self._continuations[number] = partial(self._follow, self.cause, then) if self.cause else then
         if command is None:
             self.send(recipient, Query(body, self.actor_ref, number))
         else:
-            self.send(recipient, Command(body, self.actor_ref, number, command.correlation_id, command.causation_id))
+            cause = self.cause or command.causation_id or command.correlation_id
+            self.send(recipient, Command(body, self.actor_ref, number, command.correlation_id, cause))
 
     def tick(self, delay: float, purpose: Tick) -> None:
         """Have a Tick sent to this actor after `delay` seconds."""
@@ -170,6 +177,14 @@ class OdradekActor(pykka.ThreadingActor):
     def _actor_loop_teardown(self) -> None:
         """Bounce what came in after `on_stop`, which Pykka would drop, and after a failure, when it is not called."""
         self.runtime.drain(self.actor_ref)
+
+    def _follow(self, cause: str, then: Callable[[Any], None], value: Any) -> None:
+        """Do what follows from the event `cause`, and let it be the cause of what is asked meanwhile."""
+        before, self.cause = self.cause, cause
+        try:
+            then(value)
+        finally:
+            self.cause = before
 
     def _continue(self, message: Reply) -> None:
         then = self._continuations.pop(message.request_id, None)

@@ -62,6 +62,7 @@ class ConsumerHandle:
         self._buffered: deque[MessageProduced] = deque()
         self._uncommitted: dict[TopicPartition, tuple[int, str]] = {}  # next offset, and of which topic id
         self._topic_id = ""  # of the buffered messages, which come of one delivery
+        self._polled = ""  # correlation id of the poll that gave them: a commit goes on with what it began
         self._is_closed = False
         try:
             self._ask(OpenConsumer(self._number, self.group_id, auto_offset_reset))
@@ -130,7 +131,10 @@ class ConsumerHandle:
     def _fill(self, max_messages: int, timeout: float) -> None:
         self._require_open()
         poll = Poll(self._number, self._received, max_messages, timeout)
-        delivery: Delivery = self._system.command(self._stream, poll).result(timeout + _GRACE)
+        name = self._system.runtime.new_id()
+        delivery: Delivery = self._system.command(self._stream, poll, correlation_id=name).result(timeout + _GRACE)
+        if delivery.messages:
+            self._polled = name
         self._received = max(self._received, delivery.number)
         self._buffered.extend(delivery.messages)
         self._topic_id = delivery.topic_id
@@ -163,7 +167,7 @@ class ConsumerHandle:
         else:
             wanted = tuple((_place(key), whole_number("offset", offsets[key]), None) for key in sorted(offsets))
         if wanted:
-            self._ask(CommitOffsets(self._number, wanted))
+            self._ask(CommitOffsets(self._number, wanted), self._polled)
         for place, offset, _ in wanted:
             if place in self._uncommitted and self._uncommitted[place][0] == offset:
                 del self._uncommitted[place]
@@ -239,9 +243,10 @@ class ConsumerHandle:
         if self._is_closed:
             raise ConsumerClosed(self.consumer_id)
 
-    def _ask(self, body: object) -> Any:
+    def _ask(self, body: object, because_of: str = "") -> Any:
         self._require_open()
-        return self._system.command(self._stream, body).result()
+        command = self._system.command(self._stream, body, correlation_id=because_of, causation_id=because_of)
+        return command.result()
 
     def _query(self, body: object) -> Any:
         self._require_open()

@@ -74,6 +74,7 @@ class EventSourcedActor(OdradekActor, Generic[S]):
         self._phase = "recovering"
         self._recovery = 0
         self._failures = 0
+        self._commit_id = ""  # of the last append
         self._appending: tuple[Sequence[Any], Sequence[Command], Callable[[Appended], None]] | None = None
         self._stored: tuple[Sequence[Command], Callable[[Appended], None], Appended] | None = None
         self.handlers = {
@@ -180,11 +181,12 @@ class EventSourcedActor(OdradekActor, Generic[S]):
         assert self._phase == "ready", f"{self.stream} appends while {self._phase}"
         if decisions is None:
             decisions = [Decision(len(events), command.correlation_id, command.causation_id) for command in commands]
+        self._commit_id = self.runtime.new_id()
         append = Append(
             stream=self.stream,
             events=events,
             expected_version=self.state.version,
-            commit_id=self.runtime.new_id(),
+            commit_id=self._commit_id,
             actor=type(self).__name__,
             decisions=tuple(decisions),
             is_checked=is_checked,
@@ -262,7 +264,7 @@ class EventSourcedActor(OdradekActor, Generic[S]):
                 self._failed(error)
                 return
             self._phase = "ready"
-            then(verdict)
+            self._follow(f"{self._commit_id}/{len(events) - 1}", then, verdict)
             self._go_on()
             return
         self.append_failed(commands, verdict.error)

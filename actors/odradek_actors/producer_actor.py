@@ -63,9 +63,9 @@ class ProducerActor(ProducerStream):
 
     # -- what its own stream is told ----------------------------------------------------------------------------------
 
-    def has_queued(self) -> bool:
-        """Say whether something waits to be sent."""
-        return any(lane.queue for lane in self._lanes.values())
+    def first_queued(self) -> Command | None:
+        """Return a send that waits to be sent, if there is one."""
+        return next((lane.queue[0].command for lane in self._lanes.values() if lane.queue), None)
 
     def floors(self) -> list[int]:
         """Return positions above which batches in flight will lie."""

@@ -56,13 +56,15 @@ class ProducerHandle:
         partition: int | None = None,
         timestamp: datetime | None = None,
         correlation_id: str = "",
+        causation_id: str = "",
     ) -> Promise[Receipt]:
         """Send one message; the promise gives its Receipt once it is durable.
 
         `partition` wins over `key`, which wins over turns. `timestamp` (aware) is the message's own and orders nothing;
         the default is now. `correlation_id` goes into the log's metadata and names the conversation; the default is a
-        new id. Raises at once for a bad name, a bad value, a message above the size limit (MessageTooLarge), or a full
-        buffer (BufferFull, after max_block_ms). TopicNotFound, PartitionNotFound and the like come through the promise.
+        new id; `causation_id` is the id of the event that made you send this, if one did. Raises at once for a bad
+        name, a bad value, a message above the size limit (MessageTooLarge), or a full buffer (BufferFull, after
+        max_block_ms). TopicNotFound, PartitionNotFound and the like come through the promise.
         """
         runtime = self._system.runtime
         message = Message(
@@ -73,7 +75,7 @@ class ProducerHandle:
             checked_headers(headers),
         )
         promise: Promise[Receipt] = _First()
-        self._send(topic, (message,), self._checked(message.size), partition, promise, correlation_id)
+        self._send(topic, (message,), self._checked(message.size), partition, promise, correlation_id, causation_id)
         return promise
 
     def send_batch(
@@ -84,6 +86,7 @@ class ProducerHandle:
         partition: int | None = None,
         timestamp: datetime | None = None,
         correlation_id: str = "",
+        causation_id: str = "",
     ) -> Promise[list[Receipt]]:
         """Send messages that become durable together, all or none; the promise gives a Receipt for each, in order.
 
@@ -106,7 +109,7 @@ class ProducerHandle:
             self._require_open()
             promise.tell([])
             return promise
-        self._send(topic, messages, size, partition, promise, correlation_id)
+        self._send(topic, messages, size, partition, promise, correlation_id, causation_id)
         return promise
 
     def flush(self, timeout: float | None = None) -> None:
@@ -183,12 +186,14 @@ class ProducerHandle:
         partition: int | None,
         promise: Promise[Any],
         correlation_id: str,
+        causation_id: str,
     ) -> None:
         self._require_open()
         name = str(TopicName(topic))
         if partition is not None:
             whole_number("partition", partition)
         correlation_id = text("correlation_id", correlation_id)
+        causation_id = text("causation_id", causation_id)
         settings = self._system.settings
         room = size + _MESSAGE_OVERHEAD * len(messages)
         if not self._buffer.acquire(room, settings.max_block_ms / 1000):
@@ -201,7 +206,7 @@ class ProducerHandle:
             promise,
             0,
             correlation_id or runtime.new_id(),
-            self.client_id,
+            causation_id,
         )
         try:
             self._system.tell(self._stream, command)

@@ -14,6 +14,7 @@ from odradek_actors.lane import is_refusal
 from odradek_actors.progress import Progress
 from odradek_actors.protocol import Command, CountProduced, DescribeProducer, Query, Tick
 from odradek_domain.producer import Producer
+from odradek_events.record import Decision
 
 __all__ = ["ProducerStream"]
 
@@ -39,9 +40,9 @@ class ProducerStream(EventSourcedActor[Producer]):
 
     # -- what the subclass knows --------------------------------------------------------------------------------------
 
-    def has_queued(self) -> bool:
-        """Say whether something waits to be sent."""
-        raise AssertionError(f"{type(self).__name__} must override has_queued")
+    def first_queued(self) -> Command | None:
+        """Return a send that waits to be sent, if there is one."""
+        raise AssertionError(f"{type(self).__name__} must override first_queued")
 
     def floors(self) -> Iterable[int]:
         """Return positions above which batches in flight will lie."""
@@ -67,7 +68,7 @@ class ProducerStream(EventSourcedActor[Producer]):
 
     def _prepare(self) -> None:
         """If something waits to be sent, wake or begin a new epoch first."""
-        if not self.is_ready or not self.has_queued():
+        if not self.is_ready or self.first_queued() is None:
             return
         if not self._is_awake:
             self._wake()
@@ -101,7 +102,9 @@ class ProducerStream(EventSourcedActor[Producer]):
 
     def _append_own(self, purpose: str, events: Sequence[Any]) -> None:
         self._own = purpose
-        self.persist(events, (), lambda _: self._own_appended(purpose))
+        send = None if purpose == "progress" else self.first_queued()  # on whose behalf we wake or begin anew
+        decisions = () if send is None else (Decision(len(events), send.correlation_id, send.correlation_id),)
+        self.persist(events, (), lambda _: self._own_appended(purpose), decisions)
 
     def _own_appended(self, purpose: str) -> None:
         self._own = ""

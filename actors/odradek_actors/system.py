@@ -67,9 +67,12 @@ class ActorHandle:
         self._system = system
         self.stream = stream
 
-    def ask(self, command: object, *, correlation_id: str = "") -> Promise[Any]:
-        """Send a command; the promise gives what the actor responds once its events are durable, or its refusal."""
-        return self._system.command(self.stream, command, correlation_id=correlation_id)
+    def ask(self, command: object, *, correlation_id: str = "", causation_id: str = "") -> Promise[Any]:
+        """Send a command; the promise gives what the actor responds once its events are durable, or its refusal.
+
+        What follows from an event passes its metadata's correlation id on, and its event id as `causation_id`.
+        """
+        return self._system.command(self.stream, command, correlation_id=correlation_id, causation_id=causation_id)
 
     def query(self, query: object) -> Promise[Any]:
         """Ask a question; the promise gives the answer, from durable state."""
@@ -285,10 +288,11 @@ class ActorSystem:
 
     # -- asking -------------------------------------------------------------------------------------------------------
 
-    def command(self, stream: str, body: object, *, correlation_id: str = "") -> Promise[Any]:
+    def command(self, stream: str, body: object, *, correlation_id: str = "", causation_id: str = "") -> Promise[Any]:
         """Send a command to a stream's actor; the promise gives the answer."""
         promise = self.runtime.promise()
-        self.tell(stream, Command(body, promise, 0, text("correlation_id", correlation_id) or self.runtime.new_id()))
+        correlation_id = text("correlation_id", correlation_id) or self.runtime.new_id()
+        self.tell(stream, Command(body, promise, 0, correlation_id, text("causation_id", causation_id)))
         return promise
 
     def query(self, stream: str, body: object) -> Promise[Any]:
