@@ -1,8 +1,9 @@
 """Odradek: an event-sourced actor system with Kafka's domain model, in one process.
 
 `ActorSystem` runs it, `open_log` opens what it wrote, `SystemState.replay` rebuilds any moment of it, `verify` checks
-it, `backup` copies it. For a model of your own: `event` registers event types, `upcast` leads old versions to the
-current one, `Aggregate` folds them, `EventSourcedActor` owns the aggregate, `ActorSystem.actor` asks it.
+it, `backup` copies it, `trace` tells what came of what. For a model of your own: `event` registers event types,
+`upcast` leads old versions to the current one, `Aggregate` folds them, `EventSourcedActor` owns the aggregate,
+`ActorSystem.actor` asks it.
 
 Errors come in three trees, each drawn where it is defined: `DomainError` (a rule refused: odradek_domain.errors),
 `LogError` (the log: odradek_events.errors), `ActorError` (no answer, or not in time: odradek_actors.errors). Each error
@@ -26,6 +27,7 @@ from odradek_actors.runtime import Promise
 from odradek_actors.system import ActorHandle, ActorSystem
 from odradek_domain.aggregate import Aggregate
 from odradek_domain.errors import DomainError
+from odradek_domain.message_trace import follow_messages
 from odradek_domain.positions import TopicPartition
 from odradek_domain.system_state import SystemState
 from odradek_events.errors import LogError
@@ -36,6 +38,7 @@ from odradek_events.opening import open_log
 from odradek_events.record import Append, Appended, Condition, Query, QueryItem, Recorded
 from odradek_events.registry import OffsetTag, event, upcast
 from odradek_events.sqlite import SqliteLog
+from odradek_events.trace import trace
 from odradek_events.transfer import backup
 
 __all__ = [
@@ -70,7 +73,9 @@ __all__ = [
     "backup",
     "configure_logging",
     "event",
+    "follow_messages",
     "open_log",
+    "trace",
     "upcast",
     "verify",
 ]

@@ -14,6 +14,8 @@
     │   └── LogNotFound · NotALog · LogTooNew · LogLocked · LogNotReadable · LogNotWritable
     ├── PositionBeyondHead          asked for a position the log does not have
     ├── PositionNotReached          waited for a position, and it did not come in time
+    ├── CorrelationNotFound         no event has that correlation id, nor that event id
+    ├── CorrelationIsAmbiguous      several correlation ids begin like that
     ├── UnknownEventType            a stored type (or version) nobody registered here
     ├── DamagedCommit               a stored commit cannot be decoded or does not fit its neighbours
     └── RegistrationError           an event type was declared wrongly
@@ -28,6 +30,8 @@ __all__ = [
     "AppendError",
     "CommitIdReused",
     "ConditionNotMet",
+    "CorrelationIsAmbiguous",
+    "CorrelationNotFound",
     "DamagedCommit",
     "EventNotSerializable",
     "InvalidStream",
@@ -257,6 +261,30 @@ class PositionNotReached(LogError, TimeoutError):
     def __init__(self, position: int, head: int, timeout: float) -> None:
         super().__init__(f"position {position} was not reached in {timeout:g} s, the log ends at {head}; wait longer")
         self.position, self.head, self.timeout = position, head, timeout
+
+
+class CorrelationNotFound(LogError):
+    """No event of the log has the correlation id."""
+
+    code = "correlation_not_found"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"no event has the correlation id {name[:80]!r}, or one that begins like it, or that event id; "
+            "look ids up in the metadata of an event you know"
+        )
+        self.name = name
+
+
+class CorrelationIsAmbiguous(LogError):
+    """Several correlation ids begin with what was given."""
+
+    code = "correlation_is_ambiguous"
+
+    def __init__(self, name: str, candidates: list[str]) -> None:
+        known = ", ".join(repr(candidate[:80]) for candidate in candidates)
+        super().__init__(f"several correlation ids begin with {name[:80]!r}, among them {known}; write more of it")
+        self.name, self.candidates = name, candidates
 
 
 class UnknownEventType(LogError):

@@ -20,6 +20,7 @@ from odradek.cli.output import line
 from odradek.cli.produce import produce
 from odradek.cli.simulate import simulate
 from odradek.cli.state import diff, state
+from odradek.cli.trace import trace
 from odradek.logging_setup import configure_logging
 
 __all__ = ["app"]
@@ -64,6 +65,6 @@ def odradek(
         line(context.get_help())
 
 
-for command in (simulate, produce, consume, read_log.log, state, verify, stats, backup):
+for command in (simulate, produce, consume, read_log.log, trace, state, verify, stats, backup):
     app.command()(command)
 app.command(context_settings={"ignore_unknown_options": True})(diff)  # so that -1 is a position and no option

@@ -14,6 +14,8 @@ from odradek_domain.errors import (
     ValidationError,
 )
 from odradek_events.errors import (
+    CorrelationIsAmbiguous,
+    CorrelationNotFound,
     DamagedCommit,
     InvalidStream,
     LogError,
@@ -51,7 +53,7 @@ TABLE: dict[ExitCode, str] = {
     ExitCode.UNREADABLE: "a file is not there, not a log, from a newer Odradek, or cannot be read",
     ExitCode.LOCKED: "another process is writing the log",
     ExitCode.UNWRITABLE: "no room, or no permission to write",
-    ExitCode.NO_SUCH_PLACE: "no such topic, partition, offset or position",
+    ExitCode.NO_SUCH_PLACE: "no such topic, partition, offset, position or id",
     ExitCode.REFUSED: "the system refused, or did not answer in time",
     ExitCode.BUG: "a bug in Odradek",
     ExitCode.INTERRUPTED: "interrupted",
@@ -67,6 +69,8 @@ _BY_ERROR: tuple[tuple[type[Exception], ExitCode], ...] = (
     (OffsetNotFound, ExitCode.NO_SUCH_PLACE),
     (NoCommittedOffset, ExitCode.NO_SUCH_PLACE),
     (PositionBeyondHead, ExitCode.NO_SUCH_PLACE),
+    (CorrelationNotFound, ExitCode.NO_SUCH_PLACE),
+    (CorrelationIsAmbiguous, ExitCode.NO_SUCH_PLACE),
     (DamagedCommit, ExitCode.BROKEN),
     (LogLocked, ExitCode.LOCKED),
     (LogFull, ExitCode.UNWRITABLE),

@@ -1,0 +1,292 @@
+"""What a conversation led to: the commands of one correlation id, their events, and what those caused.
+
+The log knows a command by its decision: events of one commit, with a correlation and a causation id. A correlation id
+is also the id of the command that began the conversation, as in Young's and KurrentDB's convention. So a decision
+belongs to that command (no causation id, or one that means nothing here), was asked for on its behalf (causation id =
+correlation id), or was caused by an event (causation id = event id).
+
+There is no index of correlation ids: few ever ask, and every commit would pay. Stored commits are searched as bytes,
+and only those that hold the id are decoded.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+
+import msgspec
+
+from odradek_events.errors import CorrelationIsAmbiguous, CorrelationNotFound
+from odradek_events.log import ReadableLog
+from odradek_events.record import CommitMetadata, Recorded, StoredCommit
+
+__all__ = ["Follow", "Trace", "TracedDecision", "TracedEvent", "trace", "trace_at"]
+
+_AT_MOST = 1000
+_NAMED = 3  # candidates in the message about an ambiguous beginning
+
+
+class TracedEvent(msgspec.Struct, frozen=True):
+    """An event.
+
+    `caused` is what was decided because of it, `followed_by` what happened to it in whatever conversation.
+    """
+
+    recorded: Recorded
+    caused: tuple[TracedDecision, ...] = ()
+    followed_by: tuple[TracedEvent, ...] = ()
+
+
+class TracedDecision(msgspec.Struct, frozen=True):
+    """A command as the log knows it: who decided, when, and the events it led to.
+
+    `on_behalf` is what was asked of others for this command, not because of one of its events.
+    """
+
+    stream: str
+    actor: str
+    recorded_at: datetime
+    correlation_id: str
+    causation_id: str
+    events: tuple[TracedEvent, ...]
+    on_behalf: tuple[TracedDecision, ...] = ()
+
+    @property
+    def position(self) -> int:
+        """The position of its first event."""
+        return self.events[0].recorded.position
+
+
+class Trace(msgspec.Struct, frozen=True):
+    """The causal tree of a conversation, in the order of the log. `omitted` counts events beyond the limit."""
+
+    correlation_id: str
+    decisions: tuple[TracedDecision, ...]
+    event_count: int
+    omitted: int = 0
+
+
+Follow = Callable[[ReadableLog, Sequence[Recorded]], Mapping[int, tuple[TracedEvent, ...]]]
+"""Finds what became of these events elsewhere: their position -> what followed. The log knows nothing of that."""
+
+
+def trace(
+    log: ReadableLog,
+    name: str,
+    *,
+    follow: Follow | None = None,
+    limit: int = _AT_MOST,
+    progress: Callable[[int], None] | None = None,
+) -> Trace:
+    """Return the conversation called `name`: a correlation id, the beginning of only one, or an event's id.
+
+    Reads the whole log up to its head of now; memory grows with what is found, at most `limit` events. `progress` is
+    told the last position of each commit read. Events of unknown types are there as they are stored. Raises
+    CorrelationNotFound or CorrelationIsAmbiguous.
+    """
+    if not name:
+        raise CorrelationNotFound(name)
+    until = log.head().position
+    found = _Search(name)
+    for stored in _told(log.stored(until=until), progress):
+        found.look_at(log, stored)
+    if found.event is not None and name not in found.places:
+        return trace_at(log, found.event, follow=follow, limit=limit, progress=progress)
+    correlation_id = found.only()
+    return _tree(log, correlation_id, map(log.commit_at, found.places[correlation_id]), follow, limit)
+
+
+def trace_at(
+    log: ReadableLog,
+    position: int,
+    *,
+    follow: Follow | None = None,
+    limit: int = _AT_MOST,
+    progress: Callable[[int], None] | None = None,
+) -> Trace:
+    """Return the conversation of the event at `position`; one without a correlation id is traced by itself.
+
+    PositionBeyondHead if there is no such event. For the rest see `trace`.
+    """
+    stored = log.commit_at(position)
+    correlation_id = _correlation_at(log.codec.metadata(stored), position - stored.first_position)
+    if correlation_id:
+        return trace(log, correlation_id, follow=follow, limit=limit, progress=progress)
+    return _tree(log, "", [stored], follow, limit, position)
+
+
+class _Search:
+    """Looks for a name in stored metadata, as bytes first: whoever reads a million events cannot decode them all."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.places: dict[str, list[int]] = {}  # correlation id -> first positions
+        self.event: int | None = None
+        commit_id, _, index = name.rpartition("/")
+        self._commit_id = commit_id if index.isdecimal() and index.isascii() else ""
+        self._index = int(index) if self._commit_id else 0
+        self._beginning = _json(name)[:-1]
+        self._commit = _json(self._commit_id)
+
+    def look_at(self, log: ReadableLog, stored: StoredCommit) -> None:
+        """Note what of this commit has the name."""
+        if self._beginning in stored.metadata:
+            for decision in log.codec.metadata(stored).decisions:
+                self._note(decision.correlation_id, stored.first_position)
+        if self._commit_id and self._commit in stored.metadata:
+            is_inside = self._index <= stored.last_position - stored.first_position
+            if is_inside and log.codec.metadata(stored).commit_id == self._commit_id:
+                self.event = stored.first_position + self._index
+
+    def _note(self, correlation_id: str, position: int) -> None:
+        if not correlation_id.startswith(self.name):
+            return
+        places = self.places.get(correlation_id)
+        if places is None:
+            if len(self.places) > _NAMED and correlation_id != self.name:
+                return  # ambiguous already, unless one has the very name
+            places = self.places[correlation_id] = []
+        if not places or places[-1] != position:
+            places.append(position)
+
+    def only(self) -> str:
+        """Return the one correlation id that is meant."""
+        if self.name in self.places:
+            return self.name
+        if not self.places:
+            raise CorrelationNotFound(self.name)
+        if len(self.places) > 1:
+            raise CorrelationIsAmbiguous(self.name, list(self.places)[:_NAMED])
+        return next(iter(self.places))
+
+
+def _json(text: str) -> bytes:
+    return msgspec.json.encode(text.encode(errors="replace").decode())
+
+
+def _told(commits: Iterable[StoredCommit], progress: Callable[[int], None] | None) -> Iterator[StoredCommit]:
+    for stored in commits:
+        yield stored
+        if progress is not None:
+            progress(stored.last_position)
+
+
+def _correlation_at(metadata: CommitMetadata, index: int) -> str:
+    for decision in metadata.decisions:
+        if index < decision.event_count:
+            return decision.correlation_id
+        index -= decision.event_count
+    return ""
+
+
+# -- the tree ---------------------------------------------------------------------------------------------------------
+
+
+def _tree(
+    log: ReadableLog,
+    correlation_id: str,
+    commits: Iterable[StoredCommit],
+    follow: Follow | None,
+    limit: int,
+    position: int | None = None,
+) -> Trace:
+    found = _decisions(log, correlation_id, commits, position)
+    taken: list[list[Recorded]] = []
+    count = omitted = 0
+    for events in found:
+        kept = events[: max(0, limit - count)]
+        count += len(kept)
+        omitted += len(events) - len(kept)
+        if kept:
+            taken.append(kept)
+    followed = {} if follow is None else follow(log, list(itertools.chain.from_iterable(taken)))
+    return Trace(correlation_id, _grown(taken, correlation_id, followed), count + omitted, omitted)
+
+
+def _decisions(
+    log: ReadableLog, correlation_id: str, commits: Iterable[StoredCommit], position: int | None
+) -> Iterator[list[Recorded]]:
+    """Yield the events of each decision of the conversation; with `position` only those of the one it belongs to."""
+    for stored in commits:
+        commit = log.codec.commit(stored, opaque=True)
+        index = 0
+        for decision in commit.metadata.decisions:
+            indexes = range(index, index + decision.event_count)
+            index += decision.event_count
+            if decision.correlation_id != correlation_id:
+                continue
+            if position is not None and position - commit.first_position not in indexes:
+                continue
+            yield [
+                Recorded(
+                    commit.events[i],
+                    commit.first_position + i,
+                    commit.stream,
+                    commit.first_version + i,
+                    commit.metadata,
+                    i,
+                )
+                for i in indexes
+            ]
+
+
+def _grown(
+    found: Sequence[list[Recorded]], correlation_id: str, followed: Mapping[int, tuple[TracedEvent, ...]]
+) -> tuple[TracedDecision, ...]:
+    """Return the decisions that nothing here caused, with all that came of them.
+
+    A cause lies before its effects: going backwards, what an event caused is complete when the event's turn comes. An
+    id that names a later event, or none here, causes nothing.
+    """
+    positions = {event.metadata.event_id: event.position for events in found for event in events}
+    caused: dict[int, list[TracedDecision]] = {}
+    roots: list[TracedDecision] = []
+    on_behalf: list[TracedDecision] = []
+    for events in reversed(found):
+        first = events[0]
+        metadata = first.metadata
+        decision = TracedDecision(
+            first.stream,
+            metadata.actor,
+            metadata.recorded_at,
+            metadata.correlation_id,
+            metadata.causation_id,
+            tuple(
+                TracedEvent(item, tuple(reversed(caused.pop(item.position, []))), followed.get(item.position, ()))
+                for item in events
+            ),
+        )
+        cause = positions.get(metadata.causation_id)
+        if cause is not None and cause < first.position:
+            caused.setdefault(cause, []).append(decision)
+        elif correlation_id and metadata.causation_id == correlation_id:
+            on_behalf.append(decision)
+        else:
+            roots.append(decision)
+    return _with_their_own(roots[::-1], on_behalf[::-1])
+
+
+def _with_their_own(roots: list[TracedDecision], on_behalf: list[TracedDecision]) -> tuple[TracedDecision, ...]:
+    """Give each decision on behalf of the first command to a decision of that command, of which there may be several.
+
+    To the next of its own stream (a topic is created for the messages to come), else to the last before it.
+    """
+    if not roots:
+        return tuple(on_behalf)
+    given: dict[int, list[TracedDecision]] = {}
+    for decision in on_behalf:
+        given.setdefault(_owner(decision, roots), []).append(decision)
+    return tuple(
+        msgspec.structs.replace(root, on_behalf=tuple(given.get(number, ()))) for number, root in enumerate(roots)
+    )
+
+
+def _owner(decision: TracedDecision, roots: Sequence[TracedDecision]) -> int:
+    before = 0
+    for number, root in enumerate(roots):
+        if root.position < decision.position:
+            before = number
+        elif root.stream == decision.stream:
+            return number
+    return before
