@@ -1,24 +1,28 @@
-"""Verify a log: chain, contiguity, streams, decodability, index. Finds and reports; never repairs."""
+"""Verify a log: chain, contiguity, streams, decodability, index, file. Finds and reports; never repairs."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from contextlib import ExitStack, contextmanager
 
 import msgspec
 
-from odradek_events.appending import EMPTY_DIGEST, chain, split_stream
-from odradek_events.codec import OpaqueEvent
-from odradek_events.errors import DamagedCommit, InvalidStream, LogError
+from odradek_events.appending import EMPTY_DIGEST
+from odradek_events.checking import Checker
+from odradek_events.errors import DamagedCommit, LogError
 from odradek_events.log import ReadableLog
-from odradek_events.record import Commit, StoredCommit
+from odradek_events.record import Commit, Head, StoredCommit
 from odradek_events.sqlite import SqliteLog
+from odradek_events.sqlite_index import IndexWalk
 
-__all__ = ["Finding", "Verification", "verify"]
+__all__ = ["Finding", "Verification", "head_as_text", "head_from_text", "verify"]
+
+_PROGRESS_EACH = 64  # commits
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """One thing that is wrong, at the commit with this first position."""
+    """One thing that is wrong, at the commit with this first position; -1: the file as a whole."""
 
     position: int
     problem: str
@@ -41,94 +45,133 @@ class Verification(msgspec.Struct, frozen=True):
         return not self.findings
 
 
-def verify(log: ReadableLog, progress: Callable[[int], None] | None = None) -> Verification:
-    """Check every commit of `log`; `progress` is told the last position read, now and then. Raises nothing.
+def verify(
+    log: ReadableLog, progress: Callable[[int], None] | None = None, *, head: Head | None = None
+) -> Verification:
+    """Check every commit of `log` as it is now; `progress` is told the last position read, now and then.
 
     Checks that positions and stream versions are gapless, that each digest continues the chain, that events decode,
     that recorded-at never runs backwards, that the index holds what the events say, and the file's own structure. Whole
-    commits missing from the end leave a valid chain: compare `head` and `digest` with ones you noted earlier.
+    commits missing from the end leave a valid chain: pass a `head` noted earlier, and the log must still have it. It
+    may have grown since. Raises nothing for what is wrong with the log. Memory stays flat, a word per stream aside.
     """
     findings: list[Finding] = []
-    versions: dict[str, int] = {}
-    unknown: set[str] = set()
-    previous: tuple[bytes, ...] = (EMPTY_DIGEST,)  # after a wrong digest also the right one: blame each commit once
-    expected, commits, events = 0, 0, 0
-    recorded_at = datetime.min.replace(tzinfo=UTC)
-    for stored in _readable(log, findings):
-        commits += 1
-        problems = list(_place_problems(stored, expected, versions.get(stored.stream, -1) + 1))
-        digests = [_digest(before, stored) for before in previous]
-        is_chained = stored.digest in digests
-        if is_chained:
-            previous = (stored.digest,)
-        else:
-            problems.append("its digest does not continue the chain")
-            previous = (stored.digest, digests[0])
-        try:
-            commit = log.codec.commit(stored, opaque=True)
-            events += len(commit.events)
-            if commit.metadata.recorded_at < recorded_at:
-                problems.append("it was recorded before its predecessor")
-            if is_chained:
-                recorded_at = commit.metadata.recorded_at
-            unknown |= {item.type_name for item in commit.events if isinstance(item, OpaqueEvent)}
-            if not _has_its_index_entries(log, commit):
-                problems.append("its index entries are not those of its events")
-        except LogError as error:
-            problems.append(error.reason if isinstance(error, DamagedCommit) else str(error))
-        findings.extend(Finding(stored.first_position, problem) for problem in problems)
-        expected = stored.last_position + 1
-        versions[stored.stream] = stored.first_version + stored.last_position - stored.first_position
-        if progress is not None and commits % 64 == 0:
-            progress(stored.last_position)
+    checker = Checker(log.codec)
+    known = _KnownHead(head)
+    with _index_of(log, findings) as index:
+        for stored in _readable(log, index, findings):
+            problems, commit = checker.check(stored)
+            if index is not None:
+                problems += _index_problems(index, log, stored, commit)
+            findings.extend(Finding(stored.first_position, problem) for problem in problems)
+            known.look_at(stored)
+            if progress is not None and checker.commits % _PROGRESS_EACH == 0:
+                progress(stored.last_position)
+        if index is not None:
+            index.finish()
+            strays = [Finding(position, "the index has entries for no commit") for position in sorted(index.strays)]
+            findings.extend(strays)
     if isinstance(log, SqliteLog):
         findings.extend(Finding(error.position, error.reason) for error in log.structural_damage())
+    findings.extend(known.findings(checker.head.position))
+    end = checker.head
+    unknown = tuple(sorted(checker.unknown_types))
     return Verification(
-        commits, events, len(versions), expected - 1, previous[0].hex(), tuple(findings), tuple(sorted(unknown))
+        checker.commits, checker.events, len(checker.versions), end.position, end.digest.hex(), tuple(findings), unknown
     )
 
 
-def _readable(log: ReadableLog, findings: list[Finding]) -> Iterator[StoredCommit]:
-    """Yield stored commits until the store itself cannot go on."""
+def head_as_text(head: Head) -> str:
+    """Return `POSITION:DIGEST`, to be noted where the log is not."""
+    return f"{head.position}:{head.digest.hex()}"
+
+
+def head_from_text(text: str) -> Head:
+    """Read `POSITION:DIGEST`; ValueError for anything else."""
+    found = re.fullmatch(r"(-1|[0-9]{1,18}):([0-9a-fA-F]{64})", text)
+    if found is None:
+        raise ValueError(f"{text[:100]!r} is no head; write POSITION:DIGEST as 'odradek verify' prints it")
+    return Head(int(found[1]), bytes.fromhex(found[2]), None)
+
+
+class _KnownHead:
+    """A head that the log is known to have had, sought among its commits."""
+
+    def __init__(self, head: Head | None) -> None:
+        self.head = head or Head(-1, EMPTY_DIGEST, None)
+        self.digest = EMPTY_DIGEST if self.head.position < 0 else None
+
+    def look_at(self, stored: StoredCommit) -> None:
+        if stored.last_position == self.head.position:
+            self.digest = stored.digest
+
+    def findings(self, end: int) -> Iterator[Finding]:
+        position, digest = self.head.position, self.head.digest
+        if self.digest == digest:
+            return
+        if self.digest is not None:
+            what = (
+                f"has digest {self.digest.hex()} there, not the known {digest.hex()}: it is another log, or rewritten"
+            )
+        elif end < position:
+            what = f"ends at position {end}, before the known head {position}: {position - end} events are missing"
+        else:
+            what = "has no commit that can be read and ends there, where its head is known to have been"
+        yield Finding(position, f"the log {what}")
+
+
+@contextmanager
+def _index_of(log: ReadableLog, findings: list[Finding]) -> Iterator[IndexWalk | None]:
+    """Lend the index of a log on disk; what keeps it from being read is a finding."""
+    if not isinstance(log, SqliteLog):
+        yield None
+        return
+    with ExitStack() as stack:
+        index = None
+        try:
+            index = stack.enter_context(log.walk_index())
+        except LogError as error:
+            findings.append(Finding(-1, f"the index cannot be read ({_reason(error)})"))
+        yield index
+
+
+def _readable(log: ReadableLog, index: IndexWalk | None, findings: list[Finding]) -> Iterator[StoredCommit]:
+    """Yield stored commits until the store itself cannot go on, or comes to what was not there at the start."""
     try:
         for stored in log.scan():
-            if isinstance(stored, DamagedCommit):
-                findings.append(Finding(stored.position, stored.reason))
-            else:
+            position = stored.position if isinstance(stored, DamagedCommit) else stored.first_position
+            if index is not None and position > index.last:
+                return
+            if isinstance(stored, StoredCommit):
                 yield stored
+                continue
+            findings.append(Finding(position, stored.reason))
+            if index is not None:
+                index.entries_at(position)
     except LogError as error:
         position = error.position if isinstance(error, DamagedCommit) else -1
-        findings.append(Finding(position, f"the file cannot be read further ({error})"))
+        findings.append(Finding(position, f"the file cannot be read further ({_reason(error)})"))
 
 
-def _digest(previous: bytes, stored: StoredCommit) -> bytes:
-    return chain(
-        previous,
-        stored.first_position,
-        stored.last_position,
-        stored.stream,
-        stored.first_version,
-        stored.metadata,
-        stored.events,
-    )
+def _index_problems(index: IndexWalk, log: ReadableLog, stored: StoredCommit, commit: Commit | None) -> Iterator[str]:
+    """Say whether a commit's index entries are its own.
 
-
-def _has_its_index_entries(log: ReadableLog, commit: Commit) -> bool:
-    """Say whether a commit's index entries are its own. Only current types tell: older ones had other tags."""
-    if not isinstance(log, SqliteLog) or not log.codec.catalogue.is_current(commit.metadata.types):
-        return True
+    Only current types tell all of them; of an older or unknown type it is known that its name is an entry.
+    """
+    entries = index.entries_at(stored.first_position)
+    if commit is None:
+        return
+    types = commit.metadata.types
     try:
-        return log.index_entries(commit.first_position) == log.codec.index(commit.events)
+        if log.codec.catalogue.is_current(types):
+            is_right = entries == log.codec.index(commit.events)
+        else:
+            is_right = entries is not None and all(f"type:{name}" in entries for name, _ in types)
     except (TypeError, ValueError):  # events that no append would have let in
-        return False
+        is_right = False
+    if not is_right:
+        yield "its index entries are not those of its events"
 
 
-def _place_problems(stored: StoredCommit, position: int, version: int) -> Iterator[str]:
-    if stored.first_position != position or stored.last_position < stored.first_position:
-        yield f"it begins at position {stored.first_position} where {position} was due"
-    if stored.first_version != version:
-        yield f"stream {stored.stream!r} continues at version {stored.first_version} where {version} was due"
-    try:
-        split_stream(stored.stream)
-    except InvalidStream as error:
-        yield str(error)
+def _reason(error: LogError) -> str:
+    return error.reason if isinstance(error, DamagedCommit) else str(error)

@@ -10,6 +10,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
@@ -27,11 +28,13 @@ from odradek_events.errors import (
 from odradek_events.log import LogStore
 from odradek_events.record import Append, Failed, Head, Rejected, StoredCommit, Verdict
 from odradek_events.sqlite_file import LogFile, is_full
+from odradek_events.sqlite_index import IndexWalk, walk_index
 from odradek_events.sqlite_rows import (
     APPLICATION_ID,
     COMMIT_OF_VERSION,
     COUNT_UP_TO,
     FORMAT,
+    MISTYPED,
     SCAN,
     commit_of_row,
     entries_of,
@@ -261,20 +264,18 @@ class SqliteLog(LogStore):
         stored = commit_of_row(rows[0])
         return stored if version <= stored.first_version + stored.last_position - stored.first_position else None
 
-    def index_entries(self, first_position: int) -> dict[str, int | None]:
-        """Return the stored index entries of the commit at `first_position`, for verification."""
-        rows = self._file.fetch("SELECT tag, first_offset FROM tags WHERE first_position = ?", first_position)
-        return {str(tag, "utf-8"): offset for tag, offset in rows}
+    def walk_index(self) -> AbstractContextManager[IndexWalk]:
+        """Lend the index in order of position, for a walk over all commits; see `sqlite_index`."""
+        return walk_index(self._file)
 
     def structural_damage(self) -> list[DamagedCommit]:
         """Return what is wrong with the file beside its commits.
 
-        Index entries without a commit, SQLite's own structure, and tables, triggers and views that are not as made.
+        Columns of another type than they hold, which no search finds; SQLite's own structure; and tables, triggers and
+        views that are not as made.
         """
         try:
-            strays = self._file.fetch(
-                "SELECT DISTINCT first_position FROM tags EXCEPT SELECT first_position FROM commits"
-            )
+            mistyped = self._file.fetch(MISTYPED)
             problems = self._file.fetch("PRAGMA integrity_check(10)")
             found = {(row[0], row[1]) for row in self._file.fetch("SELECT CAST(name AS BLOB), sql FROM sqlite_master")}
         except DamagedCommit as error:
@@ -282,7 +283,7 @@ class SqliteLog(LogStore):
         except LogError as error:
             return [DamagedCommit(-1, str(error))]
         return [
-            *(DamagedCommit(row[0], "the index has entries for a commit that is not there") for row in strays),
+            *(DamagedCommit(row[0], "its columns are stored as other types") for row in mistyped),
             *(DamagedCommit(-1, str(row[0], "utf-8", "replace")) for row in problems if row[0] != b"ok"),
             *(DamagedCommit(-1, f"{name.decode()} is gone or changed") for name, _ in sorted(made_schema() - found)),
         ]

@@ -27,6 +27,7 @@ __all__ = [
     "COMMIT_OF_VERSION",
     "COUNT_UP_TO",
     "FORMAT",
+    "MISTYPED",
     "SCAN",
     "SCHEMA",
     "commit_of_row",
@@ -87,6 +88,10 @@ _COLUMNS = "c.first_position, c.last_position, c.stream, c.first_version, c.meta
 SCAN = f"SELECT {_COLUMNS} FROM commits AS c WHERE first_position BETWEEN ? AND ? ORDER BY 1"
 
 COUNT_UP_TO = "SELECT count(*) FROM (SELECT 1 FROM tags WHERE tag = ? AND first_position >= ? LIMIT ?)"
+MISTYPED = (
+    "SELECT first_position FROM commits WHERE typeof(stream) <> 'text' OR typeof(metadata) <> 'text' "
+    "OR typeof(digest) <> 'blob' OR typeof(events) <> 'text' ORDER BY 1"
+)
 COMMIT_OF_VERSION = (
     f"SELECT {_COLUMNS} FROM commits AS c WHERE stream = ? AND first_version <= ? ORDER BY first_version DESC LIMIT 1"
 )

@@ -197,8 +197,47 @@ def test_verify_prints_head_and_digest_of_a_sound_log(log: Path) -> None:
     assert outcome.lines[-1] == "sound"
     with SqliteLog(log, read_only=True) as opened:
         head = opened.head()
-    assert outcome.lines[-2] == f"head {head.position}, digest {head.digest.hex()}"
+    noted = f"{head.position}:{head.digest.hex()}"
+    assert outcome.lines[-2] == f"head {noted}"
     assert here("verify", log, "--json").json["is_sound"] is True
+    assert here("verify", log, "--json").json["position_and_digest"] == noted
+
+
+def test_verify_finds_the_loss_of_an_end_against_a_noted_head(log: Path, tmp_path: Path) -> None:
+    noted = here("verify", log, "--json").json["position_and_digest"]
+    assert here("verify", log, "--head", noted).code == 0
+    shorter = tmp_path / "shorter.db"
+    assert here("backup", log, shorter).code == 0
+    with sqlite3.connect(shorter) as connection:
+        connection.execute("DROP TRIGGER commits_are_not_deleted")
+        ((last,),) = connection.execute("SELECT max(first_position) FROM commits").fetchall()
+        connection.execute("DELETE FROM commits WHERE first_position = ?", (last,))
+        connection.execute("DELETE FROM tags WHERE first_position = ?", (last,))
+    connection.close()
+    SqliteLog(tmp_path / "empty.db").close()
+    for damaged in (shorter, tmp_path / "empty.db"):
+        outcome = here("verify", damaged, "--head", noted)
+        refused(outcome, 1, "is damaged")
+        assert any("before the known head" in line for line in outcome.lines)
+    empty = here("verify", tmp_path / "empty.db", "--json").json["position_and_digest"]
+    assert here("verify", log, "--head", empty).code == 0
+
+
+@pytest.mark.parametrize("text", ["41", "41:abc", "head", ""])
+def test_a_noted_head_that_is_none_is_refused(log: Path, text: str) -> None:
+    refused(here("verify", log, "--head", text), 2, "--head", "is no head; write POSITION:DIGEST")
+
+
+def test_verify_reports_a_damaged_last_commit_too(log: Path, tmp_path: Path) -> None:
+    damaged = tmp_path / "damaged.db"
+    assert here("backup", log, damaged).code == 0
+    with sqlite3.connect(damaged) as connection:
+        connection.execute("DROP TRIGGER commits_are_not_changed")
+        connection.execute("UPDATE commits SET metadata = '{' WHERE last_position = ?", (head_of(log),))
+    connection.close()
+    outcome = here("verify", damaged)
+    refused(outcome, 1, "is damaged")
+    assert any("its metadata cannot be decoded" in line for line in outcome.lines)
 
 
 def test_verify_reports_damage_by_position(log: Path, tmp_path: Path) -> None:

@@ -13,11 +13,22 @@ import msgspec
 import pytest
 from support_log import append, created, produced
 
-from odradek_events import MemoryLog, SqliteLog, event
+from odradek_events import Head, MemoryLog, SqliteLog, event
+from odradek_events.appending import EMPTY_DIGEST
 from odradek_events.codec import Codec
 from odradek_events.errors import LogError
-from odradek_events.integrity import Verification, verify
+from odradek_events.integrity import Verification, head_as_text, head_from_text, verify
 from odradek_events.registry import Catalogue
+
+CATALOGUE_ELSEWHERE = Catalogue()
+
+
+@event("Elsewhere", catalogue=CATALOGUE_ELSEWHERE)
+class Elsewhere(msgspec.Struct, frozen=True):
+    """An event of a type that the tests' own catalogue does not have."""
+
+    name: str
+
 
 FIRSTS = [0, 2, 3, 5]  # the first positions of the small log's commits
 
@@ -49,9 +60,11 @@ def raw(path: Path) -> Iterator[sqlite3.Connection]:
         yield raw
 
 
-def checked(log: SqliteLog | MemoryLog, progress: Callable[[int], None] | None = None) -> Verification:
+def checked(
+    log: SqliteLog | MemoryLog, progress: Callable[[int], None] | None = None, head: Head | None = None
+) -> Verification:
     """Verify, leaving aside that the triggers are gone: the fixture has dropped them."""
-    report = verify(log, progress)
+    report = verify(log, progress, head=head)
     rest = tuple(finding for finding in report.findings if not finding.problem.endswith("is gone or changed"))
     return msgspec.structs.replace(report, findings=rest)
 
@@ -82,6 +95,20 @@ def test_an_empty_log_is_sound() -> None:
         report = checked(log)
     assert report.is_sound
     assert (report.commits, report.events, report.head, report.digest) == (0, 0, -1, "00" * 32)
+
+
+def test_a_log_that_grows_meanwhile_is_verified_as_it_was_at_the_start(tmp_path: Path) -> None:
+    with SqliteLog(tmp_path / "log.db", durability="off") as log:
+        for number in range(64):
+            append(log, "topic/a", produced(number))
+
+        def grow(position: int) -> None:
+            append(log, "topic/a", produced(position + 1))
+
+        report = checked(log, grow)
+        assert report.is_sound
+        assert report.head == 63
+        assert log.head().position == 64
 
 
 def test_progress_is_told_now_and_then(tmp_path: Path) -> None:
@@ -136,6 +163,60 @@ def test_a_change_of_any_number_of_a_commit_is_found(
         assert checked(log).is_sound
 
 
+def test_a_change_of_any_byte_of_the_index_is_found_at_its_commit(path: Path, raw: sqlite3.Connection) -> None:
+    entries = raw.execute("SELECT CAST(tag AS BLOB), first_position, first_offset FROM tags").fetchall()
+    assert len(entries) == 15
+    with SqliteLog(path, read_only=True) as log:
+        for good in entries:
+            raw.execute("DELETE FROM tags WHERE tag = CAST(? AS TEXT) AND first_position = ?", good[:2])
+            for wrong in changed_entries(*good):
+                if (wrong[0], wrong[1]) in {entry[:2] for entry in entries if entry != good}:
+                    continue  # the table's own key holds nothing twice
+                raw.execute("INSERT INTO tags VALUES (CAST(? AS TEXT), ?, ?)", wrong)
+                assert good[1] in {finding.position for finding in checked(log).findings}, (good, wrong)
+                raw.execute("DELETE FROM tags WHERE tag = CAST(? AS TEXT) AND first_position = ?", wrong[:2])
+            raw.execute("INSERT INTO tags VALUES (CAST(? AS TEXT), ?, ?)", good)
+        assert checked(log).is_sound
+
+
+def changed_entries(tag: bytes, position: int, offset: int | None) -> Iterator[tuple[bytes, int, int | None]]:
+    """Yield an index entry with each of its bytes changed."""
+    for place, byte in enumerate(tag):
+        yield tag[:place] + bytes([byte ^ (1 << (place % 8))]) + tag[place + 1 :], position, offset
+    for bit in range(0, 63, 3):
+        yield tag, position ^ (1 << bit), offset
+        yield tag, position, (1 << bit) if offset is None else offset ^ (1 << bit)
+
+
+@pytest.mark.parametrize("column", ["stream", "metadata", "digest", "events"])
+@pytest.mark.parametrize("first", FIRSTS)
+def test_a_column_that_holds_its_bytes_as_another_type_is_found(
+    path: Path, raw: sqlite3.Connection, column: str, first: int
+) -> None:
+    other = "TEXT" if column == "digest" else "BLOB"
+    raw.execute(f"UPDATE commits SET {column} = CAST({column} AS {other}) WHERE first_position = {first}")
+    assert found(path) == {first}  # no search by stream would find it
+
+
+def test_an_index_entry_that_holds_its_tag_as_another_type_is_found(path: Path, raw: sqlite3.Connection) -> None:
+    raw.execute("UPDATE tags SET tag = CAST(tag AS BLOB) WHERE tag = 'topic:b' AND first_position = 5")
+    assert found(path) == {5}
+
+
+@pytest.mark.parametrize("place", ["1.5", "'text'", "x'00'", "-3"])
+def test_an_index_entry_at_no_position_is_found(path: Path, raw: sqlite3.Connection, place: str) -> None:
+    raw.execute(f"INSERT INTO tags VALUES ('topic:a', {place}, NULL)")
+    assert found(path) == {-3 if place == "-3" else -1}
+
+
+def test_an_index_that_is_gone_is_one_finding(path: Path, raw: sqlite3.Connection) -> None:
+    raw.execute("DROP TABLE tags")
+    (finding,) = verified(path).findings
+    assert finding.position == -1
+    assert "the index cannot be read" in finding.problem
+    assert "no such table" in finding.problem
+
+
 @pytest.mark.parametrize("column", ["last_position", "stream", "first_version", "metadata", "digest", "events"])
 @pytest.mark.parametrize("value", ["x'00ff'", "'text'", "''", "1.5", "-1", "9223372036854775807"])
 @pytest.mark.parametrize("first", [2, 5])
@@ -171,14 +252,54 @@ def test_a_missing_commit_is_found_where_it_is_missed(
     assert f"it begins at position {named} where {missing} was due" in problems
 
 
-def test_a_missing_end_shows_in_head_and_digest_only(path: Path, raw: sqlite3.Connection) -> None:
-    before = verified(path)
-    raw.execute("DELETE FROM commits WHERE first_position = 5")
-    raw.execute("DELETE FROM tags WHERE first_position = 5")
-    after = verified(path)
-    assert after.is_sound
-    assert (before.head, after.head) == (5, 4)
-    assert before.digest != after.digest
+def test_a_missing_end_is_found_against_a_known_head_only(path: Path, raw: sqlite3.Connection) -> None:
+    with SqliteLog(path, read_only=True) as log:
+        known = log.head()
+        assert checked(log, head=known).is_sound
+        raw.execute("DELETE FROM commits WHERE first_position IN (3, 5)")
+        raw.execute("DELETE FROM tags WHERE first_position IN (3, 5)")
+        assert checked(log).is_sound
+        (finding,) = checked(log, head=known).findings
+    assert finding.position == known.position == 5
+    assert finding.problem == ("the log ends at position 2, before the known head 5: 3 events are missing")
+
+
+def test_a_log_that_has_grown_since_a_known_head_is_sound() -> None:
+    with MemoryLog() as log:
+        assert checked(log, head=log.head()).is_sound
+        fill(log)
+        known = log.head()
+        append(log, "topic/a", produced(3, "a"), produced(4, "a"), when=4)
+        assert checked(log, head=known).is_sound
+        assert checked(log, head=Head(-1, EMPTY_DIGEST, None)).is_sound
+
+
+def test_a_log_with_another_history_at_a_known_head_is_told_from_one_without_end() -> None:
+    with MemoryLog() as log, MemoryLog() as other:
+        fill(log)
+        append(other, "topic/a", *(produced(offset, "a") for offset in range(6)))
+        (finding,) = checked(log, head=other.head()).findings
+        assert (finding.position, "it is another log, or rewritten" in finding.problem) == (5, True)
+        (inside,) = checked(log, head=Head(3, log.head().digest, None)).findings
+        assert (inside.position, "no commit that can be read and ends there" in inside.problem) == (3, True)
+        (empty,) = checked(log, head=Head(-1, log.head().digest, None)).findings
+        assert empty.position == -1
+
+
+def test_a_head_is_noted_as_text_and_read_again() -> None:
+    with MemoryLog() as log:
+        for _ in range(2):
+            head = log.head()
+            assert head_from_text(head_as_text(head)) == Head(head.position, head.digest, None)
+            fill(log)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "5", "5:", ":ab", "5:abcd", f"-2:{'00' * 32}", f"x:{'00' * 32}", f"5:{'0g' * 32}"]
+)
+def test_what_is_no_head_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="is no head; write POSITION:DIGEST"):
+        head_from_text(text)
 
 
 def test_two_commits_that_changed_places_are_both_found(path: Path, raw: sqlite3.Connection) -> None:
@@ -220,14 +341,18 @@ def test_a_commit_recorded_before_its_predecessor_is_found(tmp_path: Path) -> No
     assert (2, "it was recorded before its predecessor") in [(f.position, f.problem) for f in report.findings]
 
 
+def test_of_a_type_that_nobody_registers_here_its_name_must_be_in_the_index(
+    path: Path, raw: sqlite3.Connection
+) -> None:
+    with SqliteLog(path, codec=Codec(CATALOGUE_ELSEWHERE)) as log:
+        append(log, "elsewhere/1", Elsewhere("x"))
+    assert verified(path).is_sound
+    raw.execute("DELETE FROM tags WHERE tag = 'type:Elsewhere'")
+    assert found(path) == {6}
+
+
 def test_types_that_nobody_registers_here_are_named_and_are_no_damage(path: Path) -> None:
-    catalogue = Catalogue()
-
-    @event("Elsewhere", catalogue=catalogue)
-    class Elsewhere(msgspec.Struct, frozen=True):
-        name: str
-
-    with SqliteLog(path, codec=Codec(catalogue)) as log:
+    with SqliteLog(path, codec=Codec(CATALOGUE_ELSEWHERE)) as log:
         append(log, "elsewhere/1", Elsewhere("x"))
     report = verified(path)
     assert report.is_sound

@@ -8,43 +8,75 @@ from typing import Annotated
 import msgspec
 import typer
 
+from odradek import LogError, SqliteLog
 from odradek import backup as copy_log
 from odradek import verify as verify_log
 from odradek.cli.exit_codes import CommandError, ExitCode
-from odradek.cli.options import ExistingLog, JsonOption, open_reader
+from odradek.cli.options import ExistingLog, JsonOption, bad_value, open_reader
 from odradek.cli.output import bar, json_line, line, plain, table
+from odradek_events.integrity import head_as_text, head_from_text
+from odradek_events.record import Head
 from odradek_events.statistics import log_statistics
 
 __all__ = ["backup", "stats", "verify"]
 
 
-def verify(log: ExistingLog, json: JsonOption = False) -> None:
+def verify(
+    log: ExistingLog,
+    head: Annotated[
+        str | None,
+        typer.Option(metavar="POSITION:DIGEST", help="A head noted earlier, which the log must still have."),
+    ] = None,
+    json: JsonOption = False,
+) -> None:
     """Check every commit of a log.
 
     Positions and versions without gaps, the chain of digests, events that decode, the index, the file's own structure.
-    Commits missing from the end leave a valid chain: compare the head and the digest with ones noted earlier.
+    Commits missing from the end leave a valid chain, which only a head noted earlier can tell from the whole: note the
+    one that is printed. The log may have grown since.
 
     \b
     Example:
       odradek verify orders.db
+      odradek verify orders.db --head 41:5feceb66ffc86f38d952786c6d696c79c2dbc239dd4e91b46729d73a27fb57e9
     """
-    with open_reader(log) as opened, bar("verified", opened.head().position + 1) as progress:
-        found = verify_log(opened, progress)
+    known = None if head is None else _head(head)
+    with open_reader(log) as opened, bar("verified", _length(opened)) as progress:
+        found = verify_log(opened, progress, head=known)
     if json:
-        json_line({"is_sound": found.is_sound, **msgspec.structs.asdict(found)})
+        noted = f"{found.head}:{found.digest}"
+        json_line({"is_sound": found.is_sound, **msgspec.structs.asdict(found), "position_and_digest": noted})
     else:
         for finding in found.findings:
-            line(f"position {finding.position}: {plain(finding.problem)}")
+            line(f"{_place(finding.position)}: {plain(finding.problem)}")
         for name in found.unknown_types:
             line(f"not registered here, and not damage: {plain(name)}")
         line(f"{found.events:,} events in {found.commits:,} commits of {found.streams:,} streams")
-        line(f"head {found.head}, digest {found.digest}")
+        line(f"head {found.head}:{found.digest}")
     if not found.is_sound:
         count = len(found.findings)
         what = "1 finding" if count == 1 else f"{count} findings"
         raise CommandError(f"{log} is damaged: {what}; restore a backup", ExitCode.BROKEN)
     if not json:
         line("sound")
+
+
+def _head(text: str) -> Head:
+    try:
+        return head_from_text(text)
+    except ValueError as error:
+        raise bad_value("--head", str(error)) from error
+
+
+def _length(log: SqliteLog) -> int | None:
+    try:
+        return log.head().position + 1
+    except LogError:  # to be found and told by verify
+        return None
+
+
+def _place(position: int) -> str:
+    return "the file" if position < 0 else f"position {position}"
 
 
 def stats(log: ExistingLog, json: JsonOption = False) -> None:
@@ -93,4 +125,4 @@ def backup(
     if json:
         json_line({"log": new, "head": head.position, "digest": head.digest.hex()})
     else:
-        line(f"Copied {head.position + 1:,} events to {new}: head {head.position}, digest {head.digest.hex()}")
+        line(f"Copied {head.position + 1:,} events to {new}: head {head_as_text(head)}")
