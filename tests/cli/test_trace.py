@@ -162,6 +162,19 @@ def test_events_of_one_type_are_one_note(log: Path) -> None:
     assert lines[-1].strip() == "Note over p1: 3 MessageProduced#44; positions 8 to 10"
 
 
+def test_a_commit_that_covers_several_messages_is_one_arrow(tmp_path: Path) -> None:
+    path = tmp_path / "orders.db"
+    with ActorSystem.open(path) as system, system.producer("till") as producer:
+        producer.send_batch("orders", ["1", "2", "3"], correlation_id="order-19").result()
+        with system.consumer("billing-1", "billing") as consumer:
+            consumer.subscribe(["orders"])
+            consumer.poll()
+            consumer.commit()
+    lines = here("trace", path, "order-19", "--format", "mermaid").lines
+    assert sum("MessageConsumed" in line for line in lines) == 3
+    assert sum("OffsetCommitted" in line for line in lines) == 1
+
+
 @pytest.mark.parametrize(
     "name",
     ["end", "End of", "a;b", "a#b", "a:b", "a->>b", "%%", "(x)", "loop", "Bäume 🧵", '"', "<br/>", "p0", "x" * 200],

@@ -21,8 +21,8 @@ Step = tuple[int, str, str, str]  # position, from, to, text; an event stays whe
 
 
 def mermaid_lines(trace: Trace) -> Iterator[str]:
-    """Yield the diagram's lines. Events of one type that one command led to are one note."""
-    steps = sorted(_steps(trace), key=lambda step: step[0])
+    """Yield the diagram's lines. Events of one type that one command led to are one note, and a commit one arrow."""
+    steps = sorted(dict.fromkeys(_steps(trace)), key=lambda step: step[0])  # each message leads to the commit it is in
     aliases: dict[str, str] = {}
     for _, sender, recipient, _ in steps:
         for name in (sender, recipient):
