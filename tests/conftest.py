@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+collect_ignore_glob = ["support_*.py"]  # imported by name: collected too, they would register their events twice
+
 
 @pytest.fixture
 def public_place() -> Iterator[Path]:

@@ -17,6 +17,7 @@ from odradek_actors.protocol import Command, Receipt, Recipient, Recover
 from odradek_actors.runtime import Promise, ThreadedRuntime
 from odradek_actors.system import ActorSystem
 from odradek_events import LogStore
+from odradek_events.snapshots import SnapshotStore
 
 A = TypeVar("A", bound=pykka.Actor)
 
@@ -63,8 +64,17 @@ class KitRuntime(ThreadedRuntime):
 class World:
     """A log, and one system after another on it."""
 
-    def __init__(self, log: LogStore, *, recovering: bool = False) -> None:
+    def __init__(
+        self,
+        log: LogStore,
+        *,
+        recovering: bool = False,
+        snapshots: SnapshotStore | None = None,
+        snapshot_interval: int = 10_000,
+    ) -> None:
         self.log = log
+        self._usual = {**QUICK, "snapshot_interval": snapshot_interval}
+        self.snapshots = snapshots
         self.runtime = KitRuntime()
         self._is_recovering = recovering
         self._open: list[ActorSystem] = []
@@ -72,15 +82,16 @@ class World:
     def open(self, actors: dict[str, ActorClass] | None = None, **settings: Any) -> ActorSystem:
         """Open a system: a new run."""
         self.runtime = KitRuntime(recovering=self._is_recovering)
-        chosen = Settings(**{**QUICK, **settings})
-        system = ActorSystem(self.log, settings=chosen, actors=actors, runtime=self.runtime)
+        chosen = Settings(**{**self._usual, **settings})
+        system = ActorSystem(self.log, settings=chosen, actors=actors, runtime=self.runtime, snapshots=self.snapshots)
         self._open.append(system)
         return system
 
     def crash(self) -> None:
         """End the run that was opened last, without any order."""
-        self._open.pop()
+        system = self._open.pop()
         self.runtime.crash()
+        system.snapshots.close()
 
     def close(self) -> None:
         """Close every system and the log."""

@@ -23,6 +23,7 @@ from odradek_actors.event_sourced import EventSourcedActor
 from odradek_actors.live_state import ReplayCheck
 from odradek_actors.producer_handle import ProducerHandle
 from odradek_actors.protocol import Receipt, TopicDescription
+from odradek_actors.recovery_protocol import SnapshotSchema
 from odradek_actors.runtime import Promise
 from odradek_actors.system import ActorHandle, ActorSystem
 from odradek_domain.aggregate import Aggregate
@@ -66,6 +67,7 @@ __all__ = [
     "Recorded",
     "ReplayCheck",
     "Settings",
+    "SnapshotSchema",
     "SqliteLog",
     "SystemState",
     "TopicDescription",

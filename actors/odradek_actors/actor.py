@@ -36,6 +36,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     tail_messages, tail_bytes       the newest messages each partition keeps in memory; older ones are read from the log
     fetch_bytes            the most bytes of one delivery to a consumer, but always one message
     progress_interval      how often a producer records how many messages were acknowledged
+    snapshot_interval      events between two snapshots of an aggregate, more where snapshots are large; 0: no snapshots
     """
 
     auto_create_topics: bool = True
@@ -52,12 +53,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     tail_bytes: int = 8 << 20
     fetch_bytes: int = 16 << 20
     progress_interval: float = 1.0
+    snapshot_interval: int = 10_000
 
     def __post_init__(self) -> None:
         """Refuse values that no system could work with."""
         if type(self.auto_create_topics) is not bool:
             raise TypeError(f"auto_create_topics is True or False, not {self.auto_create_topics!r}")
-        for name in ("max_block_ms", "tail_messages", "tail_bytes"):
+        for name in ("max_block_ms", "tail_messages", "tail_bytes", "snapshot_interval"):
             whole_number(name, getattr(self, name))
         for name in _AT_LEAST_ONE:
             whole_number(name, getattr(self, name), 1)
@@ -80,7 +82,7 @@ _AT_LEAST_ONE = (
 class ActorContext:
     """Where an actor finds the others, and the world. Refs may be handed on; nothing else crosses a mailbox."""
 
-    __slots__ = ("directory", "journal", "log_reader", "runtime", "settings")
+    __slots__ = ("directory", "journal", "log_reader", "runtime", "settings", "snapshots")
 
     def __init__(self, runtime: ThreadedRuntime, settings: Settings) -> None:
         self.runtime = runtime
@@ -88,6 +90,7 @@ class ActorContext:
         self.journal: Recipient
         self.log_reader: Recipient
         self.directory: Recipient
+        self.snapshots: Recipient
 
 
 class OdradekActor(pykka.ThreadingActor):

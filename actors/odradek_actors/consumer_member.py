@@ -17,7 +17,8 @@ from odradek_actors.consumer_protocol import (
 )
 from odradek_actors.event_sourced import EventSourcedActor
 from odradek_actors.protocol import Command, LookUp, Query
-from odradek_domain.consumer import Consumer
+from odradek_actors.recovery_protocol import SnapshotSchema
+from odradek_domain.consumer import Consumer, ConsumerSnapshot
 from odradek_domain.errors import ConsumerAlreadyOpen, ConsumerNotPositioned, OffsetNotFound
 from odradek_domain.offsets import CommittedOffset, OffsetToCommit
 from odradek_domain.positions import TopicPartition
@@ -27,6 +28,8 @@ __all__ = ["ConsumerMember"]
 
 class ConsumerMember(EventSourcedActor[Consumer]):
     """Owns one Consumer aggregate, and asks its group on its behalf."""
+
+    snapshot_schema = SnapshotSchema("consumer", 1, ConsumerSnapshot)
 
     _handle: int | None = None
     _reset_policy = "earliest"

@@ -16,9 +16,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any
 
-from odradek_actors.actor import ActorContext, OdradekActor
+import msgspec
+
+from odradek_actors.actor import ActorContext
+from odradek_actors.behaviour import Behaviour, Folded, S
 from odradek_actors.errors import ActorFailed, ActorStopped
 from odradek_actors.protocol import (
     Command,
@@ -28,13 +31,13 @@ from odradek_actors.protocol import (
     JournalAppend,
     JournalResult,
     Query,
-    ReadStream,
     Recover,
     Snapshot,
     Stop,
-    StreamChunk,
     Tick,
 )
+from odradek_actors.recovery_protocol import ReadStream, Restored, SaveSnapshot, StreamChunk
+from odradek_actors.snapshot_schedule import SnapshotSchedule
 from odradek_events.errors import LogUnavailable, OutcomeUnknown, WrongExpectedVersion
 from odradek_events.record import Append, Appended, Decision, Rejected
 
@@ -43,25 +46,15 @@ __all__ = ["EventSourcedActor", "Folded"]
 _GIVE_UP_AFTER = 5  # failures in a row
 
 
-class Folded(Protocol):
-    """State that is folded from events: `odradek.Aggregate` is one."""
-
-    version: int
-
-    def apply_all(self, events: Sequence[Any]) -> None:
-        """Apply events in order and advance the version by their number. Must not refuse."""
-        ...
-
-
-S = TypeVar("S", bound=Folded)
 Waiting = Command | Query | Stop | Recover | Tick
 
 
-class EventSourcedActor(OdradekActor, Generic[S]):
+class EventSourcedActor(Behaviour[S]):
     """An actor that owns one aggregate and its stream.
 
-    Override `initial_state`, `decide` and, if wanted, `answer` and `respond`. Handlers never block. `self.id` is what
-    follows the slash in the stream's name, `self.state` the aggregate: read it, and change it by events only.
+    Override `initial_state`, `decide` and, if wanted, `answer` and `respond`; set a `snapshot_schema` if streams grow
+    long. Handlers never block. `self.id` is what follows the slash in the stream's name, `self.state` the aggregate:
+    read it, and change it by events only.
     """
 
     def __init__(self, context: ActorContext, stream: str) -> None:
@@ -71,6 +64,9 @@ class EventSourcedActor(OdradekActor, Generic[S]):
         self.log = self.log.bind(stream=stream)
         self.state: S = self.initial_state()
         self.stash: deque[Waiting] = deque()
+        self._position = -1  # of the last event applied
+        self._snapshots = SnapshotSchedule(0 if self.snapshot_schema is None else self.settings.snapshot_interval)
+        self._mistrusts_snapshots = False
         self._phase = "recovering"
         self._recovery = 0
         self._failures = 0
@@ -87,43 +83,6 @@ class EventSourcedActor(OdradekActor, Generic[S]):
             Recover: self._when_ready,
             Tick: self._tick,
         }
-
-    # -- to override --------------------------------------------------------------------------------------------------
-
-    def initial_state(self) -> S:
-        """Return the state before the first event."""
-        raise AssertionError(f"{type(self).__name__} must override initial_state")
-
-    def decide(self, command: Any) -> Sequence[Any]:
-        """Return the events that a command leads to, as a list or tuple, or raise; change nothing.
-
-        What it raises is the reply. No events: nothing is stored, and the command is answered at once.
-        """
-        raise AssertionError(f"{type(self).__name__} must override decide")
-
-    def respond(self, command: Any, events: Sequence[Any]) -> object:
-        """Return the answer to a command whose events are durable and applied: by default the stream's version."""
-        return self.state.version
-
-    def answer(self, query: Any) -> object:
-        """Return the answer to a query, from applied state; an exception is a failure."""
-        raise LookupError(f"{type(self).__name__} has no answer to {type(query).__name__}")
-
-    def on_ready(self) -> None:
-        """Do what is to be done each time the actor becomes ready, before the stash is emptied."""
-
-    def on_applied(self, events: Sequence[Any], first_position: int) -> None:
-        """Do what follows from applied events: wake readers, note positions. Also called in recovery."""
-
-    def on_stopping(self) -> bool:
-        """Prepare to stop; return False to be asked again the next time the actor becomes ready."""
-        return True
-
-    def on_giving_up(self, error: Exception) -> None:
-        """Answer those who wait for something other than the stash."""
-
-    def on_tick(self, tick: Tick) -> None:
-        """Do what a timer asks for."""
 
     # -- commands -----------------------------------------------------------------------------------------------------
 
@@ -213,6 +172,8 @@ class EventSourcedActor(OdradekActor, Generic[S]):
             self._recover()
         elif type(message) is Stop:
             if self.on_stopping():
+                if self._snapshots.is_due_at_stop(self.state.version):
+                    self._take_snapshot()
                 self._phase = "stopped"
                 self._empty_stash(ActorStopped(self.stream))
                 self.stop()
@@ -257,6 +218,7 @@ class EventSourcedActor(OdradekActor, Generic[S]):
             self._failures = 0
             try:
                 self.state.apply_all(events)
+                self._position = verdict.last_position
                 self.on_applied(events, verdict.first_position)
             except Exception as error:  # durable, but our state is not to be trusted: rebuild it, then answer
                 self.log.error("apply failed", error=repr(error), exc_info=error)
@@ -265,6 +227,8 @@ class EventSourcedActor(OdradekActor, Generic[S]):
                 return
             self._phase = "ready"
             self._follow(f"{self._commit_id}/{len(events) - 1}", then, verdict)
+            if self.state.version >= self._snapshots.due:
+                self._take_snapshot()
             self._go_on()
             return
         self.append_failed(commands, verdict.error)
@@ -316,11 +280,15 @@ class EventSourcedActor(OdradekActor, Generic[S]):
         self._phase = "recovering"
         self._recovery = self.runtime.new_number()
         self.state = self.initial_state()
+        self._position = -1
+        self._snapshots.taken(-1, 0)
         self.send(self.context.journal, Fence(self.actor_ref, self._recovery))
 
     def _fenced(self, message: Fenced) -> None:
         if message.number == self._recovery:
-            self.send(self.context.log_reader, ReadStream(self.stream, self.actor_ref, self._recovery))
+            wants_snapshot = self.settings.snapshot_interval > 0 and not self._mistrusts_snapshots
+            schema = self.snapshot_schema if wants_snapshot else None
+            self.send(self.context.log_reader, ReadStream(self.stream, self.actor_ref, self._recovery, schema))
 
     def _chunk_read(self, chunk: StreamChunk) -> None:
         if chunk.number != self._recovery or self._phase != "recovering":
@@ -329,20 +297,52 @@ class EventSourcedActor(OdradekActor, Generic[S]):
             self._recovery_failed(chunk.error)
             return
         try:
+            if chunk.snapshot is not None:
+                self._begin_at(chunk.snapshot)
             for commit in chunk.commits:
                 self.state.apply_all(commit.events)
+                self._position = commit.last_position
                 self.on_applied(commit.events, commit.first_position)
         except Exception as error:
             self.log.error("recovery failed", error=repr(error), exc_info=error)
+            self._mistrusts_snapshots = True  # the next attempt folds the whole stream
             self._recovery_failed(error)
             return
         if chunk.is_last:
             self._phase = "ready"
+            if self.state.version >= self._snapshots.due:
+                self._take_snapshot()
             stored, self._stored = self._stored, None
             if stored is not None:
                 _, then, appended = stored
                 then(appended)
             self._go_on()
+
+    def _begin_at(self, snapshot: Restored) -> None:
+        self.state = self.restore(snapshot.state)
+        if self.state.version != snapshot.version:
+            raise ValueError(f"restored from version {snapshot.version}, it is at version {self.state.version}")
+        self._position = snapshot.position
+        self._snapshots.taken(snapshot.version, snapshot.size)
+
+    def _take_snapshot(self) -> None:
+        """Have the state in hand saved. Encoded here nothing mutable leaves, and its size says when the next is due."""
+        schema, version = self.snapshot_schema, self.state.version
+        assert schema is not None, "without a schema none is ever due"
+        try:
+            snapshot = self.take_snapshot()
+            if not isinstance(snapshot, schema.type):
+                raise TypeError(f"take_snapshot returns a {schema.type.__name__}, not a {type(snapshot).__name__}")
+            payload = msgspec.json.encode(snapshot)
+        except Exception as error:  # the log has everything; a snapshot only saves time
+            self.log.error("snapshot failed", error=repr(error), exc_info=error)
+            self._snapshots.taken(version, 0)
+            return
+        self._snapshots.taken(version, len(payload))
+        self.send(
+            self.context.snapshots,
+            SaveSnapshot(self.stream, version, self._position, schema.name, schema.version, payload),
+        )
 
     def _recovery_failed(self, error: Exception) -> None:
         if any(type(message) is Stop for message in self.stash):

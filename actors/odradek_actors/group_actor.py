@@ -13,14 +13,17 @@ import pykka
 from odradek_actors.consumer_protocol import CommitGroupOffsets, GetCommitted, JoinGroup, LeaveGroup
 from odradek_actors.event_sourced import EventSourcedActor
 from odradek_actors.protocol import Command
+from odradek_actors.recovery_protocol import SnapshotSchema
 from odradek_domain.errors import GroupIsBusy
-from odradek_domain.group import ConsumerGroup
+from odradek_domain.group import ConsumerGroup, GroupSnapshot
 
 __all__ = ["GroupActor"]
 
 
 class GroupActor(EventSourcedActor[ConsumerGroup]):
     """Owns one ConsumerGroup aggregate."""
+
+    snapshot_schema = SnapshotSchema("group", 1, GroupSnapshot)
 
     _member: tuple[str, pykka.ActorRef[Any]] | None = None
 

@@ -19,13 +19,13 @@ from odradek_actors.protocol import (
     LocateMessage,
     Query,
     ReadOlder,
-    ReadStream,
     Stop,
-    StreamChunk,
 )
+from odradek_actors.recovery_protocol import ReadStream, Restored, SnapshotSchema, StreamChunk
 from odradek_events.errors import LogError
 from odradek_events.log import LogStore
 from odradek_events.record import Commit
+from odradek_events.snapshots import SnapshotStore, StoredSnapshot, why_unusable
 from odradek_events.types import MessageProduced
 
 __all__ = ["LogReaderActor"]
@@ -36,14 +36,16 @@ _CHUNK_EVENTS = 20_000
 class _Continue(msgspec.Struct, frozen=True):
     request: ReadStream
     commits: Iterator[Commit]  # the reader's own, told to itself only
+    snapshot: Restored | None = None  # still to be sent
 
 
 class LogReaderActor(OdradekActor):
     """Owns reading connections."""
 
-    def __init__(self, context: ActorContext, log: LogStore) -> None:
+    def __init__(self, context: ActorContext, log: LogStore, snapshots: SnapshotStore) -> None:
         super().__init__(context)
         self._event_log = log
+        self._snapshots = snapshots
         self._queries: dict[type[Any], Callable[[Any], object]] = {
             ReadOlder: self._older,
             CountProduced: self._count,
@@ -64,7 +66,9 @@ class LogReaderActor(OdradekActor):
         self.reply(query, self._queries[type(query.body)](query.body))
 
     def _read_stream(self, request: ReadStream) -> None:
-        self._read_on(_Continue(request, self._event_log.commits(stream=request.stream)))
+        snapshot = None if request.schema is None else self._newest_snapshot(request.stream, request.schema)
+        after = -1 if snapshot is None else snapshot.position
+        self._read_on(_Continue(request, self._event_log.commits(stream=request.stream, after=after), snapshot))
 
     def _read_on(self, reading: _Continue) -> None:
         request = reading.request
@@ -75,14 +79,33 @@ class LogReaderActor(OdradekActor):
                 commits.append(commit)
                 events += len(commit.events)
                 if events >= _CHUNK_EVENTS:
-                    self.send(request.reply_to, StreamChunk(request.number, tuple(commits), False))
-                    self.send(self.actor_ref, reading)
+                    chunk = StreamChunk(request.number, tuple(commits), False, None, reading.snapshot)
+                    self.send(request.reply_to, chunk)
+                    self.send(self.actor_ref, _Continue(request, reading.commits))
                     return
-            self.send(request.reply_to, StreamChunk(request.number, tuple(commits), True))
+            self.send(request.reply_to, StreamChunk(request.number, tuple(commits), True, None, reading.snapshot))
         except Exception as error:  # a bug of ours or of the store: who recovers must not wait for ever
             if not isinstance(error, LogError):
                 self.log.error("reading failed", stream=request.stream, error=repr(error), exc_info=error)
             self.send(request.reply_to, StreamChunk(request.number, (), True, error))
+
+    def _newest_snapshot(self, stream: str, schema: SnapshotSchema) -> Restored | None:
+        """Return a stream's newest snapshot that may be used; others are passed over, and so is whatever goes wrong."""
+        at_most: int | None = None
+        try:
+            while (found := self._snapshots.load(stream, at_most)) is not None:
+                version = found.end.version
+                reason = why_unusable(self._event_log, found, schema.name, schema.version)
+                if reason is None:
+                    restored = _decoded(found, schema)
+                    if isinstance(restored, Restored):
+                        return restored
+                    reason = restored
+                self.log.warning("snapshot passed over", stream=stream, version=version, reason=reason)
+                at_most = version - 1
+        except Exception as error:  # the log has everything: it is read from the beginning
+            self.log.warning("snapshots passed over", stream=stream, error=str(error))
+        return None
 
     def _older(self, wanted: ReadOlder) -> FetchResult:
         tag = f"partition:{wanted.topic}/{wanted.partition}"
@@ -137,3 +160,12 @@ class LogReaderActor(OdradekActor):
                 changes.append((recorded.position, recorded.event.topic, kind == "TopicCreated"))
         existing: dict[str, bool] = {topic: exists for _, topic, exists in sorted(changes)}
         return tuple(sorted(itertools.compress(existing, existing.values())))
+
+
+def _decoded(snapshot: StoredSnapshot, schema: SnapshotSchema) -> Restored | str:
+    """Return a snapshot's state, or why there is none."""
+    try:
+        state = msgspec.json.decode(snapshot.payload, type=schema.type)
+    except Exception as error:  # of msgspec, or of a Struct's own __post_init__
+        return f"it cannot be decoded ({error})"
+    return Restored(state, snapshot.end.version, snapshot.end.position, len(snapshot.payload))

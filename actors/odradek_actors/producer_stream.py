@@ -13,7 +13,8 @@ from odradek_actors.event_sourced import EventSourcedActor
 from odradek_actors.lane import is_refusal
 from odradek_actors.progress import Progress
 from odradek_actors.protocol import Command, CountProduced, DescribeProducer, Query, Tick
-from odradek_domain.producer import Producer
+from odradek_actors.recovery_protocol import SnapshotSchema
+from odradek_domain.producer import Producer, ProducerSnapshot
 from odradek_events.record import Decision
 
 __all__ = ["ProducerStream"]
@@ -21,6 +22,8 @@ __all__ = ["ProducerStream"]
 
 class ProducerStream(EventSourcedActor[Producer]):
     """Owns one Producer aggregate. The subclass says what waits to be sent, and sends it."""
+
+    snapshot_schema = SnapshotSchema("producer", 1, ProducerSnapshot)
 
     _is_awake = False
     _is_waking = False

@@ -1,4 +1,4 @@
-"""The messages actors send each other: frozen, immutable, and all of them here or in `consumer_protocol`.
+"""The messages actors send each other: frozen, immutable, all here or in `consumer_protocol` and `recovery_protocol`.
 
 A `Command` asks for a change, a `Query` for an answer from applied, hence durable, state. Both carry `reply_to`,
 anything with `tell`, and are answered by exactly one `Reply` with the same `request_id`; a value that is an exception
@@ -16,7 +16,7 @@ from odradek_actors.errors import ActorStopped
 from odradek_domain.message import Message
 from odradek_domain.topic import AppendMessages
 from odradek_events.errors import LogUnavailable
-from odradek_events.record import Append, Commit, Failed, Verdict
+from odradek_events.record import Append, Failed, Verdict
 from odradek_events.types import MessageProduced
 
 __all__ = [
@@ -48,7 +48,6 @@ __all__ = [
     "PartitionDescription",
     "Query",
     "ReadOlder",
-    "ReadStream",
     "Receipt",
     "Recipient",
     "Recover",
@@ -58,7 +57,6 @@ __all__ = [
     "Snapshot",
     "Status",
     "Stop",
-    "StreamChunk",
     "Tick",
     "TopicDescription",
 ]
@@ -185,27 +183,6 @@ class Fenced(msgspec.Struct, frozen=True, gc=False):
     """No append from before the Fence is under way any more."""
 
     number: int
-
-
-class ReadStream(msgspec.Struct, frozen=True):
-    """Read a stream from its beginning; answered by StreamChunks carrying the same number."""
-
-    stream: str
-    reply_to: Recipient
-    number: int
-
-    def bounce(self) -> tuple[Recipient, object]:
-        """Answer that the reader is gone."""
-        return self.reply_to, StreamChunk(self.number, (), True, LogUnavailable("the log reader", "it has stopped"))
-
-
-class StreamChunk(msgspec.Struct, frozen=True):
-    """Some commits of a stream, in order; `error` says that no more can be read."""
-
-    number: int
-    commits: tuple[Commit, ...]
-    is_last: bool
-    error: Exception | None = None
 
 
 class ReadOlder(msgspec.Struct, frozen=True, gc=False):

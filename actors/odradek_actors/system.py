@@ -47,6 +47,7 @@ from odradek_actors.protocol import (
     TopicDescription,
 )
 from odradek_actors.runtime import Promise, ThreadedRuntime
+from odradek_actors.snapshot_writer import SnapshotWriterActor
 from odradek_actors.topic_actor import TopicActor
 from odradek_domain.errors import PartitionNotFound
 from odradek_domain.names import GroupId, TopicName
@@ -55,6 +56,8 @@ from odradek_domain.system_state import AggregateSnapshot, SystemState
 from odradek_events.errors import LogUnavailable
 from odradek_events.log import LogStore
 from odradek_events.opening import open_log
+from odradek_events.snapshots import SnapshotStore
+from odradek_events.snapshots_sqlite import open_snapshots
 from odradek_events.sqlite import Durability, SqliteLog
 
 __all__ = ["ActorHandle", "ActorSystem"]
@@ -93,6 +96,7 @@ class ActorSystem:
         settings: Settings | None = None,
         actors: Mapping[str, ActorClass] | None = None,
         runtime: ThreadedRuntime | None = None,
+        snapshots: SnapshotStore | None = None,
     ) -> None:
         if isinstance(log, SqliteLog) and log.read_only:
             raise LogUnavailable(log.name, "it was opened read-only, and a system writes; open it for writing")
@@ -104,6 +108,8 @@ class ActorSystem:
         self.runtime = runtime or ThreadedRuntime()
         self.is_closed = False
         self._owns_log = False
+        self.snapshots = open_snapshots(log) if snapshots is None else snapshots
+        self._owns_snapshots = snapshots is None
         self._refs: dict[str, pykka.ActorRef[Any]] = {}
         context = ActorContext(self.runtime, self.settings)
         classes: dict[str, ActorClass] = {
@@ -114,7 +120,10 @@ class ActorSystem:
             **(actors or {}),
         }
         self._journal = context.journal = self.runtime.start(JournalActor, context, log)
-        self._log_reader = context.log_reader = self.runtime.start(LogReaderActor, context, log)
+        self._log_reader = context.log_reader = self.runtime.start(LogReaderActor, context, log, self.snapshots)
+        self._snapshot_writer = context.snapshots = self.runtime.start(
+            SnapshotWriterActor, context, log, self.snapshots
+        )
         self._directory = context.directory = self.runtime.start(DirectoryActor, context, classes)
 
     @classmethod
@@ -124,6 +133,7 @@ class ActorSystem:
         *,
         durability: Durability = "full",
         actors: Mapping[str, ActorClass] | None = None,
+        snapshots: SnapshotStore | None = None,
         **settings: Any,
     ) -> Self:
         """Open a system on a log file (created if need be), on ":memory:", or on a log that stays yours.
@@ -131,13 +141,14 @@ class ActorSystem:
         `durability` says what a receipt survives: "full" (synced before the reply) the death of the machine, "normal"
         that of the process, "off" may lose acknowledged messages. It counts for a file opened here by name. `actors`
         maps stream types of your own to actor classes. `settings` are the fields of Settings, such as
-        auto_create_topics, default_partitions, max_message_bytes, buffer_bytes, max_block_ms, delivery_timeout. Raises
-        an OpenError for a log that cannot be opened, LogLocked if it has a writer. Reads the log's head and no more.
+        auto_create_topics, default_partitions, max_message_bytes, buffer_bytes, max_block_ms, delivery_timeout.
+        `snapshots` is a store that stays yours; else they are kept beside a log file, or in memory. Raises an OpenError
+        for a log that cannot be opened, LogLocked if it has a writer. Reads the log's head and no more.
         """
         chosen = Settings(**settings)
         opened = open_log(log, durability=durability) if isinstance(log, str | os.PathLike) else log
         try:
-            system = cls(opened, settings=chosen, actors=actors)
+            system = cls(opened, settings=chosen, actors=actors, snapshots=snapshots)
         except BaseException:
             if opened is not log:
                 opened.close()
@@ -278,7 +289,11 @@ class ActorSystem:
 
     def _statuses(self, timeout: float) -> list[Status]:
         refs = [ref for _, ref in self._running()]
-        refs += [self._log_reader, self._journal]  # the directory has just answered, so nothing waits there
+        refs += [
+            self._log_reader,
+            self._snapshot_writer,
+            self._journal,
+        ]  # the directory has just answered, so nothing waits there
         promises = []
         for ref in refs:
             promise = self.runtime.promise()
@@ -343,9 +358,12 @@ class ActorSystem:
                 is_orderly &= self._stop([ref for _, ref in self._running(*kinds)], deadline)
             self.runtime.send(self._directory, Stop())
             is_orderly &= self._stop([ref for _, ref in self._running()], deadline)  # whatever was started meanwhile
-            is_orderly &= self._stop([self._directory, self._log_reader, self._journal], deadline)
+            is_orderly &= self._stop([self._directory, self._snapshot_writer], deadline)
+            is_orderly &= self._stop([self._log_reader, self._journal], deadline)
         finally:
             self.runtime.close()
+            if self._owns_snapshots:
+                self.snapshots.close()
             if self._owns_log:
                 self.log.close()
         if not is_orderly:

@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
+
 from odradek_actors.errors import ActorStopped
 from odradek_actors.event_sourced import EventSourcedActor
 from odradek_actors.protocol import (
@@ -31,25 +33,47 @@ from odradek_actors.protocol import (
     TopicDescription,
 )
 from odradek_actors.receipts import receipts
+from odradek_actors.recovery_protocol import SnapshotSchema
 from odradek_domain.errors import DomainError, TopicNotFound
 from odradek_domain.partition import TailLimit
-from odradek_domain.topic import AppendDecision, Topic
+from odradek_domain.topic import AppendDecision, Topic, TopicSnapshot
 from odradek_events.record import Appended, Decision
 from odradek_events.types import TopicCreated
 
-__all__ = ["TopicActor"]
+__all__ = ["TopicActor", "TopicActorSnapshot"]
+
+
+class TopicActorSnapshot(msgspec.Struct, frozen=True, gc=False):
+    """A topic's snapshot, and what its actor knows of it besides."""
+
+    topic: TopicSnapshot
+    created_position: int
 
 
 class TopicActor(EventSourcedActor[Topic]):
     """Owns one Topic aggregate, existing or not."""
 
+    snapshot_schema = SnapshotSchema("topic", 1, TopicActorSnapshot)
     _created_position = 0
     _parked: dict[str, Query]
 
     def initial_state(self) -> Topic:
         """Return the topic before it is created."""
         self._parked = getattr(self, "_parked", {})  # parked fetches survive a recovery in place
-        return Topic(self.id, TailLimit(self.settings.tail_messages, self.settings.tail_bytes))
+        return Topic(self.id, self._tail_limit)
+
+    def take_snapshot(self) -> TopicActorSnapshot:
+        """Return the state in hand, without messages."""
+        return TopicActorSnapshot(self.state.snapshot(), self._created_position)
+
+    def restore(self, snapshot: TopicActorSnapshot) -> Topic:
+        """Return the topic of a snapshot; its messages are read from the log."""
+        self._created_position = snapshot.created_position
+        return Topic.restore(snapshot.topic, self._tail_limit)
+
+    @property
+    def _tail_limit(self) -> TailLimit:
+        return TailLimit(self.settings.tail_messages, self.settings.tail_bytes)
 
     # -- commands -----------------------------------------------------------------------------------------------------
 

@@ -3,8 +3,9 @@
 `types` is the catalogue; `registry` how a type is declared; `record` what goes into the log and comes out; `log` the
 port and its contract; `subscription` how to read on as it grows; `memory` and `sqlite` the stores, on `appending`
 (judging), `matching` (queries) and `codec`; `sqlite` leans on `sqlite_file` (connections), that on `sqlite_lock` and
-`sqlite_rows` (schema, queries); `integrity` verifies, on `checking` and `sqlite_index`; `transfer` copies; `trace`
-finds conversations. Start reading at `log`.
+`sqlite_rows` (schema, queries); `snapshots` and `snapshots_sqlite` keep aggregates' states beside a log; `integrity`
+verifies, on `checking` and `sqlite_index`; `transfer` copies; `trace` finds conversations; `testing` is for those who
+test stores. Start reading at `log`.
 """
 
 from odradek_events import types

@@ -17,6 +17,7 @@
     ├── CorrelationNotFound         no event has that correlation id, nor that event id
     ├── CorrelationIsAmbiguous      several correlation ids begin like that
     ├── UnknownEventType            a stored type (or version) nobody registered here
+    ├── SnapshotsUnavailable        the snapshots beside a log cannot be used; whoever wants them goes on without
     ├── DamagedCommit               a stored commit cannot be decoded or does not fit its neighbours
     └── RegistrationError           an event type was declared wrongly
 
@@ -49,6 +50,7 @@ __all__ = [
     "PositionBeyondHead",
     "PositionNotReached",
     "RegistrationError",
+    "SnapshotsUnavailable",
     "UnknownEventType",
     "WrongExpectedVersion",
     "reduce_error",
@@ -309,6 +311,19 @@ class DamagedCommit(LogError):
         what = "the log" if position < 0 else f"the commit at position {position}"
         super().__init__(f"{what} is damaged: {reason}; run 'odradek verify' on the log")
         self.position, self.reason = position, reason
+
+
+class SnapshotsUnavailable(LogError):
+    """Snapshots cannot be loaded or saved now."""
+
+    code = "snapshots_unavailable"
+    retriable = True
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(
+            f"the snapshots in {name} cannot be used ({reason}); all goes on without them, and the file may be deleted"
+        )
+        self.name, self.reason = name, reason
 
 
 class RegistrationError(LogError):

@@ -30,7 +30,7 @@ from odradek_events.errors import (
     UnknownEventType,
 )
 from odradek_events.matching import Matcher, indexed, merged, query_of
-from odradek_events.record import Append, Commit, Head, Query, Recorded, StoredCommit, Verdict
+from odradek_events.record import Append, Commit, CommitEnd, Head, Query, Recorded, StoredCommit, Verdict
 from odradek_events.subscription import Growth, Subscription
 
 __all__ = ["EventLog", "LogStore", "ReadableLog", "resolve_until"]
@@ -113,6 +113,13 @@ class ReadableLog(ABC):
     @abstractmethod
     def commit_at(self, position: int) -> StoredCommit:
         """Return the stored commit that holds `position`; PositionBeyondHead if there is none."""
+
+    def commit_end(self, position: int) -> CommitEnd | None:
+        """Return where the commit that holds `position` ends, or None. A store may do it without reading the events."""
+        try:
+            return self.commit_at(position).end
+        except PositionBeyondHead:
+            return None
 
     @abstractmethod
     def close(self) -> None:

@@ -20,6 +20,7 @@ __all__ = [
     "Append",
     "Appended",
     "Commit",
+    "CommitEnd",
     "CommitMetadata",
     "Condition",
     "Decision",
@@ -218,6 +219,21 @@ class StoredCommit(msgspec.Struct, frozen=True, gc=False):
     digest: bytes
     events: bytes
     tags: dict[str, int | None] = {}
+
+    @property
+    def end(self) -> CommitEnd:
+        """Where it ends."""
+        version = self.first_version + self.last_position - self.first_position
+        return CommitEnd(self.stream, version, self.last_position, self.digest)
+
+
+class CommitEnd(msgspec.Struct, frozen=True, gc=False):
+    """Where a commit ends: its stream, the version and the position of its last event, and its digest."""
+
+    stream: str
+    version: int
+    position: int
+    digest: bytes
 
 
 class Head(msgspec.Struct, frozen=True, gc=False):

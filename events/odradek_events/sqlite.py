@@ -26,17 +26,19 @@ from odradek_events.errors import (
     PositionBeyondHead,
 )
 from odradek_events.log import LogStore
-from odradek_events.record import Append, Failed, Head, Rejected, StoredCommit, Verdict
+from odradek_events.record import Append, CommitEnd, Failed, Head, Rejected, StoredCommit, Verdict
 from odradek_events.sqlite_file import LogFile, is_full
 from odradek_events.sqlite_index import IndexWalk, walk_index
 from odradek_events.sqlite_rows import (
     APPLICATION_ID,
+    COMMIT_END,
     COMMIT_OF_VERSION,
     COUNT_UP_TO,
     FORMAT,
     MISTYPED,
     SCAN,
     commit_of_row,
+    end_of_row,
     entries_of,
     integer,
     last_commit,
@@ -255,6 +257,11 @@ class SqliteLog(LogStore):
         if found is None:
             raise PositionBeyondHead(position, self.head().position)
         return found
+
+    def commit_end(self, position: int) -> CommitEnd | None:
+        """Return where the commit that holds `position` ends, or None."""
+        rows = self._file.fetch(COMMIT_END, max(-1, min(position, _MAX)))
+        return None if not rows or position > integer(rows[0][1], position) else end_of_row(rows[0])
 
     def commit_of_version(self, stream: str, version: int) -> StoredCommit | None:
         """Return the stored commit that holds this version of a stream, or None."""

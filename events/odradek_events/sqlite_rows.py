@@ -20,10 +20,11 @@ from functools import cache
 from typing import Any
 
 from odradek_events.errors import DamagedCommit
-from odradek_events.record import StoredCommit
+from odradek_events.record import CommitEnd, StoredCommit
 
 __all__ = [
     "APPLICATION_ID",
+    "COMMIT_END",
     "COMMIT_OF_VERSION",
     "COUNT_UP_TO",
     "FORMAT",
@@ -31,6 +32,7 @@ __all__ = [
     "SCAN",
     "SCHEMA",
     "commit_of_row",
+    "end_of_row",
     "entries_of",
     "integer",
     "last_commit",
@@ -79,6 +81,10 @@ SELECT c.first_position + e.key AS position, c.stream, c.first_version + e.key A
     e.value ->> 'type' AS type, c.metadata ->> 'recorded_at' AS recorded_at, e.value AS event
 FROM commits AS c, json_each(c.events) AS e;
 """
+COMMIT_END = (
+    "SELECT first_position, last_position, stream, first_version, digest FROM commits WHERE first_position <= ? "
+    "ORDER BY first_position DESC LIMIT 1"
+)
 _INSERT_COMMIT = (
     "INSERT INTO commits (first_position, last_position, stream, first_version, metadata, digest, events) "
     "VALUES (?, ?, ?, ?, CAST(? AS TEXT), ?, CAST(? AS TEXT))"
@@ -140,6 +146,13 @@ def commit_of_row(row: tuple[Any, ...]) -> StoredCommit:
     return StoredCommit(
         first, integer(last, first), stream_name(stream, first), integer(version, first), metadata, digest, events
     )
+
+
+def end_of_row(row: tuple[Any, ...]) -> CommitEnd:
+    """Return a row without metadata and events as the end of a commit."""
+    first, last, stream, version, digest = row
+    last, version = integer(last, first), integer(version, first)
+    return CommitEnd(stream_name(stream, first), version + last - first, last, digest)
 
 
 def integer(value: object, position: int) -> int:

@@ -1,4 +1,7 @@
-"""Worlds to run actors in: on either store, and with every actor recovering after every command."""
+"""Worlds to run actors in: on either store, and with every actor recovering after every command.
+
+From its stream alone on the one store; on the other from a snapshot taken after every commit, and what came after it.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,8 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
     """Give a world on each store, once plain and once with every actor recovering in place after each command."""
     store, _, recovering = request.param.partition("-")
     log = MemoryLog() if store == "memory" else SqliteLog(tmp_path / "log.db", durability="off")
-    world = World(log, recovering=bool(recovering))
+    interval = {"memory-recovering": 0, "sqlite-recovering": 1}.get(request.param, 10_000)
+    world = World(log, recovering=bool(recovering), snapshot_interval=interval)
     yield world
     world.close()
 

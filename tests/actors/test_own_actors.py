@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import msgspec
 import pytest
+from support_accounts import Account, AccountActor, Balance, Deposit, Overdrawn, Withdraw
 from support_actors import World, event_types, in_threads
 
 from odradek_actors.actor import ActorContext
@@ -14,90 +14,9 @@ from odradek_actors.errors import ActorFailed
 from odradek_actors.event_sourced import EventSourcedActor
 from odradek_actors.protocol import GetSnapshot
 from odradek_actors.system import ActorSystem
-from odradek_domain.aggregate import Aggregate
 from odradek_domain.system_state import SystemState
-from odradek_events import event
 from odradek_events.errors import EventNotSerializable, InvalidStream, LogFull, OutcomeUnknown
 from odradek_events.testing import FaultyLog
-
-
-@event("test.MoneyDeposited", version=1, tags=("account:{account}",))
-class MoneyDeposited(msgspec.Struct, frozen=True):
-    account: str
-    amount: int
-
-
-@event("test.MoneyWithdrawn", version=1, tags=("account:{account}",))
-class MoneyWithdrawn(msgspec.Struct, frozen=True):
-    account: str
-    amount: int
-
-
-class NotRegistered(msgspec.Struct, frozen=True):
-    pass
-
-
-class Overdrawn(Exception):
-    pass
-
-
-class Deposit(msgspec.Struct, frozen=True):
-    amount: int
-
-
-class Withdraw(msgspec.Struct, frozen=True):
-    amount: int
-
-
-class Balance(msgspec.Struct, frozen=True):
-    pass
-
-
-class Account(Aggregate):
-    __slots__ = ("balance",)
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.balance = 0
-
-    def snapshot(self) -> dict[str, int]:
-        return {"balance": self.balance}
-
-    def _deposited(self, event: MoneyDeposited) -> None:
-        self.balance += event.amount
-
-    def _withdrawn(self, event: MoneyWithdrawn) -> None:
-        self.balance -= event.amount
-
-    appliers = {MoneyDeposited: _deposited, MoneyWithdrawn: _withdrawn}
-
-
-class AccountActor(EventSourcedActor[Account]):
-    def initial_state(self) -> Account:
-        return Account()
-
-    def decide(self, command: Any) -> Sequence[Any]:
-        match command:
-            case Deposit(0):
-                return []
-            case Deposit(amount):
-                return [MoneyDeposited(self.id, amount)]
-            case Withdraw(amount) if amount > self.state.balance:
-                raise Overdrawn(f"{self.state.balance} is less than {amount}")
-            case Withdraw(amount):
-                return [MoneyWithdrawn(self.id, amount)]
-            case _:
-                return [NotRegistered()]
-
-    def respond(self, command: Any, events: Sequence[Any]) -> int:
-        if command == Deposit(13):
-            raise ArithmeticError("no words for 13")
-        return self.state.balance
-
-    def answer(self, query: Any) -> int:
-        if isinstance(query, Balance):
-            return self.state.balance
-        raise LookupError("what?")
 
 
 @pytest.fixture

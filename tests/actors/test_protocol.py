@@ -20,6 +20,7 @@ from odradek_actors.protocol import Command, Fetch, FetchResult, GetStatus, Look
 from odradek_actors.runtime import Budget, Promise, ThreadedRuntime
 from odradek_domain.positions import TopicPartition
 from odradek_events import MemoryLog
+from odradek_events.snapshots import MemorySnapshots
 from odradek_events.types import MessageProduced
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
@@ -71,7 +72,8 @@ class Consumer:
         context = ActorContext(runtime, Settings(**QUICK))
         log = MemoryLog()
         context.journal = runtime.start(JournalActor, context, log)
-        context.log_reader = runtime.start(LogReaderActor, context, log)
+        context.log_reader = runtime.start(LogReaderActor, context, log, MemorySnapshots())
+        context.snapshots = Probe()
         context.directory = DirectoryOf(self.topic)
         self.ref = runtime.start(ConsumerActor, context, "consumer/c")
         self.ask(OpenConsumer(1, None, "earliest")).result()

@@ -7,16 +7,18 @@ import signal
 import sqlite3
 import subprocess
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 from support_cli import COMMAND, here, odradek, produced, refused
 
-from odradek import ActorSystem, ConsumerRecord, Receipt, ReplayCheck, SystemState, TopicPartition
+from odradek import ActorSystem, ConsumerRecord, Receipt, ReplayCheck, SystemState, TopicPartition, open_log
 from odradek.cli.simulation import ConsumerTally, ProducerTally
 from odradek.cli.verdict import judge
 from odradek.cli.workload import Workload, sender_of
+from odradek_events.snapshots_sqlite import open_snapshots
 
 SMALL = ["--messages", "600", "--batch", "20", "--keys", "30"]
 
@@ -144,8 +146,16 @@ def test_only_a_log_that_nobody_writes_is_replaced_and_only_when_asked(tmp_path:
     connection.close()
     refused(here("simulate", "--log", tmp_path / "other.db", "--overwrite"), 3, "another program's database")
     refused(here("simulate", "--log", tmp_path / "no" / "run.db"), 5, "directory does not exist")
+    assert "topic/orders" in snapshotted(log)
     assert here("simulate", *SMALL, "--log", log, "--overwrite").code == 0
     refused(here("consume", log, "orders"), 6, "there is no topic")
+    assert "topic/orders" not in snapshotted(log)
+
+
+def snapshotted(path: Path) -> set[str]:
+    """Return the streams that have snapshots beside a log."""
+    with open_log(path, read_only=True) as log, closing(open_snapshots(log)) as snapshots:
+        return {mark.end.stream for mark in snapshots.scan()}
 
 
 def test_an_interrupted_run_closes_in_order_and_says_what_was_done(tmp_path: Path) -> None:

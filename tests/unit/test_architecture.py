@@ -153,7 +153,18 @@ def _all_order(name: str) -> tuple[int, list[int | str]]:
 WITHOUT_CLOCKS = [path for path in ACTORS + FACE if path not in CLOCK_OWNERS]
 DICE_AND_CLOCKS = ("time", "uuid", "random", "secrets", "threading")
 WORLD = (*DICE_AND_CLOCKS, "asyncio", "concurrent", "io", "multiprocessing", "os", "pathlib", "pykka", "sqlite3")
-STORE_MODULES = ("codec", "memory", "opening", "sqlite", "sqlite_file", "sqlite_index", "sqlite_lock", "sqlite_rows")
+STORE_MODULES = (
+    "codec",
+    "memory",
+    "opening",
+    "snapshots",
+    "snapshots_sqlite",
+    "sqlite",
+    "sqlite_file",
+    "sqlite_index",
+    "sqlite_lock",
+    "sqlite_rows",
+)
 STORES = tuple(f"odradek_events.{name}" for name in STORE_MODULES)
 
 RULES: dict[str, tuple[Rule, list[str]]] = {

@@ -100,7 +100,7 @@ def _open_log(path: str, overwrite: bool, durability: Durability) -> SqliteLog |
             raise bad_value("--log", f"{path} exists already; use --overwrite to replace it, or another name")
         with SqliteLog(path) as old:
             name = old.path
-        for suffix in ("", "-wal", "-shm"):
+        for suffix in ("", "-wal", "-shm", ".snapshots", ".snapshots-wal", ".snapshots-shm"):
             try:
                 with suppress(FileNotFoundError):
                     Path(f"{name}{suffix}").unlink()

@@ -1,0 +1,53 @@
+"""A snapshot and the events after it make the whole, whatever happened before, between and after."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support_actors import QUICK
+from support_histories import STREAMS, World, worlds
+
+from odradek_actors.actor import Settings
+from odradek_actors.protocol import GetSnapshot
+from odradek_actors.system import ActorSystem
+from odradek_events import Append, MemoryLog
+from odradek_events.snapshots import MemorySnapshots
+
+
+def asked(log: MemoryLog, snapshots: MemorySnapshots, **chosen: Any) -> dict[str, Any]:
+    """Run a system on a log until every actor has recovered, close it, and return the actors' states."""
+    with ActorSystem(log, settings=Settings(**{**QUICK, **chosen}), snapshots=snapshots) as system:
+        answers = {stream: system.query(stream, GetSnapshot()) for stream in STREAMS}
+        return {stream: answer.result().state for stream, answer in answers.items()}
+
+
+def copy_of(log: MemoryLog, share: float) -> MemoryLog:
+    """Return a log that holds the first commits of another, byte for byte."""
+    copy = MemoryLog()
+    commits = list(log.commits())
+    for commit in commits[: round(share * len(commits))]:
+        made = commit.metadata
+        append = Append(
+            stream=commit.stream,
+            events=commit.events,
+            commit_id=made.commit_id,
+            actor=made.actor,
+            decisions=made.decisions,
+        )
+        copy.append([append], made.recorded_at)
+        assert copy.commit_end(commit.last_position) == log.commit_end(commit.last_position)
+    return copy
+
+
+@settings(max_examples=40, deadline=None)
+@given(worlds, st.floats(0, 1), st.floats(0, 1))
+def test_actors_recover_the_same_through_snapshots_of_any_earlier_moments(
+    world: World, earlier: float, later: float
+) -> None:
+    snapshots = MemorySnapshots()
+    for share in sorted((earlier, later)):  # at each of these moments a run ends in order
+        asked(copy_of(world.log, share), snapshots)
+
+    assert asked(world.log, snapshots) == asked(world.log, MemorySnapshots(), snapshot_interval=0) == world.snapshots()
