@@ -185,7 +185,9 @@ class TopicNotFound(DomainError):
     code = "topic_not_found"
 
     def __init__(self, topic: str) -> None:
-        super().__init__(f"there is no topic {topic!r}; create it first, or turn on auto_create_topics")
+        super().__init__(
+            f"there is no topic {topic!r}; check the name, or create it (with auto_create_topics the first send does)"
+        )
         self.topic = topic
 
 

@@ -189,7 +189,7 @@ class LogNotFound(OpenError):
     code = "log_not_found"
 
     def __init__(self, path: str) -> None:
-        super().__init__(f"there is no log at {path}; check the name, or open it for writing to create one")
+        super().__init__(f"there is no log at {path}; check the name (the first to open it for writing creates it)")
         self.path = path
 
 
@@ -240,7 +240,7 @@ class LogNotWritable(OpenError):
     code = "log_not_writable"
 
     def __init__(self, path: str, reason: str) -> None:
-        super().__init__(f"{path} cannot be written ({reason}); open it read-only, or choose another place")
+        super().__init__(f"{path} cannot be written ({reason}); choose another place, or only read it")
         self.path = path
 
 

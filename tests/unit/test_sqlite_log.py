@@ -175,7 +175,9 @@ def test_a_read_only_file_is_not_writable_and_can_be_read(public_place: Path) ->
         with SqliteLog(path) as log:
             append(log, "topic/a", created())
         os.chmod(path, 0o444)
-        with pytest.raises(LogNotWritable, match=r"cannot be written \(the file is read-only\); open it read-only"):
+        with pytest.raises(
+            LogNotWritable, match=r"cannot be written \(the file is read-only\); choose another place, or only read it"
+        ):
             open_log(path)
         with SqliteLog(path, read_only=True) as log:
             assert positions(log) == [0]

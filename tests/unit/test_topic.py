@@ -104,7 +104,7 @@ def test_what_needs_a_topic_is_refused_before_it_is_created() -> None:
         lambda: topic.add_message(message()),
         lambda: topic.get_messages(0, 1),
     ):
-        with pytest.raises(TopicNotFound, match="create it first") as refused:
+        with pytest.raises(TopicNotFound, match="check the name, or create it") as refused:
             attempt()
         assert refused.value.topic == "orders"
 

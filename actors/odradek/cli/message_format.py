@@ -16,8 +16,8 @@ from odradek.cli.options import bad_value
 __all__ = ["FORMAT_HELP", "Formatter", "Readable", "make_formatter"]
 
 FORMAT_HELP = (
-    "How to write a message: %t topic, %p partition, %o offset, %T time, %k key, %v value, %h headers, %i message id, "
-    "%% a percent sign, \\t tab, \\n newline, \\\\ backslash; or the one word json. A newline follows each message."
+    "How to write a message: %t topic, %p partition, %o offset, %T time, %k key, %v or %s value, %h headers, %i "
+    "message id, %% a percent sign, \\t tab, \\n newline, \\\\ backslash; or the one word json. A newline follows."
 )
 
 

@@ -20,7 +20,7 @@ import typer
 from odradek import ActorError, ActorSystem, DomainError, LogError, ProducerHandle, Promise, Receipt, Settings
 from odradek.cli.exit_codes import CommandError, ExitCode, exit_code_of, sentence_of
 from odradek.cli.options import DurabilityOption, ExistingLog, JsonOption, bad_value, checked, open_system
-from odradek.cli.output import bar, json_line, line
+from odradek.cli.output import bar, json_line, line, tell
 from odradek_domain.errors import MAX_PARTITIONS, TopicAlreadyExists
 from odradek_domain.names import ProducerId, TopicName
 
@@ -110,7 +110,9 @@ def _ensure(system: ActorSystem, topic: str, partitions: int) -> None:
     try:
         system.create_topic(topic, partitions)
     except TopicAlreadyExists:
-        return
+        there = len(system.describe_topic(topic).partitions)
+        if there != partitions:
+            tell(f"odradek: topic {topic!r} exists already, with {there} partitions; --partitions changes nothing")
 
 
 class _Sending:
