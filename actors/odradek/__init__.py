@@ -2,7 +2,7 @@
 
 `ActorSystem` runs it, `open_log` opens what it wrote, `SystemState.replay` rebuilds any moment of it, `verify` checks
 it, `backup` copies it, `trace` tells what came of what. For a model of your own: `event` registers event types,
-`upcast` leads old versions to the current one, `Aggregate` folds them, `EventSourcedActor` owns the aggregate,
+`Upcaster` says how their older versions are read, `Aggregate` folds them, `EventSourcedActor` owns the aggregate,
 `ActorSystem.actor` asks it.
 
 Errors come in three trees, each drawn where it is defined: `DomainError` (a rule refused: odradek_domain.errors),
@@ -37,10 +37,11 @@ from odradek_events.log import EventLog, LogStore
 from odradek_events.memory import MemoryLog
 from odradek_events.opening import open_log
 from odradek_events.record import Append, Appended, Condition, Query, QueryItem, Recorded
-from odradek_events.registry import OffsetTag, event, upcast
+from odradek_events.registry import OffsetTag, event
 from odradek_events.sqlite import SqliteLog
 from odradek_events.trace import trace
 from odradek_events.transfer import backup
+from odradek_events.upcasters import Upcaster
 
 __all__ = [
     "ActorError",
@@ -72,12 +73,12 @@ __all__ = [
     "SystemState",
     "TopicDescription",
     "TopicPartition",
+    "Upcaster",
     "backup",
     "configure_logging",
     "event",
     "follow_messages",
     "open_log",
     "trace",
-    "upcast",
     "verify",
 ]

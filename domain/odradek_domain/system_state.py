@@ -21,7 +21,6 @@ from odradek_domain.names import TopicName
 from odradek_domain.partition import TailLimit
 from odradek_domain.producer import Producer, ProducerSnapshot
 from odradek_domain.topic import Topic, TopicSnapshot
-from odradek_events.errors import UnknownEventType
 from odradek_events.record import Commit, Head
 from odradek_events.registry import CATALOGUE
 
@@ -156,7 +155,7 @@ class SystemState:
 def _require_decoded(commit: Commit) -> None:
     for position, item in enumerate(commit.events, commit.first_position):
         if item.__struct_config__.tag is None:  # every registered type is tagged with its stored name
-            raise UnknownEventType(item.type_name, item.schema_version, position)
+            raise item.error_at(position)
 
 
 def _restore(snapshot: AggregateSnapshot) -> tuple[str, Aggregate]:

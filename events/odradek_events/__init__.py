@@ -1,11 +1,11 @@
 """Facts, and the log that keeps them. Imports nothing of ours.
 
-`types` is the catalogue; `registry` how a type is declared; `record` what goes into the log and comes out; `log` the
-port and its contract; `subscription` how to read on as it grows; `memory` and `sqlite` the stores, on `appending`
-(judging), `matching` (queries) and `codec`; `sqlite` leans on `sqlite_file` (connections), that on `sqlite_lock` and
-`sqlite_rows` (schema, queries); `snapshots` and `snapshots_sqlite` keep aggregates' states beside a log; `integrity`
-verifies, on `checking` and `sqlite_index`; `transfer` copies; `trace` finds conversations; `testing` is for those who
-test stores. Start reading at `log`.
+`types` is the catalogue; `registry` how a type is declared, `evolution` and `upcasters` what it was before; `record`
+what goes into the log and comes out; `log` the port and its contract; `subscription` how to read on as it grows;
+`memory` and `sqlite` the stores, on `appending` (judging), `matching` (queries) and `codec`; `sqlite` leans on
+`sqlite_file` (connections), that on `sqlite_lock` and `sqlite_rows` (schema, queries); `snapshots` and
+`snapshots_sqlite` keep aggregates' states beside a log; `integrity` verifies, on `checking` and `sqlite_index`;
+`transfer` copies; `trace` finds conversations; `testing` is for those who test stores. Start reading at `log`.
 """
 
 from odradek_events import types
@@ -28,8 +28,9 @@ from odradek_events.record import (
     Recorded,
     Rejected,
 )
-from odradek_events.registry import OffsetTag, event, upcast
+from odradek_events.registry import OffsetTag, event
 from odradek_events.sqlite import SqliteLog
+from odradek_events.upcasters import Upcaster
 
 __all__ = [
     "ANY",
@@ -51,8 +52,8 @@ __all__ = [
     "Recorded",
     "Rejected",
     "SqliteLog",
+    "Upcaster",
     "event",
     "open_log",
     "types",
-    "upcast",
 ]

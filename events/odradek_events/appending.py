@@ -32,7 +32,7 @@ from odradek_events.errors import (
     InvalidStream,
     WrongExpectedVersion,
 )
-from odradek_events.matching import Matcher, may_match
+from odradek_events.matching import Matcher
 from odradek_events.record import (
     ANY,
     Append,
@@ -182,7 +182,7 @@ def _first_match(condition: Condition, judged: Judged, log: StoredBefore) -> int
         return position
     matcher = Matcher(condition.query, log.codec)
     for row, events in zip(judged.rows, judged.events, strict=True):
-        if row.last_position > condition.after and may_match(condition.query, row.tags):
+        if row.last_position > condition.after and matcher.may_match(row.tags):
             for position, event in enumerate(events, row.first_position):
                 if position > condition.after and matcher.matches(event):
                     return position

@@ -2,7 +2,8 @@
 
 A commit's events are one JSON array of objects, each with its stable name under "type"; bytes are base64, times
 RFC 3339. When every (type, version) of a commit is current, the array is decoded in one typed call. Otherwise event by
-event: old versions pass through their up-casters, and one unknown event does not make the rest unreadable.
+event: older versions and former names pass through their up-casters (see `evolution`), and one unknown event does not
+make the rest unreadable.
 
 What goes in is decoded once before it is stored: types do not bind at run time, JSON has no NaN, and an event that was
 acknowledged and can never be read again would make its stream useless. It costs 0.5 us an event, which those who have
@@ -16,9 +17,10 @@ from typing import Any
 
 import msgspec
 
-from odradek_events.errors import DamagedCommit, EventNotSerializable, RegistrationError, UnknownEventType
+from odradek_events.errors import DamagedCommit, EventNotSerializable, UnknownEventType, UpcasterFailed
 from odradek_events.record import Commit, CommitMetadata, StoredCommit
 from odradek_events.registry import CATALOGUE, Catalogue, EventType, lower_offset
+from odradek_events.upcasters import StepFailed
 
 __all__ = ["Codec", "OpaqueEvent"]
 
@@ -27,22 +29,38 @@ _NOT_DECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class OpaqueEvent(msgspec.Struct, frozen=True, gc=False):
-    """An event of a type or version that nothing here registers: its stored name, version and JSON."""
+    """An event of a type or version that nothing here registers: its stored name, version and JSON.
+
+    Also one of an older version that does not become one of the current: then `reason` says why.
+    """
 
     type_name: str
     schema_version: int
     raw: bytes
+    reason: str = ""
+
+    def error_at(self, position: int) -> UnknownEventType | UpcasterFailed:
+        """Return the error that this event is, to those who need it decoded."""
+        if self.reason:
+            return UpcasterFailed(self.type_name, self.schema_version, position, self.reason)
+        return UnknownEventType(self.type_name, self.schema_version, position)
+
+
+class _Named(msgspec.Struct, gc=False):
+    """An event, read no further than its name."""
+
+    type: str = ""
 
 
 class Codec:
-    """Encodes and decodes commits by a catalogue of event types, whose up-casters must lead somewhere."""
+    """Encodes and decodes commits by a catalogue of event types."""
 
     def __init__(self, catalogue: Catalogue = CATALOGUE) -> None:
-        catalogue.check()
         self.catalogue = catalogue
         self._encode = msgspec.json.Encoder().encode
         self._decode_metadata = msgspec.json.Decoder(CommitMetadata).decode
         self._split = msgspec.json.Decoder(list[msgspec.Raw]).decode
+        self._decode_name = msgspec.json.Decoder(_Named).decode
         self._decode_fields = msgspec.json.Decoder(dict[str, Any]).decode
 
     def kinds_of(self, stream: str, events: Sequence[Any]) -> list[EventType]:
@@ -64,7 +82,11 @@ class Codec:
         """
         try:
             encoded = self._encode(events)
-            return encoded, events if is_checked else self.catalogue.decoder(types).decode(encoded)
+            if is_checked:
+                return encoded, events
+            decoder = self.catalogue.decoder(types)
+            assert decoder is not None, f"{types} are not the types of {stream!r} as they are now"
+            return encoded, decoder.decode(encoded)
         except msgspec.ValidationError as error:
             raise EventNotSerializable(stream, f"it could not be read again ({error})") from error
         except _NOT_JSON as error:
@@ -90,12 +112,14 @@ class Codec:
     def commit(self, stored: StoredCommit, *, opaque: bool = False) -> Commit:
         """Decode a stored commit.
 
-        An unknown type or version raises UnknownEventType with its position, or with `opaque` yields OpaqueEvent.
+        An unknown type or version raises UnknownEventType with its position, one of an older version that its
+        up-casters do not lead on UpcasterFailed; with `opaque` either yields an OpaqueEvent.
         """
         metadata = self.metadata(stored)
         try:
-            if metadata.types and self.catalogue.is_current(metadata.types):
-                events = self.catalogue.decoder(metadata.types).decode(stored.events)
+            decoder = self.catalogue.decoder(metadata.types)
+            if decoder is not None:
+                events = decoder.decode(stored.events)
             else:
                 events = self._one_by_one(stored, metadata, opaque)
         except _NOT_DECODABLE as error:
@@ -132,35 +156,28 @@ class Codec:
     def _one_by_one(self, stored: StoredCommit, metadata: CommitMetadata, opaque: bool) -> list[Any]:
         versions = dict(metadata.types)
         events: list[Any] = []
-        for index, raw in enumerate(self._split(stored.events)):
-            data, position = bytes(raw), stored.first_position + index
-            fields = self._decode_fields(data)
-            name = str(fields.get("type", ""))
-            version = versions.get(name, 0)
-            entry = self.catalogue.by_name(name)
-            if entry is not None and entry.version == version:
-                item = msgspec.json.decode(data, type=entry.cls)
-            else:
-                item = self._upcast(name, version, fields, position, opaque)
-            if item is None:
-                if not opaque:
-                    raise UnknownEventType(name, version, position)
-                item = OpaqueEvent(name, version, data)
+        for position, raw in enumerate(self._split(stored.events), stored.first_position):
+            name = self._decode_name(raw).type
+            item = self._one(name, versions.get(name, 0), raw)
+            if not opaque and isinstance(item, OpaqueEvent):
+                raise item.error_at(position)
             events.append(item)
         return events
 
-    def _upcast(self, name: str, version: int, fields: dict[str, object], position: int, opaque: bool) -> Any | None:
-        """Return the event in its current version, or None if no steps lead there (or, with `opaque`, they fail)."""
-        entry = self.catalogue.by_name(name)
+    def _one(self, name: str, version: int, raw: msgspec.Raw) -> Any:
+        """Return the event in its current version, or an OpaqueEvent if nothing declared leads there."""
+        kind = self.catalogue.by_name(name)
+        if kind is None or not kind.evolution.since <= version <= kind.version:
+            return OpaqueEvent(name, version, bytes(raw))
+        if (name, version) == kind.name_and_version:
+            return kind.decode(raw)
+        fields = self._decode_fields(raw)
+        del fields["type"]
         try:
-            reached, fields = self.catalogue.upcast(name, version, fields)
-            if entry is None or entry.version != reached:
-                return None
-            return msgspec.json.decode(self._encode(fields), type=entry.cls)
-        except Exception as error:  # people's own functions, which may raise anything
-            if opaque:
-                return None
-            raise RegistrationError(
-                f"the up-casters of {name!r} fail on the version {version} event at position {position} ({error!r}); "
-                "mend them"
-            ) from error
+            fields = kind.evolution.upcast(version, fields)
+            return kind.decode(self._encode({"type": kind.name, **fields}))
+        except StepFailed as error:
+            reason = str(error)
+        except Exception as error:  # also what a class of somebody's raises in its __post_init__
+            reason = f"what they make of it is no {kind.name!r} version {kind.version} ({error})"
+        return OpaqueEvent(name, version, bytes(raw), reason)

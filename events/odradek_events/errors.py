@@ -18,6 +18,7 @@
     ├── CorrelationIsAmbiguous      several correlation ids begin like that
     ├── UnknownEventType            a stored type (or version) nobody registered here
     ├── SnapshotsUnavailable        the snapshots beside a log cannot be used; whoever wants them goes on without
+    ├── UpcasterFailed              what a type declares of an older version is not so of a stored event
     ├── DamagedCommit               a stored commit cannot be decoded or does not fit its neighbours
     └── RegistrationError           an event type was declared wrongly
 
@@ -52,6 +53,7 @@ __all__ = [
     "RegistrationError",
     "SnapshotsUnavailable",
     "UnknownEventType",
+    "UpcasterFailed",
     "WrongExpectedVersion",
     "reduce_error",
 ]
@@ -300,6 +302,19 @@ class UnknownEventType(LogError):
             "import the module that defines it"
         )
         self.type_name, self.version, self.position = type_name, version, position
+
+
+class UpcasterFailed(LogError):
+    """A stored event of an older version does not become one of the current version."""
+
+    code = "upcaster_failed"
+
+    def __init__(self, type_name: str, version: int, position: int, reason: str) -> None:
+        super().__init__(
+            f"the event at position {position} is a {type_name!r} version {version}, which its up-casters do not lead "
+            f"to the current version: {reason}; mend them"
+        )
+        self.type_name, self.version, self.position, self.reason = type_name, version, position, reason
 
 
 class DamagedCommit(LogError):

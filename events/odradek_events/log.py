@@ -27,7 +27,6 @@ from odradek_events.errors import (
     LogUnavailable,
     PositionBeyondHead,
     PositionNotReached,
-    UnknownEventType,
 )
 from odradek_events.matching import Matcher, indexed, merged, query_of
 from odradek_events.record import Append, Commit, CommitEnd, Head, Query, Recorded, StoredCommit, Verdict
@@ -145,7 +144,7 @@ class ReadableLog(ABC):
     ) -> Iterator[Commit]:
         """Yield decoded commits; see EventLog. `opaque` yields unknown events as OpaqueEvent instead of raising."""
         decode = self.codec.commit
-        for stored in self.stored(after=after, until=until, stream=stream, tags=tags, types=types):
+        for stored in self._prefiltered(query_of(types, tags, None), after, until, stream):
             commit = decode(stored, opaque=opaque)
             if commit.first_position <= after or (until is not None and commit.last_position > until):
                 commit = commit.between(after, commit.last_position if until is None else until)
@@ -189,20 +188,24 @@ class ReadableLog(ABC):
         """Return the position of the first event after `after` that matches, or may (see `read`, `opaque`); or None."""
         return next((found.position for found in self.read(after=after, query=query, opaque=True)), None)
 
+    def _prefiltered(self, query: Query, after: int, until: int | None, stream: str | None) -> Iterator[StoredCommit]:
+        """Yield the commits that may hold a match, older versions and former names of types included."""
+        walks = [
+            self.stored(after=after, until=until, stream=stream, tags=item.tags, types=item.types)
+            for item in indexed(query, self.codec.catalogue)
+        ]
+        return walks[0] if len(walks) == 1 else merged(walks)
+
     def _matching(self, query: Query, after: int, last: int, stream: str | None, opaque: bool) -> Iterator[Recorded]:
         matcher = Matcher(query, self.codec)
-        walks = [
-            self.stored(after=after, until=last, stream=stream, tags=item.tags, types=item.types)
-            for item in indexed(query)
-        ]
-        for stored in walks[0] if len(walks) == 1 else merged(walks):
+        for stored in self._prefiltered(query, after, last, stream):
             commit = self.codec.commit(stored, opaque=True).between(after, last)
             for number, item in enumerate(commit.events):
                 if isinstance(item, OpaqueEvent):
                     if not matcher.wants(item.type_name):
                         continue
                     if not opaque:
-                        raise UnknownEventType(item.type_name, item.schema_version, commit.first_position + number)
+                        raise item.error_at(commit.first_position + number)
                 elif not matcher.matches(item):
                     continue
                 yield Recorded(

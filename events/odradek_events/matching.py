@@ -13,8 +13,9 @@ from typing import Any
 
 from odradek_events.codec import Codec
 from odradek_events.record import Query, QueryItem, StoredCommit, type_name
+from odradek_events.registry import Catalogue
 
-__all__ = ["Matcher", "indexed", "may_match", "merged", "query_of"]
+__all__ = ["Matcher", "indexed", "merged", "query_of"]
 
 
 def query_of(types: Collection[str], tags: Collection[str], query: Query | None) -> Query:
@@ -28,15 +29,22 @@ def query_of(types: Collection[str], tags: Collection[str], query: Query | None)
     return query
 
 
-def indexed(query: Query) -> list[QueryItem]:
-    """Return the items as the index is to be asked for them: one for each type where types alone are wanted."""
+def indexed(query: Query, catalogue: Catalogue) -> list[QueryItem]:
+    """Return the items as the index is to be asked for them, under all the names that events are stored with.
+
+    One for each type where types alone are wanted; beside the tags also all events of the types whose older ones may
+    have been stored with other tags than they have now.
+    """
     asked: dict[QueryItem, None] = {}
     for item in query.items:
-        if item.tags or len(item.types) < 2:
-            asked[item] = None
-        else:
-            asked.update({QueryItem((name,)): None for name in item.types})
-    return [QueryItem()] if QueryItem() in asked else list(asked)
+        types = catalogue.stored_names(item.types)
+        if item.tags:
+            asked[QueryItem(types, item.tags)] = None
+            types = catalogue.retagged_names(item.types)
+        elif not types:
+            return [QueryItem()]
+        asked.update({QueryItem((name,)): None for name in types})
+    return list(asked)
 
 
 def merged(walks: Iterable[Iterator[StoredCommit]]) -> Iterator[StoredCommit]:
@@ -49,17 +57,19 @@ def merged(walks: Iterable[Iterator[StoredCommit]]) -> Iterator[StoredCommit]:
 
 
 class Matcher:
-    """A query made ready to be asked of many events."""
+    """A query made ready to be asked of many events; a former name of a type stands for the type."""
 
-    __slots__ = ("_items", "_tags_of", "is_for_all")
+    __slots__ = ("_current_name", "_items", "_tags_of", "is_for_all")
 
     def __init__(self, query: Query, codec: Codec) -> None:
-        self._items = [(frozenset(item.types), frozenset(item.tags)) for item in query.items]
+        self._current_name = codec.catalogue.current_name
+        self._items = [(frozenset(map(self._current_name, item.types)), frozenset(item.tags)) for item in query.items]
         self._tags_of = codec.tags_of
         self.is_for_all = (frozenset(), frozenset()) in self._items
 
     def wants(self, name: str) -> bool:
-        """Say whether an event of this type could match."""
+        """Say whether an event stored under this name could match."""
+        name = self._current_name(name)
         return any(not types or name in types for types, _ in self._items)
 
     def matches(self, event: Any) -> bool:
@@ -72,11 +82,9 @@ class Matcher:
                 return True
         return False
 
-
-def may_match(query: Query, entries: Collection[str]) -> bool:
-    """Say whether a commit with these index entries can hold a match."""
-    return any(
-        all(tag in entries for tag in item.tags)
-        and (not item.types or any(f"type:{name}" in entries for name in item.types))
-        for item in query.items
-    )
+    def may_match(self, entries: Collection[str]) -> bool:
+        """Say whether a commit of current events with these index entries can hold a match."""
+        return any(
+            all(tag in entries for tag in tags) and (not types or any(f"type:{name}" in entries for name in types))
+            for types, tags in self._items
+        )

@@ -110,7 +110,7 @@ class CommitMetadata(msgspec.Struct, frozen=True, gc=False):
 
 
 class EventMetadata(msgspec.Struct, frozen=True, gc=False):
-    """What is known about one event beside its fields."""
+    """What is known about one event beside its fields: its type's name as it is now, its schema version as stored."""
 
     event_id: str
     commit_id: str
@@ -182,11 +182,12 @@ class Recorded(msgspec.Struct, frozen=True, gc=False):
                 break
             remaining -= decision.event_count
         name = self.type
+        names = getattr(self.event, "__stored_names__", (name,))
         return EventMetadata(
             event_id=f"{self.commit.commit_id}/{self.index}",
             commit_id=self.commit.commit_id,
             type=name,
-            schema_version=next((version for known, version in self.commit.types if known == name), 0),
+            schema_version=next((version for known, version in self.commit.types if known in names), 0),
             correlation_id=correlation_id,
             causation_id=causation_id,
             actor=self.commit.actor,

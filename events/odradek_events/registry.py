@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import operator
 import string
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any, TypeVar
@@ -25,12 +25,13 @@ from typing import Any, TypeVar
 import msgspec
 
 from odradek_events.errors import RegistrationError
+from odradek_events.evolution import Evolution
+from odradek_events.upcasters import Upcaster
 
-__all__ = ["CATALOGUE", "Catalogue", "EventType", "OffsetTag", "event", "lower_offset", "upcast"]
+__all__ = ["CATALOGUE", "Catalogue", "EventType", "OffsetTag", "event", "lower_offset"]
 
 E = TypeVar("E", bound=msgspec.Struct)
 _MAX_OFFSET = (1 << 63) - 1
-Upcaster = Callable[[dict[str, object]], dict[str, object]]
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class OffsetTag:
 
 
 class EventType:
-    """One registered type: its stable name, current version, class and tag templates."""
+    """One registered type: its stable name, current version, class, tag templates, and what it was before."""
 
     __slots__ = (
         "_key",
@@ -50,17 +51,24 @@ class EventType:
         "_offset_names",
         "_tags_by_key",
         "cls",
+        "decode",
+        "evolution",
+        "is_retagged",
         "name",
         "name_and_version",
         "offset_tags",
+        "stored_names",
         "templates",
         "type_tag",
         "version",
     )
 
-    def __init__(self, name: str, version: int, cls: type[Any], tags: Sequence[str | OffsetTag]) -> None:
-        self.name, self.version, self.cls = name, version, cls
+    def __init__(self, evolution: Evolution, cls: type[Any], tags: Sequence[str | OffsetTag]) -> None:
+        name, version = evolution.name, evolution.version
+        self.name, self.version, self.cls, self.evolution = name, version, cls, evolution
+        self.decode = msgspec.json.Decoder(cls).decode
         self.name_and_version = (name, version)
+        self.stored_names = (name, *evolution.formerly)
         self.type_tag = f"type:{name}"
         if isinstance(tags, str):
             raise RegistrationError(f"the tags of event {name!r} are a sequence of templates, not the string {tags!r}")
@@ -73,6 +81,9 @@ class EventType:
         unknown = [f for f in (*fields, *self.offset_tags.values()) if f not in cls.__struct_fields__]
         if unknown:
             raise RegistrationError(f"the tags of event {name!r} name {unknown[0]!r}, which is not one of its fields")
+        stored = dict(zip(cls.__struct_fields__, cls.__struct_encode_fields__, strict=True))
+        evolution.check_fields(stored.values(), _required(cls), [stored[f] for f in fields])
+        self.is_retagged = bool(self.templates) and evolution.since < evolution.tags_since
         self._key: Callable[[Any], object] = operator.attrgetter(*fields) if fields else type  # no fields, one tag
         self._tags_by_key: dict[object, tuple[str, ...]] = {}
         self._offset_fields = tuple(self.offset_tags.get(template) for template in self.templates)
@@ -122,88 +133,119 @@ class EventType:
 
 
 class Catalogue:
-    """The registered event types and up-casters, and the decoders made from them."""
+    """The registered event types, under every name that events of theirs are stored with, and decoders for them."""
 
     def __init__(self) -> None:
-        self._by_name: dict[str, EventType] = {}
+        self._by_name: dict[str, EventType] = {}  # former names too
         self._by_class: dict[type[Any], EventType] = {}
-        self._upcasters: dict[tuple[str, int], Upcaster] = {}
-        self._decoders: dict[tuple[tuple[str, int], ...], msgspec.json.Decoder[list[Any]]] = {}
+        self._retagged: tuple[EventType, ...] = ()
+        self._decoders: dict[tuple[tuple[str, int], ...], msgspec.json.Decoder[list[Any]] | None] = {}
 
     def register(self, entry: EventType) -> None:
         """Add a type; the same class registered again (a reloaded module) replaces the first."""
-        known = self._by_name.get(entry.name)
-        if known is not None:
-            place = f"{known.cls.__module__}.{known.cls.__qualname__}"
-            if place != f"{entry.cls.__module__}.{entry.cls.__qualname__}":
-                raise RegistrationError(f"event name {entry.name!r} is taken by {place}; choose another")
-            del self._by_class[known.cls]
-        self._by_name[entry.name] = entry
+        replaced: list[EventType] = []
+        for name in entry.stored_names:
+            known = self._by_name.get(name)
+            if known is None:
+                continue
+            if _place(known.cls) != _place(entry.cls):
+                as_what = "" if known.name == name else ", as a former name"
+                raise RegistrationError(f"event name {name!r} is taken by {_place(known.cls)}{as_what}; choose another")
+            replaced.append(known)
+        for known in replaced:
+            self._by_class.pop(known.cls, None)
+            for name in known.stored_names:
+                self._by_name.pop(name, None)
+        self._by_name.update(dict.fromkeys(entry.stored_names, entry))
         self._by_class[entry.cls] = entry
+        self._retagged = tuple(entry for entry in self._by_class.values() if entry.is_retagged)
         self._decoders.clear()
-
-    def register_upcaster(self, name: str, from_version: int, function: Upcaster) -> None:
-        """Add the step that turns version `from_version` of `name` into the next one."""
-        if from_version < 1 or (name, from_version) in self._upcasters:
-            raise RegistrationError(
-                f"an up-caster for {name!r} from version {from_version} is already there or impossible"
-            )
-        self._upcasters[name, from_version] = function
 
     def by_class(self, cls: type[Any]) -> EventType | None:
         """Return the entry of a class, or None."""
         return self._by_class.get(cls)
 
     def by_name(self, name: str) -> EventType | None:
-        """Return the entry of a stored name, or None."""
+        """Return the entry whose events are stored under a name, be it a former one; or None."""
         return self._by_name.get(name)
 
     def names(self) -> list[str]:
-        """Return all registered names, sorted."""
-        return sorted(self._by_name)
+        """Return the names of all registered types, sorted."""
+        return sorted(entry.name for entry in self._by_class.values())
 
-    def is_current(self, types: Iterable[tuple[str, int]]) -> bool:
-        """Say whether every (name, version) pair is registered with exactly that version."""
-        by_name = self._by_name
-        return all(name in by_name and by_name[name].version == version for name, version in types)
+    def current_name(self, name: str) -> str:
+        """Return the name that a type has now; a name that nothing here registers is its own."""
+        entry = self._by_name.get(name)
+        return name if entry is None else entry.name
 
-    def decoder(self, types: tuple[tuple[str, int], ...]) -> msgspec.json.Decoder[list[Any]]:
-        """Return a typed decoder for an array of these types, each registered with this version."""
-        decoder = self._decoders.get(types)
-        if decoder is None:
-            union: Any = reduce(operator.or_, [self._by_name[name].cls for name, _ in types])
-            decoder = self._decoders[types] = msgspec.json.Decoder(list[union])
-        return decoder
-
-    def check(self) -> None:
-        """Raise RegistrationError for an up-caster whose steps do not lead to the current version of its type."""
-        for name, version in self._upcasters:
+    def stored_names(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Return every name under which events of these types may be stored."""
+        found: dict[str, None] = {}
+        for name in names:
             entry = self._by_name.get(name)
-            if entry is None:
-                raise RegistrationError(f"there is an up-caster for {name!r}, which is not registered; check the name")
-            if version >= entry.version or (version + 1 < entry.version and (name, version + 1) not in self._upcasters):
-                raise RegistrationError(
-                    f"the up-caster for {name!r} from version {version} does not lead to its version {entry.version}; "
-                    "each step leads to the next version, and the last to the current one"
-                )
+            found.update(dict.fromkeys((name,) if entry is None else entry.stored_names))
+        return tuple(found)
 
-    def upcast(self, name: str, version: int, fields: dict[str, object]) -> tuple[int, dict[str, object]]:
-        """Apply the steps from `version` upwards as far as they go; return the version reached and the fields."""
-        while (step := self._upcasters.get((name, version))) is not None:
-            fields = step(dict(fields))
-            version += 1
-        return version, fields
+    def retagged_names(self, names: Collection[str]) -> tuple[str, ...]:
+        """Return the stored names of those of these types (none: of all) whose older events may have had other tags."""
+        if not self._retagged:
+            return ()
+        wanted = set(map(self.current_name, names))
+        return tuple(
+            name for entry in self._retagged if not wanted or entry.name in wanted for name in entry.stored_names
+        )
+
+    def is_current(self, types: tuple[tuple[str, int], ...]) -> bool:
+        """Say whether there are such types and every (name, version) pair is that of a registered type as it is now."""
+        return self.decoder(types) is not None
+
+    def decoder(self, types: tuple[tuple[str, int], ...]) -> msgspec.json.Decoder[list[Any]] | None:
+        """Return a typed decoder for an array of these types; None unless they are current.
+
+        Asked for every commit that is read, hence remembered: one look-up.
+        """
+        try:
+            return self._decoders[types]
+        except KeyError:
+            pass
+        if len(self._decoders) >= 4096:  # a cache, not a record: a strange log must not grow it
+            self._decoders.clear()
+        entries = [(self._by_name.get(pair[0]), pair) for pair in types]
+        classes = [entry.cls for entry, pair in entries if entry is not None and entry.name_and_version == pair]
+        decoder = None
+        if classes and len(classes) == len(types):
+            union: Any = reduce(operator.or_, classes)
+            decoder = msgspec.json.Decoder(list[union])
+        self._decoders[types] = decoder
+        return decoder
 
 
 CATALOGUE = Catalogue()
 
 
 def event(
-    name: str, *, version: int = 1, tags: Sequence[str | OffsetTag] = (), catalogue: Catalogue = CATALOGUE
+    name: str,
+    *,
+    version: int = 1,
+    tags: Sequence[str | OffsetTag] = (),
+    since: int = 1,
+    formerly: Sequence[str] = (),
+    upcasters: Iterable[Upcaster] = (),
+    tags_since: int | None = None,
+    catalogue: Catalogue = CATALOGUE,
 ) -> Callable[[type[E]], type[E]]:
-    """Register a frozen msgspec Struct as event type `name` with schema `version` and tag templates."""
+    """Register a frozen msgspec Struct as event type `name` with schema `version` and tag templates.
+
+    What was stored before stays readable: `formerly` are the names that the type had, `upcasters` lead events of each
+    version from `since` on to the next (see `evolution`). The versions go on through a change of name.
+
+    Events are found by tag through an index of the tags they were stored with. Those before version `tags_since` (by
+    default all older ones) are looked for among all events of the type instead, which takes time in proportion to their
+    number. Set it to the first version that was stored with the tags given here. A new tag is a new version.
+    """
     if not name or version < 1:
         raise RegistrationError(f"an event needs a name and a version of 1 or more, not {name!r} version {version}")
+    evolution = Evolution(name, version, since=since, formerly=formerly, upcasters=upcasters, tags_since=tags_since)
 
     def register(cls: type[E]) -> type[E]:
         if not (isinstance(cls, type) and issubclass(cls, msgspec.Struct)):
@@ -214,19 +256,9 @@ def event(
             raise RegistrationError(f"event {name!r} may not have a field 'type': that is where the log keeps its name")
         if cls.__struct_config__.array_like:
             raise RegistrationError(f"event {name!r} may not be array_like: its name is stored beside its fields")
-        tagged = _with_tag(cls, name)
-        catalogue.register(EventType(name, version, tagged, tags))
+        tagged = _with_tag(cls, evolution)
+        catalogue.register(EventType(evolution, tagged, tags))
         return tagged
-
-    return register
-
-
-def upcast(name: str, *, from_version: int, catalogue: Catalogue = CATALOGUE) -> Callable[[Upcaster], Upcaster]:
-    """Register a function from the JSON fields of version `from_version` to those of the next."""
-
-    def register(function: Upcaster) -> Upcaster:
-        catalogue.register_upcaster(name, from_version, function)
-        return function
 
     return register
 
@@ -238,15 +270,25 @@ def lower_offset(one: int | None, other: int | None) -> int | None:
     return min(one, other)
 
 
-def _with_tag(cls: type[E], name: str) -> type[E]:
-    """Return a subclass that msgspec stores under `name`: fields, defaults, renames and methods stay as declared."""
+def _place(cls: type[Any]) -> str:
+    return f"{cls.__module__}.{cls.__qualname__}"
+
+
+def _required(cls: type[Any]) -> list[str]:
+    """Return the stored names of the fields without a default."""
+    return [field.encode_name for field in msgspec.structs.fields(cls) if field.required]
+
+
+def _with_tag(cls: type[E], evolution: Evolution) -> type[E]:
+    """Return a subclass that msgspec stores under its name: fields, defaults, renames and methods stay as declared."""
+    name = evolution.name
     try:
         tagged = msgspec.defstruct(
             cls.__name__,
             (),
             bases=(cls,),
             module=cls.__module__,
-            namespace={"__doc__": cls.__doc__},
+            namespace={"__doc__": cls.__doc__, "__stored_names__": (name, *evolution.formerly)},
             tag_field="type",
             tag=name,
             frozen=True,

@@ -50,6 +50,7 @@ def log_statistics(
     types: Counter[str] = Counter()
     events_of: Counter[str] = Counter()
     bytes_of: Counter[str] = Counter()
+    current_name = log.codec.catalogue.current_name
     head = log.head().position
     commits = largest = 0
     first: datetime | None = None
@@ -63,9 +64,10 @@ def log_statistics(
         events_of[stored.stream] += count
         bytes_of[stored.stream] += len(stored.events)
         if len(metadata.types) == 1:
-            types[metadata.types[0][0]] += count
+            types[current_name(metadata.types[0][0])] += count
         else:
-            types.update(map(type_name, log.codec.commit(stored, opaque=True).events))
+            events = log.codec.commit(stored, opaque=True).events
+            types.update(current_name(type_name(item)) for item in events)
         if progress is not None:
             progress(stored.last_position)
     kinds: Counter[str] = Counter()

@@ -8,10 +8,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from odradek_events import Append, Appended, MemoryLog, event, types, upcast
-from odradek_events.codec import Codec, OpaqueEvent
-from odradek_events.errors import DamagedCommit, RegistrationError, UnknownEventType
-from odradek_events.integrity import verify
+from odradek_events import Append, Appended, MemoryLog, event, types
+from odradek_events.codec import Codec
+from odradek_events.errors import DamagedCommit, UnknownEventType
 from odradek_events.record import CommitMetadata, Decision, StoredCommit
 from odradek_events.registry import CATALOGUE, Catalogue, OffsetTag
 
@@ -229,115 +228,6 @@ def test_a_tag_without_fields_carries_an_offset_too() -> None:
 
     assert Codec(catalogue).index([Counted(7), Counted(8)]) == {"type:Counted": None, "ledger": 7}
     assert Codec(catalogue).tags_of(Counted(7)) == ("ledger",)
-
-
-# -- up-casting -------------------------------------------------------------------------------------------------------
-
-
-def accounts(version: int, *steps: int) -> Codec:
-    """Return a codec that knows AccountOpened in this version: 1 had `name`, 2 `owner`, 3 also `currency`."""
-    catalogue = Catalogue()
-
-    if version == 1:
-
-        @event("AccountOpened", version=1, catalogue=catalogue)
-        class AccountV1(msgspec.Struct, frozen=True):
-            name: str
-
-    else:
-
-        @event("AccountOpened", version=version, tags=("owner:{owner}",), catalogue=catalogue)
-        class Account(msgspec.Struct, frozen=True):
-            owner: str
-            currency: str = "?"
-
-    def to_2(fields: dict[str, object]) -> dict[str, object]:
-        fields["owner"] = fields.pop("name")
-        return fields
-
-    def to_3(fields: dict[str, object]) -> dict[str, object]:
-        return {**fields, "currency": "EUR"}
-
-    for step in steps:
-        upcast("AccountOpened", from_version=step, catalogue=catalogue)({1: to_2, 2: to_3}[step])
-    return Codec(catalogue)
-
-
-OLD = b'[{"type":"AccountOpened","name":"ann"}]'
-MIDDLE = b'[{"type":"AccountOpened","owner":"bob"}]'
-
-
-def test_old_versions_pass_through_every_step_to_the_current_one() -> None:
-    codec = accounts(3, 1, 2)
-    (oldest,) = codec.commit(stored(OLD, ("AccountOpened", 1))).events
-    (middle,) = codec.commit(stored(MIDDLE, ("AccountOpened", 2))).events
-    (newest,) = codec.commit(stored(MIDDLE, ("AccountOpened", 3))).events
-    assert [(item.owner, item.currency) for item in (oldest, middle, newest)] == [
-        ("ann", "EUR"),
-        ("bob", "EUR"),
-        ("bob", "?"),
-    ]
-    assert codec.tags_of(oldest) == ("owner:ann",)
-
-
-def test_an_old_and_an_unknown_event_beside_each_other_are_each_read_as_they_can_be() -> None:
-    codec = accounts(3, 1, 2)
-    mixed = b'[{"type":"Elsewhere","x":1},{"type":"AccountOpened","name":"ann"}]'
-    row = stored(mixed, ("AccountOpened", 1), ("Elsewhere", 4), count=2, position=7)
-    first, second = codec.commit(row, opaque=True).events
-    assert first == OpaqueEvent("Elsewhere", 4, b'{"type":"Elsewhere","x":1}')
-    assert second.owner == "ann"
-    assert codec.tags_of(first) == ()
-    with pytest.raises(UnknownEventType, match="position 7 is a 'Elsewhere' version 4"):
-        codec.commit(row)
-
-
-@pytest.mark.parametrize("version", [1, 2])
-def test_a_version_newer_than_ours_is_unknown(version: int) -> None:
-    codec = accounts(version)
-    with pytest.raises(UnknownEventType, match="version 3, which nothing here registers"):
-        codec.commit(stored(MIDDLE, ("AccountOpened", 3)))
-
-
-def test_an_old_version_without_a_step_is_unknown() -> None:
-    with pytest.raises(UnknownEventType, match="'AccountOpened' version 1"):
-        accounts(3, 2).commit(stored(OLD, ("AccountOpened", 1)))
-
-
-@pytest.mark.parametrize("fields", [b'{"type":"AccountOpened"}', b'{"type":"AccountOpened","name":5}'])
-def test_a_failing_up_caster_is_named_with_the_position(fields: bytes) -> None:
-    row = stored(b"[" + fields + b"]", ("AccountOpened", 1), position=5)
-    codec = accounts(3, 1, 2)
-    with pytest.raises(RegistrationError, match="'AccountOpened' fail on the version 1 event at position 5"):
-        codec.commit(row)
-    assert codec.commit(row, opaque=True).events == [OpaqueEvent("AccountOpened", 1, fields)]
-
-
-@pytest.mark.parametrize(
-    ("version", "steps"), [(3, (1,)), (2, (1, 2)), (1, (1,))], ids=["gap", "beyond", "from the current one"]
-)
-def test_up_casters_that_lead_nowhere_are_refused_before_a_log_is_opened(version: int, steps: tuple[int, ...]) -> None:
-    with pytest.raises(RegistrationError, match="does not lead to its version"):
-        accounts(version, *steps)
-
-
-def test_an_up_caster_for_an_unregistered_name_is_refused_before_a_log_is_opened() -> None:
-    catalogue = Catalogue()
-    upcast("Acount", from_version=1, catalogue=catalogue)(lambda fields: fields)
-    with pytest.raises(RegistrationError, match="'Acount', which is not registered"):
-        Codec(catalogue)
-
-
-def test_a_log_with_events_of_older_versions_is_sound() -> None:
-    with MemoryLog(accounts(1)) as log:
-        account = log.codec.catalogue.by_name("AccountOpened")
-        assert account is not None
-        log.append([Append(stream="account/1", events=[account.cls(name="ann")])], T)
-        log.codec = accounts(3, 1, 2)
-        assert verify(log).is_sound
-        log.codec = accounts(3, 2)
-        assert verify(log).is_sound
-        assert verify(log).unknown_types == ("AccountOpened",)
 
 
 # -- damage -----------------------------------------------------------------------------------------------------------

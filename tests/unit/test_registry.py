@@ -9,9 +9,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from odradek_events import Append, Appended, MemoryLog, OffsetTag, event, upcast
+from odradek_events import Append, Appended, MemoryLog, OffsetTag, event
 from odradek_events.codec import Codec
-from odradek_events.errors import RegistrationError
+from odradek_events.errors import RegistrationError, UnknownEventType
 from odradek_events.registry import Catalogue
 
 T = datetime(2024, 5, 1, tzinfo=UTC)
@@ -112,6 +112,33 @@ def test_a_module_loaded_again_replaces_its_types(catalogue: Catalogue) -> None:
     again = module()
     assert kept(catalogue, again("ann"))[1] == [again("ann")]
     assert catalogue.names() == ["AccountOpened"]
+
+
+def test_a_type_declared_after_a_log_was_read_is_known_from_then_on(catalogue: Catalogue) -> None:
+    codec = Codec(catalogue)
+    row = next(elsewhere().stored())
+    for _ in range(2):
+        with pytest.raises(UnknownEventType):
+            codec.commit(row)
+
+    @event("AccountOpened", catalogue=catalogue)
+    class Opened(msgspec.Struct, frozen=True):
+        owner: str
+
+    assert codec.commit(row).events == [Opened("ann")]
+
+
+def elsewhere() -> MemoryLog:
+    """Return a log that another program wrote."""
+    catalogue = Catalogue()
+
+    @event("AccountOpened", catalogue=catalogue)
+    class Written(msgspec.Struct, frozen=True):
+        owner: str
+
+    log = MemoryLog(Codec(catalogue))
+    log.append([Append(stream="s/1", events=[Written("ann")])], T)
+    return log
 
 
 def test_tags_are_filled_from_the_fields_of_each_event(catalogue: Catalogue) -> None:
@@ -225,7 +252,6 @@ class Ambiguous(msgspec.Struct, frozen=True):
         (lambda c: event("X", tags=("a:{owner",), catalogue=c)(Fine), "is not a template"),
         (lambda c: event("X", tags=(OffsetTag("a:{owner}", "line"),), catalogue=c)(Fine), "name 'line'"),
         (lambda c: event("X", tags="a:{owner}", catalogue=c)(Fine), "not the string"),
-        (lambda c: upcast("X", from_version=0, catalogue=c)(dict), "already there or impossible"),
     ],
 )
 def test_a_wrong_declaration_is_refused_with_its_reason(
@@ -243,9 +269,3 @@ def test_a_name_is_taken_by_the_first_class(catalogue: Catalogue) -> None:
         @event("X", catalogue=catalogue)
         class Other(msgspec.Struct, frozen=True):
             owner: str
-
-
-def test_a_step_is_declared_once(catalogue: Catalogue) -> None:
-    upcast("X", from_version=1, catalogue=catalogue)(dict)
-    with pytest.raises(RegistrationError, match="from version 1 is already there"):
-        upcast("X", from_version=1, catalogue=catalogue)(dict)

@@ -1,0 +1,89 @@
+"""The command on a log whose events it does not know: looking works, and what would be wrong is refused by position."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import pytest
+from support_cli import here, odradek
+
+from odradek import ActorSystem, Append, SqliteLog, event
+from odradek_events.codec import Codec
+from odradek_events.registry import Catalogue
+
+LATER = datetime(2100, 1, 1, tzinfo=UTC)
+ELSEWHERE = Catalogue()
+
+
+@event("TopicCreated", version=2, since=2, catalogue=ELSEWHERE)
+class TopicOfTomorrow(msgspec.Struct, frozen=True):
+    """A type of ours in a version to come."""
+
+    topic: str
+    colour: str
+
+
+@event("elsewhere.Shipped", catalogue=ELSEWHERE)
+class Shipped(msgspec.Struct, frozen=True):
+    """A type of somebody's."""
+
+    parcel: str
+
+
+def written(path: Path, *appends: Append) -> Path:
+    """Return a log of ours with appends of another program's at its end."""
+    with ActorSystem.open(path) as system:
+        system.create_topic("orders")
+    with SqliteLog(path, codec=Codec(ELSEWHERE)) as log:
+        log.append(appends, LATER)
+    return path
+
+
+@pytest.fixture
+def mixed(tmp_path: Path) -> Path:
+    """A log with somebody's events in a stream of their own."""
+    return written(tmp_path / "mixed.db", Append(stream="parcel/1", events=[Shipped("p"), Shipped("q")]))
+
+
+@pytest.fixture
+def newer(tmp_path: Path) -> Path:
+    """A log with an event of a version to come in a stream of ours."""
+    return written(tmp_path / "newer.db", Append(stream="topic/orders", events=[TopicOfTomorrow("orders", "red")]))
+
+
+def test_looking_at_a_log_works_whatever_it_holds(mixed: Path, newer: Path) -> None:
+    for path, name, version in ((mixed, "elsewhere.Shipped", 1), (newer, "TopicCreated", 2)):
+        last = here("log", path, "--json").json_lines[-1]
+        assert (last["type"], last["schema_version"], last["event"]["type"]) == (name, version, name)
+        assert here("log", path, "--type", name).lines[-1].split()[0] == str(last["position"])
+        assert name in here("stats", path, "--json").json["events_by_type"]
+        checked = here("verify", path)
+        assert checked.code == 0
+        assert f"not registered here, and not damage: {name}" in checked.lines
+
+
+def test_streams_of_others_are_no_part_of_the_state_and_stop_nothing(mixed: Path) -> None:
+    found = here("state", mixed, "--json").json
+    assert found["versions"] == {"parcel/1": 1, "topic/orders": 0}
+    assert here("diff", mixed, 0, "head", "--json").json["changes"] == [
+        {"stream": "parcel/1", "fact": "version", "before": None, "after": 1}
+    ]
+
+
+@pytest.mark.parametrize("command", [["state"], ["state", "--json"], ["diff", 0, "head"]])
+def test_a_state_that_would_be_wrong_is_refused_with_type_version_and_position(
+    newer: Path, command: list[object]
+) -> None:
+    name, *rest = command
+    outcome = here(name, newer, *rest)
+    assert outcome.code == 3
+    assert "the event at position 1 is a 'TopicCreated' version 2, which nothing here registers" in outcome.complaint
+    assert len(outcome.complaint.splitlines()) == 1
+
+
+def test_the_state_before_the_unknown_event_is_there(newer: Path) -> None:
+    outcome = odradek("state", newer, "--at", 0)
+    assert outcome.code == 0
+    assert "orders" in outcome.text
