@@ -38,6 +38,7 @@ from odradek_events.memory import MemoryLog
 from odradek_events.opening import open_log
 from odradek_events.record import Append, Appended, Condition, Query, QueryItem, Recorded
 from odradek_events.registry import OffsetTag, event
+from odradek_events.salvage import salvage
 from odradek_events.sqlite import SqliteLog
 from odradek_events.trace import trace
 from odradek_events.transfer import backup
@@ -79,6 +80,7 @@ __all__ = [
     "event",
     "follow_messages",
     "open_log",
+    "salvage",
     "trace",
     "verify",
 ]

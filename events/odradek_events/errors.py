@@ -20,6 +20,7 @@
     ├── SnapshotsUnavailable        the snapshots beside a log cannot be used; whoever wants them goes on without
     ├── UpcasterFailed              what a type declares of an older version is not so of a stored event
     ├── DamagedCommit               a stored commit cannot be decoded or does not fit its neighbours
+    ├── NothingToSalvage            not one commit of a damaged log is sound
     └── RegistrationError           an event type was declared wrongly
 
 Every message says what happened, with which value, and what to do. `retriable` says whether the same request may
@@ -46,6 +47,7 @@ __all__ = [
     "LogTooNew",
     "LogUnavailable",
     "NotALog",
+    "NothingToSalvage",
     "OpenError",
     "OutcomeUnknown",
     "PositionBeyondHead",
@@ -324,7 +326,10 @@ class DamagedCommit(LogError):
 
     def __init__(self, position: int, reason: str) -> None:
         what = "the log" if position < 0 else f"the commit at position {position}"
-        super().__init__(f"{what} is damaged: {reason}; run 'odradek verify' on the log")
+        super().__init__(
+            f"{what} is damaged: {reason}; run 'odradek verify' on the log, and restore a backup or copy what is sound "
+            "with 'odradek salvage'"
+        )
         self.position, self.reason = position, reason
 
 
@@ -339,6 +344,16 @@ class SnapshotsUnavailable(LogError):
             f"the snapshots in {name} cannot be used ({reason}); all goes on without them, and the file may be deleted"
         )
         self.name, self.reason = name, reason
+
+
+class NothingToSalvage(LogError):
+    """Not one commit of a damaged log is sound."""
+
+    code = "nothing_to_salvage"
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(f"not one commit of {path} can be salvaged ({reason}); restore a backup")
+        self.path, self.reason = path, reason
 
 
 class RegistrationError(LogError):

@@ -277,7 +277,7 @@ class LogFile:
         except sqlite3.OperationalError:
             raise
         except _BROKEN as error:
-            if application_id == APPLICATION_ID:
+            if APPLICATION_ID in (application_id, _application_of_damaged(connection)):
                 raise DamagedCommit(-1, str(error)) from error
             raise NotALog(self.name, str(error)) from error
         if application_id == version == tables == 0:
@@ -289,6 +289,14 @@ class LogFile:
         if version > FORMAT:
             raise LogTooNew(self.name, version, FORMAT)
         return int(version)
+
+
+def _application_of_damaged(connection: sqlite3.Connection) -> object:
+    """Return what the header says, also of a file that is shorter than it should be; None where there is none."""
+    with suppress(*_BROKEN):
+        connection.execute("PRAGMA writable_schema = ON")
+        return connection.execute("PRAGMA application_id").fetchone()[0]
+    return None
 
 
 def is_full(error: Exception) -> bool:

@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 
 from odradek_events.sqlite_file import LogFile
 
-__all__ = ["IndexWalk", "walk_index"]
+__all__ = ["IndexWalk", "sorted_index", "walk_index"]
 
 _Row = tuple[object, object, object]
 _COPY = """
@@ -63,21 +63,27 @@ class IndexWalk:
 
 
 @contextmanager
+def sorted_index(connection: sqlite3.Connection) -> Iterator[IndexWalk]:
+    """Sort the index of the log at `connection`, and lend the walk. Needs room for a copy among temporary files."""
+    rows: sqlite3.Cursor | None = None
+    try:
+        connection.execute("BEGIN")
+        ((last,),) = connection.execute("SELECT max(first_position) FROM main.commits").fetchall()
+        connection.execute(_COPY)
+        connection.execute("COMMIT")
+        rows = connection.execute("SELECT first_position, tag, first_offset FROM temp.walk ORDER BY rowid")
+        yield IndexWalk(rows, -1 if last is None else last)
+    finally:
+        with suppress(sqlite3.Error):  # others may use this connection later
+            if rows is not None:
+                rows.close()
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            connection.execute("DROP TABLE IF EXISTS temp.walk")
+
+
+@contextmanager
 def walk_index(file: LogFile) -> Iterator[IndexWalk]:
-    """Sort the index of the log in `file`, and lend the walk over it. Needs room for a copy among temporary files."""
-    with file.reader() as reader:
-        rows: sqlite3.Cursor | None = None
-        try:
-            reader.execute("BEGIN")
-            ((last,),) = reader.execute("SELECT max(first_position) FROM main.commits").fetchall()
-            reader.execute(_COPY)
-            reader.execute("COMMIT")
-            rows = reader.execute("SELECT first_position, tag, first_offset FROM temp.walk ORDER BY rowid")
-            yield IndexWalk(rows, -1 if last is None else last)
-        finally:
-            with suppress(sqlite3.Error):  # others will borrow this connection
-                if rows is not None:
-                    rows.close()
-                if reader.in_transaction:
-                    reader.execute("ROLLBACK")
-                reader.execute("DROP TABLE IF EXISTS temp.walk")
+    """Lend the walk over the index of the log in `file`."""
+    with file.reader() as reader, sorted_index(reader) as walk:
+        yield walk

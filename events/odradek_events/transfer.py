@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
-from odradek_events.errors import LogNotWritable
+from odradek_events.building import new_file
 from odradek_events.record import Head
 from odradek_events.sqlite import SqliteLog
 
@@ -18,19 +17,7 @@ def backup(log: SqliteLog, target: str | os.PathLike[str]) -> Head:
     Commits appended meanwhile may or may not be in the copy; what is in it is whole. Writes beside the target first, so
     that a copy cut short never carries the target's name. Raises LogNotWritable if the target exists.
     """
-    path = Path(target)
-    if os.path.lexists(path):
-        raise LogNotWritable(str(path), "it exists already, and a backup never overwrites")
-    if not os.path.isdir(path.absolute().parent):
-        raise LogNotWritable(str(path), "its directory does not exist")
-    partial = path.with_name(path.name + ".partial")
-    try:
-        partial.unlink(missing_ok=True)
+    with new_file(target) as partial:
         log.backup(partial)
-        os.replace(partial, path)
-    except OSError as error:
-        raise LogNotWritable(str(path), error.strerror or str(error)) from error
-    finally:
-        partial.unlink(missing_ok=True)
-    with SqliteLog(path, read_only=True) as copy:
+    with SqliteLog(target, read_only=True) as copy:
         return copy.head()

@@ -335,3 +335,59 @@ def test_a_log_that_is_not_there_is_said_to_be_missing(tmp_path: Path, command: 
     name, *rest = command
     refused(here(name, tmp_path / "no.db", *rest), 3, "there is no log at")
     assert list(tmp_path.iterdir()) == []
+
+
+# -- salvage ----------------------------------------------------------------------------------------------------------
+
+
+def damaged_at(log: Path, path: Path, position: int) -> Path:
+    """Copy a log and damage the commit at a position."""
+    assert here("backup", log, path).code == 0
+    with sqlite3.connect(path) as connection:
+        connection.execute("DROP TRIGGER commits_are_not_changed")
+        connection.execute("UPDATE commits SET events = '[]' WHERE first_position = ?", (position,))
+    connection.close()
+    return path
+
+
+def test_salvage_copies_a_sound_log_whole(log: Path, tmp_path: Path) -> None:
+    outcome = odradek("salvage", log, tmp_path / "new.db")
+    assert outcome.code == 0
+    noted = here("verify", log, "--json").json["position_and_digest"]
+    assert outcome.lines == [outcome.lines[0]]
+    assert outcome.lines[0].endswith(f"head {noted}")
+    assert here("verify", tmp_path / "new.db", "--head", noted).code == 0
+    assert SystemState.replay(SqliteLog(log, read_only=True)).digest() == (
+        SystemState.replay(SqliteLog(tmp_path / "new.db", read_only=True)).digest()
+    )
+
+
+def test_salvage_says_what_it_left_out_and_why(log: Path, tmp_path: Path) -> None:
+    damaged = damaged_at(log, tmp_path / "damaged.db", 2)
+    outcome = odradek("salvage", damaged, tmp_path / "new.db")
+    refused(outcome, 1, "is damaged at position 2", "does not continue the chain", "ends before it")
+    last = head_of(log)
+    assert outcome.lines[0].startswith("Copied 2 events in 2 commits")
+    assert outcome.lines[1] == "not so in the copy: commits_are_not_changed is gone or changed"
+    assert outcome.lines[2].startswith(f"left out: {last - 1} events, positions 2 to {last}; ")
+    assert here("verify", tmp_path / "new.db").code == 0
+    found = here("salvage", damaged, tmp_path / "again.db", "--json")
+    assert found.code == 1
+    assert (found.json["head"], found.json["is_whole"], found.json["left_out_events"]) == (1, False, last - 1)
+    refused(here("salvage", damaged, tmp_path / "new.db"), 5, "exists already")
+
+
+def test_a_file_that_no_command_opens_is_salvaged_as_far_as_it_goes(log: Path, tmp_path: Path) -> None:
+    cut = tmp_path / "cut.db"
+    assert here("backup", log, cut).code == 0
+    cut.write_bytes(cut.read_bytes()[: -2 * 4096])
+    refused(here("verify", cut), 1, "is damaged", "odradek salvage")
+    outcome = here("salvage", cut, tmp_path / "new.db")
+    assert "its index cannot be read" in outcome.text
+    assert here("verify", tmp_path / "new.db").code == 0
+
+
+def test_of_a_log_without_a_sound_commit_no_copy_is_made(log: Path, tmp_path: Path) -> None:
+    damaged = damaged_at(log, tmp_path / "damaged.db", 0)
+    refused(here("salvage", damaged, tmp_path / "new.db"), 1, "not one commit of", "restore a backup")
+    assert not (tmp_path / "new.db").exists()

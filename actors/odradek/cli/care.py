@@ -1,4 +1,4 @@
-"""`odradek verify`, `stats` and `backup`: whether a log is sound, what it is made of, and a copy of it."""
+"""`odradek verify`, `stats`, `backup` and `salvage`: whether a log is sound, what it is made of, and copies of it."""
 
 from __future__ import annotations
 
@@ -10,15 +10,17 @@ import typer
 
 from odradek import LogError, SqliteLog
 from odradek import backup as copy_log
+from odradek import salvage as salvage_log
 from odradek import verify as verify_log
 from odradek.cli.exit_codes import CommandError, ExitCode
-from odradek.cli.options import ExistingLog, JsonOption, bad_value, open_reader
+from odradek.cli.options import ExistingLog, JsonOption, NewLog, bad_value, open_reader
 from odradek.cli.output import bar, json_line, line, plain, table
 from odradek_events.integrity import head_as_text, head_from_text
 from odradek_events.record import Head
+from odradek_events.salvage import Salvage
 from odradek_events.statistics import log_statistics
 
-__all__ = ["backup", "stats", "verify"]
+__all__ = ["backup", "salvage", "stats", "verify"]
 
 
 def verify(
@@ -56,7 +58,8 @@ def verify(
     if not found.is_sound:
         count = len(found.findings)
         what = "1 finding" if count == 1 else f"{count} findings"
-        raise CommandError(f"{log} is damaged: {what}; restore a backup", ExitCode.BROKEN)
+        advice = "restore a backup, or copy what is sound with 'odradek salvage'"
+        raise CommandError(f"{log} is damaged: {what}; {advice}", ExitCode.BROKEN)
     if not json:
         line("sound")
 
@@ -111,7 +114,7 @@ def stats(log: ExistingLog, json: JsonOption = False) -> None:
 
 def backup(
     log: ExistingLog,
-    new: Annotated[str, typer.Argument(metavar="NEW", help="The copy's file, which must not exist.")],
+    new: NewLog,
     json: JsonOption = False,
 ) -> None:
     """Copy a log, also while it is being written.
@@ -126,3 +129,40 @@ def backup(
         json_line({"log": new, "head": head.position, "digest": head.digest.hex()})
     else:
         line(f"Copied {head.position + 1:,} events to {new}: head {head_as_text(head)}")
+
+
+def salvage(log: ExistingLog, new: NewLog, json: JsonOption = False) -> None:
+    """Copy what is sound of a damaged log, from its beginning, into a new one.
+
+    Commits keep their bytes and digests, the index is made anew, and the old log is left as it is. A sound log is
+    copied whole. Where something was left out, the exit code is 1.
+
+    \b
+    Example:
+      odradek salvage damaged.db orders.db
+    """
+    with bar("copied", None) as progress:
+        found = salvage_log(log, new, progress)
+    if json:
+        fields = msgspec.structs.asdict(found)
+        fields |= {"head": found.head.position, "digest": found.head.digest.hex(), "is_whole": found.is_whole}
+        json_line({"log": new, **fields, "left_out_events": found.left_out_events})
+    else:
+        line(f"Copied {found.events:,} events in {found.commits:,} commits to {new}: head {head_as_text(found.head)}")
+        for note in found.notes:
+            line(f"not so in the copy: {plain(note)}")
+        if not found.is_whole:
+            line(_left_out(found))
+    if not found.is_whole:
+        place = f"position {found.head.position + 1}"
+        raise CommandError(f"{log} is damaged at {place}: {found.problem}; {new} ends before it", ExitCode.BROKEN)
+
+
+def _left_out(found: Salvage) -> str:
+    first = found.head.position + 1
+    if found.left_out_until is None:
+        return f"left out: what there was from position {first} on, of which nothing can be read"
+    commits = (
+        f"{found.left_out_commits:,} commits that are still listed" if found.left_out_commits else "no commit listed"
+    )
+    return f"left out: {found.left_out_events:,} events, positions {first} to {found.left_out_until}; {commits}"

@@ -23,6 +23,7 @@ from odradek_events.errors import (
     LogLocked,
     LogNotWritable,
     LogUnavailable,
+    NothingToSalvage,
     OutcomeUnknown,
     PositionBeyondHead,
 )
@@ -72,6 +73,7 @@ _BY_ERROR: tuple[tuple[type[Exception], ExitCode], ...] = (
     (CorrelationNotFound, ExitCode.NO_SUCH_PLACE),
     (CorrelationIsAmbiguous, ExitCode.NO_SUCH_PLACE),
     (DamagedCommit, ExitCode.BROKEN),
+    (NothingToSalvage, ExitCode.BROKEN),
     (LogLocked, ExitCode.LOCKED),
     (LogFull, ExitCode.UNWRITABLE),
     (LogNotWritable, ExitCode.UNWRITABLE),

@@ -20,6 +20,7 @@ __all__ = [
     "DurabilityOption",
     "ExistingLog",
     "JsonOption",
+    "NewLog",
     "Place",
     "bad_value",
     "checked",
@@ -54,6 +55,7 @@ def _log_file(value: str) -> str:
 
 
 ExistingLog = Annotated[str, typer.Argument(metavar="LOG", callback=_log_file, help="The log's file.")]
+NewLog = Annotated[str, typer.Argument(metavar="NEW", callback=_log_file, help="The new log, which must not exist.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 DurabilityOption = Annotated[
     Durability,
