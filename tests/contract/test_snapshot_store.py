@@ -1,4 +1,4 @@
-"""What every store of snapshots promises; each store runs all of it."""
+"""Our stores of snapshots keep every promise of one."""
 
 from __future__ import annotations
 
@@ -6,117 +6,23 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support_snapshots import at_version, versions
 
 from odradek_events.snapshots import MemorySnapshots, SnapshotStore
 from odradek_events.snapshots_sqlite import SqliteSnapshots
+from odradek_events.testing import SnapshotConformance
 
 
-class SnapshotStoreContract:
-    """Subclass with a `store` fixture."""
+class TestMemorySnapshots(SnapshotConformance):
+    """Snapshots in memory."""
 
-    @pytest.fixture
-    def store(self) -> Iterator[SnapshotStore]:
-        raise NotImplementedError
-
-    def test_an_unknown_stream_has_none(self, store: SnapshotStore) -> None:
-        assert store.load("topic/a") is None
-        store.save([at_version(3, "topic/a")])
-        assert store.load("topic/b") is None
-        assert store.load("topic/") is None
-        assert store.load("topic/\ud800") is None
-
-    def test_the_newest_wins_whatever_the_order_of_saving(self, store: SnapshotStore) -> None:
-        store.save([at_version(10)])
-        store.save([at_version(20), at_version(5)])
-
-        assert store.load("topic/a") == at_version(20)
-
-    def test_the_newest_at_or_below_a_version_is_found(self, store: SnapshotStore) -> None:
-        store.save([at_version(10), at_version(20)])
-
-        assert [store.load("topic/a", bound) for bound in (25, 20, 19, 10, 9, -1)] == [
-            at_version(20),
-            at_version(20),
-            at_version(10),
-            at_version(10),
-            None,
-            None,
-        ]
-
-    def test_one_of_the_same_version_takes_the_place_of_the_other(self, store: SnapshotStore) -> None:
-        store.save([at_version(10, payload=b"1"), at_version(10, payload=b"2")])
-        store.save([at_version(10, payload=b"3")])
-
-        assert store.load("topic/a") == at_version(10, payload=b"3")
-        assert versions(store) == [10]
-
-    def test_the_two_newest_of_each_stream_stay(self, store: SnapshotStore) -> None:
-        for version in (10, 20, 30, 40):
-            store.save([at_version(version), at_version(version + 1, "topic/b")])
-
-        assert versions(store) == [30, 40]
-        assert versions(store, "topic/b") == [31, 41]
-
-    def test_those_of_an_end_that_the_log_has_lost_stay_until_the_stream_has_passed_them(
-        self, store: SnapshotStore
-    ) -> None:
-        store.save([at_version(30), at_version(40)])
-        store.save([at_version(10)])
-        store.save([at_version(20)])
-        store.save([at_version(25)])
-        assert versions(store) == [20, 25, 30, 40]
-
-        store.save([at_version(50)])
-        assert versions(store) == [40, 50]
-
-    def test_streams_do_not_mix(self, store: SnapshotStore) -> None:
-        names = ["topic/a", "topic/A", "topic/a ", "topic/ä", "topic/☃", "a/topic", "topic/a/b", "topic/nul\0nul"]
-        store.save([at_version(number, name) for number, name in enumerate(names)])
-
-        assert [store.load(name) for name in names] == [at_version(*item) for item in enumerate(names)]
-
-    @pytest.mark.parametrize("size", [0, 1, 10_000, 10_000_000])
-    def test_a_payload_of_any_size_comes_back(self, store: SnapshotStore, size: int) -> None:
-        saved = at_version(7, payload=bytes(range(256)) * (size // 256) + b"\0" * (size % 256))
-        store.save([saved])
-
-        found = store.load("topic/a")
-        assert found == saved
-        assert found.is_intact
-
-    def test_a_scan_gives_every_snapshot_by_stream_and_version(self, store: SnapshotStore) -> None:
-        saved = [at_version(version, stream) for stream in ("topic/a", "topic/b") for version in (10, 20)]
-        store.save(saved[::-1])
-
-        assert [mark.end for mark in store.scan()] == [snapshot.end for snapshot in saved]
-        assert all(mark.is_intact for mark in store.scan())
-
-    def test_a_scan_tells_a_wrong_checksum(self, store: SnapshotStore) -> None:
-        store.save([at_version(10), at_version(20, checksum=b"wrong")])
-
-        assert [mark.is_intact for mark in store.scan()] == [True, False]
-        found = store.load("topic/a")
-        assert found is not None
-        assert not found.is_intact
-
-    def test_saving_nothing_is_fine(self, store: SnapshotStore) -> None:
-        store.save([])
-        assert list(store.scan()) == []
-
-    def test_closing_twice_is_fine(self, store: SnapshotStore) -> None:
-        store.save([at_version(1)])
-        store.close()
-        store.close()
-
-
-class TestMemorySnapshots(SnapshotStoreContract):
     @pytest.fixture
     def store(self) -> SnapshotStore:
         return MemorySnapshots()
 
 
-class TestSqliteSnapshots(SnapshotStoreContract):
+class TestSqliteSnapshots(SnapshotConformance):
+    """Snapshots in a file."""
+
     @pytest.fixture
     def store(self, tmp_path: Path) -> Iterator[SnapshotStore]:
         store = SqliteSnapshots(tmp_path / "log.db.snapshots")

@@ -17,7 +17,7 @@ from odradek_events.codec import Codec
 from odradek_events.errors import DamagedCommit, LogFull, LogUnavailable, OutcomeUnknown
 from odradek_events.log import LogStore
 from odradek_events.memory import MemoryLog
-from odradek_events.record import Append, Failed, Head, Query, Rejected, StoredCommit, Verdict, type_name
+from odradek_events.record import Append, CommitEnd, Failed, Head, Query, Rejected, StoredCommit, Verdict, type_name
 
 __all__ = ["FaultyLog", "Hold", "Operation"]
 
@@ -240,6 +240,11 @@ class FaultyLog(LogStore):
         """Return the stored commit that holds `position`."""
         self._check_readable("")
         return self.store.commit_at(position)
+
+    def commit_end(self, position: int) -> CommitEnd | None:
+        """Return where the commit that holds `position` ends, or None."""
+        self._check_readable("")
+        return self.store.commit_end(position)
 
     def commit_of_version(self, stream: str, version: int) -> StoredCommit | None:
         """Return the stored commit that holds this version of a stream, or None."""

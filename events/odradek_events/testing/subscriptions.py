@@ -1,33 +1,34 @@
-"""Reading on as a log grows: every store, and a reader of a file that another connection writes."""
+"""Case H: reading on as a log grows, without loss or repeat, and waiting for a position."""
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
-from support_log import append, created, produced
 
-from odradek_events import LogStore, MemoryLog, Query, QueryItem, SqliteLog
-from odradek_events.codec import Codec
 from odradek_events.errors import LogUnavailable, PositionNotReached, UnknownEventType
-from odradek_events.registry import CATALOGUE, Catalogue
+from odradek_events.log import LogStore
+from odradek_events.record import Query, QueryItem
+from odradek_events.testing.samples import PATIENCE, append, codec_that_knows, created, produced
+from odradek_events.testing.suite import LogSuite
 from odradek_events.types import TopicCreated
 
-PATIENCE = 20.0
+__all__ = ["SubscriptionCases"]
 
 
-class SubscriptionContract:
-    """Subclass with a `log` fixture to append to, and a `followed` fixture to read it by."""
+class SubscriptionCases(LogSuite):
+    """What every log promises to those who follow it.
 
-    @pytest.fixture
-    def log(self) -> Iterator[LogStore]:
-        raise NotImplementedError
+    `log` is written and `followed` is read: by default they are one; a store that other processes can read has a
+    second suite in which `followed` is such a reader.
+    """
 
     @pytest.fixture
     def followed(self, log: LogStore) -> LogStore:
+        """Give the log that is followed."""
         return log
 
     def test_what_is_there_is_given_out_first_and_what_comes_next_after_it(
@@ -133,11 +134,7 @@ class SubscriptionContract:
 
     def test_an_unknown_type_is_raised_again_and_not_skipped(self, log: LogStore, followed: LogStore) -> None:
         append(log, "topic/a", created("a"), produced(0, "a"), created("a"))
-        few = Catalogue()
-        entry = CATALOGUE.by_class(TopicCreated)
-        assert entry is not None
-        few.register(entry)
-        followed.codec = Codec(few)
+        followed.codec = codec_that_knows(TopicCreated)
         with followed.subscribe() as subscription:
             found = subscription.take(0)
             assert found is not None
@@ -175,30 +172,22 @@ class SubscriptionContract:
         assert (raised.value.position, raised.value.head) == (7, 0)
         assert isinstance(raised.value, TimeoutError)
 
+    def test_waiting_for_a_position_can_be_interrupted(self, followed: LogStore) -> None:
+        class Interrupted(Exception):
+            pass
 
-class TestMemoryLog(SubscriptionContract):
-    """The log in memory."""
+        def interrupt(*_: object) -> None:
+            raise Interrupted
 
-    @pytest.fixture
-    def log(self) -> Iterator[LogStore]:
-        with MemoryLog() as log:
-            yield log
+        def wait() -> None:
+            killer.start()
+            followed.wait_for(7, PATIENCE)
 
-
-class TestSqliteLog(SubscriptionContract):
-    """The log on disk, followed by its writer."""
-
-    @pytest.fixture
-    def log(self, tmp_path: Path) -> Iterator[LogStore]:
-        with SqliteLog(tmp_path / "log.db", durability="off") as log:
-            yield log
-
-
-class TestReaderOfSqliteLog(TestSqliteLog):
-    """The log on disk, followed by a reader of the file, as another process would."""
-
-    @pytest.fixture
-    def followed(self, log: LogStore) -> Iterator[LogStore]:
-        assert isinstance(log, SqliteLog)
-        with SqliteLog(log.path, read_only=True) as reader:
-            yield reader
+        before = signal.signal(signal.SIGUSR1, interrupt)
+        killer = threading.Timer(0.02, os.kill, (os.getpid(), signal.SIGUSR1))
+        try:
+            with pytest.raises(Interrupted):
+                wait()
+        finally:
+            killer.join()
+            signal.signal(signal.SIGUSR1, before)

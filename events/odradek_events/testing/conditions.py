@@ -1,0 +1,99 @@
+"""Conditions: an append may demand that no event matches a query after a position (a dynamic consistency boundary)."""
+
+from __future__ import annotations
+
+from odradek_events.errors import AppendError, ConditionNotMet, WrongExpectedVersion
+from odradek_events.log import LogStore
+from odradek_events.record import NO_STREAM, Append, Appended, Condition, Query, QueryItem, Rejected
+from odradek_events.testing.samples import START, answer, append, codec_that_knows, created, none_with, produced
+from odradek_events.testing.suite import LogSuite
+from odradek_events.types import TopicCreated
+
+__all__ = ["ConditionCases"]
+
+
+class ConditionCases(LogSuite):
+    """What every log promises to those who append on a condition."""
+
+    def conditional(self, log: LogStore, condition: Condition, stream: str = "topic/new") -> Appended | AppendError:
+        """Append an event on this condition."""
+        return answer(log, Append(stream=stream, events=[produced(0, "new")], condition=condition))
+
+    def two_producers(self, log: LogStore) -> None:
+        """Fill positions 0 to 4."""
+        append(log, "topic/a", created("a"), produced(0, "a", producer="p1"), produced(1, "a", producer="p2"))  # 0..2
+        append(log, "topic/b", created("b"), produced(0, "b", producer="p2"))  # 3, 4
+
+    def test_an_append_whose_condition_nothing_breaks_is_stored(self, log: LogStore) -> None:
+        self.two_producers(log)
+        assert isinstance(self.conditional(log, none_with("producer:p3")), Appended)
+        assert isinstance(self.conditional(log, none_with("producer:p2", after=4)), Appended)
+        assert isinstance(self.conditional(log, Condition(Query(()))), Appended)
+
+    def test_a_matching_event_refuses_the_append_and_its_position_is_told(self, log: LogStore) -> None:
+        self.two_producers(log)
+        head = log.head()
+        error = self.conditional(log, none_with("producer:p2", types=("MessageProduced",), after=2))
+        assert isinstance(error, ConditionNotMet)
+        assert (error.stream, error.position, error.after) == ("topic/new", 4, 2)
+        assert log.head() == head
+
+    def test_a_condition_looks_behind_its_position_only_in_the_middle_of_a_commit_too(self, log: LogStore) -> None:
+        self.two_producers(log)
+        assert isinstance(self.conditional(log, none_with("topic:a", after=1)), ConditionNotMet)
+        assert isinstance(self.conditional(log, none_with("topic:a", after=2)), Appended)
+
+    def test_a_match_has_its_type_and_all_tags_on_the_one_event(self, log: LogStore) -> None:
+        self.two_producers(log)
+        assert isinstance(self.conditional(log, none_with("topic:a", "topic:b")), Appended)
+        assert isinstance(self.conditional(log, none_with("partition:a/0", "producer:p9")), Appended)
+        assert isinstance(self.conditional(log, none_with("producer:p1", types=("TopicCreated",))), Appended)
+        assert isinstance(self.conditional(log, none_with("topic:a", "producer:p2")), ConditionNotMet)
+
+    def test_any_item_of_the_query_may_match(self, log: LogStore) -> None:
+        self.two_producers(log)
+        query = Query((QueryItem(("Nothing",)), QueryItem((), ("topic:b",)), QueryItem(("TopicCreated",))))
+        error = self.conditional(log, Condition(query, after=0))
+        assert isinstance(error, ConditionNotMet)
+        assert error.position == 3
+
+    def test_a_condition_without_types_and_tags_demands_that_the_log_has_not_grown(self, log: LogStore) -> None:
+        self.two_producers(log)
+        everything = Query((QueryItem(),))
+        assert isinstance(self.conditional(log, Condition(everything, after=3)), ConditionNotMet)
+        assert isinstance(self.conditional(log, Condition(everything, after=4)), Appended)
+
+    def test_a_condition_sees_what_earlier_requests_of_its_call_append(self, log: LogStore) -> None:
+        append(log, "topic/a", created("a"))
+        once = none_with("topic:x", types=("TopicCreated",))
+        requests = [Append(stream=f"topic/{n}", events=[created("x"), produced(0, "x")], condition=once) for n in "abc"]
+        requests.append(Append(stream="topic/d", events=[created("y")], condition=none_with("topic:x", after=1)))
+        verdicts = log.append(requests, START)
+        assert [type(verdict) for verdict in verdicts] == [Appended, Rejected, Rejected, Rejected]
+        errors = [verdict.error for verdict in verdicts if isinstance(verdict, Rejected)]
+        assert [error.position for error in errors if isinstance(error, ConditionNotMet)] == [1, 1, 2]
+
+    def test_a_condition_does_not_see_what_later_requests_of_its_call_append(self, log: LogStore) -> None:
+        first = Append(stream="topic/a", events=[created("a")], condition=none_with("topic:b"))
+        second = Append(stream="topic/b", events=[created("b")])
+        assert [type(verdict) for verdict in log.append([first, second], START)] == [Appended, Appended]
+
+    def test_a_condition_and_an_expected_version_must_both_hold(self, log: LogStore) -> None:
+        append(log, "topic/a", created("a"))
+        wrong_version = Append(
+            stream="topic/a", events=[produced(0, "a")], expected_version=NO_STREAM, condition=none_with("topic:z")
+        )
+        assert isinstance(answer(log, wrong_version), WrongExpectedVersion)
+        broken = Append(stream="topic/a", events=[produced(0, "a")], expected_version=0, condition=none_with("topic:a"))
+        assert isinstance(answer(log, broken), ConditionNotMet)
+
+    def test_an_event_that_nobody_here_knows_may_match_by_the_tags_of_its_commit(self, log: LogStore) -> None:
+        append(log, "topic/a", created("a"), produced(0, "a", producer="p1"))
+        log.codec = codec_that_knows(TopicCreated)
+
+        def attempt(condition: Condition) -> Appended | AppendError:
+            return answer(log, Append(stream="topic/b", events=[created("b")], condition=condition))
+
+        assert isinstance(attempt(none_with("producer:p1")), ConditionNotMet)
+        assert isinstance(attempt(none_with("producer:p1", types=("TopicCreated",))), Appended)
+        assert isinstance(attempt(none_with("producer:p2")), Appended)

@@ -1,0 +1,36 @@
+"""The suite for a store of any kind: every case that needs no more than the log itself."""
+
+from __future__ import annotations
+
+from odradek_events.testing.appending import AppendCases
+from odradek_events.testing.concurrency import ConcurrencyCases
+from odradek_events.testing.conditions import ConditionCases
+from odradek_events.testing.determinism import DeterminismCases
+from odradek_events.testing.failures import FailureCases
+from odradek_events.testing.reading import ReadCases
+from odradek_events.testing.repeats import RepeatCases
+from odradek_events.testing.serialisation import SerialisationCases
+from odradek_events.testing.subscriptions import SubscriptionCases
+
+__all__ = ["LogConformance"]
+
+
+class LogConformance(
+    AppendCases,
+    ReadCases,
+    ConditionCases,
+    ConcurrencyCases,
+    RepeatCases,
+    SerialisationCases,
+    FailureCases,
+    SubscriptionCases,
+    DeterminismCases,
+):
+    """Every case for a log, whatever it is kept in. Subclass it with a `log` fixture.
+
+    class TestMyLog(LogConformance):
+        @pytest.fixture
+        def log(self, tmp_path):
+            with MyLog(tmp_path / "log") as log:
+                yield log
+    """

@@ -1,0 +1,27 @@
+"""A store that is none of ours passes the suites that are offered to everybody."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support_jsonl import JsonLinesLog
+
+from odradek_events import LogStore
+from odradek_events.testing import DurableLogConformance, LogConformance
+
+
+class TestJsonLinesLog(LogConformance):
+    """The log in a file of JSON Lines."""
+
+    @pytest.fixture
+    def log(self, tmp_path: Path) -> Iterator[LogStore]:
+        with JsonLinesLog(tmp_path / "log.jsonl") as log:
+            yield log
+
+
+class TestJsonLinesLogOnDisk(DurableLogConformance):
+    """The same, from one process to the next."""
+
+    opener = "support_jsonl:JsonLinesLog"
