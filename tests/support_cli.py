@@ -12,7 +12,9 @@ import logging
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,6 +55,32 @@ def odradek(*arguments: object, stdin: bytes = b"", before: Callable[[], None] |
         [*COMMAND, *map(str, arguments)], input=stdin, capture_output=True, timeout=120, preexec_fn=before, check=False
     )
     return Outcome(process.returncode, process.stdout, process.stderr.decode())
+
+
+@contextmanager
+def running(*arguments: object, environment: dict[str, str] | None = None) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a command beside the test, with pipes; whatever happens it is gone in the end, after two minutes at most."""
+    with subprocess.Popen(
+        [*COMMAND, *map(str, arguments)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment,
+        preexec_fn=_notice_interrupts,
+    ) as process:
+        watchdog = threading.Timer(120, process.kill)
+        watchdog.start()
+        try:
+            yield process
+        finally:
+            process.kill()
+            watchdog.cancel()
+            watchdog.join()
+
+
+def _notice_interrupts() -> None:
+    """Take SIGINT as a terminal's children do: a shell starts what it runs in the background deaf to it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def here(*arguments: object, stdin: bytes = b"") -> Outcome:

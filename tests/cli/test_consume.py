@@ -10,7 +10,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from support_cli import COMMAND, here, odradek, produced, refused
+from support_cli import COMMAND, here, odradek, produced, refused, running
 
 from odradek import ActorSystem, SqliteLog
 
@@ -87,9 +87,7 @@ def test_following_goes_on_until_it_has_enough(log: Path) -> None:
     with (
         ActorSystem.open(log) as system,
         system.producer() as producer,
-        subprocess.Popen(
-            [*COMMAND, "consume", str(log), "orders", "--from", "9", "--follow", "--max", "3"], stdout=subprocess.PIPE
-        ) as process,
+        running("consume", log, "orders", "--from", 9, "--follow", "--max", 3) as process,
     ):
         assert process.stdout is not None
         assert process.stdout.readline() == b"9\n"  # printed at once, not when the command ends
@@ -104,9 +102,7 @@ def test_following_passes_over_a_deletion_to_the_next_incarnation(log: Path) -> 
     with (
         ActorSystem.open(log) as system,
         system.producer() as producer,
-        subprocess.Popen(
-            [*COMMAND, "consume", str(log), "orders", "--from", "9", "--follow", "--max", "2"], stdout=subprocess.PIPE
-        ) as process,
+        running("consume", log, "orders", "--from", 9, "--follow", "--max", 2) as process,
     ):
         assert process.stdout is not None
         assert process.stdout.readline() == b"9\n"
@@ -119,11 +115,7 @@ def test_following_passes_over_a_deletion_to_the_next_incarnation(log: Path) -> 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_command_says_how_many_it_printed(log: Path, number: signal.Signals) -> None:
-    with subprocess.Popen(
-        [*COMMAND, "consume", str(log), "orders", "--follow", "--from", "8"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    ) as process:
+    with running("consume", log, "orders", "--follow", "--from", 8) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"8\n"
         process.send_signal(number)
@@ -258,12 +250,7 @@ def test_what_a_reader_did_not_take_is_not_committed(tmp_path: Path, unbuffered:
         producer.send_batch("orders", [b"%06d" % number + b"x" * 200 for number in range(3000)]).result()
     environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
 
-    with subprocess.Popen(
-        [*COMMAND, "consume", str(path), "orders", "--group", "g"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=environment,
-    ) as process:
+    with running("consume", path, "orders", "--group", "g", environment=environment) as process:
         assert process.stdout is not None
         assert process.stdout.readline().startswith(b"000000")
         process.stdout.close()

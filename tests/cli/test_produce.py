@@ -6,11 +6,10 @@ import io
 import os
 import resource
 import signal
-import subprocess
 from pathlib import Path
 
 import pytest
-from support_cli import COMMAND, here, odradek, produced, refused
+from support_cli import here, odradek, produced, refused, running
 
 from odradek import ActorSystem, SqliteLog, SystemState, open_log
 from odradek.cli.exit_codes import CommandError, ExitCode
@@ -178,15 +177,12 @@ def test_a_full_disk_ends_with_the_number_of_durable_lines(log: Path) -> None:
 
 
 def test_an_interrupted_command_says_how_many_lines_are_durable(log: Path) -> None:
-    with subprocess.Popen(
-        [*COMMAND, "produce", str(log), "orders", "--batch", "10"], stdin=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as process:
+    with running("produce", log, "orders", "--batch", 10) as process:
         assert process.stdin is not None
         process.stdin.write(b"line\n" * 2005)
         process.stdin.flush()
         with SqliteLogWhenThere(log) as reader:
-            while reader.head().position < 2000:
-                pass
+            reader.wait_for(2000, timeout=60)
         process.send_signal(signal.SIGINT)
         _, complaint = process.communicate(timeout=30)
     assert process.returncode == 130

@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import sqlite3
-import subprocess
 from collections import Counter
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support_cli import COMMAND, here, odradek, produced, refused
+from support_cli import here, odradek, produced, refused, running
 
 from odradek import ActorSystem, ConsumerRecord, Receipt, ReplayCheck, SystemState, TopicPartition, open_log
 from odradek.cli.simulation import ConsumerTally, ProducerTally
@@ -160,11 +159,7 @@ def snapshotted(path: Path) -> set[str]:
 
 def test_an_interrupted_run_closes_in_order_and_says_what_was_done(tmp_path: Path) -> None:
     log = tmp_path / "run.db"
-    with subprocess.Popen(
-        [*COMMAND, "simulate", "--messages", "100000000", "--durability", "off", "--log", str(log)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    ) as process:
+    with running("simulate", "--messages", 100000000, "--durability", "off", "--log", log) as process:
         while not (log.exists() and log.stat().st_size + _size(Path(f"{log}-wal")) > 1_000_000):
             assert process.poll() is None
         process.send_signal(signal.SIGINT)
