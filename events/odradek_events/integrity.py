@@ -1,4 +1,4 @@
-"""Verify a log: chain, contiguity, streams, decodability, index, file. Finds and reports; never repairs."""
+"""Verify a log: chain, contiguity, streams, decodability, index, file, snapshots. Finds and reports; never repairs."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import msgspec
 
 from odradek_events.appending import EMPTY_DIGEST
 from odradek_events.checking import Checker
-from odradek_events.errors import DamagedCommit, LogError
+from odradek_events.errors import DamagedCommit, LogError, SnapshotsUnavailable
 from odradek_events.log import ReadableLog
-from odradek_events.record import Commit, Head, StoredCommit
+from odradek_events.record import Commit, CommitEnd, Head, StoredCommit
+from odradek_events.snapshots import SnapshotStore
 from odradek_events.sqlite import SqliteLog
 from odradek_events.sqlite_index import IndexWalk
 
@@ -29,7 +30,10 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 class Verification(msgspec.Struct, frozen=True):
-    """What verify saw: how much it read, where the log ends, and what is wrong."""
+    """What verify saw: how much it read, where the log ends, and what is wrong.
+
+    `notes` tell of damage beside the log, such as that of a snapshot, which costs time and nothing else.
+    """
 
     commits: int
     events: int
@@ -38,6 +42,8 @@ class Verification(msgspec.Struct, frozen=True):
     digest: str
     findings: tuple[Finding, ...]
     unknown_types: tuple[str, ...]
+    snapshots: int = 0
+    notes: tuple[str, ...] = ()
 
     @property
     def is_sound(self) -> bool:
@@ -46,17 +52,23 @@ class Verification(msgspec.Struct, frozen=True):
 
 
 def verify(
-    log: ReadableLog, progress: Callable[[int], None] | None = None, *, head: Head | None = None
+    log: ReadableLog,
+    progress: Callable[[int], None] | None = None,
+    *,
+    head: Head | None = None,
+    snapshots: SnapshotStore | None = None,
 ) -> Verification:
     """Check every commit of `log` as it is now; `progress` is told the last position read, now and then.
 
     Checks that positions and stream versions are gapless, that each digest continues the chain, that events decode,
     that recorded-at never runs backwards, that the index holds what the events say, and the file's own structure. Whole
-    commits missing from the end leave a valid chain: pass a `head` noted earlier, and the log must still have it. It
-    may have grown since. Raises nothing for what is wrong with the log. Memory stays flat, a word per stream aside.
+    commits missing from the end leave a valid chain: pass a `head` noted earlier, or `snapshots` taken of the log, and
+    the log must still have those commits. It may have grown since. Raises nothing for what is wrong with the log.
+    Memory stays flat, some words per stream aside.
     """
     findings: list[Finding] = []
     checker = Checker(log.codec)
+    marks = _Marks(snapshots)  # before the log, which is always ahead of them
     known = _KnownHead(head)
     with _index_of(log, findings) as index:
         for stored in _readable(log, index, findings):
@@ -65,6 +77,7 @@ def verify(
                 problems += _index_problems(index, log, stored, commit)
             findings.extend(Finding(stored.first_position, problem) for problem in problems)
             known.look_at(stored)
+            marks.look_at(stored)
             if progress is not None and checker.commits % _PROGRESS_EACH == 0:
                 progress(stored.last_position)
         if index is not None:
@@ -73,11 +86,20 @@ def verify(
             findings.extend(strays)
     if isinstance(log, SqliteLog):
         findings.extend(Finding(error.position, error.reason) for error in log.structural_damage())
-    findings.extend(known.findings(checker.head.position))
     end = checker.head
+    findings.extend(known.findings(end.position))
+    findings.extend(marks.findings(end.position))
     unknown = tuple(sorted(checker.unknown_types))
     return Verification(
-        checker.commits, checker.events, len(checker.versions), end.position, end.digest.hex(), tuple(findings), unknown
+        checker.commits,
+        checker.events,
+        len(checker.versions),
+        end.position,
+        end.digest.hex(),
+        tuple(findings),
+        unknown,
+        marks.count,
+        tuple(marks.notes),
     )
 
 
@@ -118,6 +140,39 @@ class _KnownHead:
         else:
             what = "has no commit that can be read and ends there, where its head is known to have been"
         yield Finding(position, f"the log {what}")
+
+
+class _Marks:
+    """Snapshots of the log's past, each of which names the commit at whose end it was taken."""
+
+    def __init__(self, snapshots: SnapshotStore | None) -> None:
+        self.count = 0
+        self.notes: list[str] = []
+        self._sought: dict[tuple[int, bytes], CommitEnd] = {}
+        try:
+            for mark in () if snapshots is None else snapshots.scan():
+                self.count += 1
+                end = mark.end
+                if mark.is_intact:
+                    self._sought[end.position, end.digest] = end
+                else:
+                    self.notes.append(
+                        f"the snapshot of {end.stream!r} at its version {end.version} has a wrong checksum"
+                    )
+        except SnapshotsUnavailable as error:
+            self.notes.append(str(error))
+
+    def look_at(self, stored: StoredCommit) -> None:
+        self._sought.pop((stored.last_position, stored.digest), None)
+
+    def findings(self, end: int) -> Iterator[Finding]:
+        for (position, _), mark in sorted(self._sought.items()):
+            what = "ends before it" if position > end else "has another history up to there"
+            yield Finding(
+                position,
+                f"a snapshot of {mark.stream!r} was taken here, and the log {what} "
+                "(where an older log was put back on purpose, delete the snapshots)",
+            )
 
 
 @contextmanager

@@ -6,13 +6,17 @@ import json
 import os
 import sqlite3
 import subprocess
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
 import pytest
 from support_cli import COMMAND, here, odradek, refused
+from support_log import append, produced
 
 from odradek import ActorSystem, Append, SqliteLog, SystemState, event, open_log
+from odradek_events.snapshots import StoredSnapshot
+from odradek_events.snapshots_sqlite import open_snapshots
 
 
 @event("CliTestThing", version=1, tags=("thing:{name}",))
@@ -221,6 +225,29 @@ def test_verify_finds_the_loss_of_an_end_against_a_noted_head(log: Path, tmp_pat
         assert any("before the known head" in line for line in outcome.lines)
     empty = here("verify", tmp_path / "empty.db", "--json").json["position_and_digest"]
     assert here("verify", log, "--head", empty).code == 0
+
+
+def test_verify_looks_at_the_snapshots_beside_a_log(log: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy.db"
+    assert here("backup", log, copy).code == 0
+    with SqliteLog(copy) as opened, closing(open_snapshots(opened)) as snapshots:
+        append(opened, "topic/orders", produced(12), when=10**9)
+        end = opened.commit_end(opened.head().position)
+        assert end is not None
+        snapshots.save([StoredSnapshot.sealed(end, "Topic", 1, b"state")])
+    outcome = here("verify", copy)
+    assert outcome.code == 0
+    assert "snapshots beside it: 1" in outcome.lines
+    Path(f"{copy}.snapshots").rename(tmp_path / "older.db.snapshots")
+    older = tmp_path / "older.db"
+    assert here("backup", log, older).code == 0
+    outcome = here("verify", older)
+    refused(outcome, 1, "is damaged: 1 finding")
+    assert "a snapshot of 'topic/orders' was taken here, and the log ends before it" in outcome.lines[0]
+    (tmp_path / "older.db.snapshots").write_bytes(b"nothing like it")
+    outcome = here("verify", older)
+    assert outcome.code == 0
+    assert any(line.startswith("beside the log, and not damage of it: ") for line in outcome.lines)
 
 
 @pytest.mark.parametrize("text", ["41", "41:abc", "head", ""])

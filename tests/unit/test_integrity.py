@@ -19,6 +19,8 @@ from odradek_events.codec import Codec
 from odradek_events.errors import LogError
 from odradek_events.integrity import Verification, head_as_text, head_from_text, verify
 from odradek_events.registry import Catalogue
+from odradek_events.snapshots import MemorySnapshots, SnapshotStore, StoredSnapshot
+from odradek_events.snapshots_sqlite import SqliteSnapshots
 
 CATALOGUE_ELSEWHERE = Catalogue()
 
@@ -61,10 +63,13 @@ def raw(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def checked(
-    log: SqliteLog | MemoryLog, progress: Callable[[int], None] | None = None, head: Head | None = None
+    log: SqliteLog | MemoryLog,
+    progress: Callable[[int], None] | None = None,
+    head: Head | None = None,
+    snapshots: SnapshotStore | None = None,
 ) -> Verification:
     """Verify, leaving aside that the triggers are gone: the fixture has dropped them."""
-    report = verify(log, progress, head=head)
+    report = verify(log, progress, head=head, snapshots=snapshots)
     rest = tuple(finding for finding in report.findings if not finding.problem.endswith("is gone or changed"))
     return msgspec.structs.replace(report, findings=rest)
 
@@ -284,6 +289,55 @@ def test_a_log_with_another_history_at_a_known_head_is_told_from_one_without_end
         assert (inside.position, "no commit that can be read and ends there" in inside.problem) == (3, True)
         (empty,) = checked(log, head=Head(-1, log.head().digest, None)).findings
         assert empty.position == -1
+
+
+def taken(log: SqliteLog | MemoryLog, position: int) -> StoredSnapshot:
+    """Return a snapshot taken at the end of the commit that holds a position."""
+    end = log.commit_end(position)
+    assert end is not None
+    return StoredSnapshot.sealed(end, "state", 1, b"state")
+
+
+def test_snapshots_of_commits_that_the_log_has_are_sound() -> None:
+    with MemoryLog() as log:
+        fill(log)
+        snapshots = MemorySnapshots()
+        snapshots.save([taken(log, 1), taken(log, 2), taken(log, 4)])
+        append(log, "topic/a", produced(3, "a"), when=4)
+        report = verify(log, snapshots=snapshots)
+        assert report.is_sound
+        assert (report.snapshots, report.notes) == (3, ())
+
+
+def test_a_snapshot_beyond_the_head_tells_that_the_log_has_lost_its_end() -> None:
+    with MemoryLog() as log, MemoryLog() as shorter, MemoryLog() as other:
+        fill(log)
+        append(shorter, "topic/a", created("a"), produced(0, "a"), when=0)
+        append(other, "topic/a", *(produced(offset, "a") for offset in range(5)))
+        snapshots = MemorySnapshots()
+        snapshots.save([taken(log, 1), taken(log, 4)])
+        (finding,) = verify(shorter, snapshots=snapshots).findings
+        assert (finding.position, "the log ends before it" in finding.problem) == (4, True)
+        first, second = verify(other, snapshots=snapshots).findings
+        assert (first.position, second.position) == (1, 4)
+        assert "another history" in first.problem
+        assert "another history" in second.problem
+
+
+def test_a_damaged_snapshot_is_told_and_is_no_damage_of_the_log(path: Path) -> None:
+    with SqliteLog(path, read_only=True) as log, closing(SqliteSnapshots(f"{path}.snapshots")) as snapshots:
+        snapshots.save([taken(log, 4), msgspec.structs.replace(taken(log, 2), payload=b"other")])
+        report = checked(log, snapshots=snapshots)
+        assert report.is_sound
+        assert report.snapshots == 2
+        assert report.notes == ("the snapshot of 'topic/b' at its version 0 has a wrong checksum",)
+        Path(f"{path}.snapshots").write_bytes(b"nothing like it" * 1000)
+        for leftover in ("-wal", "-shm"):
+            Path(f"{path}.snapshots{leftover}").unlink(missing_ok=True)
+        report = checked(log, snapshots=snapshots)
+        assert report.is_sound
+        assert len(report.notes) == 1
+        assert "cannot be used" in report.notes[0]
 
 
 def test_a_head_is_noted_as_text_and_read_again() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import closing
 from typing import Annotated
 
 import msgspec
@@ -18,6 +19,7 @@ from odradek.cli.output import bar, json_line, line, plain, table
 from odradek_events.integrity import head_as_text, head_from_text
 from odradek_events.record import Head
 from odradek_events.salvage import Salvage
+from odradek_events.snapshots_sqlite import open_snapshots
 from odradek_events.statistics import log_statistics
 
 __all__ = ["backup", "salvage", "stats", "verify"]
@@ -33,9 +35,10 @@ def verify(
 ) -> None:
     """Check every commit of a log.
 
-    Positions and versions without gaps, the chain of digests, events that decode, the index, the file's own structure.
-    Commits missing from the end leave a valid chain, which only a head noted earlier can tell from the whole: note the
-    one that is printed. The log may have grown since.
+    Positions and versions without gaps, the chain of digests, events that decode, the index, the file's own structure,
+    and that the log still has the commits that its snapshots were taken at. Commits missing from the end leave a valid
+    chain, which only such a snapshot or a head noted earlier can tell from the whole: note the one that is printed.
+    The log may have grown since.
 
     \b
     Example:
@@ -43,8 +46,12 @@ def verify(
       odradek verify orders.db --head 41:5feceb66ffc86f38d952786c6d696c79c2dbc239dd4e91b46729d73a27fb57e9
     """
     known = None if head is None else _head(head)
-    with open_reader(log) as opened, bar("verified", _length(opened)) as progress:
-        found = verify_log(opened, progress, head=known)
+    with (
+        open_reader(log) as opened,
+        closing(open_snapshots(opened)) as snapshots,
+        bar("verified", _length(opened)) as progress,
+    ):
+        found = verify_log(opened, progress, head=known, snapshots=snapshots)
     if json:
         noted = f"{found.head}:{found.digest}"
         json_line({"is_sound": found.is_sound, **msgspec.structs.asdict(found), "position_and_digest": noted})
@@ -53,7 +60,11 @@ def verify(
             line(f"{_place(finding.position)}: {plain(finding.problem)}")
         for name in found.unknown_types:
             line(f"not registered here, and not damage: {plain(name)}")
+        for note in found.notes:
+            line(f"beside the log, and not damage of it: {plain(note)}")
         line(f"{found.events:,} events in {found.commits:,} commits of {found.streams:,} streams")
+        if found.snapshots:
+            line(f"snapshots beside it: {found.snapshots:,}")
         line(f"head {found.head}:{found.digest}")
     if not found.is_sound:
         count = len(found.findings)
