@@ -6,7 +6,7 @@ what goes into the log and comes out; `log` the port and its contract; `subscrip
 `sqlite_file` (connections), that on `sqlite_lock` and `sqlite_rows` (schema, queries); `snapshots` and
 `snapshots_sqlite` keep aggregates' states beside a log; `integrity` verifies, on `checking` and `sqlite_index`;
 `transfer` copies, `salvage` what is sound, on `building`; `trace` finds conversations; `testing` is for those who test
-stores. Start reading at `log`.
+stores, `scenario` (on `scenario_text`) for those who test aggregates. Start reading at `log`.
 """
 
 from odradek_events import types

@@ -142,7 +142,7 @@ class EventNotSerializable(AppendError):
 
     def __init__(self, stream: str, reason: str) -> None:
         super().__init__(f"an event for stream {stream!r} cannot be stored: {reason}")
-        self.stream = stream
+        self.stream, self.reason = stream, reason
 
 
 class InvalidStream(AppendError):

@@ -71,6 +71,13 @@ def test_an_aggregate_of_ones_own_is_rebuilt(tmp_path: Path) -> None:
     assert "opened with 700 cents\nmoved 200 as version 2" in printed
 
 
+def test_an_aggregate_is_tested_by_scenarios(tmp_path: Path) -> None:
+    printed = run("06_testing_your_aggregate.py", tmp_path)
+    assert "cents of event 1 should be 30 and is 300" in printed
+    assert "Ran 3 tests" in printed
+    assert printed.endswith("\nOK\n")
+
+
 def test_a_rule_across_aggregates_holds_and_unrelated_appends_do_not_conflict(tmp_path: Path) -> None:
     printed = run("08_dynamic_boundary.py", tmp_path)
     assert "cid is quicker: not stored: " in printed

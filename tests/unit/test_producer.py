@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-import pytest
-from support_domain import NOON, after, given, given_topic, message, store
+from collections.abc import Callable
 
+import msgspec
+import pytest
+from support_domain import NOON, after, given_topic, message, store
+
+from odradek.testing import given
 from odradek_domain.errors import InvalidIdentifier, PartitionNotFound, ProducerNotRegistered, TopicNotFound
 from odradek_domain.producer import Producer
 from odradek_domain.topic import AppendMessages, Topic
 from odradek_events.types import ProducerEpochBumped, ProducerProgressed, ProducerRegistered, TopicDeleted
 
+REGISTERED = ProducerRegistered("checkout", "checkout", 0, NOON, "tx-1")
+
 
 def given_producer(epoch: int = 0) -> Producer:
-    return given(Producer("checkout"), ProducerRegistered("checkout", "checkout", epoch, NOON, "tx-1"))
+    return given(Producer("checkout"), msgspec.structs.replace(REGISTERED, epoch=epoch)).aggregate
 
 
 def test_a_producer_registers_once_with_epoch_0() -> None:
-    producer = Producer("checkout")
-    (registered,) = producer.register(NOON, "tx-1")
-    assert registered == ProducerRegistered("checkout", "checkout", 0, NOON, "tx-1")
-    given(producer, registered)
-    assert (producer.id, producer.client_id, producer.transaction_id) == ("checkout", "checkout", "tx-1")
-    assert (producer.created_at, producer.epoch, producer.message_count) == (NOON, 0, 0)
-    assert producer.register(after(1)) == []
+    scenario = given(Producer("checkout")).when(Producer.register, NOON, "tx-1").then(REGISTERED)
+    scenario.then_state(id="checkout", client_id="checkout", transaction_id="tx-1", created_at=NOON, epoch=0)
+    scenario.then_state(message_count=0).when(Producer.register, after(1)).then_nothing()
 
 
 def test_a_producer_needs_a_usable_client_id() -> None:
@@ -31,39 +33,34 @@ def test_a_producer_needs_a_usable_client_id() -> None:
 
 
 def test_a_new_life_has_the_next_epoch() -> None:
-    producer = given_producer()
-    bumped = producer.bump_epoch(after(1))
-    assert bumped == ProducerEpochBumped("checkout", 1, after(1))
-    assert given(producer, bumped).epoch == 1
-    assert producer.bump_epoch(after(2)).epoch == 2
+    scenario = given(Producer("checkout"), REGISTERED)
+    for epoch in (1, 2):
+        scenario.when(Producer.bump_epoch, after(epoch)).then(ProducerEpochBumped("checkout", epoch, after(epoch)))
+        scenario.then_state(epoch=epoch)
 
 
-def test_what_needs_a_registered_producer_is_refused_before() -> None:
-    producer = Producer("checkout")
-    for attempt in (
-        lambda: producer.bump_epoch(NOON),
-        lambda: producer.record_progress(1, 0, NOON),
-        lambda: producer.send_message(given_topic(), message()),
-    ):
-        with pytest.raises(
-            ProducerNotRegistered, match="producer 'checkout' is not registered; register it"
-        ) as refused:
-            attempt()
-        assert refused.value.producer == "checkout"
+@pytest.mark.parametrize(
+    "attempt",
+    [
+        lambda producer: producer.bump_epoch(NOON),
+        lambda producer: producer.record_progress(1, 0, NOON),
+        lambda producer: producer.send_message(given_topic(), message()),
+    ],
+)
+def test_what_needs_a_registered_producer_is_refused_before(attempt: Callable[[Producer], object]) -> None:
+    reason = "producer 'checkout' is not registered; register it"
+    given(Producer("checkout")).when(attempt).then_raises(ProducerNotRegistered, match=reason, producer="checkout")
 
 
 def test_progress_is_recorded_as_a_total() -> None:
-    producer = given_producer()
-    (progressed,) = producer.record_progress(5, 17, after(1))
-    assert progressed == ProducerProgressed("checkout", 5, 17, after(1))
-    given(producer, progressed)
-    assert (producer.message_count, producer.counted_through) == (5, 17)
+    scenario = given(Producer("checkout"), REGISTERED).when(Producer.record_progress, 5, 17, after(1))
+    scenario.then(ProducerProgressed("checkout", 5, 17, after(1))).then_state(message_count=5, counted_through=17)
 
 
 @pytest.mark.parametrize("count", [5, 4, 0, -1])
 def test_the_message_count_only_rises(count: int) -> None:
-    producer = given(given_producer(), ProducerProgressed("checkout", 5, 17, NOON))
-    assert producer.record_progress(count, 99, NOON) == []
+    scenario = given(Producer("checkout"), REGISTERED, ProducerProgressed("checkout", 5, 17, NOON))
+    scenario.when(Producer.record_progress, count, 99, NOON).then_nothing()
 
 
 def test_a_message_is_asked_of_the_topic_which_gives_the_offset() -> None:
@@ -95,6 +92,6 @@ def test_an_explicit_partition_wins() -> None:
 
 def test_nothing_can_be_sent_to_a_topic_that_does_not_exist() -> None:
     producer = given_producer()
-    for missing in (Topic("orders"), given(given_topic(), TopicDeleted("orders", "t-1", NOON))):
+    for missing in (Topic("orders"), given(given_topic(), TopicDeleted("orders", "t-1", NOON)).aggregate):
         with pytest.raises(TopicNotFound):
             producer.send_message(missing, message())
