@@ -61,6 +61,7 @@ class Codec:
         self._decode_metadata = msgspec.json.Decoder(CommitMetadata).decode
         self._split = msgspec.json.Decoder(list[msgspec.Raw]).decode
         self._decode_name = msgspec.json.Decoder(_Named).decode
+        self._decode_rows = msgspec.json.Decoder(list[dict[str, Any]]).decode
         self._decode_fields = msgspec.json.Decoder(dict[str, Any]).decode
 
     def kinds_of(self, stream: str, events: Sequence[Any]) -> list[EventType]:
@@ -121,7 +122,7 @@ class Codec:
             if decoder is not None:
                 events = decoder.decode(stored.events)
             else:
-                events = self._one_by_one(stored, metadata, opaque)
+                events = self._all_led_on(stored, metadata) or self._one_by_one(stored, metadata, opaque)
         except _NOT_DECODABLE as error:
             raise DamagedCommit(stored.first_position, f"its events cannot be decoded ({error})") from error
         if len(events) != stored.last_position - stored.first_position + 1:
@@ -153,6 +154,29 @@ class Codec:
                 entries[tag] = lower_offset(entries.get(tag), offset)
         return entries
 
+    def _all_led_on(self, stored: StoredCommit, metadata: CommitMetadata) -> list[Any] | None:
+        """Return the events in their current versions; None if any stands in the way, or its type is unknown.
+
+        Led on together they cost half of what they cost one by one.
+        """
+        versions = dict(metadata.types)
+        kinds = {name: kind for name in versions if (kind := self.catalogue.by_name(name)) is not None}
+        decoder = self.catalogue.decoder(tuple({kind.name_and_version for kind in kinds.values()}))
+        if decoder is None or not all(
+            name in kinds and kinds[name].evolution.covers(version) for name, version in versions.items()
+        ):
+            return None
+        try:
+            if all(kind.is_stored_alike(name, versions[name]) for name, kind in kinds.items()):
+                return decoder.decode(stored.events)
+            items = []
+            for fields in self._decode_rows(stored.events):
+                name = fields.pop("type")
+                items.append({"type": kinds[name].name, **kinds[name].evolution.upcast(versions[name], fields)})
+            return decoder.decode(self._encode(items))
+        except Exception:  # whatever it is, it is found again, with its position
+            return None
+
     def _one_by_one(self, stored: StoredCommit, metadata: CommitMetadata, opaque: bool) -> list[Any]:
         versions = dict(metadata.types)
         events: list[Any] = []
@@ -167,7 +191,7 @@ class Codec:
     def _one(self, name: str, version: int, raw: msgspec.Raw) -> Any:
         """Return the event in its current version, or an OpaqueEvent if nothing declared leads there."""
         kind = self.catalogue.by_name(name)
-        if kind is None or not kind.evolution.since <= version <= kind.version:
+        if kind is None or not kind.evolution.covers(version):
             return OpaqueEvent(name, version, bytes(raw))
         if (name, version) == kind.name_and_version:
             return kind.decode(raw)

@@ -51,10 +51,13 @@ class Evolution:
                 raise RegistrationError(f"{what} of event {name!r} is a version from 1 to {version}, not {chosen!r}")
         self._upcasters = self._checked_steps(upcasters)
 
-    @property
-    def has_older(self) -> bool:
-        """Whether events of older versions may be stored."""
-        return self.since < self.version
+    def covers(self, version: int) -> bool:
+        """Say whether events of this version can be read."""
+        return self.since <= version <= self.version
+
+    def is_unchanged_since(self, version: int) -> bool:
+        """Say whether no step leads from this version to the current one."""
+        return not any(item.steps for item in self._upcasters[version - self.since :])
 
     def upcast(self, version: int, fields: Fields) -> Fields:
         """Return the fields of an event of `version`, from `since` on, as the current version has them."""

@@ -89,6 +89,10 @@ class EventType:
         self._offset_fields = tuple(self.offset_tags.get(template) for template in self.templates)
         self._offset_names = tuple(dict.fromkeys(self.offset_tags.values())) or (None,)
 
+    def is_stored_alike(self, name: str, version: int) -> bool:
+        """Say whether events stored under this name and in this version are read as those of today."""
+        return name == self.name and self.evolution.is_unchanged_since(version)
+
     def tags_of(self, item: Any) -> tuple[str, ...]:
         """Return the tags of one event of this type."""
         return self._tags_of_key(self._key(item), item)

@@ -282,6 +282,21 @@ def test_a_failing_up_caster_is_named_with_type_version_and_place(step: Upcaster
     )
 
 
+def test_one_event_that_cannot_be_led_on_does_not_hide_those_beside_it() -> None:
+    codec = declared(version=2, upcasters=[A_STEP])
+    mixed = b'[{"type":"AccountOpened","name":"ann"},{"type":"AccountOpened"},{"type":"AccountOpened","name":"cid"}]'
+    row = stored(mixed, ("AccountOpened", 1), count=3, position=7)
+    first, second, third = codec.commit(row, opaque=True).events
+    assert (first.owner, type(second), third.owner) == ("ann", OpaqueEvent, "cid")
+    with pytest.raises(UpcasterFailed, match="at position 8 is a 'AccountOpened' version 1"):
+        codec.commit(row)
+
+
+def test_a_version_without_steps_that_lacks_a_field_is_no_damage() -> None:
+    with pytest.raises(UpcasterFailed, match=r"is no 'AccountOpened' version 2 .*missing required field `owner`"):
+        read(declared(version=2, upcasters=[Upcaster(1)]), b"{}")
+
+
 def test_what_the_class_itself_refuses_is_a_failing_up_caster_too() -> None:
     class Checked(msgspec.Struct, frozen=True):
         owner: str
