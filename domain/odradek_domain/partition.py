@@ -293,6 +293,14 @@ def _continued(checksums: Checksums, run: list[MessageProduced]) -> Checksums:
     Joining a field of all of them took half of what a crc32 for each message took.
     """
     ids, keys, values = checksums
+    if len(run) == 1:  # as below, in half the time
+        (event,) = run
+        key, body = event.key, _body(event)
+        return (
+            crc32(f"{event.message_id}{_BETWEEN_IDS}".encode(), ids),
+            crc32(_BETWEEN, crc32(_ABSENT if key is None else key, keys)),
+            crc32(_BETWEEN, crc32(_ABSENT if body is None else body, values)),
+        )
     text = _BETWEEN_IDS.join([event.message_id for event in run]) + _BETWEEN_IDS
     if any(map(_headers_of, run)):
         bodies = [_body(event) for event in run]

@@ -73,6 +73,8 @@ def fill(world: World, messages: int, **settings: Any) -> ActorSystem:
     system.create_topic("orders", 3)
     for number in range(messages):
         produce(system, "orders", str(number))
+        if number % 5 == 0:
+            system.settle()  # of snapshots that wait together only the newest is saved
     system.settle()
     return system
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import msgspec
 import pytest
 from support_domain import NOON, produced
 
@@ -197,7 +200,8 @@ def test_the_checksum_tells_messages_of_other_ids_and_another_order_apart() -> N
 
 
 def test_the_checksums_are_the_same_however_messages_are_divided_into_appends() -> None:
-    events = [produced(offset) for offset in range(1200)]
+    shapes: list[dict[str, Any]] = [{}, {"key": None}, {"value": None}, {"headers": (("h", b"1"), ("h", b""))}]
+    events = [msgspec.structs.replace(produced(n), **shapes[n // 100 % 5 % 4]) for n in range(1200)]
     whole, halves, singly = (Partition(0, NOON) for _ in range(3))
     whole.append_messages(events, None)
     halves.append_messages(events[:600], None)
