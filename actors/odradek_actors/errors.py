@@ -67,15 +67,17 @@ class RequestTimedOut(ActorError, TimeoutError):
 
 
 class DeliveryTimedOut(ActorError):
-    """A batch was given up."""
+    """A batch was given up; `reason` is the last error that its topic answered with, if it did."""
 
     code = "delivery_timed_out"
 
-    def __init__(self, topic: str, seconds: float) -> None:
+    def __init__(self, topic: str, seconds: float, reason: Exception | None = None) -> None:
+        last = f" (the last answer: {reason})" if reason else ""
         super().__init__(
             f"messages for topic {topic!r} were not acknowledged within {seconds:g} s; they may or may not be stored"
+            f"{last}"
         )
-        self.topic = topic
+        self.topic, self.reason = topic, reason
 
 
 class BufferFull(ActorError):

@@ -385,7 +385,7 @@ class ProducerActor(ProducerStream):
     def _give_up_in_flight(self, lane: Lane) -> None:
         """Fail everything in flight, its outcome unknown, and begin a new epoch before anything else is sent."""
         lane.is_retrying = False
-        error = DeliveryTimedOut(lane.topic, self.settings.delivery_timeout)
+        error = DeliveryTimedOut(lane.topic, self.settings.delivery_timeout, lane.in_flight[0].error)
         for batch in tuple(lane.in_flight):
             self._fail(lane, batch, error)
         self.finish_flushes()

@@ -125,7 +125,7 @@ def building(target: str | os.PathLike[str], codec: Codec) -> Iterator[LogBuilde
                 yield builder
                 builder.flush()
         except sqlite3.Error as error:
-            if is_full(error):
+            if is_full(error, partial):
                 raise LogFull(str(target), str(error)) from error
             raise LogNotWritable(str(target), str(error)) from error
 

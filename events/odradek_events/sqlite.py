@@ -147,7 +147,8 @@ class SqliteLog(LogStore):
             self._poisoned = None
 
     def _open_writer(self, *, is_new: bool) -> None:
-        writer, last = self._file.open_writer(_SYNCHRONOUS[self.durability], is_new=is_new)
+        has_failed = self._poisoned is not None
+        writer, last = self._file.open_writer(_SYNCHRONOUS[self.durability], is_new=is_new, has_failed=has_failed)
         try:
             self._head = self._head_after(last)
         except BaseException:
@@ -160,7 +161,7 @@ class SqliteLog(LogStore):
         try:
             if writer.in_transaction:
                 writer.execute("ROLLBACK")
-            if is_full(error):
+            if is_full(error, self.path):
                 return Rejected(LogFull(self.name, str(error)))
         except sqlite3.Error:
             pass  # the first error tells more

@@ -8,6 +8,7 @@ under the writer. SQLite's connections do not survive a fork, so a forked child 
 from __future__ import annotations
 
 import os
+import resource
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -63,10 +64,13 @@ class LogFile:
         else:
             self._lock = WriterLock(path, name)
 
-    def open_writer(self, synchronous: str, *, is_new: bool) -> tuple[sqlite3.Connection, StoredCommit | None]:
+    def open_writer(
+        self, synchronous: str, *, is_new: bool, has_failed: bool = False
+    ) -> tuple[sqlite3.Connection, StoredCommit | None]:
         """Connect for writing, and return the connection with the log's last commit. An empty file becomes a log.
 
-        The file is only created when `is_new`: one that has vanished is not an empty log.
+        The file is only created when `is_new`: one that has vanished is not an empty log. `has_failed` says that a
+        commit came to an unknown end.
         """
         try:
             writer = self._connect(f"?mode={'rwc' if is_new else 'rw'}")
@@ -78,13 +82,16 @@ class LogFile:
                 writer.execute(f"PRAGMA synchronous = {synchronous}")
                 writer.execute("PRAGMA wal_autocheckpoint = 4000")
                 writer.execute("PRAGMA cache_size = -65536")
+                if has_failed:
+                    _empty_write_ahead_log(writer)
                 return writer, last_commit(writer)
-            except BaseException:
-                writer.close()
+            except BaseException as error:
+                is_without_room = isinstance(error, sqlite3.Error) and is_full(error, self.path)
+                writer.close()  # which may shorten the files
+                if is_without_room:
+                    raise LogFull(self.name, str(error)) from error
                 raise
         except sqlite3.OperationalError as error:
-            if is_full(error):
-                raise LogFull(self.name, str(error)) from error
             raise LogNotWritable(self.name, str(error)) from error
         except _BROKEN as error:
             raise DamagedCommit(-1, str(error)) from error
@@ -171,7 +178,7 @@ class LogFile:
                     reader.backup(copy)  # in one step: SQLite begins anew when the log grows between two steps
                     copy.execute("PRAGMA journal_mode = DELETE")  # the copy is one complete file
             except sqlite3.OperationalError as error:
-                if is_full(error):
+                if is_full(error, target):
                     raise LogFull(str(target), str(error)) from error
                 raise LogNotWritable(str(target), str(error)) from error
 
@@ -243,7 +250,8 @@ class LogFile:
                 self._connect(_IMMUTABLE).close()
             except (DamagedCommit, NotALog) as error:
                 *_, wal_size = self._state()
-                if wal_size == 0 or _code(error.__cause__) != sqlite3.SQLITE_CORRUPT:
+                code = getattr(error.__cause__, "sqlite_errorcode", 0)
+                if wal_size == 0 or code & 0xFF != sqlite3.SQLITE_CORRUPT:
                     raise
                 # A writer killed in the middle of a checkpoint leaves a file that is whole only with its write-ahead
                 # log: the first page has the new size already, and the pages behind it are still to come.
@@ -299,11 +307,27 @@ def _application_of_damaged(connection: sqlite3.Connection) -> object:
     return None
 
 
-def is_full(error: Exception) -> bool:
-    """Say whether an error of SQLite means that there was no room."""
-    return _code(error) in _FULL
+def is_full(error: Exception, path: Path) -> bool:
+    """Say whether an error of SQLite, at the file at `path`, means that there was no room."""
+    code = getattr(error, "sqlite_errorcode", 0)
+    is_refused_write = code == sqlite3.SQLITE_IOERR_WRITE and _is_at_limit(path)
+    return is_refused_write or code == sqlite3.SQLITE_IOERR_SHMSIZE or code & 0xFF in _FULL
 
 
-def _code(error: BaseException | None) -> int:
-    code: int = getattr(error, "sqlite_errorcode", 0)
-    return code & 0xFF
+def _is_at_limit(path: Path) -> bool:
+    """Say whether the file or its write-ahead log is as large as this process may make one (`ulimit -f`)."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
+    files = [file for file in (str(path), f"{path}-wal") if os.path.exists(file)]
+    return limit != resource.RLIM_INFINITY and any(os.stat(file).st_size >= limit for file in files)
+
+
+def _empty_write_ahead_log(writer: sqlite3.Connection) -> None:
+    """Bring what is committed into the file, and nothing else, so that the write-ahead log begins anew.
+
+    What could not be synced may never reach the disk, though it can be read and the next sync succeeds: after a crash
+    of the machine it would be missing under later commits. A commit that failed may stand there whole: after a crash of
+    the process it would be there again. A reader in the middle of the old one may prevent it; all the rest goes on.
+    """
+    writer.execute("PRAGMA busy_timeout = 1000")
+    writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    writer.execute("PRAGMA busy_timeout = 10000")
