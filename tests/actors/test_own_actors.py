@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from support_accounts import Account, AccountActor, Balance, Deposit, Overdrawn, Withdraw
+from support_accounts import Account, AccountActor, Balance, Deposit, Overdrawn, SavedAccountActor, Withdraw
 from support_actors import World, event_types, in_threads
 
+from odradek.testing import ActorKit
 from odradek_actors.actor import ActorContext
 from odradek_actors.errors import ActorFailed
 from odradek_actors.event_sourced import EventSourcedActor
@@ -105,6 +106,18 @@ def test_commands_of_many_threads_are_each_decided_on_the_state_the_others_left(
     assert sum(error is None for error in outcomes) == 50
     assert all(error is None or isinstance(error, Overdrawn) for error in outcomes)
     assert alice.query(Balance()).result() == 0
+
+
+@pytest.mark.parametrize("actor", [AccountActor, SavedAccountActor])
+@pytest.mark.parametrize("rejecting", [False, True])
+def test_an_account_is_the_same_after_every_restart(actor: type[AccountActor], rejecting: bool) -> None:
+    with ActorKit(actor, "account/alice", rejecting=rejecting) as kit:
+        assert kit.query(Balance()) == 0
+        for amount in (5, 13, 0, 7):
+            kit.send(Deposit(amount))
+        assert isinstance(kit.send(Withdraw(26)).error, Overdrawn)
+        assert isinstance(kit.send("unknown").error, EventNotSerializable)
+        assert kit.send(Withdraw(25)).result() == 0
 
 
 def test_a_stream_without_a_registered_actor_is_refused(bank: ActorSystem) -> None:
