@@ -1,9 +1,9 @@
 """Odradek: an event-sourced actor system with Kafka's domain model, in one process.
 
 `ActorSystem` runs it, `open_log` opens what it wrote, `SystemState.replay` rebuilds any moment of it, `verify` checks
-it, `backup` copies it, `trace` tells what came of what. For a model of your own: `event` registers event types,
-`Upcaster` says how their older versions are read, `Aggregate` folds them, `EventSourcedActor` owns the aggregate,
-`ActorSystem.actor` asks it.
+it, `backup` copies it, `salvage` what is sound of it, `export_log` and `import_log` exchange it, `trace` tells what
+came of what. For a model of your own: `event` registers event types, `Upcaster` says how their older versions are read,
+`Aggregate` folds them, `EventSourcedActor` owns the aggregate, `ActorSystem.actor` asks it.
 
 Errors come in three trees, each drawn where it is defined: `DomainError` (a rule refused: odradek_domain.errors),
 `LogError` (the log: odradek_events.errors), `ActorError` (no answer, or not in time: odradek_actors.errors). Each error
@@ -32,10 +32,12 @@ from odradek_domain.message_trace import follow_messages
 from odradek_domain.positions import TopicPartition
 from odradek_domain.system_state import SystemState
 from odradek_events.errors import LogError
+from odradek_events.exchange import export_log, import_log
 from odradek_events.integrity import verify
 from odradek_events.log import EventLog, LogStore
 from odradek_events.memory import MemoryLog
 from odradek_events.opening import open_log
+from odradek_events.parquet import export_parquet
 from odradek_events.record import Append, Appended, Condition, Query, QueryItem, Recorded
 from odradek_events.registry import OffsetTag, event
 from odradek_events.salvage import salvage
@@ -78,7 +80,10 @@ __all__ = [
     "backup",
     "configure_logging",
     "event",
+    "export_log",
+    "export_parquet",
     "follow_messages",
+    "import_log",
     "open_log",
     "salvage",
     "trace",

@@ -51,7 +51,8 @@ def new_file(target: str | os.PathLike[str]) -> Iterator[Path]:
             os.replace(partial, path)
             _sync(path.absolute().parent)
     finally:
-        partial.unlink(missing_ok=True)
+        for leftover in (partial, partial.with_name(partial.name + "-journal")):  # SQLite's, where it ran out of room
+            leftover.unlink(missing_ok=True)
 
 
 def _sync(path: Path) -> None:

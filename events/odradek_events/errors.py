@@ -21,6 +21,7 @@
     ├── UpcasterFailed              what a type declares of an older version is not so of a stored event
     ├── DamagedCommit               a stored commit cannot be decoded or does not fit its neighbours
     ├── NothingToSalvage            not one commit of a damaged log is sound
+    ├── ExchangeError               an export cannot be written, or no log be made of it (in `exchange_errors`)
     └── RegistrationError           an event type was declared wrongly
 
 Every message says what happened, with which value, and what to do. `retriable` says whether the same request may

@@ -272,9 +272,9 @@ class SqliteLog(LogStore):
         stored = commit_of_row(rows[0])
         return stored if version <= stored.first_version + stored.last_position - stored.first_position else None
 
-    def walk_index(self) -> AbstractContextManager[IndexWalk]:
-        """Lend the index in order of position, for a walk over all commits; see `sqlite_index`."""
-        return walk_index(self._file)
+    def walk_index(self, first: int = -_MAX) -> AbstractContextManager[IndexWalk]:
+        """Lend the index in order of position, for a walk over the commits from `first` on; see `sqlite_index`."""
+        return walk_index(self._file, first)
 
     def structural_damage(self) -> list[DamagedCommit]:
         """Return what is wrong with the file beside its commits.

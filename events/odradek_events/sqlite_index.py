@@ -19,8 +19,10 @@ __all__ = ["IndexWalk", "sorted_index", "walk_index"]
 _Row = tuple[object, object, object]
 _COPY = """
 CREATE TEMP TABLE walk AS
-SELECT first_position, iif(typeof(tag) = 'text', tag, NULL) AS tag, first_offset FROM main.tags ORDER BY first_position
+SELECT first_position, iif(typeof(tag) = 'text', tag, NULL) AS tag, first_offset FROM main.tags
+WHERE first_position >= {first} ORDER BY first_position
 """
+_FIRST = -1 << 63
 
 
 class IndexWalk:
@@ -63,13 +65,16 @@ class IndexWalk:
 
 
 @contextmanager
-def sorted_index(connection: sqlite3.Connection) -> Iterator[IndexWalk]:
-    """Sort the index of the log at `connection`, and lend the walk. Needs room for a copy among temporary files."""
+def sorted_index(connection: sqlite3.Connection, first: int = _FIRST) -> Iterator[IndexWalk]:
+    """Sort the index of the log at `connection` from position `first` on, and lend the walk.
+
+    Needs room for a copy among temporary files.
+    """
     rows: sqlite3.Cursor | None = None
     try:
         connection.execute("BEGIN")
         ((last,),) = connection.execute("SELECT max(first_position) FROM main.commits").fetchall()
-        connection.execute(_COPY)
+        connection.execute(_COPY.format(first=first))
         connection.execute("COMMIT")
         rows = connection.execute("SELECT first_position, tag, first_offset FROM temp.walk ORDER BY rowid")
         yield IndexWalk(rows, -1 if last is None else last)
@@ -83,7 +88,7 @@ def sorted_index(connection: sqlite3.Connection) -> Iterator[IndexWalk]:
 
 
 @contextmanager
-def walk_index(file: LogFile) -> Iterator[IndexWalk]:
-    """Lend the walk over the index of the log in `file`."""
-    with file.reader() as reader, sorted_index(reader) as walk:
+def walk_index(file: LogFile, first: int = _FIRST) -> Iterator[IndexWalk]:
+    """Lend the walk over the index of the log in `file`, from position `first` on."""
+    with file.reader() as reader, sorted_index(reader, first) as walk:
         yield walk

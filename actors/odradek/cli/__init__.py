@@ -15,6 +15,7 @@ from odradek.cli import read_log
 from odradek.cli.application import Application
 from odradek.cli.care import backup, salvage, stats, verify
 from odradek.cli.consume import consume
+from odradek.cli.exchange import export, import_
 from odradek.cli.exit_codes import TABLE
 from odradek.cli.output import line
 from odradek.cli.produce import produce
@@ -65,6 +66,7 @@ def odradek(
         line(context.get_help())
 
 
-for command in (simulate, produce, consume, read_log.log, trace, state, verify, stats, backup, salvage):
+for command in (simulate, produce, consume, read_log.log, trace, state, verify, stats, backup, salvage, export):
     app.command()(command)
+app.command("import")(import_)
 app.command(context_settings={"ignore_unknown_options": True})(diff)  # so that -1 is a position and no option

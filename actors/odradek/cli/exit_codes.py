@@ -27,6 +27,7 @@ from odradek_events.errors import (
     OutcomeUnknown,
     PositionBeyondHead,
 )
+from odradek_events.exchange_errors import DamagedExport, LibraryMissing
 
 __all__ = ["TABLE", "CommandError", "ExitCode", "exit_code_of", "sentence_of"]
 
@@ -49,13 +50,13 @@ class ExitCode(IntEnum):
 
 TABLE: dict[ExitCode, str] = {
     ExitCode.OK: "done",
-    ExitCode.BROKEN: "an invariant is broken, or the log is damaged",
+    ExitCode.BROKEN: "an invariant is broken, or the log or an export is damaged",
     ExitCode.USAGE: "wrong usage, or a value that can never be right",
     ExitCode.UNREADABLE: "a file is not there, not a log, from a newer Odradek, or cannot be read",
     ExitCode.LOCKED: "another process is writing the log",
     ExitCode.UNWRITABLE: "no room, or no permission to write",
     ExitCode.NO_SUCH_PLACE: "no such topic, partition, offset, position or id",
-    ExitCode.REFUSED: "the system refused, or did not answer in time",
+    ExitCode.REFUSED: "the system refused, did not answer in time, or lacks a library",
     ExitCode.BUG: "a bug in Odradek",
     ExitCode.INTERRUPTED: "interrupted",
     ExitCode.OUTPUT_CLOSED: "whoever read the output went away",
@@ -74,6 +75,8 @@ _BY_ERROR: tuple[tuple[type[Exception], ExitCode], ...] = (
     (CorrelationIsAmbiguous, ExitCode.NO_SUCH_PLACE),
     (DamagedCommit, ExitCode.BROKEN),
     (NothingToSalvage, ExitCode.BROKEN),
+    (DamagedExport, ExitCode.BROKEN),
+    (LibraryMissing, ExitCode.REFUSED),
     (LogLocked, ExitCode.LOCKED),
     (LogFull, ExitCode.UNWRITABLE),
     (LogNotWritable, ExitCode.UNWRITABLE),

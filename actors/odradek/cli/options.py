@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, BinaryIO, TypeVar
 
 import typer
 
 from odradek import ActorError, ActorSystem, LogError, SqliteLog
+from odradek.cli.exit_codes import CommandError, ExitCode
 from odradek_events.errors import LogNotFound, PositionBeyondHead
 from odradek_events.sqlite import Durability
 
@@ -24,6 +26,7 @@ __all__ = [
     "Place",
     "bad_value",
     "checked",
+    "open_input",
     "open_reader",
     "open_system",
     "parse_place",
@@ -89,6 +92,21 @@ def resolved(log: SqliteLog, place: Place) -> int:
     if isinstance(place, int) and place < -1:
         raise PositionBeyondHead(place, log.head().position)
     return log.resolve(place)
+
+
+@contextmanager
+def open_input(file: str) -> Iterator[BinaryIO]:
+    """Open a file to read bytes; - is stdin."""
+    if file == "-":
+        yield sys.stdin.buffer
+        return
+    try:
+        opened = open(file, "rb")  # noqa: SIM115  # closed below; what fails after this is not the opening
+    except OSError as error:
+        problem = f"{file} cannot be read ({error.strerror}); name another file"
+        raise CommandError(problem, ExitCode.UNREADABLE) from error
+    with opened:
+        yield opened
 
 
 def open_reader(path: str) -> SqliteLog:

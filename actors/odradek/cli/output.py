@@ -17,7 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-__all__ = ["bar", "json_line", "line", "plain", "raw_output", "stderr_console", "table", "tell"]
+__all__ = ["bar", "json_line", "line", "plain", "raw_output", "stderr_console", "table", "tell", "write_all"]
 
 
 class _Console(Console):

@@ -7,11 +7,10 @@ which are in flight while the next is read.
 from __future__ import annotations
 
 import os
-import sys
 import time
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import Annotated, BinaryIO
 
 import msgspec
@@ -19,7 +18,7 @@ import typer
 
 from odradek import ActorError, ActorSystem, DomainError, LogError, ProducerHandle, Promise, Receipt, Settings
 from odradek.cli.exit_codes import CommandError, ExitCode, exit_code_of, sentence_of
-from odradek.cli.options import DurabilityOption, ExistingLog, JsonOption, bad_value, checked, open_system
+from odradek.cli.options import DurabilityOption, ExistingLog, JsonOption, bad_value, checked, open_input, open_system
 from odradek.cli.output import bar, json_line, line, tell
 from odradek_domain.errors import MAX_PARTITIONS, TopicAlreadyExists
 from odradek_domain.names import ProducerId, TopicName
@@ -79,7 +78,7 @@ def produce(
     if key_separator == "":
         raise bad_value("--key-separator", "it must not be empty; leave the option out to have no keys")
     separator = None if key_separator is None else os.fsencode(key_separator)
-    with _input(file) as source, open_system(log, durability=durability) as system:
+    with open_input(file) as source, open_system(log, durability=durability) as system:
         if partitions is not None:
             _ensure(system, name, partitions)
         producer = system.producer(producer_id)
@@ -90,20 +89,6 @@ def produce(
         json_line(summary)
     else:
         _print(summary)
-
-
-@contextmanager
-def _input(file: str) -> Iterator[BinaryIO]:
-    if file == "-":
-        yield sys.stdin.buffer
-        return
-    try:
-        opened = open(file, "rb")  # noqa: SIM115  # closed below; what fails after this is not the opening
-    except OSError as error:
-        problem = f"{file} cannot be read ({error.strerror}); name another file"
-        raise CommandError(problem, ExitCode.UNREADABLE) from error
-    with opened:
-        yield opened
 
 
 def _ensure(system: ActorSystem, topic: str, partitions: int) -> None:
