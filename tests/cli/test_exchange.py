@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pyarrow.parquet
 import pytest
-from support_cli import COMMAND, here, odradek, produced, refused
+from support_cli import COMMAND, here, odradek, produced, refused, running
 
 from odradek import SystemState, open_log
 
@@ -150,19 +150,17 @@ def test_where_there_is_no_room_nothing_is_left_behind(tmp_path: Path, command: 
 @pytest.mark.parametrize("form", ["jsonl", "parquet"])
 def test_a_reader_that_goes_away_ends_it_quietly(tmp_path: Path, form: str) -> None:
     log = produced(tmp_path / "big.db", "big", b"".join(os.urandom(1 << 18).hex().encode() + b"\n" for _ in range(4)))
-    command = [*COMMAND, "export", str(log), "-", "--format", form]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    with running("export", log, "-", "--format", form) as process:
         assert process.stdout is not None
         process.stdout.close()
         assert process.stderr is not None
         assert process.stderr.read() == b""
-    assert process.returncode == 141
+        assert process.wait(60) == 141
 
 
 def test_an_import_that_is_interrupted_leaves_no_log(log: Path, tmp_path: Path) -> None:
     lines = here("export", log).output
-    command = [*COMMAND, "import", "-", str(tmp_path / "new.db")]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    with running("import", "-", tmp_path / "new.db") as process:
         assert process.stdin is not None
         process.stdin.write(lines[:-10])
         process.stdin.flush()
@@ -171,5 +169,5 @@ def test_an_import_that_is_interrupted_leaves_no_log(log: Path, tmp_path: Path) 
         process.send_signal(signal.SIGINT)
         assert process.stderr is not None
         assert process.stderr.read() == b"odradek: interrupted\n"
-    assert process.returncode == 130
+        assert process.wait(60) == 130
     assert not list(tmp_path.glob("new.db*"))
