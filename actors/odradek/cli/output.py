@@ -17,7 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-__all__ = ["bar", "json_line", "line", "plain", "raw_output", "stderr_console", "table", "tell", "write_all"]
+__all__ = ["bar", "counted", "json_line", "line", "plain", "raw_output", "stderr_console", "table", "tell", "write_all"]
 
 
 class _Console(Console):
@@ -61,6 +61,11 @@ def plain(text: str, width: int | None = None) -> str:
     if not text.isprintable():
         text = "".join(c if c.isprintable() else c.encode("unicode_escape", "replace").decode() for c in text)
     return text if width is None or len(text) <= width else text[: width - 1] + "…"
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun, in the plural where that is due."""
+    return f"1 {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from itertools import islice
+import sys
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
+from odradek import Recorded
 from odradek.cli.event_format import event_json, event_line
-from odradek.cli.options import ExistingLog, JsonOption, open_reader, parse_place, resolved
-from odradek.cli.output import json_line, line
+from odradek.cli.exit_codes import CommandError, ExitCode
+from odradek.cli.options import ExistingLog, JsonOption, bad_value, open_reader, parse_place, resolved
+from odradek.cli.output import counted, json_line, line
 from odradek_events.appending import split_stream
+from odradek_events.subscription import Subscription
 
 __all__ = ["log"]
 
@@ -28,6 +32,9 @@ def log(
     after: Annotated[str, typer.Option(metavar="PLACE", help="Begin after this position or time.")] = "-1",
     until: Annotated[str, typer.Option(metavar="PLACE", help="End with this position or time.")] = "head",
     limit: Annotated[int | None, typer.Option(min=1, help="Print so many events at most.")] = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="At the end wait for more, until --limit or Ctrl-C; not with --until.")
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """Print the events of a log.
@@ -38,20 +45,51 @@ def log(
     \b
     Example:
       odradek log orders.db --type MessageProduced --tag partition:orders/0
+      odradek log orders.db --after head --follow --json
     """
     if stream is not None:
         split_stream(stream)  # InvalidStream
+    if follow and until != "head":
+        raise bad_value("--follow", "not with --until: to follow is to go on beyond the head")
+    show = _show_json if json else _show_line
     with open_reader(log) as opened:
-        events = opened.read(
-            after=resolved(opened, parse_place("--after", after)),
+        begin = resolved(opened, parse_place("--after", after))
+        if follow:
+            with opened.subscribe(after=begin, stream=stream, types=type_ or (), tags=tag or (), opaque=True) as events:
+                _follow(events, limit, show)
+            return
+        for recorded in opened.read(
+            after=begin,
             until=resolved(opened, parse_place("--until", until)),
             stream=stream,
             types=type_ or (),
             tags=tag or (),
+            limit=limit,
             opaque=True,
-        )
-        for recorded in islice(events, limit):
-            if json:
-                json_line(event_json(recorded))
-            else:
-                line(event_line(recorded))
+        ):
+            show(recorded)
+
+
+def _show_json(recorded: Recorded) -> None:
+    json_line(event_json(recorded))
+
+
+def _show_line(recorded: Recorded) -> None:
+    line(event_line(recorded))
+
+
+def _follow(events: Subscription, limit: int | None, show: Callable[[Recorded], None]) -> None:
+    """Print what is there, then what comes. Nothing printed is held back while there is something to wait for."""
+    count = 0
+    try:
+        while limit is None or count < limit:
+            recorded = events.take(0)
+            if recorded is None:
+                sys.stdout.flush()
+                recorded = events.take()
+            if recorded is None:
+                return
+            count += 1  # before it is printed: what a reader has seen is always counted
+            show(recorded)
+    except KeyboardInterrupt:
+        raise CommandError(f"interrupted after {counted(count, 'event')}", ExitCode.INTERRUPTED) from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from odradek.cli.event_format import event_fields, event_json, moment
-from odradek.cli.output import plain
+from odradek.cli.output import counted, plain
 from odradek_domain.message_trace import command_of
 from odradek_events.trace import Trace, TracedDecision, TracedEvent
 
@@ -16,14 +16,14 @@ Node = TracedDecision | TracedEvent
 
 def trace_lines(trace: Trace) -> Iterator[str]:
     """Yield a headline, and a line for each command and event, below what it came of."""
-    yield f"Conversation {plain(trace.correlation_id) or '(without an id)'}: {_counted(trace.event_count)}"
+    yield f"Conversation {plain(trace.correlation_id) or '(without an id)'}: {counted(trace.event_count, 'event')}"
     waiting = _stacked("", trace.decisions)
     while waiting:
         before, is_last, node = waiting.pop()
         yield f"{before}{'└─' if is_last else '├─'} {_label(node, trace.correlation_id)}"
         waiting += _stacked(before + ("   " if is_last else "│  "), _children(node))
     if trace.omitted:
-        yield f"{_counted(trace.omitted)} more; see --limit"
+        yield f"{counted(trace.omitted, 'event')} more; see --limit"
 
 
 def trace_json(trace: Trace) -> dict[str, object]:
@@ -83,7 +83,3 @@ def _described(node: Node) -> dict[str, object]:
         "correlation_id": node.correlation_id,
         "causation_id": node.causation_id,
     }
-
-
-def _counted(events: int) -> str:
-    return "1 event" if events == 1 else f"{events:,} events"
