@@ -2,8 +2,9 @@
 
 `ActorSystem` runs it, `open_log` opens what it wrote, `SystemState.replay` rebuilds any moment of it, `verify` checks
 it, `backup` copies it, `salvage` what is sound of it, `export_log` and `import_log` exchange it, `trace` tells what
-came of what. For a model of your own: `event` registers event types, `Upcaster` says how their older versions are read,
-`Aggregate` folds them, `EventSourcedActor` owns the aggregate, `ActorSystem.actor` asks it.
+came of what, a `ProjectionRunner` keeps views of it. For a model of your own: `event` registers event types, `Upcaster`
+says how their older versions are read, `Aggregate` folds them, `EventSourcedActor` owns the aggregate,
+`ActorSystem.actor` asks it.
 
 Errors come in three trees, each drawn where it is defined: `DomainError` (a rule refused: odradek_domain.errors),
 `LogError` (the log: odradek_events.errors), `ActorError` (no answer, or not in time: odradek_actors.errors). Each error
@@ -38,6 +39,8 @@ from odradek_events.log import EventLog, LogStore
 from odradek_events.memory import MemoryLog
 from odradek_events.opening import open_log
 from odradek_events.parquet import export_parquet
+from odradek_events.projection import Projection, ProjectionLag, ProjectionRunner
+from odradek_events.projection_store import open_views
 from odradek_events.record import Append, Appended, Condition, Query, QueryItem, Recorded
 from odradek_events.registry import OffsetTag, event
 from odradek_events.salvage import salvage
@@ -64,6 +67,9 @@ __all__ = [
     "MemoryLog",
     "OffsetTag",
     "ProducerHandle",
+    "Projection",
+    "ProjectionLag",
+    "ProjectionRunner",
     "Promise",
     "Query",
     "QueryItem",
@@ -85,6 +91,7 @@ __all__ = [
     "follow_messages",
     "import_log",
     "open_log",
+    "open_views",
     "salvage",
     "trace",
     "verify",

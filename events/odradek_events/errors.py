@@ -16,6 +16,7 @@
     ├── PositionNotReached          waited for a position, and it did not come in time
     ├── CorrelationNotFound         no event has that correlation id, nor that event id
     ├── CorrelationIsAmbiguous      several correlation ids begin like that
+    ├── ProjectionError             a view cannot be built or continued: drawn in projection_errors
     ├── UnknownEventType            a stored type (or version) nobody registered here
     ├── SnapshotsUnavailable        the snapshots beside a log cannot be used; whoever wants them goes on without
     ├── UpcasterFailed              what a type declares of an older version is not so of a stored event

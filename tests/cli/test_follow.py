@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support_cli import COMMAND, here, refused
+from support_cli import here, refused, running
 
 from odradek import ActorSystem
 
@@ -28,18 +26,9 @@ def log(tmp_path: Path) -> Path:
     return path
 
 
-@contextmanager
-def following(*arguments: object) -> Iterator[subprocess.Popen[bytes]]:
-    """Run `odradek log ... --follow` in a process that ends with the test, and in a minute at the latest."""
-    command = [*COMMAND, "log", *map(str, arguments), "--follow"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        limit = threading.Timer(60, process.kill)
-        limit.start()
-        try:
-            yield process
-        finally:
-            limit.cancel()
-            process.kill()
+def following(*arguments: object) -> AbstractContextManager[subprocess.Popen[bytes]]:
+    """Run `odradek log ... --follow` beside the test."""
+    return running("log", *arguments, "--follow")
 
 
 def next_line(process: subprocess.Popen[bytes]) -> str:

@@ -78,6 +78,14 @@ def test_an_aggregate_is_tested_by_scenarios(tmp_path: Path) -> None:
     assert printed.endswith("\nOK\n")
 
 
+def test_a_view_of_ones_own_goes_on_where_it_stands(tmp_path: Path) -> None:
+    printed = run("07_projections.py", tmp_path)
+    assert re.findall(r"applied (\d+)", printed) == ["2", "1"]
+    assert "rebuilt from 4 orders" in printed
+    assert "alice spent 490 cents in 3 orders" in printed
+    assert "bob spent 990 cents in 1 orders" in printed
+
+
 def test_a_rule_across_aggregates_holds_and_unrelated_appends_do_not_conflict(tmp_path: Path) -> None:
     printed = run("08_dynamic_boundary.py", tmp_path)
     assert "cid is quicker: not stored: " in printed

@@ -19,6 +19,7 @@ from odradek.cli.exchange import export, import_
 from odradek.cli.exit_codes import TABLE
 from odradek.cli.output import line
 from odradek.cli.produce import produce
+from odradek.cli.project import project
 from odradek.cli.simulate import simulate
 from odradek.cli.state import diff, state
 from odradek.cli.trace import trace
@@ -66,7 +67,21 @@ def odradek(
         line(context.get_help())
 
 
-for command in (simulate, produce, consume, read_log.log, trace, state, verify, stats, backup, salvage, export):
+_COMMANDS = (
+    simulate,
+    produce,
+    consume,
+    read_log.log,
+    trace,
+    project,
+    state,
+    verify,
+    stats,
+    backup,
+    salvage,
+    export,
+)
+for command in _COMMANDS:
     app.command()(command)
 app.command("import")(import_)
 app.command(context_settings={"ignore_unknown_options": True})(diff)  # so that -1 is a position and no option

@@ -28,6 +28,7 @@ from odradek_events.errors import (
     PositionBeyondHead,
 )
 from odradek_events.exchange_errors import DamagedExport, LibraryMissing
+from odradek_events.projection_errors import NotViews, ProjectionError, ViewsUnavailable
 
 __all__ = ["TABLE", "CommandError", "ExitCode", "exit_code_of", "sentence_of"]
 
@@ -82,6 +83,9 @@ _BY_ERROR: tuple[tuple[type[Exception], ExitCode], ...] = (
     (LogNotWritable, ExitCode.UNWRITABLE),
     (OutcomeUnknown, ExitCode.UNWRITABLE),
     (LogUnavailable, ExitCode.UNWRITABLE),
+    (NotViews, ExitCode.UNREADABLE),
+    (ViewsUnavailable, ExitCode.UNWRITABLE),
+    (ProjectionError, ExitCode.REFUSED),
     (LogError, ExitCode.UNREADABLE),
     (DomainError, ExitCode.REFUSED),
     (ActorError, ExitCode.REFUSED),
