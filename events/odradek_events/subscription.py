@@ -80,8 +80,9 @@ class Subscription:
         return self._stopped.is_set()
 
     def stop(self) -> None:
-        """End the iteration, also one that waits; stopping twice is fine."""
+        """End the iteration, also one that waits, and give back what it reads with; stopping twice is fine."""
         self._stopped.set()
+        self._reading = iter(())  # a read left half way would keep the log from being checkpointed when it is closed
         self._log.growth.told()
 
     def take(self, timeout: float | None = None) -> Recorded | None:
@@ -122,7 +123,10 @@ class Subscription:
             self._read_to = self.position  # what was not given out is read again
             self._reading = iter(())
             raise
-        self.position = self._read_to if found is None else found.position
+        if found is not None:
+            self.position = found.position
+        elif not self.is_stopped:  # else it may be the read that `stop` put in place
+            self.position = self._read_to
         return found
 
     def _look_for_more(self) -> bool:

@@ -514,6 +514,23 @@ def test_the_file_alone_is_complete_even_if_a_reader_stays(path: Path) -> None:
         assert positions(copy) == [0, 1]
 
 
+@pytest.mark.parametrize("is_stopped_within", [True, False])
+def test_the_file_alone_is_complete_though_a_subscription_was_stopped_half_way(
+    path: Path, is_stopped_within: bool
+) -> None:
+    with SqliteLog(path) as log:
+        append(log, "topic/a", created())
+        for number in range(2):
+            append(log, "topic/a", produced(number))
+        with log.subscribe() as subscription:
+            next(subscription)
+            if is_stopped_within:
+                subscription.stop()
+        append(log, "topic/a", produced(2))
+    assert subscription.position == 0
+    assert set(contents(path.parent)) == {"log.db", "log.db.lock"}
+
+
 def test_a_read_left_half_way_does_not_keep_a_closed_log_open(path: Path) -> None:
     log = SqliteLog(path)
     for number in range(600):  # more commits than one chunk of a read
