@@ -29,7 +29,7 @@ from odradek_events.errors import (
     PositionNotReached,
 )
 from odradek_events.matching import Matcher, indexed, merged, query_of
-from odradek_events.record import Append, Commit, CommitEnd, Head, Query, Recorded, StoredCommit, Verdict
+from odradek_events.record import Append, Commit, CommitEnd, Head, Query, QueryItem, Recorded, StoredCommit, Verdict
 from odradek_events.subscription import Growth, Subscription
 
 __all__ = ["EventLog", "LogStore", "ReadableLog", "resolve_until"]
@@ -96,7 +96,21 @@ class ReadableLog(ABC):
         tags: Collection[str] = (),
         types: Collection[str] = (),
     ) -> Iterator[StoredCommit]:
-        """Yield stored commits that overlap the positions above `after` up to `until`, prefiltered by the index."""
+        """Yield stored commits that overlap the positions above `after` up to `until`, in order.
+
+        Those that have all `tags` and any of `types` (none: whatever they have), not necessarily on the one event.
+        """
+
+    def stored_for_any(
+        self, items: Sequence[QueryItem], *, after: int = -1, until: int | None = None, stream: str | None = None
+    ) -> Iterator[StoredCommit]:
+        """Yield stored commits that may hold a match of any of several items, each once. A store can do it in one walk.
+
+        Each item has a tag, or exactly one type, as they are stored.
+        """
+        return merged(
+            self.stored(after=after, until=until, stream=stream, tags=item.tags, types=item.types) for item in items
+        )
 
     def scan(self) -> Iterator[StoredCommit | DamagedCommit]:
         """Yield every stored commit, and for a row that cannot be one the error that says so. For verification."""
@@ -190,11 +204,10 @@ class ReadableLog(ABC):
 
     def _prefiltered(self, query: Query, after: int, until: int | None, stream: str | None) -> Iterator[StoredCommit]:
         """Yield the commits that may hold a match, older versions and former names of types included."""
-        walks = [
-            self.stored(after=after, until=until, stream=stream, tags=item.tags, types=item.types)
-            for item in indexed(query, self.codec.catalogue)
-        ]
-        return walks[0] if len(walks) == 1 else merged(walks)
+        items = indexed(query, self.codec.catalogue)
+        if len(items) != 1:
+            return self.stored_for_any(items, after=after, until=until, stream=stream)
+        return self.stored(after=after, until=until, stream=stream, tags=items[0].tags, types=items[0].types)
 
     def _matching(self, query: Query, after: int, last: int, stream: str | None, opaque: bool) -> Iterator[Recorded]:
         matcher = Matcher(query, self.codec)

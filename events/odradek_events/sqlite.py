@@ -26,11 +26,13 @@ from odradek_events.errors import (
     PositionBeyondHead,
 )
 from odradek_events.log import LogStore
-from odradek_events.record import Append, CommitEnd, Failed, Head, Rejected, StoredCommit, Verdict
+from odradek_events.matching import merged
+from odradek_events.record import Append, CommitEnd, Failed, Head, QueryItem, Rejected, StoredCommit, Verdict
 from odradek_events.sqlite_file import LogFile, is_full
 from odradek_events.sqlite_index import IndexWalk, walk_index
 from odradek_events.sqlite_rows import (
     APPLICATION_ID,
+    AT_POSITIONS,
     COMMIT_END,
     COMMIT_OF_VERSION,
     COUNT_UP_TO,
@@ -41,8 +43,10 @@ from odradek_events.sqlite_rows import (
     end_of_row,
     entries_of,
     integer,
+    is_storable,
     last_commit,
     made_schema,
+    places,
     selection,
     stream_name,
     stream_version,
@@ -56,6 +60,8 @@ Durability = Literal["full", "normal", "off"]
 _SYNCHRONOUS = {"full": "FULL", "normal": "NORMAL", "off": "OFF"}
 _KNOWN_STREAMS = 100_000
 _MAX = (1 << 63) - 1
+_MERGED = 100  # walks through the index in one query; SQLite joins at most 500 in one
+_PLACES = 255  # found by it at a time
 _TOLD_APART = (32, 1000)  # commits; most tags are rare and soon counted, and 1000 take about as long as reading one
 
 
@@ -232,6 +238,39 @@ class SqliteLog(LogStore):
         query, values = selection(stream, entries, types)
         for row in self._file.rows(query, values, low, last, 0 if stream is None else 3):
             yield commit_of_row(row)
+
+    def stored_for_any(
+        self, items: Sequence[QueryItem], *, after: int = -1, until: int | None = None, stream: str | None = None
+    ) -> Iterator[StoredCommit]:
+        """Yield stored commits that may hold a match of any of several items; see ReadableLog.
+
+        One walk for a hundred items: one for each would hold open as many connections as there are items.
+        """
+        if stream is not None:
+            return super().stored_for_any(items, after=after, until=until, stream=stream)
+        storable = [item for item in items if is_storable(*item.tags, *item.types)]
+        groups = (storable[first : first + _MERGED] for first in range(0, len(storable), _MERGED))
+        return merged(self._walk_for_any(group, after, until) for group in groups)
+
+    def _walk_for_any(self, items: Sequence[QueryItem], after: int, until: int | None) -> Iterator[StoredCommit]:
+        head = self._last_position()
+        last = head if until is None else min(until, head)
+        if after >= last:
+            return
+        low = self._first_position_of(max(after, -1) + 1)
+        selected = []
+        for item in items:
+            entries = entries_of(item.tags, item.types)
+            selected.append((self._rarest_first(entries, low) if len(entries) > 1 else entries, item.types))
+        count = _PLACES
+        while count == _PLACES:
+            query, values = places(selected, low, last, _PLACES)
+            found = [position for (position,) in self._file.fetch(query, *values)]
+            count = len(found)
+            if found:
+                low = found[-1] + 1
+                for row in self._file.rows(AT_POSITIONS, (str(found),), found[0], found[-1], 0):
+                    yield commit_of_row(row)
 
     def scan(self) -> Iterator[StoredCommit | DamagedCommit]:
         """Yield every row in order as a commit, or as the error that says why it cannot be one."""

@@ -14,7 +14,7 @@ values of any type, and come back as bytes where they are text: a damaged file i
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from contextlib import closing
 from functools import cache
 from typing import Any
@@ -24,6 +24,7 @@ from odradek_events.record import CommitEnd, StoredCommit
 
 __all__ = [
     "APPLICATION_ID",
+    "AT_POSITIONS",
     "COMMIT_END",
     "COMMIT_OF_VERSION",
     "COUNT_UP_TO",
@@ -35,8 +36,10 @@ __all__ = [
     "end_of_row",
     "entries_of",
     "integer",
+    "is_storable",
     "last_commit",
     "made_schema",
+    "places",
     "selection",
     "stream_name",
     "stream_version",
@@ -93,6 +96,10 @@ _INSERT_TAG = "INSERT INTO tags VALUES (?, ?, ?)"
 _COLUMNS = "c.first_position, c.last_position, c.stream, c.first_version, c.metadata, c.digest, c.events"
 SCAN = f"SELECT {_COLUMNS} FROM commits AS c WHERE first_position BETWEEN ? AND ? ORDER BY 1"
 
+AT_POSITIONS = (  # a JSON array of first positions
+    f"SELECT {_COLUMNS} FROM commits AS c WHERE c.first_position IN (SELECT value FROM json_each(?)) "
+    "AND c.first_position >= ? AND c.first_position <= ? ORDER BY c.first_position"
+)
 COUNT_UP_TO = "SELECT count(*) FROM (SELECT 1 FROM tags WHERE tag = ? AND first_position >= ? LIMIT ?)"
 MISTYPED = (
     "SELECT first_position FROM commits WHERE typeof(stream) <> 'text' OR typeof(metadata) <> 'text' "
@@ -188,6 +195,15 @@ def stream_version(connection: sqlite3.Connection, stream: str) -> int:
     return -1 if row is None else integer(row[0], -1)
 
 
+def is_storable(*names: str) -> bool:
+    """Say whether names can be in a log at all: some strings cannot be UTF-8."""
+    try:
+        "".join(names).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def entries_of(tags: Collection[str], types: Collection[str]) -> list[str]:
     """Return the index entries that a matching commit has all of. Of several types it has any: see `selection`."""
     return [*tags, *(f"type:{name}" for name in types if len(types) == 1)]
@@ -202,27 +218,46 @@ def selection(stream: str | None, entries: list[str], types: Collection[str]) ->
     Driven by a stream (versions rise with positions), else by the first entry of the index, else by the table itself.
     CROSS JOIN keeps SQLite from turning the chosen order around.
     """
-    entries = list(entries)
-    conditions: list[str] = []
-    values: list[str] = []
-    source, column = "commits AS c", "c.first_position"
+    source, column, driver = "commits AS c", "c.first_position", []
     if stream is not None:
-        conditions.append("c.stream = ?")
-        values.append(stream)
-        column = "c.first_version"
+        driver, column = ["c.stream = ?"], "c.first_version"
     elif entries:
         source, column = (
             "tags AS t CROSS JOIN commits AS c ON c.first_position = t.first_position",
             "t.first_position",
         )
-        conditions.append("t.tag = ?")
-        values.append(entries.pop(0))
-    for entry in entries:
-        conditions.append("EXISTS (SELECT 1 FROM tags WHERE tag = ? AND first_position = c.first_position)")
-        values.append(entry)
+        driver = ["t.tag = ?"]
+    values = (*entries, *_any_of(types)) if stream is None else (stream, *entries, *_any_of(types))
+    looked_up = _looked_up("c", len(entries) if stream is not None else len(entries) - 1, types)
+    conditions = [*driver, *looked_up, f"{column} >= ?", "c.first_position <= ?"]
+    return f"SELECT {_COLUMNS} FROM {source} WHERE {' AND '.join(conditions)} ORDER BY {column}", values
+
+
+def places(
+    selected: Sequence[tuple[list[str], Collection[str]]], low: int, last: int, limit: int
+) -> tuple[str, list[object]]:
+    """Return the query, and its values, for the first positions from `low` to `last` that any (entries, types) selects.
+
+    Each once, in order, at most `limit`. SQLite merges the walks through the index as it goes; without a limit it would
+    collect and sort them first.
+    """
+    walks: list[str] = []
+    values: list[object] = []
+    for entries, types in selected:
+        conditions = ["t.tag = ?", *_looked_up("t", len(entries) - 1, types), "t.first_position BETWEEN ? AND ?"]
+        walks.append(f"SELECT t.first_position FROM tags AS t WHERE {' AND '.join(conditions)}")
+        values += [*entries, *_any_of(types), low, last]
+    return f"{' UNION '.join(walks)} ORDER BY 1 LIMIT {limit}", values
+
+
+def _looked_up(source: str, entries: int, types: Collection[str]) -> list[str]:
+    """Return the conditions that the commit of each step has so many more entries, and one of several types."""
+    place = f"first_position = {source}.first_position"
+    found = [f"EXISTS (SELECT 1 FROM tags WHERE tag = ? AND {place})"] * max(0, entries)
     if len(types) > 1:
-        marks = ", ".join("?" * len(types))
-        conditions.append(f"EXISTS (SELECT 1 FROM tags WHERE tag IN ({marks}) AND first_position = c.first_position)")
-        values.extend(f"type:{name}" for name in types)
-    conditions += [f"{column} >= ?", "c.first_position <= ?"]
-    return f"SELECT {_COLUMNS} FROM {source} WHERE {' AND '.join(conditions)} ORDER BY {column}", tuple(values)
+        found.append(f"EXISTS (SELECT 1 FROM tags WHERE tag IN ({', '.join('?' * len(types))}) AND {place})")
+    return found
+
+
+def _any_of(types: Collection[str]) -> tuple[str, ...]:
+    return tuple(f"type:{name}" for name in types) if len(types) > 1 else ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import resource
 import shutil
 import sqlite3
 import subprocess
@@ -33,6 +34,7 @@ from odradek_events.errors import (
     OutcomeUnknown,
 )
 from odradek_events.integrity import verify
+from odradek_events.record import Query, QueryItem
 from odradek_events.sqlite import APPLICATION_ID, FORMAT, Durability
 
 
@@ -529,6 +531,22 @@ def test_the_file_alone_is_complete_though_a_subscription_was_stopped_half_way(
         append(log, "topic/a", produced(2))
     assert subscription.position == 0
     assert set(contents(path.parent)) == {"log.db", "log.db.lock"}
+
+
+def test_a_query_of_many_items_takes_few_file_descriptors(path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    free = os.dup(0)
+    os.close(free)
+    with SqliteLog(path, durability="off") as log:
+        for number in range(300):
+            append(log, "topic/a", created(str(number)))
+        query = Query(tuple(QueryItem((), (f"topic:{number}",)) for number in range(300)))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (free + 40, hard))
+        try:
+            found = [recorded.position for recorded in log.read(query=query)]
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        assert found == list(range(300))
 
 
 def test_a_read_left_half_way_does_not_keep_a_closed_log_open(path: Path) -> None:

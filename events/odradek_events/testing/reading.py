@@ -175,6 +175,19 @@ class ReadCases(LogSuite):
         assert positions(log, query=query, stream="topic/b") == [3, 4, 6]
         assert list(log.read(query=Query(()))) == []
 
+    def test_a_query_may_have_hundreds_of_items(self, log: LogStore) -> None:
+        for number in range(320):
+            append(log, f"topic/{number}", created(str(number)), produced(0, str(number), producer=f"p{number % 2}"))
+        items = [QueryItem(("MessageProduced",), (f"topic:{number}", "producer:p1")) for number in range(320)]
+        both = QueryItem(("TopicDeleted", "TopicCreated"), ("topic:300",))
+        query = Query((*items, QueryItem((), ("topic:\ud800",)), both, both))
+        wanted = sorted([*range(3, 640, 4), 600])
+        assert positions(log, query=query) == wanted
+        assert positions(log, query=query, after=3, until=599) == [
+            position for position in wanted if 3 < position < 600
+        ]
+        assert positions(log, query=query, stream="topic/300") == [600]
+
     @pytest.mark.parametrize(
         ("wrong", "reason"),
         [({"query": Query(()), "tags": ["topic:a"]}, "not both"), ({"types": "TopicCreated"}, "are lists")],
