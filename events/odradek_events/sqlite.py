@@ -196,7 +196,7 @@ class SqliteLog(LogStore):
         if not self.read_only:
             return self._head
         with self._file.reader() as reader:
-            return self._head_after(last_commit(reader))
+            return self._head_after(last_commit(reader, is_bare=True))  # who follows asks many times a second
 
     def stream_version(self, stream: str) -> int:
         """Return the version of a stream's last event, or -1."""

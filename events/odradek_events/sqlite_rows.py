@@ -179,9 +179,10 @@ def stream_name(value: object, position: int) -> str:
         raise DamagedCommit(position, f"its stream is not UTF-8 ({error})") from error
 
 
-def last_commit(connection: sqlite3.Connection) -> StoredCommit | None:
-    """Return the commit at the end of the log; None while it is empty."""
-    row = connection.execute(f"SELECT {_COLUMNS} FROM commits AS c ORDER BY first_position DESC LIMIT 1").fetchone()
+def last_commit(connection: sqlite3.Connection, *, is_bare: bool = False) -> StoredCommit | None:
+    """Return the commit at the end of the log; None while it is empty. `is_bare` leaves its events unread."""
+    columns = _COLUMNS.replace("c.events", "x''") if is_bare else _COLUMNS
+    row = connection.execute(f"SELECT {columns} FROM commits AS c ORDER BY first_position DESC LIMIT 1").fetchone()
     return None if row is None else commit_of_row(row)
 
 
