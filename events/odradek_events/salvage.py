@@ -97,6 +97,7 @@ class _DamagedLog:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.notes: list[str] = []
         self._connection = connection
+        connection.execute("BEGIN")  # one moment of a log that somebody still writes
         self._note_header()
         self._note_schema()
 

@@ -68,21 +68,24 @@ class IndexWalk:
 def sorted_index(connection: sqlite3.Connection, first: int = _FIRST) -> Iterator[IndexWalk]:
     """Sort the index of the log at `connection` from position `first` on, and lend the walk.
 
-    Needs room for a copy among temporary files.
+    Needs room for a copy among temporary files. Sees the log of the transaction that is open at `connection`, or of now.
     """
     rows: sqlite3.Cursor | None = None
+    is_of_now = not connection.in_transaction
     try:
-        connection.execute("BEGIN")
+        if is_of_now:
+            connection.execute("BEGIN")
         ((last,),) = connection.execute("SELECT max(first_position) FROM main.commits").fetchall()
         connection.execute(_COPY.format(first=first))
-        connection.execute("COMMIT")
+        if is_of_now:
+            connection.execute("COMMIT")
         rows = connection.execute("SELECT first_position, tag, first_offset FROM temp.walk ORDER BY rowid")
         yield IndexWalk(rows, -1 if last is None else last)
     finally:
         with suppress(sqlite3.Error):  # others may use this connection later
             if rows is not None:
                 rows.close()
-            if connection.in_transaction:
+            if is_of_now and connection.in_transaction:
                 connection.execute("ROLLBACK")
             connection.execute("DROP TABLE IF EXISTS temp.walk")
 

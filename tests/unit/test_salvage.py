@@ -317,3 +317,18 @@ def test_progress_is_told_now_and_then(path: Path, tmp_path: Path) -> None:
             append(log, "topic/c", produced(number, "c"), when=1000)
     salvage(path, tmp_path / "new.db", told.append)
     assert told == [125, 189]
+
+
+def test_a_log_that_grows_meanwhile_is_copied_as_it_was_at_one_moment(tmp_path: Path) -> None:
+    path = tmp_path / "log.db"
+    codec = Codec(ELSEWHERE)
+    with SqliteLog(path, durability="off", codec=codec) as log:
+        for number in range(200):
+            append(log, "thing/1", Thing(str(number)))
+
+        def grow(_: int) -> None:
+            append(log, "thing/2", Thing("late"))
+
+        found = salvage(path, tmp_path / "new.db", grow)
+        assert log.head().position > 199
+    assert (found.problem, found.left_out_until, found.commits) == (None, None, 200)
