@@ -215,7 +215,7 @@ class ReadableLog(ABC):
             commit = self.codec.commit(stored, opaque=True).between(after, last)
             for number, item in enumerate(commit.events):
                 if isinstance(item, OpaqueEvent):
-                    if not matcher.wants(item.type_name):
+                    if not self._may_match(matcher, item.type_name, stored):
                         continue
                     if not opaque:
                         raise item.error_at(commit.first_position + number)
@@ -229,6 +229,15 @@ class ReadableLog(ABC):
                     commit.metadata,
                     commit.index + number,
                 )
+
+    def _may_match(self, matcher: Matcher, name: str, stored: StoredCommit) -> bool:
+        """Say whether an event that is stored under `name`, and not decoded, may match, as far as its commit tells."""
+        choices = matcher.tags_for(name)
+        retagged = self.codec.catalogue.retagged_names(())
+        if not all(choices) or name in retagged or (matcher.is_single and not retagged):
+            return bool(choices)
+        first = stored.first_position  # found for one item of the query, or by type: the tags may be another's
+        return any(next(self.stored(after=first - 1, until=first, tags=tags), None) for tags in choices)
 
     def subscribe(
         self,

@@ -59,18 +59,19 @@ def merged(walks: Iterable[Iterator[StoredCommit]]) -> Iterator[StoredCommit]:
 class Matcher:
     """A query made ready to be asked of many events; a former name of a type stands for the type."""
 
-    __slots__ = ("_current_name", "_items", "_tags_of", "is_for_all")
+    __slots__ = ("_current_name", "_items", "_tags_of", "is_for_all", "is_single")
 
     def __init__(self, query: Query, codec: Codec) -> None:
         self._current_name = codec.catalogue.current_name
         self._items = [(frozenset(map(self._current_name, item.types)), frozenset(item.tags)) for item in query.items]
         self._tags_of = codec.tags_of
+        self.is_single = len(self._items) == 1
         self.is_for_all = (frozenset(), frozenset()) in self._items
 
-    def wants(self, name: str) -> bool:
-        """Say whether an event stored under this name could match."""
+    def tags_for(self, name: str) -> list[frozenset[str]]:
+        """Return the tags, of each item that allows for it, with which an event stored under this name would match."""
         name = self._current_name(name)
-        return any(not types or name in types for types, _ in self._items)
+        return [tags for types, tags in self._items if not types or name in types]
 
     def matches(self, event: Any) -> bool:
         """Say whether an event matches."""

@@ -10,9 +10,9 @@ import pytest
 from odradek_events.errors import PositionBeyondHead
 from odradek_events.log import LogStore
 from odradek_events.record import Append, Query, QueryItem
-from odradek_events.testing.samples import START, append, at, created, positions, produced
+from odradek_events.testing.samples import START, append, at, codec_that_knows, created, positions, produced
 from odradek_events.testing.suite import LogSuite
-from odradek_events.types import TopicDeleted
+from odradek_events.types import TopicCreated, TopicDeleted
 
 __all__ = ["ReadCases"]
 
@@ -174,6 +174,14 @@ class ReadCases(LogSuite):
         assert positions(log, query=query, after=0, until=3) == [2, 3]
         assert positions(log, query=query, stream="topic/b") == [3, 4, 6]
         assert list(log.read(query=Query(()))) == []
+
+    def test_an_unknown_event_has_no_tags_that_its_commit_lacks_whatever_else_is_asked_for(self, log: LogStore) -> None:
+        self.mixed(log)
+        log.codec = codec_that_knows(TopicCreated, TopicDeleted)
+        births = QueryItem(("TopicCreated",))
+        query = Query((births, QueryItem((), ("producer:p2",)), QueryItem(("TopicDeleted",), ("producer:p1",))))
+        assert positions(log, query=query, opaque=True) == [0, 1, 2, 3, 6]
+        assert positions(log, query=Query((births, QueryItem((), ("producer:p3",))))) == [0, 3]
 
     def test_a_query_may_have_hundreds_of_items(self, log: LogStore) -> None:
         for number in range(320):
