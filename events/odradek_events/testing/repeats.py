@@ -19,7 +19,7 @@ import pytest
 from odradek_events.errors import CommitIdReused, ConditionNotMet, WrongExpectedVersion
 from odradek_events.log import LogStore
 from odradek_events.record import ANY, NO_STREAM, Append, Appended, Decision
-from odradek_events.testing.samples import START, answer, append, created, none_with, produced
+from odradek_events.testing.samples import START, Chosen, answer, append, created, none_with, produced
 from odradek_events.testing.suite import LogSuite
 
 __all__ = ["RepeatCases"]
@@ -86,6 +86,27 @@ class RepeatCases(LogSuite):
         assert isinstance(error, CommitIdReused)
         assert (error.commit_id, error.position) == ("c1", 1)
         assert log.head().position == 2
+
+    def test_a_set_has_no_order_in_which_a_repeat_could_differ(self, log: LogStore) -> None:
+        orders = [0, 8], [8, 0]  # of one hash in a small table: who was first comes first
+        assert list(frozenset(orders[0])) != list(frozenset(orders[1]))
+        for place, is_checked in enumerate((False, True)):
+            first, again = (
+                answer(
+                    log,
+                    Append(
+                        stream=f"nowhere/{place}",
+                        events=[Chosen(frozenset(order))],
+                        expected_version=NO_STREAM,
+                        commit_id="c1",
+                        is_checked=is_checked,
+                    ),
+                )
+                for order in orders
+            )
+            assert isinstance(first, Appended)
+            assert isinstance(again, Appended)
+            assert again.is_repeat
 
     def test_a_version_beyond_the_end_is_wrong_whatever_the_commit_id(self, log: LogStore) -> None:
         append(log, "topic/a", created("a"))

@@ -18,6 +18,7 @@ from odradek_events.types import MessageProduced, TopicCreated
 __all__ = [
     "PATIENCE",
     "START",
+    "Chosen",
     "Listed",
     "Measured",
     "Unregistered",
@@ -52,6 +53,13 @@ class Listed(msgspec.Struct, frozen=True):
     """An event with a value that can be changed, as none should have."""
 
     items: list[str]
+
+
+@event("odradek.testing.Chosen")
+class Chosen(msgspec.Struct, frozen=True):
+    """An event with a value that JSON has no order for."""
+
+    numbers: frozenset[int]
 
 
 class Unregistered(msgspec.Struct, frozen=True):
