@@ -27,7 +27,7 @@ from odradek_events.errors import (
 )
 from odradek_events.log import LogStore
 from odradek_events.matching import merged
-from odradek_events.record import Append, CommitEnd, Failed, Head, QueryItem, Rejected, StoredCommit, Verdict
+from odradek_events.record import Append, Appended, CommitEnd, Failed, Head, QueryItem, Rejected, StoredCommit, Verdict
 from odradek_events.sqlite_file import LogFile, is_full
 from odradek_events.sqlite_index import IndexWalk, walk_index
 from odradek_events.sqlite_rows import (
@@ -130,7 +130,7 @@ class SqliteLog(LogStore):
             except (sqlite3.Error, OverflowError) as error:
                 outcome = self._not_committed(writer, error)
                 verdicts = judged.verdicts or [outcome] * len(requests)
-                return [verdict if isinstance(verdict, Rejected) else outcome for verdict in verdicts]
+                return [verdict if self._stands(verdict) else outcome for verdict in verdicts]
             self._head = judged.head
             if len(self._versions) > _KNOWN_STREAMS:
                 self._versions.clear()
@@ -173,6 +173,12 @@ class SqliteLog(LogStore):
             pass  # the first error tells more
         self._poisoned = str(error)
         return Failed(OutcomeUnknown(self.name, str(error)))
+
+    def _stands(self, verdict: Verdict) -> bool:
+        """Say whether a verdict is right although nothing of this call was written."""
+        if isinstance(verdict, Appended):
+            return verdict.is_repeat and verdict.last_position <= self._head.position
+        return isinstance(verdict, Rejected)
 
     def _usable_writer(self) -> sqlite3.Connection:
         self._file.check_usable()

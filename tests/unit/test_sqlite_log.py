@@ -34,7 +34,7 @@ from odradek_events.errors import (
     OutcomeUnknown,
 )
 from odradek_events.integrity import verify
-from odradek_events.record import Query, QueryItem
+from odradek_events.record import NO_STREAM, Query, QueryItem
 from odradek_events.sqlite import APPLICATION_ID, FORMAT, Durability
 
 
@@ -678,6 +678,21 @@ def test_a_full_disk_rejects_the_append_writes_nothing_and_lets_writing_go_on(pa
         log._writer.execute("PRAGMA max_page_count = 100000")
         assert [type(verdict) for verdict in log.append(requests, at(1))] == [Rejected, Appended, Appended]
         assert verify(log).is_sound
+
+
+def test_a_repeat_of_what_is_stored_is_answered_with_its_place_though_the_disk_is_full(path: Path) -> None:
+    stored = Append(stream="topic/a", events=[created()], expected_version=NO_STREAM, commit_id="c1")
+    large = [produced(0, value=b"x" * 100_000)]
+    new = Append(stream="topic/b", events=large, expected_version=NO_STREAM, commit_id="c2")
+    with SqliteLog(path) as log:
+        log.append([stored], START)
+        assert log._writer is not None
+        (pages,) = log._writer.execute("PRAGMA page_count").fetchone()
+        log._writer.execute(f"PRAGMA max_page_count = {pages}")
+        again, *full = log.append([stored, new, new], at(1))
+        assert isinstance(again, Appended)
+        assert (again.first_position, again.is_repeat) == (0, True)
+        assert [isinstance(verdict, Rejected) and type(verdict.error) for verdict in full] == [LogFull, LogFull]
 
 
 def refuse_commits(log: SqliteLog) -> None:
