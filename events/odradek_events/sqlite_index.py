@@ -68,7 +68,7 @@ class IndexWalk:
 def sorted_index(connection: sqlite3.Connection, first: int = _FIRST) -> Iterator[IndexWalk]:
     """Sort the index of the log at `connection` from position `first` on, and lend the walk.
 
-    Needs room for a copy among temporary files. Sees the log of the transaction that is open at `connection`, or of now.
+    Needs room for a copy among temporary files. Sees the log of the transaction open at `connection`, or that of now.
     """
     rows: sqlite3.Cursor | None = None
     is_of_now = not connection.in_transaction
