@@ -48,6 +48,9 @@ class Checker:
             problems.append(error.reason if isinstance(error, DamagedCommit) else str(error))
         else:
             self.events += len(commit.events)
+            counts = [decision.event_count for decision in commit.metadata.decisions]
+            if sum(counts) != len(commit.events) or min(counts, default=1) < 1:
+                problems.append(f"its decisions of {counts} events do not add up to its {len(commit.events)}")
             if commit.metadata.recorded_at < self._recorded_at:
                 problems.append("it was recorded before its predecessor")
             if is_chained:

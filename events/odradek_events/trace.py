@@ -212,7 +212,7 @@ def _decisions(
         commit = log.codec.commit(stored, opaque=True)
         index = 0
         for decision in commit.metadata.decisions:
-            indexes = range(index, index + decision.event_count)
+            indexes = range(index, min(index + decision.event_count, len(commit.events)))
             index += decision.event_count
             if decision.correlation_id != correlation_id:
                 continue

@@ -13,14 +13,17 @@ import msgspec
 import pytest
 from support_log import append, created, produced
 
-from odradek_events import Head, MemoryLog, SqliteLog, event
+from odradek_events import Decision, Head, MemoryLog, SqliteLog, event
 from odradek_events.appending import EMPTY_DIGEST
+from odradek_events.checking import digest_after
 from odradek_events.codec import Codec
 from odradek_events.errors import LogError
 from odradek_events.integrity import Verification, head_as_text, head_from_text, verify
 from odradek_events.registry import Catalogue
 from odradek_events.snapshots import MemorySnapshots, SnapshotStore, StoredSnapshot
 from odradek_events.snapshots_sqlite import SqliteSnapshots
+from odradek_events.sqlite_rows import SCHEMA, write_commits
+from odradek_events.trace import trace
 
 CATALOGUE_ELSEWHERE = Catalogue()
 
@@ -393,6 +396,25 @@ def test_a_commit_recorded_before_its_predecessor_is_found(tmp_path: Path) -> No
         log._rows[1] = msgspec.structs.replace(log._rows[1], metadata=early)
         report = checked(log)
     assert (2, "it was recorded before its predecessor") in [(f.position, f.problem) for f in report.findings]
+
+
+@pytest.mark.parametrize("counts", [[], [1], [3], [2, 1], [0, 2], [-1, 3]])
+def test_decisions_that_do_not_add_up_to_the_events_are_found(tmp_path: Path, counts: list[int]) -> None:
+    with MemoryLog() as log:
+        append(log, "topic/a", created("a"), produced(0, "a"))
+        (row,) = log.stored()
+    decisions = tuple(Decision(count, "conversation") for count in counts)
+    metadata = msgspec.json.encode(msgspec.structs.replace(log.codec.metadata(row), decisions=decisions))
+    digest = digest_after(EMPTY_DIGEST, msgspec.structs.replace(row, metadata=metadata))
+    with closing(sqlite3.connect(tmp_path / "log.db", isolation_level=None)) as raw:
+        raw.executescript(SCHEMA)
+        write_commits(raw, [msgspec.structs.replace(row, metadata=metadata, digest=digest)])
+    with SqliteLog(tmp_path / "log.db", read_only=True) as found:
+        (finding,) = verify(found).findings
+        assert finding.position == 0
+        assert finding.problem == f"its decisions of {counts} events do not add up to its 2"
+        if counts == [3]:
+            assert trace(found, "conversation").event_count == 2
 
 
 def test_of_a_type_that_nobody_registers_here_its_name_must_be_in_the_index(
