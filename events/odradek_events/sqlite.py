@@ -181,7 +181,7 @@ class SqliteLog(LogStore):
         return isinstance(verdict, Rejected)
 
     def _usable_writer(self) -> sqlite3.Connection:
-        self._file.check_usable()
+        self._file.check_same()
         if self._poisoned is not None:
             raise LogUnavailable(self.name, f"an append failed ({self._poisoned}); reopen it first")
         if self._writer is None:

@@ -55,11 +55,14 @@ class LogFile:
         self.read_only = read_only
         self.is_closed = False
         self._process = os.getpid()
+        self._place = str(path)  # which is looked at often
+        self._identity: tuple[int, int] | None = None  # of the file that was opened
         self._lock: WriterLock | None = None
         self._pool: list[_Connection] = []
         self._pool_lock = threading.RLock()  # the collector may end a read while its thread holds the lock
         self._check_place()
         if read_only:
+            self.check_same()
             self._give_back(self._open_reader())
         else:
             self._lock = WriterLock(path, name)
@@ -78,6 +81,7 @@ class LogFile:
                 if self._check_format(writer) == 0:
                     writer.execute("PRAGMA journal_mode = WAL")
                     writer.executescript("BEGIN IMMEDIATE;" + SCHEMA + "COMMIT;")
+                self.check_same()
                 writer.execute("PRAGMA journal_mode = WAL")
                 writer.execute(f"PRAGMA synchronous = {synchronous}")
                 writer.execute("PRAGMA wal_autocheckpoint = 4000")
@@ -107,6 +111,22 @@ class LogFile:
             raise LogUnavailable(self.name, "it was opened before this process was forked; open it here")
         if self.is_closed:
             raise LogUnavailable(self.name, "it is closed")
+
+    def check_same(self) -> None:
+        """Raise LogUnavailable also if the file is another than at first.
+
+        Connections opened before and after would mix two histories, and what is written to a file without a name is
+        lost.
+        """
+        self.check_usable()
+        try:
+            file = os.stat(self._place)
+        except OSError as error:
+            raise LogUnavailable(self.name, f"its file is gone ({error.strerror})") from error
+        identity = file.st_dev, file.st_ino
+        if identity != (self._identity or identity):
+            raise LogUnavailable(self.name, "its file was replaced by another; open it again")
+        self._identity = identity
 
     def close(self, writer: sqlite3.Connection | None = None) -> None:
         """Close the readers, the writer after a checkpoint, and then the lock."""
@@ -183,7 +203,7 @@ class LogFile:
                 raise LogNotWritable(str(target), str(error)) from error
 
     def _borrow(self) -> _Connection:
-        self.check_usable()
+        self.check_same()
         with self._pool_lock:
             while self._pool:
                 reader = self._pool.pop()

@@ -423,6 +423,30 @@ def test_readers_follow_the_writer(path: Path) -> None:
             assert reader.stream_version("topic/a") == number
 
 
+@pytest.mark.parametrize("read_only", [True, False])
+def test_a_log_whose_file_was_replaced_is_not_gone_on_with_as_if_it_were_the_same(path: Path, read_only: bool) -> None:
+    other = path.with_name("other.db")
+    with SqliteLog(path) as log:
+        append(log, "topic/a", created(), produced(0))
+    with SqliteLog(other) as log:
+        append(log, "topic/b", created("b"), produced(0, "b"), produced(1, "b"))
+    with SqliteLog(path, read_only=read_only) as log, log.subscribe() as subscription:
+        assert next(subscription).position == 0
+        other.replace(path)
+        assert next(subscription).position == 1  # of the file that it began to read
+        looks: list[Callable[[], object]] = [lambda: list(log.read()), lambda: log.stream_version("topic/b")]
+        looks.append((lambda: subscription.take(0)) if read_only else lambda: append(log, "topic/a", produced(1)))
+        if not read_only:
+            looks.append(log.reopen)
+        for look in looks:
+            with pytest.raises(LogUnavailable, match="replaced by another; open it again"):
+                look()
+        assert subscription.position == 1
+        path.unlink()
+        with pytest.raises(LogUnavailable, match="its file is gone"):
+            log.commit_at(0)
+
+
 def test_a_reader_does_not_append(path: Path) -> None:
     with SqliteLog(path):
         pass
@@ -758,7 +782,7 @@ def test_a_log_whose_file_vanished_is_not_reopened_as_an_empty_one(path: Path) -
         with pytest.raises(LogNotWritable):
             log.reopen()
         assert not path.exists()
-        with pytest.raises(LogUnavailable, match="could not be reopened"):
+        with pytest.raises(LogUnavailable, match="its file is gone"):
             log.append([Append(stream="topic/a", events=[created()])], START)
 
 
