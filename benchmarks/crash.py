@@ -5,7 +5,8 @@ a group polls and commits; it prints every receipt and every commit once it is a
 opens the log, right after its first receipt, or later. Then the log is read on from where the last round found it
 sound: what was acknowledged must be there, at its place; every batch whole or not at all; nothing twice, nothing
 missing between; each digest must continue the chain. Every 50 rounds, and at the end, the same is asked of the whole
-log, and `verify` must find nothing. All rounds go to one log, so each also recovers from the one before.
+log, `verify` must find nothing, snapshots included, and the actors of a new system must be what a replay makes of it.
+All rounds go to one log, so each also recovers from the one before.
 """
 
 from __future__ import annotations
@@ -19,17 +20,20 @@ import tempfile
 import threading
 import time
 from collections import deque
+from contextlib import closing
 from pathlib import Path
 
 from crash_check import LARGEST_BATCH, PARTITIONS, Promised, Seen, ends_in_half_a_transaction
 
 from odradek import ActorSystem, ProducerHandle, Promise, Receipt, open_log, verify
+from odradek_events.snapshots_sqlite import open_snapshots
 
 PRODUCERS = 3
 UNANSWERED = 4
 BATCHES_OF_ONE = 1_000_000  # numbers that one producer of one round may give to its batches
 SIZES = [(1, 100), (5, 100), (50, 100), (500, 100), (LARGEST_BATCH, 10), (5, 4000), (50, 4000), (1, 200_000)]
 WHOLE_EVERY = 50
+SNAPSHOT_INTERVAL = 500  # events: so often that kills strike while snapshots are saved
 SAYING = threading.Lock()
 
 
@@ -66,7 +70,8 @@ def consume(system: ActorSystem) -> None:
 
 def work(path: str, durability: str, round_number: int) -> None:
     """Open the log and work on it until killed."""
-    system = ActorSystem.open(path, durability=durability, progress_interval=0.05)  # type: ignore[arg-type]  # argparse has checked it
+    settings = {"progress_interval": 0.05, "snapshot_interval": SNAPSHOT_INTERVAL}
+    system = ActorSystem.open(path, durability=durability, **settings)  # type: ignore[arg-type]  # argparse has checked it
     for index in range(PRODUCERS):
         number = round_number * PRODUCERS + index
         arguments = system.producer(f"p{index}"), number, random.Random(number)
@@ -99,7 +104,9 @@ def check_whole(path: Path, seen: Seen, promised: Promised) -> None:
         assert (again.position, again.digest, again.places) == (seen.position, seen.digest, seen.places)
         again.compare(promised)
         again.find_nothing_twice()
-        report = verify(log)
+        with closing(open_snapshots(log)) as snapshots:
+            assert seen.count < 100_000 or next(iter(snapshots.scan()), None), "no snapshot was ever saved"
+            report = verify(log, snapshots=snapshots)
         assert report.is_sound, report.findings
         assert (report.head, report.digest) == (seen.position, seen.digest.hex())
 
@@ -110,8 +117,8 @@ def check_recovery(path: Path, seen: Seen) -> None:
         description = system.describe_topic("orders")
         assert [partition.high_watermark for partition in description.partitions] == list(map(len, seen.places))
         assert sum(system.producer(f"p{index}").message_count for index in range(PRODUCERS)) == seen.count
-        receipt = system.producer("p0").send("orders", "after all").result()
-        assert receipt.offset == len(seen.places[receipt.partition])
+        committed = {place.partition: place.offset for place in system.committed_offsets("crashing")}
+        assert [committed.get(partition, 0) for partition in range(PARTITIONS)] == seen.committed
         assert system.check_replay().holds
 
 
@@ -143,12 +150,12 @@ def main() -> None:
             unanswered += seen.count - stored > len(promised) - before
             if number % WHOLE_EVERY == 0 or number == arguments.rounds:
                 check_whole(path, seen, promised)
+                check_recovery(path, seen)
                 print(
                     f"round {number}: {len(promised)} messages acknowledged, {seen.count} stored, "
                     f"offsets {promised.committed} committed, {seen.position + 1} events, sound",
                     flush=True,
                 )
-        check_recovery(path, seen)
     print(f"killed in the middle of writing a transaction: {half} times; between commit and answer: {unanswered} times")
     print(
         f"{arguments.rounds} rounds of kill -9 with durability {arguments.durability} in "
