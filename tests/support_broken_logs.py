@@ -147,6 +147,13 @@ class IgnoresBounds(MemoryLog):
         return super()._matching(query, after, 1 << 62, *more)
 
 
+class RepeatsTheLast(MemoryLog):
+    """A read that goes on after an event begins with it."""
+
+    def _matching(self, query: Query, after: int, *more: Any) -> Iterator[Recorded]:
+        return super()._matching(query, max(-1, after - 1), *more)
+
+
 class KeepsWhatItIsGiven(MemoryLog):
     """The log and its callers share their events."""
 

@@ -187,6 +187,8 @@ class ReadableLog(ABC):
         registers (and the types asked for do not rule it out). With `opaque` such an event is yielded as it is stored;
         what it is tagged with nobody knows, so it passes where its commit has the tags.
         """
+        if limit is not None and limit < 0:
+            raise ValueError(f"a limit is a number of events from 0 on, not {limit}")
         wanted = query_of(types, tags, query)
         last = self.head().position if until is None else self.resolve(until)
         return itertools.islice(self._matching(wanted, after, last, stream, opaque), limit)

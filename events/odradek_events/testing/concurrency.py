@@ -196,10 +196,11 @@ class ConcurrencyCases(LogSuite):
         seen: list[int] = []
         with ThreadPoolExecutor(1) as pool:
             writing = pool.submit(write)
-            while len(seen) < total:
-                is_last_look = writing.done()
-                seen.extend(positions(log, after=seen[-1] if seen else -1))
-                if is_last_look:
+            while len(seen) <= total:
+                is_written = writing.done()
+                found = positions(log, after=seen[-1] if seen else -1, limit=7)  # many looks, however fast it grows
+                seen.extend(found)
+                if is_written and not found:
                     break
             writing.result()
         assert seen == list(range(total))

@@ -56,6 +56,10 @@ class ReadCases(LogSuite):
         assert list(log.read(limit=0)) == []
         assert log.head().position == 9
 
+    def test_a_limit_below_none_is_refused(self, log: LogStore) -> None:
+        with pytest.raises(ValueError, match="a limit is a number of events from 0 on, not -1"):
+            log.read(limit=-1)
+
     def test_a_bound_may_split_a_commit_and_events_keep_their_versions_and_ids(self, log: LogStore) -> None:
         append(log, "topic/a", created())
         append(log, "topic/a", *(produced(n) for n in range(4)), commit_id="c")
