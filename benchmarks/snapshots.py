@@ -66,9 +66,11 @@ def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--only", default="", help="measure only the case that has this in its name")
     parser.add_argument("--messages", type=int, default=200_000)
     arguments = parser.parse_args()
-    cases = {"usual": usual, "1000 producers x 24 partitions": unfriendly}
+    every = {"usual": usual, "1000 producers x 24 partitions": unfriendly}
+    cases = {name: run for name, run in every.items() if arguments.only in name}
     rates: dict[tuple[str, int], list[float]] = {(name, interval): [] for name in cases for interval in INTERVALS}
     for turn in track(range(arguments.rounds), "rounds", console=Console(stderr=True)):
         for name, run in cases.items():

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 __all__ = ["SnapshotSchedule"]
 
-_USUAL_SIZE = 100_000  # bytes
+_USUAL_SIZE = 50_000  # bytes
 
 
 class SnapshotSchedule:
     """A snapshot every `interval` events (0: none), and more rarely where snapshots are large.
 
-    A topic of a hundred partitions with thousands of producers has a snapshot of megabytes. One of a megabyte is taken
-    after ten times as many events as one of a hundred kilobytes, so that with the default interval snapshots add no
-    more than ten bytes to each event, of which a stored message takes some three hundred.
+    A topic of 24 partitions with a thousand producers has a snapshot of two megabytes, which takes 0.1 s to make and to
+    save, as long as 6000 messages do. It is taken after forty times as many events as one of fifty kilobytes: with the
+    default interval snapshots add no more than five bytes to each event, and cost a few per cent at most.
     """
 
     __slots__ = ("_interval", "due", "version")

@@ -422,8 +422,8 @@ def test_large_snapshots_are_taken_more_rarely(world: World, snapshots: MemorySn
         saves |= set(versions(snapshots, "topic/orders"))
 
     size = len(getattr(snapshots.load("topic/orders"), "payload", b""))
-    rarer = size // 100_000
-    assert rarer >= 4
+    rarer = size // 50_000
+    assert rarer >= 8
     assert len(saves) == 1 + 290 // (10 * rarer)  # the first after 10 events
 
 

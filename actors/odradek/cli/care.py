@@ -130,6 +130,8 @@ def backup(
 ) -> None:
     """Copy a log, also while it is being written.
 
+    Snapshots are not copied: the log is complete without them, and they are taken again.
+
     \b
     Example:
       odradek backup orders.db orders-backup.db
