@@ -29,7 +29,7 @@ from odradek_events.errors import (
 )
 from odradek_events.record import StoredCommit
 from odradek_events.sqlite_lock import WriterLock
-from odradek_events.sqlite_rows import APPLICATION_ID, FORMAT, SCHEMA, last_commit
+from odradek_events.sqlite_rows import APPLICATION_ID, FORMAT, SCHEMA, sound_end
 
 __all__ = ["LogFile", "is_full"]
 
@@ -88,7 +88,7 @@ class LogFile:
                 writer.execute("PRAGMA cache_size = -65536")
                 if has_failed:
                     _empty_write_ahead_log(writer)
-                return writer, last_commit(writer)
+                return writer, sound_end(writer)
             except BaseException as error:
                 is_without_room = isinstance(error, sqlite3.Error) and is_full(error, self.path)
                 writer.close()  # which may shorten the files

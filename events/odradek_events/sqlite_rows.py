@@ -19,6 +19,7 @@ from contextlib import closing
 from functools import cache
 from typing import Any
 
+from odradek_events.appending import EMPTY_DIGEST, chain
 from odradek_events.errors import DamagedCommit
 from odradek_events.record import CommitEnd, StoredCommit
 
@@ -41,6 +42,7 @@ __all__ = [
     "made_schema",
     "places",
     "selection",
+    "sound_end",
     "stream_name",
     "stream_version",
     "write_commits",
@@ -105,6 +107,7 @@ MISTYPED = (
     "SELECT first_position FROM commits WHERE typeof(stream) <> 'text' OR typeof(metadata) <> 'text' "
     "OR typeof(digest) <> 'blob' OR typeof(events) <> 'text' ORDER BY 1"
 )
+_DIGEST_BEFORE = "SELECT digest FROM commits WHERE first_position < ? ORDER BY first_position DESC LIMIT 1"
 COMMIT_OF_VERSION = (
     f"SELECT {_COLUMNS} FROM commits AS c WHERE stream = ? AND first_version <= ? ORDER BY first_version DESC LIMIT 1"
 )
@@ -184,6 +187,18 @@ def last_commit(connection: sqlite3.Connection, *, is_bare: bool = False) -> Sto
     columns = _COLUMNS.replace("c.events", "x''") if is_bare else _COLUMNS
     row = connection.execute(f"SELECT {columns} FROM commits AS c ORDER BY first_position DESC LIMIT 1").fetchone()
     return None if row is None else commit_of_row(row)
+
+
+def sound_end(connection: sqlite3.Connection) -> StoredCommit | None:
+    """Return the commit at the end of the log, once its digest has shown that it may be continued; None while empty."""
+    last = last_commit(connection)
+    if last is None:
+        return None
+    row = connection.execute(_DIGEST_BEFORE, (last.first_position,)).fetchone()
+    place = (last.first_position, last.last_position, last.stream, last.first_version)
+    if last.digest != chain(EMPTY_DIGEST if row is None else bytes(row[0]), *place, last.metadata, last.events):
+        raise DamagedCommit(last.first_position, "its digest does not continue the chain")
+    return last
 
 
 def stream_version(connection: sqlite3.Connection, stream: str) -> int:
