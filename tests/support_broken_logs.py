@@ -18,6 +18,7 @@ from odradek_events.codec import Codec
 from odradek_events.errors import DamagedCommit
 from odradek_events.record import Commit, StoredCommit, Verdict
 from odradek_events.subscription import Subscription
+from odradek_events.testing.samples import START, produced
 
 
 class ForgetsTheIndex(MemoryLog):
@@ -302,20 +303,12 @@ class AnswersBeforeItWrites(JsonLinesLog):
         return self._twin.append(requests, recorded_at)
 
 
-class WritesEventByEvent(JsonLinesLog):
-    """A commit is many writes."""
+class KeepsAHalf(JsonLinesLog):
+    """What a crash left of a commit of thirteen events is taken for a commit."""
 
-    def append(self, requests: Sequence[Append], recorded_at: datetime) -> list[Verdict]:
-        verdicts: list[Verdict] = []
-        for request in requests:
-            parts: list[Verdict] = []
-            for event in request.events:
-                parts += super().append([msgspec.structs.replace(request, events=[event])], recorded_at)
-            first, last = parts[0], parts[-1]
-            assert isinstance(first, Appended)
-            assert isinstance(last, Appended)
-            verdicts.append(msgspec.structs.replace(last, first_position=first.first_position))
-        return verdicts
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.append([Append(stream="topic/torn", events=[produced(0, value=b"1000000 13 x")])], START)
 
 
 class LetsEverybodyIn(SqliteLog):
