@@ -155,6 +155,13 @@ class RepeatsTheLast(MemoryLog):
         return super()._matching(query, max(-1, after - 1), *more)
 
 
+class SkipsTheNext(MemoryLog):
+    """A read that goes on after an event leaves one out."""
+
+    def _matching(self, query: Query, after: int, *more: Any) -> Iterator[Recorded]:
+        return super()._matching(query, after if after < 0 else after + 1, *more)
+
+
 class KeepsWhatItIsGiven(MemoryLog):
     """The log and its callers share their events."""
 

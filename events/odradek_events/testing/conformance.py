@@ -7,6 +7,7 @@ from odradek_events.testing.concurrency import ConcurrencyCases
 from odradek_events.testing.conditions import ConditionCases
 from odradek_events.testing.determinism import DeterminismCases
 from odradek_events.testing.failures import FailureCases
+from odradek_events.testing.projections import ProjectionCases
 from odradek_events.testing.reading import ReadCases
 from odradek_events.testing.repeats import RepeatCases
 from odradek_events.testing.serialisation import SerialisationCases
@@ -24,6 +25,7 @@ class LogConformance(
     SerialisationCases,
     FailureCases,
     SubscriptionCases,
+    ProjectionCases,
     DeterminismCases,
 ):
     """Every case for a log, whatever it is kept in. Subclass it with a `log` fixture.
