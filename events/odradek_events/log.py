@@ -2,8 +2,9 @@
 
 1. `append` judges its requests in order and makes all accepted ones durable together. Each gets one verdict:
    *Appended*; *Rejected* (nothing of it was written); *Failed* (unknown: the log then refuses appends until `reopen`).
+   An error in place of verdicts (LogUnavailable, or DamagedCommit where judging came to one): nothing was written.
 2. A commit is all or none. Versions and positions are assigned by the log, gapless from 0.
-3. Unrelated streams never conflict. An append of no events is fine and only checks the expected version.
+3. Unrelated streams and conditions never conflict. An append of no events is fine and only checks what it expects.
 4. What was appended is visible to every later read, in commit order, and never changes.
 5. A read sees the log as it was when the read began, unless it is bounded further.
 6. There is one writer. Reads may run in any thread, at any time.
