@@ -33,7 +33,7 @@ def enrol(log: MemoryLog, student: str, course: str, *, meanwhile: tuple[str, st
         stream=f"enrolment/{student}-{course}",
         events=[Enrolled(student, course)],
         condition=Condition(query, after=head),
-        commit_id=f"{student}-{course}",  # repeated after a lost answer it would be stored once
+        commit_id=f"{student}-{course}",  # this very request, sent again, would be stored once
     )
     (verdict,) = log.append([request], datetime.now(UTC))
     if isinstance(verdict, Appended):

@@ -56,6 +56,12 @@ class QueryItem(msgspec.Struct, frozen=True, gc=False):
     types: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        """Refuse what would match nothing, and so let a condition pass: a string in place of a tuple, a class."""
+        for names in (self.types, self.tags):
+            if isinstance(names, str) or not all(isinstance(name, str) for name in names):
+                raise TypeError(f"types and tags of a QueryItem are tuples of names, not {names!r}")
+
 
 class Query(msgspec.Struct, frozen=True, gc=False):
     """What events to select: those that match any of the items. The query of the DCB specification (dcb.events)."""
