@@ -279,7 +279,7 @@ class CorrelationNotFound(LogError):
     def __init__(self, name: str) -> None:
         super().__init__(
             f"no event has the correlation id {name[:80]!r}, or one that begins like it, or that event id; "
-            "look ids up in the metadata of an event you know"
+            "'odradek log LOG --json' shows the ids of every event"
         )
         self.name = name
 

@@ -41,7 +41,8 @@ class TracedEvent(msgspec.Struct, frozen=True):
 class TracedDecision(msgspec.Struct, frozen=True):
     """A command as the log knows it: who decided, when, and the events it led to.
 
-    `on_behalf` is what was asked of others for this command, not because of one of its events.
+    `on_behalf` is what was asked of others for this command, not because of one of its events; `omitted` how many of
+    its own events are beyond the limit.
     """
 
     stream: str
@@ -51,6 +52,7 @@ class TracedDecision(msgspec.Struct, frozen=True):
     causation_id: str
     events: tuple[TracedEvent, ...]
     on_behalf: tuple[TracedDecision, ...] = ()
+    omitted: int = 0
 
     @property
     def position(self) -> int:
@@ -59,12 +61,17 @@ class TracedDecision(msgspec.Struct, frozen=True):
 
 
 class Trace(msgspec.Struct, frozen=True):
-    """The causal tree of a conversation, in the order of the log. `omitted` counts events beyond the limit."""
+    """The causal tree of a conversation, in the order of the log.
+
+    `omitted` counts events beyond the limit. `asked` is the position of the event that was asked for, which is always
+    there, None where the conversation was.
+    """
 
     correlation_id: str
     decisions: tuple[TracedDecision, ...]
     event_count: int
     omitted: int = 0
+    asked: int | None = None
 
 
 Follow = Callable[[ReadableLog, Sequence[Recorded]], Mapping[int, tuple[TracedEvent, ...]]]
@@ -87,10 +94,7 @@ def trace(
     """
     if not name:
         raise CorrelationNotFound(name)
-    until = log.head().position
-    found = _Search(name)
-    for stored in _told(log.stored(until=until), progress):
-        found.look_at(log, stored)
+    found = _searched(log, name, progress)
     if found.event is not None and name not in found.places:
         return trace_at(log, found.event, follow=follow, limit=limit, progress=progress)
     correlation_id = found.only()
@@ -107,13 +111,22 @@ def trace_at(
 ) -> Trace:
     """Return the conversation of the event at `position`; one without a correlation id is traced by itself.
 
-    PositionBeyondHead if there is no such event. For the rest see `trace`.
+    That event is in the trace whatever the limit leaves out. PositionBeyondHead if there is no such event. For the
+    rest see `trace`.
     """
     stored = log.commit_at(position)
     correlation_id = _correlation_at(log.codec.metadata(stored), position - stored.first_position)
-    if correlation_id:
-        return trace(log, correlation_id, follow=follow, limit=limit, progress=progress)
-    return _tree(log, "", [stored], follow, limit, position)
+    if not correlation_id:
+        return _tree(log, "", [stored], follow, limit, position)
+    places = _searched(log, correlation_id, progress).places[correlation_id]
+    return _tree(log, correlation_id, map(log.commit_at, places), follow, limit, position)
+
+
+def _searched(log: ReadableLog, name: str, progress: Callable[[int], None] | None) -> _Search:
+    found = _Search(name)
+    for stored in _told(log.stored(until=log.head().position), progress):
+        found.look_at(log, stored)
+    return found
 
 
 class _Search:
@@ -183,25 +196,37 @@ def _correlation_at(metadata: CommitMetadata, index: int) -> str:
 # -- the tree ---------------------------------------------------------------------------------------------------------
 
 
+_Taken = tuple[list[Recorded], int]  # a decision's events, and how many more it has
+
+
 def _tree(
     log: ReadableLog,
     correlation_id: str,
     commits: Iterable[StoredCommit],
     follow: Follow | None,
     limit: int,
-    position: int | None = None,
+    asked: int | None = None,
 ) -> Trace:
-    found = _decisions(log, correlation_id, commits, position)
-    taken: list[list[Recorded]] = []
+    taken: list[_Taken] = []
     count = omitted = 0
-    for events in found:
-        kept = events[: max(0, limit - count)]
+    for events in _decisions(log, correlation_id, commits, None if correlation_id else asked):
+        kept = _kept(events, limit - count, asked)
         count += len(kept)
         omitted += len(events) - len(kept)
         if kept:
-            taken.append(kept)
-    followed = {} if follow is None else follow(log, list(itertools.chain.from_iterable(taken)))
-    return Trace(correlation_id, _grown(taken, correlation_id, followed), count + omitted, omitted)
+            taken.append((kept, len(events) - len(kept)))
+    followed = {} if follow is None else follow(log, list(itertools.chain.from_iterable(kept for kept, _ in taken)))
+    return Trace(correlation_id, _grown(taken, correlation_id, followed), count + omitted, omitted, asked)
+
+
+def _kept(events: list[Recorded], room: int, asked: int | None) -> list[Recorded]:
+    """Return the first of these events, as many as there is room for; there always is for the one asked for."""
+    if asked is None or asked < events[0].position:
+        return events[: max(0, room)]
+    before, wanted = events[: max(0, room - 1)], asked - events[0].position
+    if wanted < len(before):
+        return events[:room]
+    return before + events[wanted : wanted + 1]
 
 
 def _decisions(
@@ -232,18 +257,18 @@ def _decisions(
 
 
 def _grown(
-    found: Sequence[list[Recorded]], correlation_id: str, followed: Mapping[int, tuple[TracedEvent, ...]]
+    found: Sequence[_Taken], correlation_id: str, followed: Mapping[int, tuple[TracedEvent, ...]]
 ) -> tuple[TracedDecision, ...]:
     """Return the decisions that nothing here caused, with all that came of them.
 
     A cause lies before its effects: going backwards, what an event caused is complete when the event's turn comes. An
     id that names a later event, or none here, causes nothing.
     """
-    positions = {event.metadata.event_id: event.position for events in found for event in events}
+    positions = {event.metadata.event_id: event.position for events, _ in found for event in events}
     caused: dict[int, list[TracedDecision]] = {}
     roots: list[TracedDecision] = []
     on_behalf: list[TracedDecision] = []
-    for events in reversed(found):
+    for events, omitted in reversed(found):
         first = events[0]
         metadata = first.metadata
         decision = TracedDecision(
@@ -256,6 +281,7 @@ def _grown(
                 TracedEvent(item, tuple(reversed(caused.pop(item.position, []))), followed.get(item.position, ()))
                 for item in events
             ),
+            omitted=omitted,
         )
         cause = positions.get(metadata.causation_id)
         if cause is not None and cause < first.position:

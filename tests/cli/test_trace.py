@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from support_cli import here, odradek, refused
+from support_cli import here, odradek, produced, refused
 
 from odradek import ActorSystem, Append, SqliteLog, event
 from odradek.cli.trace_mermaid import mermaid_lines
@@ -75,9 +75,9 @@ def test_the_tree_goes_from_the_send_to_the_commit(log: Path) -> None:
 
 def test_a_conversation_is_found_by_position_by_message_by_event_and_by_its_beginning(log: Path) -> None:
     known = here("trace", log, "order-17")
-    event_id = here("log", log, "--json", "--after", 1, "--limit", 1).json["event_id"]
-    for named in (["--at", 0], ["--message", "orders/0/0"], [event_id], ["order-17"]):
-        assert here("trace", log, *named) == known
+    event_id = here("log", log, "--json", "--after", 0, "--limit", 1).json["event_id"]
+    for named in (["--at", 2], ["--message", "orders/0/0"], [event_id], ["order-17"]):
+        assert here("trace", log, *named).text.replace("  <- asked for", "") == known.text
     assert here("trace", log, "--message", "orders/0/3").lines[0] == "Conversation order-18: 3 events"
     assert here("trace", log, "stra").lines[0] == "Conversation strange: 1 event"
 
@@ -95,9 +95,42 @@ def test_an_event_of_an_unknown_type_is_shown_as_it_is_stored(log: Path) -> None
 def test_what_is_beyond_the_limit_is_counted(log: Path) -> None:
     lines = here("trace", log, "order-18", "--limit", 2).lines
     assert lines[0] == "Conversation order-18: 3 events"
-    assert lines[-1] == "1 event more; see --limit"
+    assert lines[1].endswith(": 1 event of it not shown")
+    assert lines[-1] == "1 event not shown; --limit 3 shows all"
     assert here("trace", log, "order-18", "--limit", 2, "--json").json["omitted"] == 1
-    assert "1 more events" in here("trace", log, "order-18", "--limit", 2, "--format", "mermaid").text
+    assert "1 event not shown" in here("trace", log, "order-18", "--limit", 2, "--format", "mermaid").text
+
+
+def test_the_message_asked_for_is_shown_and_marked_whatever_is_left_out(tmp_path: Path) -> None:
+    path = produced(tmp_path / "many.db", "orders", b"".join(b"%d\n" % number for number in range(150)))
+    asked = ["trace", path, "--message", "orders/0/149"]
+    headline, *lines = here(*asked).lines
+    marked = [line for line in lines if line.endswith("  <- asked for")]
+    assert len(marked) == 1
+    assert "offset=149" in marked[0]
+    assert headline.endswith(": 152 events")
+    assert sum("MessageProduced" in line for line in lines) == 98
+    assert any(line.endswith(": 52 events of it not shown") for line in lines)
+    assert lines[-1] == "52 events not shown; --limit 152 shows all"
+    assert "not shown" not in here(*asked, "--limit", 152).text
+
+    found = here(*asked, "--json").json
+    assert found["asked"] in [node.get("position") for node in found["nodes"]]
+    assert [node["omitted"] for node in found["nodes"] if node["kind"] == "command"] == [52, 0, 0]
+    diagram = here(*asked, "--limit", 1, "--format", "mermaid").lines
+    assert_is_a_diagram(diagram)
+    assert "MessageProduced 0/149" in diagram[-2]
+    assert diagram[-2].endswith("asked for")
+    assert diagram[-1].strip().endswith("limit 152 shows all")
+
+
+def test_what_is_left_out_before_the_message_asked_for_is_in_no_note_of_the_diagram(log: Path) -> None:
+    lines = here("trace", log, "--message", "orders/0/3", "--limit", 2, "--format", "mermaid").lines
+    notes = [line.strip() for line in lines if "MessageProduced" in line]
+    assert notes == [
+        "Note over p1: MessageProduced 0/1#44; position 8",
+        "Note over p1: MessageProduced 0/3#44; position 10#44; asked for",
+    ]
 
 
 def test_json_is_a_list_of_nodes_that_name_their_parents(log: Path) -> None:
@@ -206,7 +239,7 @@ def test_a_tree_deeper_than_any_recursion_is_drawn_and_written() -> None:
 
 
 def test_what_is_not_there_is_one_sentence_and_one_code(log: Path, tmp_path: Path) -> None:
-    refused(odradek("trace", log, "nobody"), 6, "no event has the correlation id 'nobody'")
+    refused(odradek("trace", log, "nobody"), 6, "no event has the correlation id 'nobody'", "odradek log LOG --json")
     refused(here("trace", log, "order-1"), 6, "'order-17'", "'order-18'")
     refused(here("trace", log, "--at", 10**6), 6, "position 1000000")
     refused(here("trace", log, "--message", "orders/0/99"), 6)

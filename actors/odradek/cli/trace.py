@@ -40,7 +40,9 @@ def trace(
     format_: Annotated[
         Literal["text", "mermaid"], typer.Option("--format", help="A tree, or a Mermaid sequence diagram.")
     ] = "text",
-    limit: Annotated[int, typer.Option(min=1, help="Show so many events of the conversation at most.")] = 100,
+    limit: Annotated[
+        int, typer.Option(min=1, help="Show so many events of the conversation at most, what was asked for among them.")
+    ] = 100,
     json: JsonOption = False,
 ) -> None:
     """Show what a conversation led to: commands, their events, what those caused.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from odradek.cli.output import plain
+from odradek.cli.output import counted, plain
 from odradek_domain.message_trace import command_of, sender_of
 from odradek_events.trace import Trace, TracedDecision, TracedEvent
 
@@ -37,7 +37,8 @@ def mermaid_lines(trace: Trace) -> Iterator[str]:
             yield f"    {aliases[sender]}->>{aliases[recipient]}: {_escaped(text)}"
     if trace.omitted:
         last = next(reversed(aliases.values()))
-        yield f"    Note over {last}: {trace.omitted} more events"
+        shown = f"{counted(trace.omitted, 'event')} not shown, limit {trace.event_count} shows all"
+        yield f"    Note over {last}: {_escaped(shown)}"
 
 
 def _steps(trace: Trace) -> Iterator[Step]:
@@ -46,7 +47,7 @@ def _steps(trace: Trace) -> Iterator[Step]:
         decision, sender = waiting.pop()
         if sender != decision.stream:
             yield decision.position, sender, decision.stream, command_of(decision)
-        yield from _notes(decision)
+        yield from _notes(decision, trace.asked)
         for other in decision.on_behalf:
             is_ours = other.stream in (decision.stream, sender)  # asked for before the command went there
             waiting.append((other, sender if is_ours else decision.stream))
@@ -54,16 +55,24 @@ def _steps(trace: Trace) -> Iterator[Step]:
             waiting += [(caused, sender_of(caused) or decision.stream) for caused in event.caused]
 
 
-def _notes(decision: TracedDecision) -> Iterator[Step]:
+def _notes(decision: TracedDecision, asked: int | None) -> Iterator[Step]:
     runs: list[list[TracedEvent]] = []
     for event in decision.events:
-        if runs and runs[-1][0].recorded.type == event.recorded.type and not runs[-1][-1].followed_by:
+        if runs and _belongs(event, runs[-1][-1], asked):
             runs[-1].append(event)
         else:
             runs.append([event])
     for run in runs:
-        yield run[0].recorded.position, decision.stream, decision.stream, _said(run)
+        mark = ", asked for" if run[0].recorded.position == asked else ""
+        yield run[0].recorded.position, decision.stream, decision.stream, _said(run) + mark
         yield from _followed(decision.stream, run[-1].followed_by)
+
+
+def _belongs(event: TracedEvent, before: TracedEvent, asked: int | None) -> bool:
+    """Return whether both stand in one note: of one type, nothing left out or to be seen between them."""
+    is_next = event.recorded.position == before.recorded.position + 1
+    is_asked = asked in (event.recorded.position, before.recorded.position)
+    return is_next and not is_asked and event.recorded.type == before.recorded.type and not before.followed_by
 
 
 def _followed(stream: str, events: Sequence[TracedEvent]) -> Iterator[Step]:

@@ -20,10 +20,10 @@ def trace_lines(trace: Trace) -> Iterator[str]:
     waiting = _stacked("", trace.decisions)
     while waiting:
         before, is_last, node = waiting.pop()
-        yield f"{before}{'└─' if is_last else '├─'} {_label(node, trace.correlation_id)}"
+        yield f"{before}{'└─' if is_last else '├─'} {_label(node, trace)}"
         waiting += _stacked(before + ("   " if is_last else "│  "), _children(node))
     if trace.omitted:
-        yield f"{counted(trace.omitted, 'event')} more; see --limit"
+        yield f"{counted(trace.omitted, 'event')} not shown; --limit {trace.event_count} shows all"
 
 
 def trace_json(trace: Trace) -> dict[str, object]:
@@ -39,6 +39,7 @@ def trace_json(trace: Trace) -> dict[str, object]:
         "correlation_id": trace.correlation_id,
         "event_count": trace.event_count,
         "omitted": trace.omitted,
+        "asked": trace.asked,
         "nodes": nodes,
     }
 
@@ -60,15 +61,17 @@ def _position(node: Node) -> int:
     return node.position if isinstance(node, TracedDecision) else node.recorded.position
 
 
-def _label(node: Node, correlation_id: str) -> str:
+def _label(node: Node, trace: Trace) -> str:
     if isinstance(node, TracedDecision):
         actor = f", {plain(node.actor)}" if node.actor else ""
-        return f"{command_of(node)} -> {plain(node.stream)} ({moment(node.recorded_at)}{actor})"
+        cut = f": {counted(node.omitted, 'event')} of it not shown" if node.omitted else ""
+        return f"{command_of(node)} -> {plain(node.stream)} ({moment(node.recorded_at)}{actor}){cut}"
     recorded = node.recorded
     elsewhere = recorded.metadata.correlation_id
-    other = f"  (conversation {plain(elsewhere)})" if elsewhere not in ("", correlation_id) else ""
+    other = f"  (conversation {plain(elsewhere)})" if elsewhere not in ("", trace.correlation_id) else ""
+    mark = "  <- asked for" if recorded.position == trace.asked else ""
     place = f"{recorded.position}  {plain(recorded.type)}  {plain(recorded.stream)} {recorded.version}"
-    return f"{place}  {event_fields(recorded.event, brief=True)}{other}"
+    return f"{place}  {event_fields(recorded.event, brief=True)}{other}{mark}"
 
 
 def _described(node: Node) -> dict[str, object]:
@@ -82,4 +85,5 @@ def _described(node: Node) -> dict[str, object]:
         "recorded_at": node.recorded_at,
         "correlation_id": node.correlation_id,
         "causation_id": node.causation_id,
+        "omitted": node.omitted,
     }
