@@ -162,6 +162,13 @@ class SkipsTheNext(MemoryLog):
         return super()._matching(query, after if after < 0 else after + 1, *more)
 
 
+class DropsARow(MemoryLog):
+    """One commit is acknowledged, counted by the head, and never read again."""
+
+    def _matching(self, *wanted: Any) -> Iterator[Recorded]:
+        return (recorded for recorded in super()._matching(*wanted) if recorded.position not in (2, 3))
+
+
 class KeepsWhatItIsGiven(MemoryLog):
     """The log and its callers share their events."""
 
