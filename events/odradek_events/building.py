@@ -19,7 +19,7 @@ from odradek_events.record import Commit, StoredCommit
 from odradek_events.sqlite_file import is_full
 from odradek_events.sqlite_rows import SCHEMA, write_commits
 
-__all__ = ["LogBuilder", "building", "entries_for", "new_file"]
+__all__ = ["LogBuilder", "building", "check_is_new", "entries_for", "new_file"]
 
 _BATCH_COMMITS = 1000
 _BATCH_BYTES = 8 << 20
@@ -30,6 +30,14 @@ PRAGMA cache_size = -65536;
 """
 
 
+def check_is_new(path: Path) -> None:
+    """Raise LogNotWritable if there is something at `path`, or no directory for it."""
+    if os.path.lexists(path):
+        raise LogNotWritable(str(path), "it exists already, and is never overwritten")
+    if not os.path.isdir(path.absolute().parent):
+        raise LogNotWritable(str(path), "its directory does not exist")
+
+
 @contextmanager
 def new_file(target: str | os.PathLike[str]) -> Iterator[Path]:
     """Lend the name of a file to write beside `target`; synced, it becomes `target` at the end, or vanishes.
@@ -37,10 +45,7 @@ def new_file(target: str | os.PathLike[str]) -> Iterator[Path]:
     Raises LogNotWritable if the target exists, or cannot be made.
     """
     path = Path(target)
-    if os.path.lexists(path):
-        raise LogNotWritable(str(path), "it exists already, and is never overwritten")
-    if not os.path.isdir(path.absolute().parent):
-        raise LogNotWritable(str(path), "its directory does not exist")
+    check_is_new(path)
     partial = path.with_name(path.name + ".partial")
     with _said_of(path):
         partial.unlink(missing_ok=True)

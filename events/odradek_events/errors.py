@@ -354,7 +354,7 @@ class NothingToSalvage(LogError):
     code = "nothing_to_salvage"
 
     def __init__(self, path: str, reason: str) -> None:
-        super().__init__(f"not one commit of {path} can be salvaged ({reason}); restore a backup")
+        super().__init__(f"not one commit of {path} can be salvaged ({reason}); restore a backup, or import an export")
         self.path, self.reason = path, reason
 
 

@@ -2,24 +2,26 @@
 
 The source is read by SQLite alone, without what a log demands of its file before it opens it: header, triggers and
 index may be wrong, the end may be cut off. What makes a commit one is the chain of digests. Nothing of the source
-is changed.
+is changed. Where SQLite cannot even open the file, its first page is taken for lost, and a new one made in a copy.
 """
 
 from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
 
 import msgspec
 
-from odradek_events.building import building
+from odradek_events.building import building, check_is_new
 from odradek_events.codec import Codec
 from odradek_events.errors import DamagedCommit, LogNotFound, NotALog, NothingToSalvage
+from odradek_events.first_page import has_layout_of_a_log, with_first_page
 from odradek_events.record import Head, StoredCommit
+from odradek_events.sqlite_file import LogFile
 from odradek_events.sqlite_index import IndexWalk, sorted_index
 from odradek_events.sqlite_rows import APPLICATION_ID, FORMAT, SCAN, commit_of_row, made_schema
 
@@ -35,6 +37,7 @@ class Salvage(msgspec.Struct, frozen=True):
 
     `problem` says why the copy ends at `head`, None if everything is in it. `left_out_until` is the last position that
     the source still tells of, None if it tells of none beyond the head; `left_out_commits` how many it still lists.
+    `is_end_known` is False where the source may have gone on beyond all it tells of: its end is cut off or damaged.
     `notes` is what else is wrong with the source, and right in the copy.
     """
 
@@ -44,6 +47,7 @@ class Salvage(msgspec.Struct, frozen=True):
     problem: str | None
     left_out_until: int | None
     left_out_commits: int
+    is_end_known: bool
     notes: tuple[str, ...]
 
     @property
@@ -53,7 +57,7 @@ class Salvage(msgspec.Struct, frozen=True):
 
     @property
     def left_out_events(self) -> int:
-        """How many events were left out, as far as the source tells."""
+        """How many events were left out, as far as the source tells: at least so many, unless `is_end_known`."""
         return 0 if self.left_out_until is None else self.left_out_until - self.head.position
 
 
@@ -67,36 +71,67 @@ def salvage(
     """Copy the longest sound beginning of the log `source` into the new log `target`; a sound log is copied whole.
 
     Commits keep their bytes and digests; the index is made anew. `progress` is told the last position copied, now and
-    then. Raises NothingToSalvage if not one commit is sound, NotALog where SQLite finds no log, LogNotWritable if the
-    target exists.
+    then. Where the first page of the source is damaged, needs room for a copy of it beside the target for a while.
+    Raises NothingToSalvage if not one commit is sound, NotALog for another kind of file, LogNotWritable if the target
+    exists.
     """
-    with closing(_open(Path(source), str(source))) as connection:
-        damaged = _DamagedLog(connection)
-        with building(target, codec or Codec()) as builder, damaged.index() as index:
-            problem = None
+    path, name = Path(source), str(source)
+    check_is_new(Path(target))
+    try:
+        with closing(_connected(path, name)) as connection:
             try:
-                for stored in damaged.commits():
-                    builder.add(stored, index.entries_at(stored.first_position) if index else None)
-                    if progress is not None and builder.commits % _PROGRESS_EACH == 0:
-                        progress(builder.head.position)
-            except DamagedCommit as error:
-                problem = error.reason
-            head = builder.head
-            listed, until = damaged.beyond(head.position)
-            if until is not None and problem is None:
-                problem = "the index tells of commits that are no longer there"
-            if problem is not None and not builder.commits:
-                raise NothingToSalvage(str(source), problem)
-            notes = damaged.notes
-        return Salvage(head, builder.commits, head.position + 1, problem, until, listed, tuple(notes))
+                return _copied(_DamagedLog(connection), name, target, progress, codec)
+            except NothingToSalvage as error:
+                if has_layout_of_a_log(connection):
+                    raise
+                raise _FirstPageIsDamaged(error.reason) from error
+    except _FirstPageIsDamaged as error:
+        note = f"its first page could not be read ({error})"
+    with (
+        with_first_page(path, Path(target)) as copy,
+        closing(sqlite3.connect(copy, isolation_level=None)) as connection,
+    ):
+        return _copied(_DamagedLog(connection, [note]), name, target, progress, codec)
+
+
+def _copied(
+    damaged: _DamagedLog,
+    name: str,
+    target: str | os.PathLike[str],
+    progress: Callable[[int], None] | None,
+    codec: Codec | None,
+) -> Salvage:
+    with building(target, codec or Codec()) as builder, damaged.index() as index:
+        problem = None
+        try:
+            for stored in damaged.commits():
+                builder.add(stored, index.entries_at(stored.first_position) if index else None)
+                if progress is not None and builder.commits % _PROGRESS_EACH == 0:
+                    progress(builder.head.position)
+        except DamagedCommit as error:
+            problem = error.reason
+        head = builder.head
+        listed, until, is_end_known = damaged.beyond(head.position)
+        if until is not None and problem is None:
+            problem = "the index tells of commits that are no longer there"
+        if problem is not None and not builder.commits:
+            raise NothingToSalvage(name, problem)
+        notes = tuple(damaged.notes)
+    return Salvage(head, builder.commits, head.position + 1, problem, until, listed, is_end_known, notes)
+
+
+class _FirstPageIsDamaged(Exception):
+    """SQLite does not find a log's commits by its first page."""
 
 
 class _DamagedLog:
     """What SQLite can still read of a log. `notes` is what is wrong beside its commits."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self.notes: list[str] = []
+    def __init__(self, connection: sqlite3.Connection, notes: Iterable[str] = ()) -> None:
+        self.notes = list(notes)
         self._connection = connection
+        connection.text_factory = bytes
+        connection.execute("PRAGMA writable_schema = ON")  # read on where the schema or the size is not as it says
         connection.execute("BEGIN")  # one moment of a log that somebody still writes
         self._note_header()
         self._note_schema()
@@ -122,10 +157,11 @@ class _DamagedLog:
                 self.notes.append(f"its index cannot be read ({error})")
             yield walk
 
-    def beyond(self, position: int) -> tuple[int, int | None]:
-        """Count the commits that are listed beyond `position`, and give the last position told of there, or None.
+    def beyond(self, position: int) -> tuple[int, int | None, bool]:
+        """Count the commits that are listed beyond `position`; give the last position told of there, or None.
 
-        Looks from both sides, as far as it gets: what cannot be read may lie in the middle.
+        And say whether that is known to be the end. Looks from both sides, as far as it gets: what cannot be read may
+        lie in the middle.
         """
         firsts: set[int] = set()
         last = position
@@ -142,7 +178,14 @@ class _DamagedLog:
             ((indexed,),) = self._connection.execute("SELECT max(first_position) FROM tags").fetchall()
             if type(indexed) is int:
                 last = max(last, indexed)
-        return len(firsts), last if last > position else None
+        return len(firsts), last if last > position else None, self._is_end(last)
+
+    def _is_end(self, position: int) -> bool:
+        """Say whether the last commit can be found, and ends at `position`."""
+        with suppress(*_BROKEN):
+            rows = self._connection.execute("SELECT last_position FROM commits ORDER BY first_position DESC LIMIT 1")
+            return [(position,)] == rows.fetchall() or position < 0
+        return False
 
     def _note_header(self) -> None:
         ((found,),) = self._connection.execute("PRAGMA application_id").fetchall()
@@ -159,21 +202,22 @@ class _DamagedLog:
             self.notes.extend(f"{name} is gone or changed" for name in gone)
 
 
-def _open(path: Path, name: str) -> sqlite3.Connection:
-    """Connect to what may be left of a log, for reading."""
+def _connected(path: Path, name: str) -> sqlite3.Connection:
+    """Connect to a file in which SQLite finds commits; _FirstPageIsDamaged where it does not."""
     if not os.path.exists(path):
         raise LogNotFound(name)
     if not os.path.isfile(path):
         raise NotALog(name, "it is not a regular file")
-    reason = ""
     for mode in ("mode=ro", "mode=ro&immutable=1"):  # the latter where no file may be made beside it
         connection = sqlite3.connect(f"file:{quote(str(path))}?{mode}", uri=True, isolation_level=None)
-        connection.text_factory = bytes
         try:
-            connection.execute("PRAGMA writable_schema = ON")  # read on where the schema or the size is not as it says
+            connection.execute("PRAGMA writable_schema = ON")
             connection.execute("SELECT first_position FROM commits LIMIT 0").fetchall()
             return connection
-        except _BROKEN as error:
-            reason = str(error)
+        except _BROKEN:
             connection.close()
-    raise NotALog(name, reason)
+    try:
+        LogFile(path, name, read_only=True).close()  # which raises NotALog, if it is none
+    except DamagedCommit as error:
+        raise _FirstPageIsDamaged(error.reason) from error
+    raise _FirstPageIsDamaged("it tells of no commits")

@@ -27,9 +27,10 @@ from odradek_events.errors import (
     LogUnavailable,
     NotALog,
 )
+from odradek_events.first_page import is_laid_out_like_a_log
 from odradek_events.record import StoredCommit
 from odradek_events.sqlite_lock import WriterLock
-from odradek_events.sqlite_rows import APPLICATION_ID, FORMAT, SCHEMA, sound_end
+from odradek_events.sqlite_rows import APPLICATION_ID, FORMAT, SCHEMA, made_schema, sound_end
 
 __all__ = ["LogFile", "is_full"]
 
@@ -307,16 +308,26 @@ class LogFile:
         except _BROKEN as error:
             if APPLICATION_ID in (application_id, _application_of_damaged(connection)):
                 raise DamagedCommit(-1, str(error)) from error
+            if is_laid_out_like_a_log(self.path):
+                raise DamagedCommit(-1, f"its first page is no log's any more ({error})") from error
             raise NotALog(self.name, str(error)) from error
         if application_id == version == tables == 0:
             if self.read_only:
                 raise NotALog(self.name, "it is empty")
             return 0
         if application_id != APPLICATION_ID or version < 1:
+            if _has_commits(connection):
+                header = f"its header gives {application_id} as its application, and {version} as its format"
+                raise DamagedCommit(-1, f"{header}; a log has {APPLICATION_ID} and {FORMAT} there")
             raise NotALog(self.name, "it is another program's database")
         if version > FORMAT:
             raise LogTooNew(self.name, version, FORMAT)
         return int(version)
+
+
+def _has_commits(connection: sqlite3.Connection) -> bool:
+    tables = set(connection.execute("SELECT CAST(name AS BLOB), sql FROM sqlite_master WHERE type = 'table'"))
+    return tables >= {(name, sql) for name, sql in made_schema() if sql.startswith(b"CREATE TABLE")}
 
 
 def _application_of_damaged(connection: sqlite3.Connection) -> object:

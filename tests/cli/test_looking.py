@@ -395,7 +395,10 @@ def test_salvage_says_what_it_left_out_and_why(log: Path, tmp_path: Path) -> Non
     refused(outcome, 1, "is damaged at position 2", "does not continue the chain", "ends before it")
     last = head_of(log)
     assert outcome.lines[0].startswith("Copied 2 events in 2 commits")
-    assert outcome.lines[1] == "not so in the copy: commits_are_not_changed is gone or changed"
+    assert (
+        outcome.lines[1]
+        == f"also wrong with {damaged}, and right in the copy: commits_are_not_changed is gone or changed"
+    )
     assert outcome.lines[2].startswith(f"left out: {last - 1} events, positions 2 to {last}; ")
     assert here("verify", tmp_path / "new.db").code == 0
     found = here("salvage", damaged, tmp_path / "again.db", "--json")
@@ -412,6 +415,46 @@ def test_a_file_that_no_command_opens_is_salvaged_as_far_as_it_goes(log: Path, t
     outcome = here("salvage", cut, tmp_path / "new.db")
     assert "its index cannot be read" in outcome.text
     assert here("verify", tmp_path / "new.db").code == 0
+
+
+def test_how_much_of_a_file_cut_short_is_gone_is_not_claimed_to_be_known(tmp_path: Path) -> None:
+    cut = tmp_path / "cut.db"
+    many = tmp_path / "many.db"
+    with SqliteLog(many, durability="off") as opened:
+        for number in range(200):
+            append(opened, "topic/orders", produced(number, value=b"x" * 500), when=number)
+    cut.write_bytes(many.read_bytes()[: many.stat().st_size // 2])
+    outcome = here("salvage", cut, tmp_path / "new.db")
+    refused(outcome, 1, "cut.db is damaged at position")
+    assert outcome.lines[-1].startswith("left out: at least ")
+    assert outcome.lines[-1].endswith("; what came after cannot be known")
+    assert here("salvage", cut, tmp_path / "again.db", "--json").json["is_end_known"] is False
+
+
+@pytest.mark.parametrize("length", [64, 4096])
+def test_a_log_whose_first_page_is_damaged_is_told_from_another_file_and_salvaged(
+    log: Path, tmp_path: Path, length: int
+) -> None:
+    damaged = tmp_path / "damaged.db"
+    assert here("backup", log, damaged).code == 0
+    damaged.write_bytes(b"\x55" * length + damaged.read_bytes()[length:])
+    said = refused(here("verify", damaged), 1, f"{damaged} is damaged", "first page", "odradek salvage", "backup")
+    assert "odradek verify" not in said
+    refused(here("log", damaged), 1, "damaged", "odradek verify")
+    outcome = here("salvage", damaged, tmp_path / "new.db")
+    assert outcome.code == 0
+    assert "right in the copy: its first page could not be read" in outcome.lines[1]
+    assert (
+        here("verify", tmp_path / "new.db", "--head", here("verify", log, "--json").json["position_and_digest"]).code
+        == 0
+    )
+
+
+def test_what_is_no_log_is_told_alike_by_verify_and_salvage(tmp_path: Path) -> None:
+    for name, content in (("empty", b""), ("text", b"a longer text\n" * 3000)):
+        file = tmp_path / name
+        file.write_bytes(content)
+        assert refused(here("verify", file), 3) == refused(here("salvage", file, tmp_path / "new.db"), 3)
 
 
 def test_of_a_log_without_a_sound_commit_no_copy_is_made(log: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -13,7 +14,7 @@ from support_log import append, created, ordinary_user, produced
 
 from odradek_events import SqliteLog, Upcaster, event
 from odradek_events.codec import Codec
-from odradek_events.errors import LogError, LogNotFound, LogNotWritable, NotALog, NothingToSalvage
+from odradek_events.errors import DamagedCommit, LogError, LogNotFound, LogNotWritable, NotALog, NothingToSalvage
 from odradek_events.integrity import verify
 from odradek_events.record import StoredCommit
 from odradek_events.registry import Catalogue
@@ -96,6 +97,7 @@ def test_a_sound_log_is_copied_whole(path: Path, good: bytes) -> None:
     assert found.is_whole
     assert (found.commits, found.left_out_until, found.left_out_commits, found.left_out_events) == (COMMITS, None, 0, 0)
     assert found.notes == ()
+    assert found.is_end_known
     assert index(target) == index(path)
 
 
@@ -139,6 +141,7 @@ def test_the_copy_ends_before_the_first_damaged_commit_and_says_why(
     assert found.left_out_until == 121
     assert found.left_out_events == 72
     assert found.left_out_commits in (35, 36)
+    assert found.is_end_known
 
 
 def test_commits_that_only_the_index_still_tells_of_are_left_out_and_told(
@@ -148,6 +151,7 @@ def test_commits_that_only_the_index_still_tells_of_are_left_out_and_told(
     found, _ = salvaged(path, good)
     assert found.problem == "the index tells of commits that are no longer there"
     assert (found.head.position, found.left_out_until, found.left_out_commits) == (99, 120, 0)
+    assert not found.is_end_known
 
 
 @pytest.mark.parametrize(
@@ -231,9 +235,10 @@ def test_a_damaged_page_costs_what_lies_behind_it_at_most(path: Path, good: byte
     for page in range(len(good) // PAGE):
         path.write_bytes(good[: page * PAGE] + filling * PAGE + good[(page + 1) * PAGE :])
         outcomes.append(outcome(path, good))
-    assert outcomes[0] == "NotALog"
+    assert outcomes[0] == "whole"
+    assert outcomes[1] == "NothingToSalvage"  # the root of all commits
     assert outcomes.count("part") > 10
-    assert outcomes.count("whole") >= 1  # the index alone was hit
+    assert outcomes.count("whole") >= 2  # the index alone was hit
 
 
 def test_of_a_file_cut_short_the_beginning_is_copied(path: Path, good: bytes) -> None:
@@ -244,6 +249,79 @@ def test_of_a_file_cut_short_the_beginning_is_copied(path: Path, good: bytes) ->
     assert outcomes[0] == "NotALog"
     assert outcomes[-1] == "part"
     assert outcomes.count("part") > 10
+
+
+def test_of_a_file_cut_short_it_is_not_known_how_much_is_gone(path: Path, good: bytes) -> None:
+    path.write_bytes(good[: len(good) // 2])
+    found, _ = salvaged(path, good)
+    assert not found.is_whole
+    assert not found.is_end_known
+    assert found.left_out_events < 121 - found.head.position
+
+
+def overwritten(good: bytes, start: int, filling: bytes) -> bytes:
+    return good[:start] + filling + good[start + len(filling) :]
+
+
+@pytest.mark.parametrize(
+    ("start", "filling"),
+    [
+        (0, random.Random(7).randbytes(64)),
+        (0, random.Random(7).randbytes(PAGE)),
+        (0, b"\0" * PAGE),
+        (100, b"\0" * (PAGE - 100)),
+        (16, b"\x20"),
+        (16, b"\0\0"),
+    ],
+    ids=["random beginning", "random page", "empty page", "no schema", "another page size", "no page size"],
+)
+def test_damage_of_the_first_page_alone_costs_nothing(path: Path, good: bytes, start: int, filling: bytes) -> None:
+    path.write_bytes(overwritten(good, start, filling))
+    with pytest.raises(DamagedCommit):
+        SqliteLog(path, read_only=True)
+    with pytest.raises(DamagedCommit):
+        SqliteLog(path)
+    found, target = salvaged(path, good)
+    assert found.is_whole
+    assert found.notes[0].startswith("its first page could not be read (")
+    assert sorted(file.name for file in path.parent.iterdir() if file.name.startswith("new.db.")) == []
+    assert rows(target) == rows(path.with_name("whole.db"))
+
+
+def test_with_its_first_page_a_log_keeps_what_is_in_its_write_ahead_log(path: Path, tmp_path: Path) -> None:
+    with SqliteLog(path) as log:
+        for number in range(3):
+            append(log, "topic/c", produced(number, "c"), when=1000)
+        died = tmp_path / "died.db"
+        for suffix in ("", "-wal"):
+            died.with_name(f"died.db{suffix}").write_bytes(Path(f"{path}{suffix}").read_bytes())
+    died.write_bytes(b"\0" * PAGE + died.read_bytes()[PAGE:])
+    found = salvage(died, tmp_path / "new.db")
+    assert (found.is_whole, found.head.position) == (True, 124)
+
+
+def test_another_header_before_a_logs_commits_is_damage(path: Path, good: bytes, raw: sqlite3.Connection) -> None:
+    raw.execute("PRAGMA application_id = 7")
+    with pytest.raises(DamagedCommit, match="its header gives 7 as its application"):
+        SqliteLog(path, read_only=True)
+    assert salvaged(path, good)[0].is_whole
+
+
+def test_an_empty_file_is_no_log_whoever_asks(tmp_path: Path) -> None:
+    (tmp_path / "empty.db").touch()
+    for ask in (lambda path: SqliteLog(path, read_only=True), lambda path: salvage(path, tmp_path / "new.db")):
+        with pytest.raises(NotALog, match=r"is not an Odradek log \(it is empty\)"):
+            ask(tmp_path / "empty.db")
+
+
+def test_without_room_for_a_copy_to_work_on_that_is_said(public_place: Path, good: bytes) -> None:
+    source = public_place / "log.db"
+    source.write_bytes(b"\0" * PAGE + good[PAGE:])
+    place = public_place / "place"
+    place.mkdir(mode=0o555)
+    with ordinary_user(), pytest.raises(LogNotWritable, match="no copy to work on can be made"):
+        salvage(source, place / "new.db")
+    assert list(place.iterdir()) == []
 
 
 def test_a_log_whose_writer_died_is_copied_with_its_write_ahead_log(path: Path, tmp_path: Path, good: bytes) -> None:

@@ -16,6 +16,7 @@ from odradek import verify as verify_log
 from odradek.cli.exit_codes import CommandError, ExitCode
 from odradek.cli.options import ExistingLog, JsonOption, NewLog, bad_value, open_reader
 from odradek.cli.output import bar, json_line, line, plain, table
+from odradek_events.errors import DamagedCommit
 from odradek_events.integrity import head_as_text, head_from_text
 from odradek_events.record import Head
 from odradek_events.salvage import Salvage
@@ -23,6 +24,8 @@ from odradek_events.snapshots_sqlite import open_snapshots
 from odradek_events.statistics import log_statistics
 
 __all__ = ["backup", "salvage", "stats", "verify"]
+
+_ADVICE = "restore a backup, or copy what is sound with 'odradek salvage'"
 
 
 def verify(
@@ -47,7 +50,7 @@ def verify(
     """
     known = None if head is None else _head(head)
     with (
-        open_reader(log) as opened,
+        _opened(log) as opened,
         closing(open_snapshots(opened)) as snapshots,
         bar("verified", _length(opened)) as progress,
     ):
@@ -69,10 +72,16 @@ def verify(
     if not found.is_sound:
         count = len(found.findings)
         what = "1 finding" if count == 1 else f"{count} findings"
-        advice = "restore a backup, or copy what is sound with 'odradek salvage'"
-        raise CommandError(f"{log} is damaged: {what}; {advice}", ExitCode.BROKEN)
+        raise CommandError(f"{log} is damaged: {what}; {_ADVICE}", ExitCode.BROKEN)
     if not json:
         line("sound")
+
+
+def _opened(log: str) -> SqliteLog:
+    try:
+        return open_reader(log)
+    except DamagedCommit as error:
+        raise CommandError(f"{log} is damaged: {error.reason}; {_ADVICE}", ExitCode.BROKEN) from error
 
 
 def _head(text: str) -> Head:
@@ -148,7 +157,8 @@ def salvage(log: ExistingLog, new: NewLog, json: JsonOption = False) -> None:
     """Copy what is sound of a damaged log, from its beginning, into a new one.
 
     Commits keep their bytes and digests, the index is made anew, and the old log is left as it is. A sound log is
-    copied whole. Where something was left out, the exit code is 1.
+    copied whole, and so is one of which only the first page of the file is damaged. Where something was left out, the
+    exit code is 1.
 
     \b
     Example:
@@ -163,7 +173,7 @@ def salvage(log: ExistingLog, new: NewLog, json: JsonOption = False) -> None:
     else:
         line(f"Copied {found.events:,} events in {found.commits:,} commits to {new}: head {head_as_text(found.head)}")
         for note in found.notes:
-            line(f"not so in the copy: {plain(note)}")
+            line(f"also wrong with {log}, and right in the copy: {plain(note)}")
         if not found.is_whole:
             line(_left_out(found))
     if not found.is_whole:
@@ -174,8 +184,11 @@ def salvage(log: ExistingLog, new: NewLog, json: JsonOption = False) -> None:
 def _left_out(found: Salvage) -> str:
     first = found.head.position + 1
     if found.left_out_until is None:
-        return f"left out: what there was from position {first} on, of which nothing can be read"
+        return f"left out: what there was from position {first} on; nothing of it can be read, nor how much it was"
     commits = (
         f"{found.left_out_commits:,} commits that are still listed" if found.left_out_commits else "no commit listed"
     )
-    return f"left out: {found.left_out_events:,} events, positions {first} to {found.left_out_until}; {commits}"
+    counted = f"{found.left_out_events:,} events, positions {first} to {found.left_out_until}; {commits}"
+    if found.is_end_known:
+        return f"left out: {counted}"
+    return f"left out: at least {counted}; what came after cannot be known"
