@@ -27,6 +27,7 @@ from odradek_events.codec import Codec
 from odradek_events.errors import (
     AppendError,
     CommitIdReused,
+    ConditionBeyondHead,
     ConditionNotMet,
     EventNotSerializable,
     InvalidStream,
@@ -171,6 +172,8 @@ def _refusal(
         return WrongExpectedVersion(request.stream, request.expected_version, current)
     if request.condition is None:
         return None
+    if request.condition.after > judged.head.position:
+        raise ConditionBeyondHead(request.stream, request.condition.after, judged.head.position)
     position = _first_match(request.condition, judged, log)
     return None if position is None else ConditionNotMet(request.stream, position, request.condition.after)
 

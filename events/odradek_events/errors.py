@@ -4,6 +4,7 @@
     ├── AppendError                 a request was refused; nothing of it was written
     │   ├── WrongExpectedVersion    the stream is not where the writer thought
     │   ├── ConditionNotMet         an event is there that the condition rules out
+    │   ├── ConditionBeyondHead     the condition begins after a position that is not there yet
     │   ├── CommitIdReused          the commit id is taken by a commit of other content
     │   ├── LogFull                 no room; retriable once there is
     │   ├── EventNotSerializable    a value that JSON cannot hold, or an unregistered type
@@ -34,6 +35,7 @@ from __future__ import annotations
 __all__ = [
     "AppendError",
     "CommitIdReused",
+    "ConditionBeyondHead",
     "ConditionNotMet",
     "CorrelationIsAmbiguous",
     "CorrelationNotFound",
@@ -111,6 +113,19 @@ class ConditionNotMet(AppendError):
             f"{position} does; read again and decide anew"
         )
         self.stream, self.position, self.after = stream, position, after
+
+
+class ConditionBeyondHead(AppendError):
+    """A condition begins after a position that the log has not reached: nothing could break it."""
+
+    code = "condition_beyond_head"
+
+    def __init__(self, stream: str, after: int, head: int) -> None:
+        super().__init__(
+            f"the append to {stream!r} sets a condition on what follows position {after}, but the log ends at {head}; "
+            "set `after` to the head of this log as it was before you read"
+        )
+        self.stream, self.after, self.head = stream, after, head
 
 
 class CommitIdReused(AppendError):

@@ -180,7 +180,7 @@ class ReadableLog(ABC):
     ) -> Iterator[Recorded]:
         """Yield events with positions above `after`, up to and including `until` (a position or a time).
 
-        At most `limit` of them.
+        At most `limit` of them; none if nothing follows `after`, also where the log has not reached it.
 
         `types` names any of, `tags` all of: a match needs its type and every tag on the one event. A `query` in their
         place joins several such selections. `stream` keeps to one stream. Raises PositionBeyondHead for an `until` that

@@ -60,11 +60,17 @@ class QueryItem(msgspec.Struct, frozen=True, gc=False):
         """Refuse what would match nothing, and so let a condition pass: a string in place of a tuple, a class."""
         for names in (self.types, self.tags):
             if isinstance(names, str) or not all(isinstance(name, str) for name in names):
-                raise TypeError(f"types and tags of a QueryItem are tuples of names, not {names!r}")
+                raise TypeError(
+                    f"types and tags are tuples of names, not {names!r}; an event type's name is the one it is "
+                    "registered with, such as 'MessageProduced', not its class"
+                )
 
 
 class Query(msgspec.Struct, frozen=True, gc=False):
-    """What events to select: those that match any of the items. The query of the DCB specification (dcb.events)."""
+    """What events to select: those that match any of the items. The query of the DCB specification (dcb.events).
+
+    Without items it selects nothing; `QueryItem()` selects everything.
+    """
 
     items: tuple[QueryItem, ...]
 
@@ -72,11 +78,21 @@ class Query(msgspec.Struct, frozen=True, gc=False):
 class Condition(msgspec.Struct, frozen=True, gc=False):
     """Append only if no event after position `after` matches `query`: a dynamic consistency boundary.
 
-    Read with the query, decide, and append with `after` set to the head as it was *before* that read.
+    Read with the query, decide, and append with `after` set to the head as it was *before* that read. An `after` that
+    the log has not reached when the append is judged is refused (ConditionBeyondHead), and so is a query without items,
+    at once: no event could ever break such a condition.
     """
 
     query: Query
     after: int = -1
+
+    def __post_init__(self) -> None:
+        """Refuse a query that nothing matches."""
+        if not self.query.items:
+            raise ValueError(
+                "a condition with a query of no items can never fail; name what must not be there, QueryItem() for any "
+                "event, or append without a condition"
+            )
 
 
 class Append(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -88,11 +104,15 @@ class Append(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     `commit_id` should be unique in the log; when empty the log names the commit `<stream>@<first version>`. A request
     with a commit id may be repeated: where its expected version or its condition would now fail because of the very
     commit that it made, the answer is that commit's place (`Appended.is_repeat`), and CommitIdReused if the content is
-    another. With ANY and no condition nothing can fail, so a repeat is appended again.
+    another. Only there it is looked for, since the log has no index of commit ids: with ANY and no condition nothing
+    can fail, so a repeat is appended again, and so is a new request that takes an old commit id by mistake.
+
+    A request without events checks what it expects and writes nothing; it is answered with the place where its events
+    would have come to stand, so `last_position` is `first_position - 1` then, and `last_version` the stream's version.
 
     `decisions` must add up to the number of events; when empty the events are one decision. `is_checked` says that the
-    caller has made sure that every field,
-    of the request and of its events, holds a value of its type; otherwise the log reads back what it is about to store.
+    caller has made sure that every field, of the request and of its events, holds a value of its type; otherwise the
+    log reads back what it is about to store.
     """
 
     stream: str

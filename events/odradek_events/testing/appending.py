@@ -77,11 +77,23 @@ class AppendCases(LogSuite):
 
     def test_an_append_of_nothing_is_fine_and_checks_the_expected_version(self, log: LogStore) -> None:
         head = log.head()
-        append(log, "topic/a", expected=NO_STREAM)
+        nothing = append(log, "topic/a", expected=NO_STREAM)
+        assert (nothing.first_position, nothing.last_position, nothing.first_version, nothing.last_version) == (
+            0,
+            -1,
+            0,
+            -1,
+        )
         assert log.head() == head
         assert list(log.streams()) == []
         append(log, "topic/a", created())
-        append(log, "topic/a", expected=0)
+        nothing = append(log, "topic/a", expected=0)
+        assert (nothing.first_position, nothing.last_position, nothing.first_version, nothing.last_version) == (
+            1,
+            0,
+            1,
+            0,
+        )
         assert isinstance(refusal(log, "topic/a", [], expected=NO_STREAM), WrongExpectedVersion)
 
     def test_a_call_without_requests_has_no_verdicts(self, log: LogStore) -> None:

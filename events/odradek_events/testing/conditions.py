@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from odradek_events.errors import AppendError, ConditionNotMet, WrongExpectedVersion
+import pytest
+
+from odradek_events.errors import AppendError, ConditionBeyondHead, ConditionNotMet, WrongExpectedVersion
 from odradek_events.log import LogStore
 from odradek_events.record import NO_STREAM, Append, Appended, Condition, Query, QueryItem, Rejected
 from odradek_events.testing.samples import START, answer, append, codec_that_knows, created, none_with, produced
@@ -28,7 +30,6 @@ class ConditionCases(LogSuite):
         self.two_producers(log)
         assert isinstance(self.conditional(log, none_with("producer:p3")), Appended)
         assert isinstance(self.conditional(log, none_with("producer:p2", after=4)), Appended)
-        assert isinstance(self.conditional(log, Condition(Query(()))), Appended)
 
     def test_a_matching_event_refuses_the_append_and_its_position_is_told(self, log: LogStore) -> None:
         self.two_producers(log)
@@ -62,6 +63,16 @@ class ConditionCases(LogSuite):
         everything = Query((QueryItem(),))
         assert isinstance(self.conditional(log, Condition(everything, after=3)), ConditionNotMet)
         assert isinstance(self.conditional(log, Condition(everything, after=4)), Appended)
+
+    def test_a_condition_that_nothing_could_break_is_refused(self, log: LogStore) -> None:
+        self.two_producers(log)
+        error = self.conditional(log, none_with("producer:p3", after=5))
+        assert isinstance(error, ConditionBeyondHead)
+        assert (error.stream, error.after, error.head) == ("topic/new", 5, 4)
+        assert log.head().position == 4
+        assert list(log.read(query=Query(()))) == []
+        with pytest.raises(ValueError, match="can never fail"):
+            Condition(Query(()))
 
     def test_a_condition_sees_what_earlier_requests_of_its_call_append(self, log: LogStore) -> None:
         append(log, "topic/a", created("a"))
