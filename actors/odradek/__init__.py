@@ -19,7 +19,7 @@ from odradek.logging_setup import configure_logging
 from odradek_actors.actor import Settings
 from odradek_actors.consumer_handle import ConsumerHandle
 from odradek_actors.consumer_protocol import ConsumerRecord
-from odradek_actors.errors import ActorError
+from odradek_actors.errors import ActorError, SnapshotWarning
 from odradek_actors.event_sourced import EventSourcedActor
 from odradek_actors.live_state import ReplayCheck
 from odradek_actors.producer_handle import ProducerHandle
@@ -78,6 +78,7 @@ __all__ = [
     "ReplayCheck",
     "Settings",
     "SnapshotSchema",
+    "SnapshotWarning",
     "SqliteLog",
     "SystemState",
     "TopicDescription",

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import msgspec
 
 from odradek_actors.actor import OdradekActor
+from odradek_actors.errors import SnapshotWarning
 from odradek_actors.protocol import Tick
-from odradek_actors.recovery_protocol import SnapshotSchema
+from odradek_actors.recovery_protocol import Restored, SnapshotSchema
 
-__all__ = ["Behaviour", "Folded"]
+__all__ = ["RESTORING", "TAKING", "Behaviour", "Folded"]
+
+TAKING = "take_snapshot (by default the aggregate's snapshot())"
+RESTORING = "restore (by default the aggregate's classmethod restore())"
 
 
 class Folded(Protocol):
@@ -66,6 +72,34 @@ class Behaviour(OdradekActor, Generic[S]):
         """Return the state that a snapshot holds, at its version: by default by the aggregate's `restore`."""
         state: S = type(self.initial_state()).restore(snapshot)  # type: ignore[attr-defined]  # as above
         return state
+
+    def _encoded_snapshot(self, schema: SnapshotSchema) -> bytes:
+        try:
+            snapshot = self.take_snapshot()
+            if not isinstance(snapshot, schema.type):
+                raise TypeError(f"it returned a {type(snapshot).__name__}, not the schema's {schema.type.__name__}")
+            return msgspec.json.encode(snapshot)
+        except Exception as error:
+            self._warn_of_snapshots(TAKING, error)
+            raise
+
+    def _restored(self, snapshot: Restored) -> S:
+        try:
+            state = self.restore(snapshot.state)
+            if state is None:
+                raise TypeError("it returned None, not the aggregate")
+            if state.version != snapshot.version:
+                raise ValueError(f"restored from version {snapshot.version}, the aggregate is at {state.version}")
+        except Exception as error:
+            self._warn_of_snapshots(RESTORING, error)
+            raise
+        return state
+
+    def _warn_of_snapshots(self, what: str, error: Exception) -> None:
+        """Tell the author, whose logging may be off; by default Python prints a warning once."""
+        with suppress(SnapshotWarning):  # where warnings are errors: nothing depends on a snapshot
+            advice = "nothing is lost, but each recovery folds the whole stream until it is mended"
+            warnings.warn(f"{type(self).__name__}: {what} failed: {error!r}; {advice}", SnapshotWarning, stacklevel=2)
 
     def on_ready(self) -> None:
         """Do what is to be done each time the actor becomes ready, before the stash is emptied."""

@@ -8,6 +8,8 @@ ActorError
 ├── BufferFull          a producer's buffer stayed full for max_block_ms
 ├── SystemClosed        the system was closed
 └── NotUnderstood       the actor has no handler for the message
+
+SnapshotWarning         no error: an actor of somebody's own fails to take or to restore its snapshots
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ __all__ = [
     "DeliveryTimedOut",
     "NotUnderstood",
     "RequestTimedOut",
+    "SnapshotWarning",
     "SystemClosed",
 ]
 
@@ -109,3 +112,7 @@ class NotUnderstood(ActorError):
 
     def __init__(self, actor: str, message: str) -> None:
         super().__init__(f"{actor} does not understand {message}")
+
+
+class SnapshotWarning(UserWarning):
+    """An actor's snapshots fail: nothing is lost, and every recovery folds the whole stream."""

@@ -18,8 +18,6 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import msgspec
-
 from odradek_actors.actor import ActorContext
 from odradek_actors.behaviour import Behaviour, Folded, S
 from odradek_actors.errors import ActorFailed, ActorStopped
@@ -319,9 +317,7 @@ class EventSourcedActor(Behaviour[S]):
             self._go_on()
 
     def _begin_at(self, snapshot: Restored) -> None:
-        self.state = self.restore(snapshot.state)
-        if self.state.version != snapshot.version:
-            raise ValueError(f"restored from version {snapshot.version}, it is at version {self.state.version}")
+        self.state = self._restored(snapshot)
         self._position = snapshot.position
         self._snapshots.taken(snapshot.version, snapshot.size)
 
@@ -330,10 +326,7 @@ class EventSourcedActor(Behaviour[S]):
         schema, version = self.snapshot_schema, self.state.version
         assert schema is not None, "without a schema none is ever due"
         try:
-            snapshot = self.take_snapshot()
-            if not isinstance(snapshot, schema.type):
-                raise TypeError(f"take_snapshot returns a {schema.type.__name__}, not a {type(snapshot).__name__}")
-            payload = msgspec.json.encode(snapshot)
+            payload = self._encoded_snapshot(schema)
         except Exception as error:  # the log has everything; a snapshot only saves time
             self.log.error("snapshot failed", error=repr(error), exc_info=error)
             self._snapshots.taken(version, 0)

@@ -6,6 +6,7 @@ the moment after.
 
 from __future__ import annotations
 
+import builtins
 from typing import Any
 
 import msgspec
@@ -26,7 +27,7 @@ class SnapshotSchema(msgspec.Struct, frozen=True):
 
     name: str
     version: int
-    type: type[msgspec.Struct]
+    type: builtins.type[msgspec.Struct]  # the bare name would mean this field where the annotation is evaluated
 
 
 class SaveSnapshot(msgspec.Struct, frozen=True, gc=False):

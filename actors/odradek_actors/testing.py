@@ -25,6 +25,7 @@ from typing import Any, Self
 import msgspec
 
 from odradek_actors.actor import Settings
+from odradek_actors.behaviour import RESTORING, TAKING
 from odradek_actors.directory import ActorClass
 from odradek_actors.protocol import Query
 from odradek_actors.runtime import Promise, wait_for_all
@@ -69,7 +70,7 @@ class ActorKit:
         self._rejecting = rejecting
         self._timeout = timeout
         self._settings = settings
-        self._errors: list[Exception] = []  # of taking and restoring snapshots, which actors only log
+        self._errors: list[tuple[str, Exception]] = []  # of taking and restoring snapshots, which actors outlive
         self._class = _watched(actor_class, self._errors)
         self._queries: list[Any] = []
         self._snapshots = MemorySnapshots()
@@ -197,14 +198,17 @@ class ActorKit:
         return ActorSystem(self.log, settings=settings, actors={kind: self._class}, snapshots=snapshots)
 
     def _check_snapshots(self) -> None:
-        for error in self._errors:
-            raise AssertionError(f"a snapshot could not be taken or restored: {error!r}") from error
+        for what, error in self._errors:
+            raise AssertionError(f"{what} failed: {error!r}") from error
 
     # -- comparing ----------------------------------------------------------------------------------------------------
 
     def _look(self, system: ActorSystem) -> _Seen:
         state = system.query(self.stream, _Look()).result(self._timeout)
-        facts: dict[str, object] = {"version": state.version, **_facts("state", state)}
+        try:
+            facts: dict[str, object] = {"version": state.version, **_facts("state", state)}
+        except Exception as mistake:
+            raise AssertionError(f"{TAKING} failed: {mistake!r}") from mistake
         for query in self._queries:
             answer, error = self._outcome(system.query(self.stream, query))
             facts |= _facts(f"the answer to {query!r}", answer if error is None else repr(error))
@@ -247,7 +251,7 @@ class _KitLog(MemoryLog):
         return super().append(requests, recorded_at)
 
 
-def _watched(actor_class: ActorClass, errors: list[Exception]) -> ActorClass:
+def _watched(actor_class: ActorClass, errors: list[tuple[str, Exception]]) -> ActorClass:
     """Return the class with a way to look at its state; it notes what it raises about snapshots."""
 
     def handle_query(self: Any, query: Query) -> None:
@@ -256,12 +260,12 @@ def _watched(actor_class: ActorClass, errors: list[Exception]) -> ActorClass:
         else:
             actor_class.handle_query(self, query)
 
-    def noting(method: Callable[..., Any]) -> Callable[..., Any]:
+    def noting(what: str, method: Callable[..., Any]) -> Callable[..., Any]:
         def noted(*arguments: Any) -> Any:
             try:
                 return method(*arguments)
             except Exception as error:
-                errors.append(error)
+                errors.append((what, error))
                 raise
 
         return noted
@@ -269,7 +273,8 @@ def _watched(actor_class: ActorClass, errors: list[Exception]) -> ActorClass:
     members = {
         "__module__": actor_class.__module__,
         "handle_query": handle_query,
-        "take_snapshot": noting(actor_class.take_snapshot),
-        "restore": noting(actor_class.restore),
+        "_encoded_snapshot": noting(TAKING, actor_class._encoded_snapshot),
+        "_restored": noting(RESTORING, actor_class._restored),
+        "_warn_of_snapshots": lambda *_: None,  # an AssertionError says it
     }
     return type(actor_class.__name__, (actor_class,), members)

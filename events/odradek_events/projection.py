@@ -28,6 +28,7 @@ from odradek_events.record import Query, Recorded
 __all__ = ["Projection", "ProjectionLag", "ProjectionRunner"]
 
 _BATCH = 1000  # events in a transaction: at 100 the shipped views are built a quarter slower, at 10 000 a tenth faster
+_ASKED = ("name", "version", "query", "create", "apply")  # of a Projection
 Progress = Callable[[str, int], None]
 
 
@@ -73,6 +74,9 @@ class ProjectionRunner:
         *,
         batch: int = _BATCH,
     ) -> None:
+        for projection in projections:
+            if isinstance(projection, type) or not all(hasattr(projection, name) for name in _ASKED):
+                raise TypeError(f"{projection!r} is no projection: give an object with {', '.join(_ASKED)}")
         names = [projection.name for projection in projections]
         if len(set(names)) < len(names):
             raise ValueError(f"two projections have one name among {names}; give each its own")

@@ -148,6 +148,28 @@ class FailsToTake(SavedAccountActor):
         raise ArithmeticError("no snapshot")
 
 
+class RestoresToNoVersion(SavedAccountActor):
+    def restore(self, snapshot: Any) -> Account:
+        return SavedAccount()
+
+
+class TakesSomethingElse(SavedAccountActor):
+    def take_snapshot(self) -> msgspec.Struct:
+        return Deposit(1)
+
+
+class Unseen(SavedAccount):
+    """Cannot be compared."""
+
+    def snapshot(self) -> Any:
+        raise ArithmeticError("no snapshot")
+
+
+class UnseenActor(SavedAccountActor):
+    def initial_state(self) -> Account:
+        return Unseen()
+
+
 class NotToBeRead(SavedAccountActor):
     """Its snapshots are written as what its type does not read."""
 
@@ -172,8 +194,11 @@ FINDS: list[tuple[ActorClass, str]] = [
     (Remembers, "recovered from its stream alone, the actor is another"),
     (AppliesMore, r"state\['balance'\] was 101 and is 100"),
     (ForgetsActor, "recovered from its snapshot at version 0"),
-    (FailsToRestore, "a snapshot could not be taken or restored: ArithmeticError"),
-    (FailsToTake, "a snapshot could not be taken or restored: ArithmeticError"),
+    (FailsToRestore, r"restore \(by default the aggregate's classmethod restore\(\)\) failed: ArithmeticError"),
+    (FailsToTake, r"take_snapshot \(by default the aggregate's snapshot\(\)\) failed: ArithmeticError"),
+    (RestoresToNoVersion, "restore .*the aggregate is at -1"),
+    (TakesSomethingElse, "take_snapshot .*returned a Deposit, not the schema's AccountSnapshot"),
+    (UnseenActor, "take_snapshot .*failed: ArithmeticError"),
     (NotToBeRead, "the snapshot cannot be read back"),
     (NotInTheSnapshot, "the actor is another"),
 ]

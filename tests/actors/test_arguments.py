@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 import pickle
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import pytest
 
+import odradek
 from odradek import ActorSystem, EventSourcedActor, SystemState, verify
 from odradek_actors.errors import BufferFull, SystemClosed
 from odradek_domain.errors import InvalidPartitionCount, PartitionNotFound, TopicNotFound
@@ -138,3 +141,12 @@ class SystemStateless:
 
     def apply_all(self, events: Any) -> None:
         """Ignore them."""
+
+
+RECORDS = [name for name in odradek.__all__ if issubclass(type(getattr(odradek, name)), msgspec.StructMeta)]
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_what_people_import_tells_its_arguments(name: str) -> None:
+    record = getattr(odradek, name)
+    assert list(inspect.signature(record).parameters) == list(record.__struct_fields__)

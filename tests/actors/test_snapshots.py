@@ -13,6 +13,7 @@ from support_actors import World, produce, read_all, values
 from support_domain import record
 from support_snapshots import versions
 
+from odradek_actors.errors import SnapshotWarning
 from odradek_actors.recovery_protocol import SnapshotSchema
 from odradek_actors.system import ActorSystem
 from odradek_events import MemoryLog, SqliteLog
@@ -505,7 +506,21 @@ class RestoresToNoVersion(SavedAccountActor):
         return ForgetfulAccount()
 
 
-@pytest.mark.parametrize("actor", [WrongAboutSnapshots, FailsToTake, FailsToRestore, RestoresToNoVersion])
+class RestoresNothing(SavedAccountActor):
+    def restore(self, snapshot: Any) -> Any:
+        return None
+
+
+WRONG: list[tuple[type[AccountActor], str]] = [
+    (WrongAboutSnapshots, r"take_snapshot .*failed: TypeError.*returned a Deposit, not the schema's AccountSnapshot"),
+    (FailsToTake, r"take_snapshot .*failed: ArithmeticError"),
+    (FailsToRestore, r"restore .*failed: ArithmeticError"),
+    (RestoresToNoVersion, r"restore .*failed: ValueError.*from version 4, the aggregate is at -1"),
+    (RestoresNothing, r"restore .*failed: TypeError.*returned None"),
+]
+
+
+@pytest.mark.parametrize("actor", [actor for actor, _ in WRONG])
 def test_an_own_actor_that_is_wrong_about_snapshots_goes_on_without(world: World, actor: type[AccountActor]) -> None:
     deposits(world, actor, 5, snapshot_interval=2).close()
 
@@ -513,6 +528,18 @@ def test_an_own_actor_that_is_wrong_about_snapshots_goes_on_without(world: World
 
     assert bank.actor("account/a").query(Balance()).result() == 5
     assert bank.actor("account/a").ask(Deposit(1)).result() == 6
+
+
+@pytest.mark.parametrize(("actor", "reason"), WRONG)
+def test_the_author_of_an_actor_that_is_wrong_about_snapshots_is_warned(
+    world: World, actor: type[AccountActor], reason: str
+) -> None:
+    def live_twice() -> None:
+        deposits(world, actor, 5, snapshot_interval=2).close()
+        world.open(actors={"account": actor}, snapshot_interval=2).actor("account/a").query(Balance()).result()
+
+    with pytest.warns(SnapshotWarning, match=f"{actor.__name__}: {reason}.*nothing is lost"):
+        live_twice()
 
 
 # -- on a file ---------------------------------------------------------------------------------------------------------

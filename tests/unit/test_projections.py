@@ -410,3 +410,10 @@ def test_wrong_arguments_are_refused_at_once(log: MemoryLog, views: Path) -> Non
 def test_closing_twice_is_fine(runner: ProjectionRunner) -> None:
     runner.close()
     runner.close()
+
+
+@pytest.mark.parametrize("wrong", [object(), Values, "topics", None])
+def test_what_is_no_projection_is_refused_at_once_and_no_file_made(log: MemoryLog, views: Path, wrong: Any) -> None:
+    with pytest.raises(TypeError, match="is no projection: give an object with name, version, query, create, apply"):
+        ProjectionRunner(log, views, [wrong])
+    assert not views.exists()
