@@ -32,6 +32,8 @@ class Finding(msgspec.Struct, frozen=True):
 class Verification(msgspec.Struct, frozen=True):
     """What verify saw: how much it read, where the log ends, and what is wrong.
 
+    `events` counts those of commits that can be decoded.
+
     `notes` tell of damage beside the log, such as that of a snapshot, which costs time and nothing else.
     """
 
@@ -49,6 +51,11 @@ class Verification(msgspec.Struct, frozen=True):
     def is_sound(self) -> bool:
         """Whether nothing is wrong. Types that nobody registers here are not damage."""
         return not self.findings
+
+    @property
+    def unread_events(self) -> int:
+        """How many more events there are up to the head, by their positions, that could not be read."""
+        return max(0, self.head + 1 - self.events)
 
 
 def verify(

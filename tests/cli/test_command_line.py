@@ -45,13 +45,20 @@ def test_every_command_has_help_with_an_example(command: str) -> None:
         (["produce"], ["missing argument 'LOG'", "odradek produce --help"]),
         (["consume", "x.db"], ["missing argument 'TOPIC'"]),
         (["state", "x.db", "y.db"], ["unexpected extra argument"]),
-        (["simulate", "--messages", "many"], ["--messages"]),
-        (["--log-level", "loud", "stats", "x.db"], ["--log-level"]),
-        (["--log-format", "xml", "stats", "x.db"], ["--log-format"]),
+        (["simulate", "--messages", "many"], ["--messages", "'many' is not a whole number;"]),
+        (["simulate", "--messages", "-1"], ["--messages", "'-1' is not a number from 0 on;"]),
+        (["simulate", "--key-skew", "x"], ["--key-skew", "'x' is not a number;"]),
+        (["simulate", "--key-skew", "11"], ["--key-skew", "'11' is not a number up to 10"]),
+        (["log", "x.db", "--limit", "0"], ["--limit", "'0' is not a number from 1 on;"]),
+        (["trace", "x.db", "--format", "svg"], ["--format': 'svg' is not one of"]),
+        (["--log-level", "loud", "stats", "x.db"], ["--log-level': 'loud' is not one of"]),
+        (["--log-format", "xml", "stats", "x.db"], ["--log-format': 'xml' is not one of"]),
     ],
 )
 def test_wrong_usage_is_one_sentence(arguments: list[str], words: list[str]) -> None:
-    refused(here(*arguments), 2, *words)
+    sentence = refused(here(*arguments), 2, *words)
+    assert "Input should" not in sentence
+    assert "alue error" not in sentence
 
 
 def test_an_output_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:

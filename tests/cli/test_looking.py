@@ -15,6 +15,7 @@ from support_cli import COMMAND, here, odradek, refused
 from support_log import append, produced
 
 from odradek import ActorSystem, Append, SqliteLog, SystemState, event, open_log
+from odradek.cli.output import counted
 from odradek_events.snapshots import StoredSnapshot
 from odradek_events.snapshots_sqlite import open_snapshots
 
@@ -362,6 +363,39 @@ def test_a_log_that_is_not_there_is_said_to_be_missing(tmp_path: Path, command: 
     name, *rest = command
     refused(here(name, tmp_path / "no.db", *rest), 3, "there is no log at")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--type", "Nope"], "the log has no event of type 'Nope'; 'odradek stats LOG' lists"),
+        (["--tag", "topic:nope", "--type", "TopicCreated"], "the log has no event with tag 'topic:nope'; "),
+        (["--stream", "topic/nope"], "the log has no stream 'topic/nope'; "),
+        (["--type", "Nope", "--type", "Neither"], "no event of type 'Nope', and no event of type 'Neither'; "),
+    ],
+)
+def test_where_nothing_is_printed_what_is_nowhere_in_the_log_is_named(
+    log: Path, options: list[str], words: str
+) -> None:
+    outcome = here("log", log, *options)
+    assert (outcome.code, outcome.output) == (0, b"")
+    assert words in outcome.complaint
+    assert outcome.complaint.count("\n") == 1
+
+
+def test_nothing_in_the_part_asked_for_needs_no_explanation(log: Path) -> None:
+    assert here("log", log, "--type", "TopicCreated", "--after", "head").complaint == ""
+    assert here("log", log, "--type", "MessageProduced", "--type", "Nope", "--limit", 1).complaint == ""
+
+
+def test_verify_says_how_many_events_it_could_not_count(log: Path, tmp_path: Path) -> None:
+    damaged = damaged_at(log, tmp_path / "damaged.db", 2)
+    whole, outcome = here("verify", log, "--json").json, here("verify", damaged)
+    found = here("verify", damaged, "--json").json
+    assert whole["unread_events"] == 0
+    assert found["events"] + found["unread_events"] == whole["events"]
+    said = f", and {counted(found['unread_events'], 'event')} that cannot be read"
+    assert any(line.endswith(said) for line in outcome.lines)
 
 
 # -- salvage ----------------------------------------------------------------------------------------------------------

@@ -17,6 +17,14 @@ from odradek_actors.logs import get_logger
 
 __all__ = ["Application"]
 
+_WANTED = {
+    "int_parsing": "a whole number",
+    "float_parsing": "a number",
+    "finite_number": "a finite number",
+    "greater_than_equal": "a number from {ge} on",
+    "less_than_equal": "a number up to {le}",
+}
+
 
 class Application(typer.Typer):
     """Typer without its own way with errors: nothing here prints a traceback or a box around a mistake."""
@@ -69,10 +77,25 @@ def _fail(error: Exception) -> ExitCode:
 
 
 def _usage_sentence(error: Exception, message: str) -> str:
+    problem = _problem(error)
+    if problem is not None:
+        message = message.replace(str(getattr(error, "message", "")), problem)
     text = " ".join(message.split()).rstrip(".")
     context = getattr(error, "ctx", None)
     path = "odradek" if context is None else context.command_path
     return f"{text[:1].lower()}{text[1:]}; see '{path} --help'"
+
+
+def _problem(error: Exception) -> str | None:
+    """Say in our words what Pydantic found, which newer Typers let speak; None for what it did not find."""
+    found = getattr(error.__cause__, "errors", None)
+    if found is None:
+        return None
+    first = found()[0]
+    form = _WANTED.get(first["type"])
+    if form is None:
+        return str(first["msg"]).removeprefix("Value error, ")
+    return f"{str(first['input'])[:80]!r} is not {form.format(**first.get('ctx', {}))}"
 
 
 def _close_output(code: ExitCode) -> ExitCode:

@@ -15,7 +15,7 @@ from odradek import salvage as salvage_log
 from odradek import verify as verify_log
 from odradek.cli.exit_codes import CommandError, ExitCode
 from odradek.cli.options import ExistingLog, JsonOption, NewLog, bad_value, open_reader
-from odradek.cli.output import bar, json_line, line, plain, table
+from odradek.cli.output import bar, counted, json_line, line, plain, table
 from odradek_events.errors import DamagedCommit
 from odradek_events.integrity import head_as_text, head_from_text
 from odradek_events.record import Head
@@ -57,7 +57,8 @@ def verify(
         found = verify_log(opened, progress, head=known, snapshots=snapshots)
     if json:
         noted = f"{found.head}:{found.digest}"
-        json_line({"is_sound": found.is_sound, **msgspec.structs.asdict(found), "position_and_digest": noted})
+        fields = {**msgspec.structs.asdict(found), "unread_events": found.unread_events}
+        json_line({"is_sound": found.is_sound, **fields, "position_and_digest": noted})
     else:
         for finding in found.findings:
             line(f"{_place(finding.position)}: {plain(finding.problem)}")
@@ -65,7 +66,8 @@ def verify(
             line(f"not registered here, and not damage: {plain(name)}")
         for note in found.notes:
             line(f"beside the log, and not damage of it: {plain(note)}")
-        line(f"{found.events:,} events in {found.commits:,} commits of {found.streams:,} streams")
+        unread = f", and {counted(found.unread_events, 'event')} that cannot be read" if found.unread_events else ""
+        line(f"{found.events:,} events in {found.commits:,} commits of {found.streams:,} streams{unread}")
         if found.snapshots:
             line(f"snapshots beside it: {found.snapshots:,}")
         line(f"head {found.head}:{found.digest}")

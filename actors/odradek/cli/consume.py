@@ -6,7 +6,6 @@ polls, flushes its output, and then commits, so that a message whose output was 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Annotated, Any, Literal, cast
@@ -31,7 +30,6 @@ from odradek_domain.topic_reader import TopicReader, begin_offsets
 __all__ = ["consume"]
 
 _CHUNK = 5000
-_LOOK_AGAIN_SECONDS = 0.1
 Begin = int | Literal["earliest", "latest"]
 
 
@@ -133,12 +131,13 @@ def _look(path: str, topic: str, begin: Begin, follow: bool, printer: _Printer) 
         elif isinstance(begin, int):
             reader.begin_at(begin)
         while True:
+            head = log.head().position  # before it is read: what comes meanwhile is not waited for
             messages: Iterator[Readable] = reader.read()
             while printer.room and printer.print(messages):
                 pass
             if not follow or not printer.room:
                 return
-            time.sleep(_LOOK_AGAIN_SECONDS)
+            log.wait_for(head + 1)
 
 
 def _seek(consumer: ConsumerHandle, topic: TopicDescription, offset: int) -> None:

@@ -113,6 +113,8 @@ def sentence_of(error: BaseException) -> str:
     """Return what to say about an error, on one line."""
     if isinstance(error, OSError) and not isinstance(error, ActorError):
         text = f"{error.filename or 'the output'}: {error.strerror or error}"
+    elif isinstance(error, TopicNotFound):
+        text = f"there is no topic {error.topic!r}; 'odradek state LOG' lists the topics"
     elif exit_code_of(error) is ExitCode.BUG:
         text = f"a bug in Odradek: {error!r}; run it again with --log-level debug to see where"
     else:

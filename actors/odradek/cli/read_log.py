@@ -8,11 +8,11 @@ from typing import Annotated
 
 import typer
 
-from odradek import Recorded
+from odradek import Recorded, SqliteLog
 from odradek.cli.event_format import event_json, event_line
 from odradek.cli.exit_codes import CommandError, ExitCode
 from odradek.cli.options import ExistingLog, JsonOption, bad_value, open_reader, parse_place, resolved
-from odradek.cli.output import counted, json_line, line
+from odradek.cli.output import counted, json_line, line, tell
 from odradek_events.appending import split_stream
 from odradek_events.subscription import Subscription
 
@@ -58,6 +58,7 @@ def log(
             with opened.subscribe(after=begin, stream=stream, types=type_ or (), tags=tag or (), opaque=True) as events:
                 _follow(events, limit, show)
             return
+        count = 0
         for recorded in opened.read(
             after=begin,
             until=resolved(opened, parse_place("--until", until)),
@@ -68,6 +69,23 @@ def log(
             opaque=True,
         ):
             show(recorded)
+            count += 1
+        if count == 0:
+            _explain_nothing(opened, stream, type_ or [], tag or [])
+
+
+def _explain_nothing(log: SqliteLog, stream: str | None, types: list[str], tags: list[str]) -> None:
+    """Say on stderr which of what was asked for is nowhere in the log: a name may be written wrongly."""
+    nowhere = [
+        f"event of type {name!r}" for name in types if next(log.commits(types=[name], opaque=True), None) is None
+    ]
+    nowhere += [
+        f"event with tag {name!r}" for name in tags if next(log.commits(tags=[name], opaque=True), None) is None
+    ]
+    if stream is not None and log.stream_version(stream) < 0:
+        nowhere.append(f"stream {stream!r}")
+    if nowhere:
+        tell(f"the log has no {', and no '.join(nowhere)}; 'odradek stats LOG' lists its types and biggest streams")
 
 
 def _show_json(recorded: Recorded) -> None:
