@@ -5,9 +5,9 @@ what goes into the log and comes out; `log` the port and its contract; `subscrip
 `memory` and `sqlite` the stores, on `appending` (judging), `matching` (queries) and `codec`; `sqlite` leans on
 `sqlite_file` (connections), that on `sqlite_lock` and `sqlite_rows` (schema, queries); `snapshots` and
 `snapshots_sqlite` keep aggregates' states beside a log; `integrity` verifies, on `checking` and `sqlite_index`;
-`transfer` copies, `salvage` what is sound, on `building`; `exchange` and `parquet` export; `trace` finds conversations;
-`projection` keeps views up to date, on `projection_store`; `testing` is for those who test stores, `scenario` (on
-`scenario_text`) for those who test aggregates. Start reading at `log`.
+`transfer` copies, `salvage` what is sound, on `building` and `first_page`; `exchange` and `parquet` export; `trace`
+finds conversations; `projection` keeps views up to date, on `projection_store`; `testing` is for those who test stores,
+`scenario` (on `scenario_text`) for those who test aggregates. Start reading at `log`.
 """
 
 from odradek_events import types

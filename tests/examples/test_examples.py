@@ -94,6 +94,26 @@ def test_a_rule_across_aggregates_holds_and_unrelated_appends_do_not_conflict(tm
     assert "ann in law: refused: two courses are enough" in printed
 
 
+def test_an_aggregate_of_ones_own_is_restored_from_its_snapshot(tmp_path: Path) -> None:
+    printed = run("09_own_snapshots.py", tmp_path)
+    assert printed.splitlines() == [
+        "interval 1000: tea, milk",
+        "  restored at version 1",
+        "interval 1000: tea, milk, jam",
+        "interval 0: tea, milk, jam",
+    ]
+
+
+def test_older_events_are_read_as_they_are_today_and_a_subscriber_reads_on(tmp_path: Path) -> None:
+    printed = run("10_older_events_and_waiting.py", tmp_path)
+    assert printed.splitlines() == [
+        "0 1 Priced(name='tea', cents=120, by='?')",
+        "1 1 Priced(name='milk', cents=95, by='?')",
+        "2 2 Priced(name='jam', cents=310, by='ann')",
+        "the log has reached position 2",
+    ]
+
+
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.stem)
 def test_an_example_is_short_and_tested(path: Path) -> None:
     source = path.read_text()

@@ -16,14 +16,16 @@ TOUR = re.findall(r"^<!-- tour.*?-->\n```sh\n(.*?)^```$", README, re.MULTILINE |
 
 
 @pytest.mark.parametrize("block", PYTHON_BLOCKS, ids=lambda block: str(block).splitlines()[0])
-def test_a_python_block_runs(block: str, tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", block], cwd=tmp_path, capture_output=True, text=True, timeout=60
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stderr == ""
-    assert "1 message then, 3 now" in done.stdout
-    assert re.findall(r"topic/orders \d+ (b'.*')", done.stdout) == ["b'1 tea'", "b'2 teas'", "b'1 cake'"]
+def test_a_python_block_runs_and_runs_again(block: str, tmp_path: Path) -> None:
+    sent = ["b'1 tea'", "b'2 teas'", "b'1 cake'"]
+    for run, said in enumerate(("messages then: 1 now: 3", "messages then: 4 now: 6"), 1):
+        done = subprocess.run(
+            [sys.executable, "-W", "error", "-c", block], cwd=tmp_path, capture_output=True, text=True, timeout=60
+        )
+        assert done.returncode == 0, done.stderr
+        assert done.stderr == ""
+        assert said in done.stdout
+        assert re.findall(r"topic/orders \d+ (b'.*')", done.stdout) == sent * run
 
 
 @pytest.fixture(scope="module")
