@@ -53,7 +53,7 @@ def _layout(connection: sqlite3.Connection) -> list[tuple[object, ...]]:
 @contextmanager
 def with_first_page(path: Path, target: Path) -> Iterator[Path]:
     """Lend a copy of `path`, beside `target`, with the first page of a log; it is gone afterwards."""
-    copy = target.with_name(target.name + ".source")
+    copy = target.with_name(target.name + ".partial-source")
     files = [copy.with_name(copy.name + suffix) for suffix in ("", "-wal", "-shm")]
     try:
         _unlink(files)

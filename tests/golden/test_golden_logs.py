@@ -20,6 +20,7 @@ from odradek_events.errors import UnknownEventType
 from odradek_events.integrity import verify
 from odradek_events.log import ReadableLog
 from odradek_events.registry import CATALOGUE, Catalogue
+from odradek_events.salvage import salvage
 from odradek_events.transfer import backup
 
 HERE = Path(__file__).parent
@@ -243,3 +244,13 @@ def test_a_log_of_format_1_holds_every_type_that_it_was_written_with(format_1: P
         held = {recorded.type for recorded in log.read()}
     assert len(held) == 14
     assert held <= {name for name in types.__all__ if CATALOGUE.by_name(name) is not None}
+
+
+@pytest.mark.parametrize("golden", [FORMAT_1, OWN_EVENTS], ids=lambda path: path.stem)
+def test_an_earlier_log_without_its_first_page_is_salvaged_by_that_of_today(golden: Path, tmp_path: Path) -> None:
+    damaged = tmp_path / "damaged.db"
+    damaged.write_bytes(b"\xff" * 4096 + golden.read_bytes()[4096:])
+    assert salvage(damaged, tmp_path / "new.db").is_whole
+    with open_log(golden, read_only=True) as whole, open_log(tmp_path / "new.db", read_only=True) as copy:
+        assert copy.head() == whole.head()
+        assert list(copy.stored()) == list(whole.stored())
