@@ -190,6 +190,8 @@ class ReadableLog(ABC):
         """
         if limit is not None and limit < 0:
             raise ValueError(f"a limit is a number of events from 0 on, not {limit}")
+        if type(after) is not int:
+            raise TypeError(f"a place to read after is a position, not {after!r}")
         wanted = query_of(types, tags, query)
         last = self.head().position if until is None else self.resolve(until)
         return itertools.islice(self._matching(wanted, after, last, stream, opaque), limit)
@@ -256,6 +258,8 @@ class ReadableLog(ABC):
 
         An iterator that waits for more until its `stop` is called. LogUnavailable once the log is closed.
         """
+        if type(after) is not int:
+            raise TypeError(f"a place to follow from is a position, not {after!r}")
         return Subscription(self, max(after, -1), stream, query_of(types, tags, query), opaque)
 
     def wait_for(self, position: int, timeout: float | None = None) -> Head:

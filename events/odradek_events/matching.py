@@ -24,6 +24,8 @@ def query_of(types: Collection[str], tags: Collection[str], query: Query | None)
         raise TypeError(f"types and tags are lists; use [{(types if isinstance(types, str) else tags)!r}]")
     if query is None:
         return Query((QueryItem(tuple(types), tuple(tags)),))
+    if not isinstance(query, Query):
+        raise TypeError(f"a query is a Query, not {query!r}; write Query((QueryItem(types, tags),))")
     if types or tags:
         raise TypeError("give a query, or types and tags, not both")
     return query

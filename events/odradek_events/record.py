@@ -87,7 +87,9 @@ class Condition(msgspec.Struct, frozen=True, gc=False):
     after: int = -1
 
     def __post_init__(self) -> None:
-        """Refuse a query that nothing matches."""
+        """Refuse a query that nothing matches, and what is no query or no position."""
+        if not isinstance(self.query, Query) or type(self.after) is not int:
+            raise TypeError(f"a condition has a Query and a position, not {self.query!r} and {self.after!r}")
         if not self.query.items:
             raise ValueError(
                 "a condition with a query of no items can never fail; name what must not be there, QueryItem() for any "

@@ -86,7 +86,7 @@ def salvage(
                     raise
                 raise _FirstPageIsDamaged(error.reason) from error
     except _FirstPageIsDamaged as error:
-        note = f"its first page could not be read ({error})"
+        note = f"its first page cannot be read ({error})"
     with (
         with_first_page(path, Path(target)) as copy,
         closing(sqlite3.connect(copy, isolation_level=None)) as connection,
@@ -219,5 +219,5 @@ def _connected(path: Path, name: str) -> sqlite3.Connection:
     try:
         LogFile(path, name, read_only=True).close()  # which raises NotALog, if it is none
     except DamagedCommit as error:
-        raise _FirstPageIsDamaged(error.reason) from error
+        raise _FirstPageIsDamaged(str(error.__cause__ or error.reason)) from error
     raise _FirstPageIsDamaged("it tells of no commits")

@@ -309,7 +309,7 @@ class LogFile:
             if APPLICATION_ID in (application_id, _application_of_damaged(connection)):
                 raise DamagedCommit(-1, str(error)) from error
             if is_laid_out_like_a_log(self.path):
-                raise DamagedCommit(-1, f"its first page is no log's any more ({error})") from error
+                raise DamagedCommit(-1, f"its first page cannot be read ({error})") from error
             raise NotALog(self.name, str(error)) from error
         if application_id == version == tables == 0:
             if self.read_only:

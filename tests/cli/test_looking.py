@@ -477,7 +477,7 @@ def test_a_log_whose_first_page_is_damaged_is_told_from_another_file_and_salvage
     refused(here("log", damaged), 1, "damaged", "odradek verify")
     outcome = here("salvage", damaged, tmp_path / "new.db")
     assert outcome.code == 0
-    assert "right in the copy: its first page could not be read" in outcome.lines[1]
+    assert "right in the copy: its first page cannot be read" in outcome.lines[1]
     assert (
         here("verify", tmp_path / "new.db", "--head", here("verify", log, "--json").json["position_and_digest"]).code
         == 0

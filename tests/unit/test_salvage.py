@@ -283,7 +283,7 @@ def test_damage_of_the_first_page_alone_costs_nothing(path: Path, good: bytes, s
         SqliteLog(path)
     found, target = salvaged(path, good)
     assert found.is_whole
-    assert found.notes[0].startswith("its first page could not be read (")
+    assert found.notes[0].startswith("its first page cannot be read (")
     assert sorted(file.name for file in path.parent.iterdir() if file.name.startswith("new.db.")) == []
     assert rows(target) == rows(path.with_name("whole.db"))
 
