@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 from hypothesis import strategies as st
+from msgspec import UNSET
 from support_domain import after, batch, message, outcome, produced
 
 from odradek_domain.aggregate import Aggregate
@@ -73,6 +74,8 @@ ATTEMPTS: dict[type[Aggregate], tuple[Attempt, ...]] = {
         lambda topic, a, b: _append(topic, next_batch(topic, b, a)),
         _append_anywhere,
         lambda topic, a, b: topic.delete_records(a % 3, b, after(a)),
+        # so far away that actors which wake let nothing go
+        lambda topic, a, b: topic.set_retention((10**15, None)[a % 2], (UNSET, None, b << 40)[b % 3], after(a)),
         lambda topic, a, b: [topic.add_partitions(a, after(b))],
         lambda topic, a, b: [topic.delete(after(a))] if b == 0 else [],
     ),

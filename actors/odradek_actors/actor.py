@@ -36,6 +36,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     tail_messages, tail_bytes       the newest messages each partition keeps in memory; older ones are read from the log
     fetch_bytes            the most bytes of one delivery to a consumer, but always one message
     progress_interval      how often a producer records how many messages were acknowledged
+    retention_check_interval        how often a topic with limits lets go what is beyond them
     snapshot_interval      events between two snapshots of an aggregate, more where snapshots are large; 0: no snapshots
     """
 
@@ -53,6 +54,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     tail_bytes: int = 8 << 20
     fetch_bytes: int = 16 << 20
     progress_interval: float = 1.0
+    retention_check_interval: float = 300.0
     snapshot_interval: int = 10_000
 
     def __post_init__(self) -> None:
@@ -63,9 +65,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             whole_number(name, getattr(self, name))
         for name in _AT_LEAST_ONE:
             whole_number(name, getattr(self, name), 1)
-        for name in ("delivery_timeout", "retry_backoff", "progress_interval"):
+        for name in ("delivery_timeout", "retry_backoff", "progress_interval", "retention_check_interval"):
             seconds(name, getattr(self, name))
         seconds("max_block_ms / 1000", self.max_block_ms / 1000)
+        if not self.retention_check_interval:
+            raise ValueError("retention_check_interval must be more than 0 seconds, or topics would do nothing else")
 
 
 _AT_LEAST_ONE = (

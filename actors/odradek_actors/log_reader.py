@@ -6,7 +6,7 @@ Long reads are cut up so that short ones get in between.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 import msgspec
@@ -19,9 +19,12 @@ from odradek_actors.protocol import (
     LocateMessage,
     Query,
     ReadOlder,
+    Recipient,
     Stop,
 )
 from odradek_actors.recovery_protocol import ReadStream, Restored, SnapshotSchema, StreamChunk
+from odradek_actors.retention_protocol import FindRetained
+from odradek_domain.retention import Walker
 from odradek_events.errors import LogError
 from odradek_events.log import LogStore
 from odradek_events.record import Commit
@@ -37,6 +40,14 @@ class _Continue(msgspec.Struct, frozen=True):
     request: ReadStream
     commits: Iterator[Commit]  # the reader's own, told to itself only
     snapshot: Restored | None = None  # still to be sent
+
+
+class _WalkOn(msgspec.Struct, frozen=True):
+    query: Query
+    walking: Generator[None, None, tuple[int, ...]]  # the reader's own, told to itself only
+
+    def bounce(self) -> tuple[Recipient, object]:
+        return self.query.bounce()
 
 
 class LogReaderActor(OdradekActor):
@@ -55,6 +66,7 @@ class LogReaderActor(OdradekActor):
         self.handlers = {
             ReadStream: self._read_stream,
             _Continue: self._read_on,
+            _WalkOn: self._walk_on,
             Query: self._answer,
             Stop: self._stop_orderly,
         }
@@ -63,6 +75,9 @@ class LogReaderActor(OdradekActor):
         self.stop()
 
     def _answer(self, query: Query) -> None:
+        if type(query.body) is FindRetained:
+            self._walk_on(_WalkOn(query, self._walk(query.body)))
+            return
         self.reply(query, self._queries[type(query.body)](query.body))
 
     def _read_stream(self, request: ReadStream) -> None:
@@ -129,6 +144,33 @@ class LogReaderActor(OdradekActor):
             for event in commit.events:
                 if type(event) is MessageProduced:
                     yield event
+
+    def _walk_on(self, message: _WalkOn) -> None:
+        try:
+            next(message.walking)
+        except StopIteration as done:
+            self.reply(message.query, done.value)
+        except Exception as error:  # who asked must not wait for ever
+            self.reply(message.query, error)
+        else:
+            self.send(self.actor_ref, message)
+
+    def _walk(self, wanted: FindRetained) -> Generator[None, None, tuple[int, ...]]:
+        """Yield from time to time, so that short reads get in between; return where the walks ended."""
+        walkers = [Walker(walk) for walk in wanted.walks]
+        seen = 0
+        for walker in walkers:
+            tag = f"partition:{wanted.topic}/{walker.partition}"
+            first = self._event_log.locate(tag, walker.offset, wanted.not_before)
+            for event in self._produced(tag, wanted.not_before if first is None else first):
+                seen += 1
+                if seen % _CHUNK_EVENTS == 0:
+                    yield
+                if event.partition != walker.partition or event.offset != walker.offset:
+                    continue
+                if not walker.passes(event):
+                    break
+        return tuple(walker.offset for walker in walkers)
 
     def _count(self, wanted: CountProduced) -> tuple[int, int]:
         count, last = 0, wanted.after

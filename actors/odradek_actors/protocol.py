@@ -238,6 +238,8 @@ class CreateTopic(msgspec.Struct, frozen=True, gc=False):
     """Create the topic; answered by its TopicDescription."""
 
     partition_count: int
+    retention_ms: int | None = None
+    retention_bytes: int | None = None
 
 
 class EnsureTopic(msgspec.Struct, frozen=True, gc=False):
@@ -258,7 +260,7 @@ class DeleteTopic(msgspec.Struct, frozen=True):
 
 
 class DeleteRecords(msgspec.Struct, frozen=True, gc=False):
-    """Make messages below `before_offset` unreadable."""
+    """Make messages below `before_offset` unreadable, all of the partition with -1."""
 
     partition: int
     before_offset: int
@@ -299,12 +301,14 @@ class PartitionDescription(msgspec.Struct, frozen=True, gc=False):
 
 
 class TopicDescription(msgspec.Struct, frozen=True, gc=False):
-    """What a topic is made of."""
+    """What a topic is made of, and the limits of what it keeps: by age, and of the bytes of each partition."""
 
     name: str
     topic_id: str
     created_at: datetime
     partitions: tuple[PartitionDescription, ...]
+    retention_ms: int | None = None
+    retention_bytes: int | None = None
 
     @property
     def message_count(self) -> int:

@@ -15,7 +15,7 @@ import msgspec
 import pykka
 
 from odradek_actors.actor import ActorContext, Settings
-from odradek_actors.arguments import text, whole_number
+from odradek_actors.arguments import text
 from odradek_actors.consumer_actor import ConsumerActor
 from odradek_actors.consumer_handle import AutoOffsetReset, ConsumerHandle
 from odradek_actors.consumer_protocol import GetCommitted
@@ -29,12 +29,7 @@ from odradek_actors.log_reader import LogReaderActor
 from odradek_actors.producer_actor import ProducerActor
 from odradek_actors.producer_handle import ProducerHandle
 from odradek_actors.protocol import (
-    AddPartitions,
     Command,
-    CreateTopic,
-    DeleteRecords,
-    DeleteTopic,
-    DescribeTopic,
     GetSnapshot,
     GetStatus,
     ListTopics,
@@ -49,8 +44,9 @@ from odradek_actors.protocol import (
 from odradek_actors.runtime import Promise, ThreadedRuntime
 from odradek_actors.snapshot_writer import SnapshotWriterActor
 from odradek_actors.topic_actor import TopicActor
+from odradek_actors.topic_calls import TopicCalls
 from odradek_domain.errors import PartitionNotFound
-from odradek_domain.names import GroupId, TopicName
+from odradek_domain.names import GroupId
 from odradek_domain.offsets import CommittedOffset
 from odradek_domain.system_state import AggregateSnapshot, SystemState
 from odradek_events.errors import LogUnavailable
@@ -82,7 +78,7 @@ class ActorHandle:
         return self._system.query(self.stream, query)
 
 
-class ActorSystem:
+class ActorSystem(TopicCalls):
     """An event-sourced actor system on one log. A context manager; closing is orderly.
 
     Usable from several threads. Methods that wait do so for 30 s and then raise RequestTimedOut; SystemClosed after
@@ -158,39 +154,12 @@ class ActorSystem:
 
     # -- topics -------------------------------------------------------------------------------------------------------
 
-    def create_topic(self, name: str, partitions: int = 1) -> TopicDescription:
-        """Create a topic with 1 to 10 000 partitions; TopicAlreadyExists if there is one. Durable when it returns."""
-        return self._topic(name, CreateTopic(whole_number("partitions", partitions, None)))
-
-    def describe_topic(self, name: str) -> TopicDescription:
-        """Return what a topic is made of; TopicNotFound if there is none."""
-        description: TopicDescription = self.query(f"topic/{TopicName(name)}", DescribeTopic()).result()
-        return description
-
     def list_topics(self) -> list[str]:
         """Return the names of all topics, sorted."""
         promise = self.runtime.promise()
         self._require_open()
         self.runtime.send(self._log_reader, Query(ListTopics(), promise))
         return list(promise.result())
-
-    def add_partitions(self, name: str, total: int) -> TopicDescription:
-        """Give a topic `total` partitions in all, more than now; keys may route elsewhere from then on, as in Kafka."""
-        return self._topic(name, AddPartitions(whole_number("total", total, None)))
-
-    def delete_topic(self, name: str) -> None:
-        """Delete a topic. Its history stays in the log; created again it begins at offset 0."""
-        self.command(f"topic/{TopicName(name)}", DeleteTopic()).result()
-
-    def delete_records(self, name: str, partition: int, before_offset: int) -> TopicDescription:
-        """Make messages below `before_offset` unreadable. Their events stay in the log; offsets are not used again."""
-        whole_number("partition", partition, None)
-        whole_number("before_offset", before_offset, None)
-        return self._topic(name, DeleteRecords(partition, before_offset))
-
-    def _topic(self, name: str, body: object) -> TopicDescription:
-        description: TopicDescription = self.command(f"topic/{TopicName(name)}", body).result()
-        return description
 
     @staticmethod
     def require_partition(description: TopicDescription, partition: int) -> None:

@@ -4,11 +4,15 @@ Appends that gathered while one was under way are decided as one batch and made 
 answered from applied, hence durable, messages: from the tail in memory, or by the LogReader. A fetch that finds
 nothing and may wait is parked in the same step that looked, and woken by the apply that passes it, so no wake-up is
 lost.
+
+A topic with limits lets go what is beyond them when it wakes, when they are set, and every `retention_check_interval`:
+the LogReader walks over the messages that go, the aggregate decides.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -30,12 +34,16 @@ from odradek_actors.protocol import (
     PartitionDescription,
     Query,
     ReadOlder,
+    Reply,
+    Tick,
     TopicDescription,
 )
 from odradek_actors.receipts import receipts
 from odradek_actors.recovery_protocol import SnapshotSchema
+from odradek_actors.retention_protocol import ApplyRetention, FindRetained, LetGo, SetRetention
 from odradek_domain.errors import DomainError, TopicNotFound
 from odradek_domain.partition import TailLimit
+from odradek_domain.retention import KEEP_ALL, RetentionPlan, RetentionPolicy
 from odradek_domain.topic import AppendDecision, Topic, TopicSnapshot
 from odradek_events.record import Appended, Decision
 from odradek_events.types import TopicCreated
@@ -50,12 +58,25 @@ class TopicActorSnapshot(msgspec.Struct, frozen=True, gc=False):
     created_position: int
 
 
+class _Nobody:
+    """Wants no answer: a timer asked."""
+
+    def tell(self, message: Reply) -> None:
+        """Hear nothing."""
+
+
+_NOBODY = _Nobody()
+
+
 class TopicActor(EventSourcedActor[Topic]):
     """Owns one Topic aggregate, existing or not."""
 
-    snapshot_schema = SnapshotSchema("topic", 1, TopicActorSnapshot)
+    snapshot_schema = SnapshotSchema("topic", 2, TopicActorSnapshot)
     _created_position = 0
     _parked: dict[str, Query]
+    _watched: RetentionPolicy = KEEP_ALL
+    _watch = 0  # the number of its timer
+    _sweeps = 0  # under way
 
     def initial_state(self) -> Topic:
         """Return the topic before it is created."""
@@ -78,9 +99,11 @@ class TopicActor(EventSourcedActor[Topic]):
     # -- commands -----------------------------------------------------------------------------------------------------
 
     def handle_command(self, command: Command) -> None:
-        """Gather appends that wait behind this one; everything else one by one."""
+        """Gather appends that wait behind this one; ask the LogReader before retention; the rest one by one."""
         if type(command.body) is AppendBatch:
             self._append(self._gather(command))
+        elif type(command.body) is ApplyRetention:
+            self._sweep(command)
         else:
             super().handle_command(command)
 
@@ -88,8 +111,9 @@ class TopicActor(EventSourcedActor[Topic]):
         """Decide everything but appends."""
         topic, now = self.state, self.runtime.now()
         match command:
-            case CreateTopic(partition_count):
-                return [topic.create(partition_count, topic_id=self.runtime.new_id(), at=now)]
+            case CreateTopic(count, retention_ms, retention_bytes):
+                new_id = self.runtime.new_id()
+                return topic.create_limited(count, retention_ms, retention_bytes, topic_id=new_id, at=now)
             case EnsureTopic(create, partition_count):
                 if topic.exists:
                     return []
@@ -102,6 +126,10 @@ class TopicActor(EventSourcedActor[Topic]):
                 return [topic.delete(now)]
             case DeleteRecords(partition, before_offset):
                 return topic.delete_records(partition, before_offset, now)
+            case SetRetention(retention_ms, retention_bytes):
+                return topic.set_retention(retention_ms, retention_bytes, now)
+            case LetGo(plan, ends):
+                return topic.apply_retention(plan, ends, now)
             case _:
                 raise LookupError(f"a topic has no command {type(command).__name__}")
 
@@ -156,6 +184,42 @@ class TopicActor(EventSourcedActor[Topic]):
 
         self.persist(events, [command for command, _, _ in answers], answer, decisions, is_checked=True)
 
+    # -- retention ----------------------------------------------------------------------------------------------------
+
+    def _sweep(self, command: Command) -> None:
+        try:
+            plan = self.state.plan_retention(self.runtime.now())
+        except TopicNotFound as error:
+            self.reply(command, error)
+            return
+        if not plan.walks:
+            self.reply(command, self._describe())
+            return
+        self._sweeps += 1
+        walks = FindRetained(self.id, plan.walks, self._created_position)
+        self.request(self.context.log_reader, walks, partial(self._swept, command, plan))
+
+    def _swept(self, command: Command, plan: RetentionPlan, ends: tuple[int, ...] | Exception) -> None:
+        self._sweeps -= 1
+        if isinstance(ends, Exception):
+            self.reply(command, ends)
+        else:
+            self._when_ready(msgspec.structs.replace(command, body=LetGo(plan, ends)))
+
+    def _watch_retention(self) -> None:
+        if self.state.retention != self._watched:
+            self._watched = self.state.retention
+            self._watch = self.runtime.new_number()
+            if self._watched.is_limited:
+                self.on_tick(Tick("retention", self._watch))
+
+    def on_tick(self, tick: Tick) -> None:
+        """Let go what is beyond the limits, unless that is under way."""
+        if tick.purpose == "retention" and tick.number == self._watch:
+            if not self._sweeps:
+                self._when_ready(Command(ApplyRetention(), _NOBODY, 0, self.runtime.new_id()))
+            self.tick(self.settings.retention_check_interval, tick)
+
     # -- queries ------------------------------------------------------------------------------------------------------
 
     def handle_query(self, query: Query) -> None:
@@ -183,7 +247,14 @@ class TopicActor(EventSourcedActor[Topic]):
             PartitionDescription(int(partition.id), partition.log_start_offset, partition.high_watermark)
             for partition in topic.partitions
         )
-        return TopicDescription(self.id, topic.topic_id, topic.created_at, partitions)
+        return TopicDescription(
+            self.id,
+            topic.topic_id,
+            topic.created_at,
+            partitions,
+            topic.retention.retention_ms,
+            topic.retention.retention_bytes,
+        )
 
     def _serve(self, query: Query) -> bool:
         """Answer a fetch if there is anything to say; return False if it has to wait."""
@@ -253,9 +324,10 @@ class TopicActor(EventSourcedActor[Topic]):
                 del self._parked[consumer_id]
 
     def on_ready(self) -> None:
-        """After a recovery in place, look again for whom something is there."""
+        """After a recovery in place, look again for whom something is there; see whether there are other limits."""
         if self._parked:
             self.on_applied((), 0)
+        self._watch_retention()
 
     def on_stopping(self) -> bool:
         """Send those who wait for messages elsewhere."""

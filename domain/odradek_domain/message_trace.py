@@ -28,6 +28,7 @@ _COMMANDS = {
     "OffsetCommitted": "commit",
     "TopicCreated": "create topic",
     "PartitionsAdded": "add partitions",
+    "TopicRetentionSet": "set retention",
     "RecordsDeleted": "delete records",
     "TopicDeleted": "delete topic",
     "ProducerRegistered": "register producer",

@@ -21,6 +21,7 @@ import msgspec
 from odradek_domain.errors import OffsetNotFound
 from odradek_domain.message import Message
 from odradek_domain.positions import PartitionId
+from odradek_domain.size_marks import SizeMarks, message_size
 from odradek_events.types import MessageProduced
 
 __all__ = [
@@ -60,7 +61,7 @@ class SequenceSnapshot(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class PartitionSnapshot(msgspec.Struct, frozen=True, gc=False):
-    """A partition's state without its messages."""
+    """A partition's state without its messages; `size_bytes`, of all it ever had, and `size_marks` are of SizeMarks."""
 
     id: int
     created_at: datetime
@@ -68,6 +69,8 @@ class PartitionSnapshot(msgspec.Struct, frozen=True, gc=False):
     high_watermark: int
     checksums: Checksums
     sequences: tuple[SequenceSnapshot, ...]
+    size_bytes: int = 0
+    size_marks: tuple[tuple[int, int], ...] = ((0, 0),)
 
 
 class ProducerSequence:
@@ -135,6 +138,7 @@ class Partition:
         "log_start_offset",
         "messages",
         "sequences",
+        "sizes",
         "tail_bytes",
     )
 
@@ -145,6 +149,7 @@ class Partition:
         self.high_watermark = 0
         self.checksums: Checksums = (0, 0, 0)
         self.sequences: dict[str, ProducerSequence] = {}
+        self.sizes = SizeMarks()
         self.messages: list[MessageProduced] = []
         self.tail_bytes = 0
         self._appends: deque[tuple[int, int]] = deque()  # what is in memory: messages and bytes of each append
@@ -181,7 +186,8 @@ class Partition:
         append_messages({int(self.id): self}, events, limit)
 
     def _append_run(self, events: list[MessageProduced], limit: TailLimit | None) -> None:
-        self.checksums = _continued(self.checksums, events)
+        self.checksums, size = _continued(self.checksums, events)
+        self.sizes.add(events, size)
         first, last = events[0], events[-1]
         self.high_watermark = last.offset + 1
         count = len(events)
@@ -198,7 +204,6 @@ class Partition:
             for event in events:
                 self._note_sequence(event, 1)
         if limit is None or limit.messages > 0:
-            size = sum(map(_size, events))
             self.messages.extend(events)
             self._appends.append((count, size))
             self.tail_bytes += size
@@ -223,7 +228,7 @@ class Partition:
             count -= oldest
             self.tail_bytes -= size
         if count > 2 * limit.messages:  # one append alone is too long: split it
-            self.tail_bytes -= sum(map(_size, self.messages[-count : -limit.messages]))
+            self.tail_bytes -= sum(map(message_size, self.messages[-count : -limit.messages]))
             count = limit.messages
             self._appends = deque([(count, self.tail_bytes)])
         del self.messages[: len(self.messages) - count]
@@ -231,9 +236,10 @@ class Partition:
     def delete_before(self, offset: int) -> None:
         """Make messages below `offset` unreadable: the apply step of RecordsDeleted."""
         self.log_start_offset = max(self.log_start_offset, min(offset, self.high_watermark))
+        self.sizes.delete_before(self.log_start_offset)
         first = self.log_start_offset - self.tail_start
         if first > 0:
-            self.tail_bytes -= sum(map(_size, self.messages[:first]))
+            self.tail_bytes -= sum(map(message_size, self.messages[:first]))
             del self.messages[:first]
             self._appends = deque([(len(self.messages), self.tail_bytes)])
 
@@ -249,6 +255,8 @@ class Partition:
                 SequenceSnapshot(producer, known.epoch, known.runs())
                 for producer, known in sorted(self.sequences.items())
             ),
+            self.sizes.total,
+            tuple(self.sizes.marks),
         )
 
     @classmethod
@@ -261,6 +269,7 @@ class Partition:
         partition.sequences = {
             known.producer_id: ProducerSequence.restore(known.epoch, known.runs) for known in snapshot.sequences
         }
+        partition.sizes = SizeMarks(snapshot.size_bytes, snapshot.size_marks)
         return partition
 
 
@@ -287,10 +296,11 @@ def append_messages(
             partitions[number]._append_run(run, limit)
 
 
-def _continued(checksums: Checksums, run: list[MessageProduced]) -> Checksums:
-    """Continue checksums by messages; the same however the messages are divided into runs.
+def _continued(checksums: Checksums, run: list[MessageProduced]) -> tuple[Checksums, int]:
+    """Continue checksums by messages, the same however they are divided into runs; and weigh the messages.
 
-    Joining a field of all of them took half of what a crc32 for each message took.
+    Joining a field of all of them took half of what a crc32 for each message took; their size is that of what is
+    joined, less what stands between.
     """
     ids, keys, values = checksums
     if len(run) == 1:  # as below, in half the time
@@ -300,21 +310,31 @@ def _continued(checksums: Checksums, run: list[MessageProduced]) -> Checksums:
             crc32(f"{event.message_id}{_BETWEEN_IDS}".encode(), ids),
             crc32(_BETWEEN, crc32(_ABSENT if key is None else key, keys)),
             crc32(_BETWEEN, crc32(_ABSENT if body is None else body, values)),
-        )
+        ), message_size(event) if event.headers else len(key or b"") + len(body or b"")
     text = _BETWEEN_IDS.join([event.message_id for event in run]) + _BETWEEN_IDS
-    if any(map(_headers_of, run)):
+    surplus = 0
+    headers = list(map(_headers_of, run))
+    if any(headers):
         bodies = [_body(event) for event in run]
+        absent = len([None for event in run if event.value is None and event.headers])
+        surplus = sum(map(len, headers)) * (len(_BETWEEN) + len(_ABSENT)) + absent * len(_ABSENT)
     else:
         bodies = [event.value for event in run]
-    return crc32(text.encode(), ids), _joined([event.key for event in run], keys), _joined(bodies, values)
+    keys, size = _joined([event.key for event in run], keys)
+    values, body_size = _joined(bodies, values)
+    return (crc32(text.encode(), ids), keys, values), size + body_size - surplus
 
 
-def _joined(parts: list[bytes | None], checksum: int) -> int:
+def _joined(parts: list[bytes | None], checksum: int) -> tuple[int, int]:
+    """Continue a checksum by parts; return with it how many bytes they have."""
+    surplus = len(parts) * len(_BETWEEN)
     parts.append(b"")  # so that a separator follows each part, and the next run's first part does not run on
     try:
-        return crc32(_BETWEEN.join(parts), checksum)  # type: ignore[arg-type]  # an absent part is the rare case
+        joined = _BETWEEN.join(parts)  # type: ignore[arg-type]  # an absent part is the rare case
     except TypeError:
-        return crc32(_BETWEEN.join([_ABSENT if part is None else part for part in parts]), checksum)
+        surplus += parts.count(None) * len(_ABSENT)
+        joined = _BETWEEN.join([_ABSENT if part is None else part for part in parts])
+    return crc32(joined, checksum), len(joined) - surplus
 
 
 def _body(event: MessageProduced) -> bytes | None:
@@ -323,10 +343,3 @@ def _body(event: MessageProduced) -> bytes | None:
         return event.value
     body = _ABSENT if event.value is None else event.value
     return b"".join([body, *(_BETWEEN + name.encode() + _ABSENT + data for name, data in event.headers)])
-
-
-def _size(event: MessageProduced) -> int:
-    size = len(event.value or b"") + len(event.key or b"")
-    for name, data in event.headers:
-        size += len(name.encode()) + len(data)
-    return size

@@ -74,6 +74,8 @@ def _topic_facts(topic: TopicSnapshot) -> Iterable[tuple[str, Fact]]:
         return
     yield "topic_id", topic.topic_id
     yield "partitions", len(topic.partitions)
+    yield "retention_ms", topic.retention.retention_ms
+    yield "retention_bytes", topic.retention.retention_bytes
     for partition in topic.partitions:
         yield f"partition {partition.id} log_start_offset", partition.log_start_offset
         yield f"partition {partition.id} high_watermark", partition.high_watermark

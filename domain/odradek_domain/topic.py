@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from odradek_domain.aggregate import Aggregate
+from odradek_domain.appends import AppendDecision, AppendMessages
 from odradek_domain.errors import (
     MAX_PARTITIONS,
     DomainError,
@@ -32,37 +33,21 @@ from odradek_domain.errors import (
 from odradek_domain.message import Message
 from odradek_domain.names import TopicName
 from odradek_domain.partition import Partition, PartitionSnapshot, ProducerSequence, TailLimit, append_messages
-from odradek_events.types import MessageProduced, PartitionsAdded, RecordsDeleted, TopicCreated, TopicDeleted
+from odradek_domain.retention import KEEP_ALL, Limit, RetentionPlan, RetentionPolicy, walks
+from odradek_events.types import (
+    MessageProduced,
+    PartitionsAdded,
+    RecordsDeleted,
+    TopicCreated,
+    TopicDeleted,
+    TopicRetentionSet,
+)
 
 __all__ = ["AppendDecision", "AppendMessages", "Topic", "TopicSnapshot"]
 
 
 _ONLY_MESSAGES = {MessageProduced}
-
-
-class AppendMessages(msgspec.Struct, frozen=True, gc=False):
-    """The command to store messages, each in the partition at the same index, all or none.
-
-    `base_sequences` gives for each partition the sequence of its first message in this command; without it the messages
-    are not numbered and a repeat is stored again. `topic_id` None means: whatever topic has the name now. `size_bytes`
-    is for those who bound what they gather.
-    """
-
-    messages: tuple[Message, ...]
-    partitions: tuple[int, ...]
-    producer_id: str
-    producer_epoch: int = 0
-    base_sequences: tuple[tuple[int, int], ...] = ()
-    topic_id: str | None = None
-    size_bytes: int = 0
-
-
-class AppendDecision(msgspec.Struct, frozen=True, gc=False):
-    """What became of an AppendMessages: offsets in the order of its messages, and the events, none for a repeat."""
-
-    offsets: list[int]
-    events: list[MessageProduced]
-    is_duplicate: bool = False
+_TO_HIGH_WATERMARK = -1  # Kafka's
 
 
 class TopicSnapshot(msgspec.Struct, frozen=True, gc=False):
@@ -73,12 +58,13 @@ class TopicSnapshot(msgspec.Struct, frozen=True, gc=False):
     topic_id: str | None
     created_at: datetime | None
     partitions: tuple[PartitionSnapshot, ...]
+    retention: RetentionPolicy = KEEP_ALL
 
 
 class Topic(Aggregate):
     """A topic and its partitions. `tail` bounds the messages kept in memory; None keeps them all."""
 
-    __slots__ = ("_tail", "created_at", "name", "partitions", "topic_id")
+    __slots__ = ("_tail", "created_at", "name", "partitions", "retention", "topic_id")
 
     def __init__(self, name: str, tail: TailLimit | None = None) -> None:
         super().__init__()
@@ -86,6 +72,7 @@ class Topic(Aggregate):
         self.topic_id: str | None = None
         self.created_at: datetime | None = None
         self.partitions: list[Partition] = []
+        self.retention = KEEP_ALL
         self._tail = tail
 
     # -- queries ------------------------------------------------------------------------------------------------------
@@ -135,6 +122,14 @@ class Topic(Aggregate):
             raise InvalidPartitionCount(self.name, partition_count)
         return TopicCreated(str(self.name), topic_id, partition_count, at)
 
+    def create_limited(
+        self, partition_count: int, retention_ms: Limit, retention_bytes: Limit, *, topic_id: str, at: datetime
+    ) -> list[TopicCreated | TopicRetentionSet]:
+        """Decide to create the topic, with limits; None is no limit."""
+        policy = KEEP_ALL.changed(self.name, retention_ms, retention_bytes)
+        created = self.create(partition_count, topic_id=topic_id, at=at)
+        return [created, policy.set_for(str(self.name), at)] if policy.is_limited else [created]
+
     def add_partitions(self, total: int, at: datetime) -> PartitionsAdded:
         """Decide to have `total` partitions; keys may route elsewhere from then on, as in Kafka."""
         self._require_existing()
@@ -149,13 +144,39 @@ class Topic(Aggregate):
         return TopicDeleted(str(self.name), self._require_existing(), at)
 
     def delete_records(self, partition: int, before_offset: int, at: datetime) -> list[RecordsDeleted]:
-        """Decide to make messages below `before_offset` unreadable; nothing to do is no event."""
+        """Decide to make messages below `before_offset` unreadable, all with -1; nothing to do is no event."""
         found = self._existing_partition(partition)
+        if before_offset == _TO_HIGH_WATERMARK:
+            before_offset = found.high_watermark
         if not 0 <= before_offset <= found.high_watermark:
             raise OffsetNotFound(self.name, partition, before_offset, found.log_start_offset, found.high_watermark)
         if before_offset <= found.log_start_offset:
             return []
         return [RecordsDeleted(str(self.name), partition, before_offset, at)]
+
+    def set_retention(self, retention_ms: Limit, retention_bytes: Limit, at: datetime) -> list[TopicRetentionSet]:
+        """Decide on limits; UNSET leaves one as it is, None takes it away, and what changes nothing is no event."""
+        self._require_existing()
+        policy = self.retention.changed(self.name, retention_ms, retention_bytes)
+        return [] if policy == self.retention else [policy.set_for(str(self.name), at)]
+
+    def plan_retention(self, now: datetime) -> RetentionPlan:
+        """Return which messages have to be looked at to apply the limits now; TopicNotFound."""
+        topic_id = self._require_existing()
+        return RetentionPlan(topic_id, self.retention, tuple(walks(self.partitions, self.retention, now)))
+
+    def apply_retention(self, plan: RetentionPlan, ends: Sequence[int], at: datetime) -> list[RecordsDeleted]:
+        """Decide to let go what a plan's walks passed; `ends` are where they ended.
+
+        Nothing goes if the topic or its limits have become others since the plan was made.
+        """
+        if (plan.topic_id, plan.policy) != (self._require_existing(), self.retention):
+            return []
+        return [
+            event
+            for walk, end in zip(plan.walks, ends, strict=True)
+            for event in self.delete_records(walk.partition, end, at)
+        ]
 
     def add_message(self, message: Message, partition: int = 0, *, producer_id: str = "") -> MessageProduced:
         """Decide to store one unnumbered message; its offset is the event's."""
@@ -300,14 +321,19 @@ class Topic(Aggregate):
     def _records_deleted(self, event: RecordsDeleted) -> None:
         self.partitions[event.partition].delete_before(event.log_start_offset)
 
+    def _retention_set(self, event: TopicRetentionSet) -> None:
+        self.retention = RetentionPolicy(event.retention_ms, event.retention_bytes)
+
     def _deleted(self, event: TopicDeleted) -> None:
         self.topic_id = self.created_at = None
+        self.retention = KEEP_ALL
         self.partitions.clear()
 
     appliers = {
         TopicCreated: _created,
         PartitionsAdded: _partitions_added,
         RecordsDeleted: _records_deleted,
+        TopicRetentionSet: _retention_set,
         TopicDeleted: _deleted,
     }
 
@@ -321,6 +347,7 @@ class Topic(Aggregate):
             self.topic_id,
             self.created_at,
             tuple(partition.snapshot() for partition in self.partitions),
+            self.retention,
         )
 
     @classmethod
@@ -331,6 +358,7 @@ class Topic(Aggregate):
         topic.topic_id = snapshot.topic_id
         topic.created_at = snapshot.created_at
         topic.partitions = [Partition.restore(partition) for partition in snapshot.partitions]
+        topic.retention = snapshot.retention
         return topic
 
 

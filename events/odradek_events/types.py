@@ -29,6 +29,7 @@ __all__ = [
     "ResumedPosition",
     "TopicCreated",
     "TopicDeleted",
+    "TopicRetentionSet",
 ]
 
 _TOPIC = "topic:{topic}"
@@ -60,6 +61,16 @@ class TopicDeleted(msgspec.Struct, frozen=True):
 
     topic: str
     topic_id: str
+    timestamp: datetime
+
+
+@event("TopicRetentionSet", version=1, tags=(_TOPIC,))
+class TopicRetentionSet(msgspec.Struct, frozen=True):
+    """A topic's limits are these from now on, by age and for the bytes of each partition; None is no limit."""
+
+    topic: str
+    retention_ms: int | None
+    retention_bytes: int | None
     timestamp: datetime
 
 

@@ -36,6 +36,8 @@ WRONG: dict[str, Call] = {
     "total 5.0": lambda s, p, c: s.add_partitions("t", 5.0),
     "before_offset True": lambda s, p, c: s.delete_records("t", 0, True),
     "delete in partition False": lambda s, p, c: s.delete_records("t", False, 1),
+    "retention as text": lambda s, p, c: s.set_retention("t", retention_ms="7d"),
+    "retention of 0 bytes": lambda s, p, c: s.create_topic("u", retention_bytes=0),
     "seek in partition True": lambda s, p, c: c.seek("t", True, 0),
     "seek to 1.0": lambda s, p, c: c.seek("t", 0, 1.0),
     "seek to -1": lambda s, p, c: c.seek("t", 0, -1),
@@ -81,6 +83,7 @@ def test_a_topic_cannot_have_an_impossible_number_of_partitions(count: int) -> N
         {"default_partitions": 2.0},
         {"buffer_bytes": "many"},
         {"delivery_timeout": -1},
+        {"retention_check_interval": 0},
         {"auto_create_topics": 1},
     ],
 )

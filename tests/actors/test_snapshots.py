@@ -234,7 +234,7 @@ def other_digest(found: StoredSnapshot) -> StoredSnapshot:
 
 UNUSABLE: dict[str, Callable[[StoredSnapshot], StoredSnapshot]] = {
     "damaged": lambda found: msgspec.structs.replace(found, payload=found.payload.replace(b"orders", b"orderz")),
-    "of a newer schema": resealed(schema=2),
+    "of a newer schema": resealed(schema=99),
     "of another kind": resealed(name="account"),
     "of another history": other_digest,
     "not to be decoded": resealed(payload=b'{"topic":'),

@@ -123,12 +123,17 @@ GOLDEN: list[tuple[Any, str]] = [
         '{"type":"OffsetReset","owner":"consumer/c-1","topic":"orders","topic_id":"t-1","partition":0,"offset":0,'
         '"reason":"seek",' + AT + "}",
     ),
+    (
+        types.TopicRetentionSet(topic="orders", retention_ms=604_800_000, retention_bytes=None, timestamp=T),
+        '{"type":"TopicRetentionSet","topic":"orders","retention_ms":604800000,"retention_bytes":null,' + AT + "}",
+    ),
 ]
 
 TAGS: dict[str, dict[str, int | None]] = {
     "TopicCreated": {"topic:orders": None},
     "PartitionsAdded": {"topic:orders": None},
     "TopicDeleted": {"topic:orders": None},
+    "TopicRetentionSet": {"topic:orders": None},
     "RecordsDeleted": {"topic:orders": None, "partition:orders/0": None},
     "MessageProduced": {"topic:orders": None, "partition:orders/1": 2, "producer:p-1": None},
     "ProducerRegistered": {"producer:p-1": None},

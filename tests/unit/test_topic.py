@@ -245,7 +245,14 @@ def test_all_records_can_be_deleted_and_offsets_go_on() -> None:
     assert store(topic, batch(1)).offsets == [5]
 
 
-@pytest.mark.parametrize("offset", [-1, 6])
+def test_minus_one_deletes_records_up_to_the_high_watermark() -> None:
+    topic = given_topic()
+    assert topic.delete_records(0, -1, NOON) == []
+    store(topic, batch(5))
+    assert topic.delete_records(0, -1, NOON) == [RecordsDeleted("orders", 0, 5, NOON)]
+
+
+@pytest.mark.parametrize("offset", [-2, 6])
 def test_records_outside_the_range_cannot_be_deleted(offset: int) -> None:
     topic = given_topic()
     store(topic, batch(5))

@@ -1,0 +1,88 @@
+"""What an ActorSystem does with topics: creates, describes, grows, limits, shortens and deletes them."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import msgspec
+
+from odradek_actors.arguments import whole_number
+from odradek_actors.protocol import (
+    AddPartitions,
+    CreateTopic,
+    DeleteRecords,
+    DeleteTopic,
+    DescribeTopic,
+    TopicDescription,
+)
+from odradek_actors.retention_protocol import ApplyRetention, SetRetention
+from odradek_actors.runtime import Promise
+from odradek_domain.names import TopicName
+from odradek_domain.retention import Limit
+
+__all__ = ["TopicCalls"]
+
+
+class TopicCalls(ABC):
+    """The part of ActorSystem that is about topics. Each call waits for the answer."""
+
+    @abstractmethod
+    def command(self, stream: str, body: object, *, correlation_id: str = "", causation_id: str = "") -> Promise[Any]:
+        """Send a command to a stream's actor; the promise gives the answer."""
+
+    @abstractmethod
+    def query(self, stream: str, body: object) -> Promise[Any]:
+        """Ask a stream's actor something; the promise gives the answer."""
+
+    def create_topic(
+        self, name: str, partitions: int = 1, *, retention_ms: int | None = None, retention_bytes: int | None = None
+    ) -> TopicDescription:
+        """Create a topic with 1 to 10 000 partitions; TopicAlreadyExists if there is one. Durable when it returns.
+
+        See `set_retention` for the limits; None is none.
+        """
+        count = whole_number("partitions", partitions, None)
+        return self._topic(name, CreateTopic(count, retention_ms, retention_bytes))
+
+    def describe_topic(self, name: str) -> TopicDescription:
+        """Return what a topic is made of; TopicNotFound if there is none."""
+        description: TopicDescription = self.query(f"topic/{TopicName(name)}", DescribeTopic()).result()
+        return description
+
+    def add_partitions(self, name: str, total: int) -> TopicDescription:
+        """Give a topic `total` partitions in all, more than now; keys may route elsewhere from then on, as in Kafka."""
+        return self._topic(name, AddPartitions(whole_number("total", total, None)))
+
+    def delete_topic(self, name: str) -> None:
+        """Delete a topic. Its history stays in the log; created again it begins at offset 0."""
+        self.command(f"topic/{TopicName(name)}", DeleteTopic()).result()
+
+    def delete_records(self, name: str, partition: int, before_offset: int) -> TopicDescription:
+        """Make messages below `before_offset` unreadable, all of the partition with -1.
+
+        Their events stay in the log; offsets are not used again. OffsetNotFound beyond the high watermark.
+        """
+        whole_number("partition", partition, None)
+        whole_number("before_offset", before_offset, None)
+        return self._topic(name, DeleteRecords(partition, before_offset))
+
+    def set_retention(
+        self, name: str, *, retention_ms: Limit = msgspec.UNSET, retention_bytes: Limit = msgspec.UNSET
+    ) -> TopicDescription:
+        """Limit how old messages get, by their own timestamps, and the bytes each partition keeps; None is no limit.
+
+        What is not given stays as it is. A message goes, as if by `delete_records`, once it and all before it are older
+        than `retention_ms`, or once those after it have `retention_bytes` in keys, values and headers. That is looked
+        at now, when the topic wakes, and every `retention_check_interval` seconds; `apply_retention` waits for it.
+        InvalidRetention for anything but whole numbers from 1 on.
+        """
+        return self._topic(name, SetRetention(retention_ms, retention_bytes))
+
+    def apply_retention(self, name: str) -> TopicDescription:
+        """Let go what a topic's limits let go now, and return what is left."""
+        return self._topic(name, ApplyRetention())
+
+    def _topic(self, name: str, body: object) -> TopicDescription:
+        description: TopicDescription = self.command(f"topic/{TopicName(name)}", body).result()
+        return description
