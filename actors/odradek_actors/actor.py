@@ -18,6 +18,7 @@ from odradek_actors.errors import ActorStopped, NotUnderstood
 from odradek_actors.logs import get_logger
 from odradek_actors.protocol import Command, GetStatus, Query, Recipient, Reply, Status, Tick
 from odradek_actors.runtime import ThreadedRuntime
+from odradek_domain.partition import REMEMBERED_BATCHES
 
 __all__ = ["ActorContext", "OdradekActor", "Settings"]
 
@@ -30,7 +31,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     buffer_bytes           what one producer handle may have unacknowledged; then `send` blocks
     max_block_ms           for how long it blocks before BufferFull
     batch_messages, batch_bytes     the most that travels as one append; a single larger `send_batch` still goes, alone
-    max_in_flight          batches that may be unanswered for each producer and topic, 1 or more
+    max_in_flight          batches that may be unanswered for each producer and topic, 1 to 5: what a topic remembers
     delivery_timeout       after this a send fails with DeliveryTimedOut, its outcome unknown
     retry_backoff          the wait before a batch is sent again, and before an actor recovers again
     tail_messages, tail_bytes       the newest messages each partition keeps in memory; older ones are read from the log
@@ -65,6 +66,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             whole_number(name, getattr(self, name))
         for name in _AT_LEAST_ONE:
             whole_number(name, getattr(self, name), 1)
+        if self.max_in_flight > REMEMBERED_BATCHES:
+            raise ValueError(
+                f"max_in_flight must be {REMEMBERED_BATCHES} or less, not {self.max_in_flight}: "
+                "of batches further back a topic does not know that they are repeats"
+            )
         for name in ("delivery_timeout", "retry_backoff", "progress_interval", "retention_check_interval"):
             seconds(name, getattr(self, name))
         seconds("max_block_ms / 1000", self.max_block_ms / 1000)

@@ -70,7 +70,7 @@ class RequestTimedOut(ActorError, TimeoutError):
 
 
 class DeliveryTimedOut(ActorError):
-    """A batch was given up; `reason` is the last error that its topic answered with, if it did."""
+    """A batch was given up; `reason`, its cause too, is the last error that its topic answered with, if it did."""
 
     code = "delivery_timed_out"
 
@@ -81,6 +81,7 @@ class DeliveryTimedOut(ActorError):
             f"{last}"
         )
         self.topic, self.reason = topic, reason
+        self.__cause__ = reason
 
 
 class BufferFull(ActorError):

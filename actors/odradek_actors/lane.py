@@ -17,9 +17,12 @@ __all__ = ["Batch", "Lane", "Waiting", "is_refusal"]
 
 
 class Waiting:
-    """A send that was accepted and not answered yet. Its number rises from send to send of a producer."""
+    """A send that was accepted and not answered yet. Its number rises from send to send of a producer.
 
-    __slots__ = ("command", "deadline", "number", "partition_was_checked", "send")
+    `partitions` says where its messages go, once they were on their way and had to come back.
+    """
+
+    __slots__ = ("command", "deadline", "number", "partition_was_checked", "partitions", "send")
 
     def __init__(self, command: Command, send: Send, deadline: float, number: int) -> None:
         self.command = command
@@ -27,6 +30,7 @@ class Waiting:
         self.deadline = deadline
         self.number = number
         self.partition_was_checked = False
+        self.partitions: tuple[int, ...] = ()
 
 
 class Batch:
@@ -141,17 +145,26 @@ class Lane:
             self._next_sequences.update(unsent.append.base_sequences)
 
     def take_back(self, batches: Sequence[Batch]) -> None:
-        """Put batches back to their place in the queue, to be routed and numbered anew: they are not stored."""
+        """Put batches back to their place in the queue, to be numbered anew: they are not stored.
+
+        They stay in their partitions: routed anew, a message could come behind a later one that is stored there.
+        """
         for batch in batches:
             self.in_flight.remove(batch)
+            index = 0
+            for waiting in batch.sends:
+                end = index + len(waiting.send.messages)
+                waiting.partitions, index = batch.append.partitions[index:end], end
             self.queue.extend(batch.sends)
             self.queued += len(batch.append.messages)
         self.queue = deque(sorted(self.queue, key=lambda waiting: waiting.number))
         self.is_retrying = False
 
     def forget(self) -> None:
-        """Take back what is in flight: the topic it was numbered for is gone."""
+        """Take back what is in flight, to be routed and numbered anew: the topic it was meant for is gone."""
         self.take_back(tuple(self.in_flight))
+        for waiting in self.queue:
+            waiting.partitions = ()
         self.topic_id = None
 
     @property

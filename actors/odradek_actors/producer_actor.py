@@ -38,7 +38,7 @@ from odradek_domain.errors import OutOfOrderSequence, PartitionNotFound, Unknown
 from odradek_domain.producer import Producer
 from odradek_domain.services import MessageRoutingService
 from odradek_domain.topic import AppendMessages
-from odradek_events.errors import WrongExpectedVersion
+from odradek_events.errors import OutcomeUnknown, WrongExpectedVersion
 
 __all__ = ["ProducerActor"]
 
@@ -75,7 +75,7 @@ class ProducerActor(ProducerStream):
         """Answer everybody."""
         for lane in self._lanes.values():
             for batch in tuple(lane.in_flight):
-                self._fail(lane, batch, error)
+                self._fail(lane, batch, OutcomeUnknown(f"topic/{lane.topic}", f"{self.stream} stopped"))
         self.fail_queued(error)
         flushes, self._flushes = self._flushes, []
         for command, _ in flushes:
@@ -223,7 +223,9 @@ class ProducerActor(ProducerStream):
             lane.queue.popleft()
             lane.queued -= len(send.messages)
             try:
-                routed = self._router.route_batch(send.messages, lane.topic, lane.partition_count, send.partition)
+                routed = waiting.partitions or self._router.route_batch(
+                    send.messages, lane.topic, lane.partition_count, send.partition
+                )
             except PartitionNotFound as error:
                 self.reply(waiting.command, error)
                 continue
@@ -288,15 +290,14 @@ class ProducerActor(ProducerStream):
         def located(position: Any) -> None:
             if batch not in lane.in_flight:
                 return
+            batch.is_answered = True
             if isinstance(position, int):
                 for command, its_receipts in receipts(batch.commands, batch.append, offsets, position):
                     self.reply(command, its_receipts)
                 self._acknowledge(lane, batch, offsets, position)
-            else:
-                error = position if isinstance(position, Exception) else ActorStopped("the log reader")
-                self._fail(lane, batch, error)
-                if lane.is_retrying:
-                    self._retry_when_all_answered(lane)
+            else:  # stored, and nobody can say where: to fail would invite the sender to send it again
+                batch.error = position
+                self._retry_when_all_answered(lane)
             self._pump(lane)
             self.finish_flushes()
             self._stop_if_asked()

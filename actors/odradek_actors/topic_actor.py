@@ -164,6 +164,10 @@ class TopicActor(EventSourcedActor[Topic]):
             if isinstance(decision, DomainError):
                 self.reply(command, decision)
                 continue
+            if decision.is_duplicate and self._is_durable(command.body, decision):
+                # Now, and not with the others: were their append refused, this one would be told so and is stored.
+                self.reply(command, AppendDone(decision.offsets, None, self.state.partition_count))
+                continue
             answers.append((command, decision, len(events)))
             if not decision.is_duplicate:
                 events.extend(decision.events)
@@ -183,6 +187,12 @@ class TopicActor(EventSourcedActor[Topic]):
                         self.reply(send, its_receipts)
 
         self.persist(events, [command for command, _, _ in answers], answer, decisions, is_checked=True)
+
+    def _is_durable(self, batch: AppendBatch, decision: AppendDecision) -> bool:
+        """Say whether all of it is applied; else it repeats what is being decided with it."""
+        partitions = self.state.partitions
+        places = zip(batch.append.partitions, decision.offsets, strict=True)
+        return all(offset < partitions[partition].high_watermark for partition, offset in places)
 
     # -- retention ----------------------------------------------------------------------------------------------------
 

@@ -25,6 +25,7 @@ from odradek_domain.size_marks import SizeMarks, message_size
 from odradek_events.types import MessageProduced
 
 __all__ = [
+    "REMEMBERED_BATCHES",
     "Checksums",
     "Partition",
     "PartitionSnapshot",
@@ -34,7 +35,8 @@ __all__ = [
     "append_messages",
 ]
 
-_REMEMBERED_RUNS = 5
+REMEMBERED_BATCHES = 5
+"""How many of a producer's last batches a partition recognises when they come again; Kafka's number."""
 _STEP = 512  # messages
 _BETWEEN = b"\x1e\x9d\x03\xf1"  # no part of a message by accident
 _ABSENT = b"\x15\xe7\x0a\xc4"
@@ -95,7 +97,7 @@ class ProducerSequence:
             self.first_offset = self.next_offset = offset
         elif sequence != self.next_sequence or offset != self.next_offset:
             if self.next_sequence > self.first_sequence:
-                self.older = self.runs()[-_REMEMBERED_RUNS:]
+                self.older = self.runs()[-REMEMBERED_BATCHES:]
             self.first_sequence, self.first_offset = sequence, offset
         self.next_sequence = sequence + count
         self.next_offset = offset + count

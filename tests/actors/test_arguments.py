@@ -80,6 +80,7 @@ def test_a_topic_cannot_have_an_impossible_number_of_partitions(count: int) -> N
     "setting",
     [
         {"max_in_flight": 0},
+        {"max_in_flight": 6},
         {"default_partitions": 2.0},
         {"buffer_bytes": "many"},
         {"delivery_timeout": -1},

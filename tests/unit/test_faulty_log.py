@@ -194,6 +194,19 @@ def test_no_streams_answer_is_lost_twice_running(log: FaultyLog) -> None:
     assert verdicts(log, "topic/a") == ["Failed"]
 
 
+def test_a_healed_log_takes_everything(log: FaultyLog) -> None:
+    log.reject(times=3)
+    log.fail("read", times=3)
+    log.lose_every(1)
+    log.is_away = log.is_unreadable = True
+
+    log.heal()
+
+    assert verdicts(log, "topic/a") == ["Appended"]
+    assert streams(log) == ["topic/a"]
+    assert log.fired == []
+
+
 def test_an_append_that_is_held_waits_until_it_is_released(log: FaultyLog) -> None:
     hold = log.hold("topic/a")
     append(log, "topic/b", created())
