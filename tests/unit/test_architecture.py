@@ -36,10 +36,6 @@ FACE = [path for path, package in MODULES.items() if package == "odradek" and pa
 CLOCK_OWNERS = ["actors/odradek_actors/runtime.py"]
 
 MAX_LINES = 400
-LONGER = {
-    "actors/odradek_actors/producer_actor.py": 500,
-}
-"""Modules that are longer, and the length beyond which they must be split. None is to be added without a reason."""
 
 Rule = Callable[[ast.Module], Iterable[str]]
 
@@ -199,12 +195,7 @@ def test_a_floor_imports_none_above_it(package: str) -> None:
 
 def test_no_module_is_too_long_to_read() -> None:
     lengths = {path: len((ROOT / path).read_text(encoding="utf-8").splitlines()) for path in MODULES}
-    assert {path: length for path, length in lengths.items() if length > LONGER.get(path, MAX_LINES)} == {}
-
-
-def test_no_exception_from_the_length_is_kept_that_is_not_needed() -> None:
-    for path in LONGER:
-        assert len((ROOT / path).read_text(encoding="utf-8").splitlines()) > MAX_LINES, path
+    assert {path: length for path, length in lengths.items() if length > MAX_LINES} == {}
 
 
 OFFENCES: list[tuple[Rule, str, str]] = [
