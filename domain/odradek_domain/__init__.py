@@ -1,9 +1,9 @@
 """The rules: command -> events (decide), event -> state (apply). Pure: no clock, no ids, no randomness, no threads.
 
 `topic`, `producer`, `consumer`, `group` are the aggregates (on `aggregate`), `partition` and `message` their parts,
-`offsets` the committed offsets, `names` and `positions` the value objects, `partitioner` and `services` the rules
-between aggregates, `repositories` the model without actors, `system_state` everything folded from a log. May import
-event types and the log's port. Start reading at `topic`.
+`offsets` the committed offsets, `assignors` the ways to share a group's partitions out, `names` and `positions` the
+value objects, `partitioner` and `services` the rules between aggregates, `repositories` the model without actors,
+`system_state` everything folded from a log. May import event types and the log's port. Start reading at `topic`.
 """
 
 from odradek_domain.consumer import Consumer

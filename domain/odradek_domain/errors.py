@@ -9,6 +9,7 @@
     ├── OffsetNotFound              out of range (Kafka: OFFSET_OUT_OF_RANGE)
     ├── MessagesNotHeld             in range, but no longer in memory: the log has them
     ├── NoCommittedOffset           no offset to start from and auto_offset_reset is none
+    ├── InvalidAssignment           (in `assignors`) what an assignor of somebody's own answered
     ├── OutOfOrderSequence · ProducerFenced · ProducerNotRegistered
     ├── ConsumerNotSubscribed · ConsumerNotPositioned · PositionWouldGoBackwards · CommitWouldGoBackwards
     ├── ConsumerAlreadyOpen · ConsumerClosed · GroupIsBusy
