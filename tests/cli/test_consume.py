@@ -215,7 +215,7 @@ def test_a_placeholder_that_means_nothing_is_refused(odd: Path, template: str) -
 @pytest.mark.parametrize("group", [(), ("--group", "g")])
 def test_a_topic_that_is_not_there_is_no_reason_to_write(log: Path, group: tuple[str, ...]) -> None:
     before = head_of(log)
-    refused(here("consume", log, "nothing", *group), 6, "there is no topic 'nothing'; 'odradek state LOG' lists")
+    refused(here("consume", log, "nothing", *group), 6, "there is no topic 'nothing'; 'odradek topics list LOG' lists")
     assert head_of(log) == before
 
 

@@ -22,6 +22,7 @@ from odradek.cli.produce import produce
 from odradek.cli.project import project
 from odradek.cli.simulate import simulate
 from odradek.cli.state import diff, state
+from odradek.cli.topics import topics
 from odradek.cli.trace import trace
 from odradek.logging_setup import configure_logging
 
@@ -84,4 +85,5 @@ _COMMANDS = (
 for command in _COMMANDS:
     app.command()(command)
 app.command("import")(import_)
+app.add_typer(topics, name="topics")
 app.command(context_settings={"ignore_unknown_options": True})(diff)  # so that -1 is a position and no option

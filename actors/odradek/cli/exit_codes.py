@@ -114,7 +114,7 @@ def sentence_of(error: BaseException) -> str:
     if isinstance(error, OSError) and not isinstance(error, ActorError):
         text = f"{error.filename or 'the output'}: {error.strerror or error}"
     elif isinstance(error, TopicNotFound):
-        text = f"there is no topic {error.topic!r}; 'odradek state LOG' lists the topics"
+        text = f"there is no topic {error.topic!r}; 'odradek topics list LOG' lists them"
     elif exit_code_of(error) is ExitCode.BUG:
         text = f"a bug in Odradek: {error!r}; run it again with --log-level debug to see where"
     else:
