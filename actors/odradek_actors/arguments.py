@@ -9,9 +9,10 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-__all__ = ["bytes_or_none", "moment", "names", "seconds", "text", "whole_number"]
+__all__ = ["awaits_answers", "bytes_or_none", "moment", "names", "seconds", "text", "whole_number"]
 
 
+_ACKS = ("all", "-1", "1", "0")
 _MOST_SECONDS = 1_000_000_000  # 31 years; what locks can wait for ends somewhere above
 
 
@@ -31,6 +32,15 @@ def seconds(name: str, value: Any) -> float:
     if not 0 <= value <= _MOST_SECONDS:
         raise ValueError(f"{name} must be 0 to {_MOST_SECONDS} seconds, not {value}")
     return float(value)
+
+
+def awaits_answers(acks: Any) -> bool:
+    """Say whether `acks` asks for answers: "all", -1 and 1 do, which all mean durable here; 0 does not."""
+    if type(acks) not in (int, str):
+        raise TypeError(f"acks is 'all', 1, 0 or -1, not {acks!r}")
+    if str(acks) not in _ACKS:
+        raise ValueError(f"acks must be 'all' (-1 and 1 mean the same here) or 0, not {acks!r}")
+    return str(acks) != "0"
 
 
 def text(name: str, value: Any) -> str:

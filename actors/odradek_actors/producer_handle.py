@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
-from odradek_actors.arguments import bytes_or_none, moment, seconds, text, whole_number
+from odradek_actors.arguments import awaits_answers, bytes_or_none, moment, seconds, text, whole_number
 from odradek_actors.errors import BufferFull, SystemClosed
+from odradek_actors.logs import get_logger
 from odradek_actors.protocol import CloseProducer, Command, DescribeProducer, FlushProducer, Receipt, Send
 from odradek_actors.runtime import Promise, wait_for_all
 from odradek_domain.errors import MessageTooLarge
@@ -18,11 +19,15 @@ from odradek_domain.names import ProducerId, TopicName
 if TYPE_CHECKING:
     from odradek_actors.system import ActorSystem
 
-__all__ = ["ProducerHandle"]
+__all__ = ["Acks", "ProducerHandle"]
+
+Acks = Literal["all", "1", "0", "-1", 1, 0, -1]
+"""When a send counts as done: once it is durable ("all", -1, 1), or once it is accepted (0)."""
 
 _MESSAGE_OVERHEAD = 128  # bytes that a message takes beside its contents: a flood of empty ones must find a limit too
 
 Data = str | bytes | None
+_log = get_logger(actor="producer")
 Entry = tuple[Data, Data] | tuple[Data, Data, Iterable[tuple[str, bytes]]] | Data
 
 
@@ -32,15 +37,20 @@ class ProducerHandle:
     Keys and values are bytes or str (sent as UTF-8); a value of None is a tombstone. Usable from several threads.
 
     Messages of one producer to one partition are stored in the order in which they were sent, each once within a run of
-    the system. A message whose promise failed with DeliveryTimedOut or RequestTimedOut may or may not be stored.
+    the system. A message whose promise failed with DeliveryTimedOut, OutcomeUnknown, ActorFailed or RequestTimedOut may
+    or may not be stored; after any other error it is not.
+
+    With `acks=0` a promise is kept as soon as the message is accepted: its Receipt has -1 for what is not known yet.
+    Nobody is told what becomes of the message; where it is not stored for certain, it is logged and a dead letter.
     """
 
-    def __init__(self, system: ActorSystem, client_id: str, *, linger_ms: int = 0) -> None:
+    def __init__(self, system: ActorSystem, client_id: str, *, linger_ms: int = 0, acks: Acks = "all") -> None:
         seconds("linger_ms / 1000", whole_number("linger_ms", linger_ms) / 1000)
         self.client_id = str(ProducerId(client_id))
         self._system = system
         self._stream = f"producer/{self.client_id}"
         self._linger_ms = linger_ms
+        self._awaits_answers = awaits_answers(acks)
         self._limit = system.settings.max_message_bytes
         self._buffer = system.runtime.budget(system.settings.buffer_bytes)
         self._unanswered: set[Promise[Any]] = set()
@@ -58,7 +68,7 @@ class ProducerHandle:
         correlation_id: str = "",
         causation_id: str = "",
     ) -> Promise[Receipt]:
-        """Send one message; the promise gives its Receipt once it is durable.
+        """Send one message; the promise gives its Receipt once it is durable (or at once, with `acks=0`).
 
         `partition` wins over `key`, which wins over turns. `timestamp` (aware) is the message's own and orders nothing;
         the default is now. `correlation_id` goes into the log's metadata and names the conversation; the default is a
@@ -76,7 +86,7 @@ class ProducerHandle:
         )
         promise: Promise[Receipt] = _First()
         self._send(topic, (message,), self._checked(message.size), partition, promise, correlation_id, causation_id)
-        return promise
+        return promise if self._awaits_answers else self._kept(_First(), topic, (message,), partition)
 
     def send_batch(
         self,
@@ -110,10 +120,10 @@ class ProducerHandle:
             promise.tell([])
             return promise
         self._send(topic, messages, size, partition, promise, correlation_id, causation_id)
-        return promise
+        return promise if self._awaits_answers else self._kept(runtime.promise(), topic, messages, partition)
 
     def flush(self, timeout: float | None = None) -> None:
-        """Wait, 30 s or `timeout` seconds, until everything sent so far is acknowledged or has failed.
+        """Wait, 30 s or `timeout` seconds, until everything sent so far is stored or has failed, whatever `acks` is.
 
         Raises RequestTimedOut, and nothing for a send that failed: its own promise says so.
         """
@@ -199,24 +209,29 @@ class ProducerHandle:
         if not self._buffer.acquire(room, settings.max_block_ms / 1000):
             raise BufferFull(settings.buffer_bytes, settings.max_block_ms)
         self._unanswered.add(promise)
-        promise.add_done_callback(lambda _: self._answered(promise, room))
-        runtime = self._system.runtime
-        command = Command(
-            Send(name, messages, size, partition, self._linger_ms),
-            promise,
-            0,
-            correlation_id or runtime.new_id(),
-            causation_id,
-        )
+        send = Send(name, messages, size, partition, self._linger_ms)
+        promise.add_done_callback(lambda _: self._answered(promise, room, send))
+        command = Command(send, promise, 0, correlation_id or self._system.runtime.new_id(), causation_id)
         try:
             self._system.tell(self._stream, command)
         except BaseException:
             promise.cancel()  # which gives the room back
             raise
 
-    def _answered(self, promise: Promise[Any], room: int) -> None:
+    def _answered(self, promise: Promise[Any], room: int, send: Send) -> None:
         self._unanswered.discard(promise)
         self._buffer.release(room)
+        if not self._awaits_answers and not promise.cancelled() and (error := promise.exception()) is not None:
+            _log.warning("message not stored for certain", topic=send.topic, count=len(send.messages), error=str(error))
+            self._system.runtime.bury(f"topic/{send.topic}", send)
+
+    def _kept(
+        self, promise: Promise[Any], topic: str, messages: tuple[Message, ...], partition: int | None
+    ) -> Promise[Any]:
+        """Keep the promise for messages whose answer nobody waits for."""
+        place = -1 if partition is None else partition
+        promise.tell([Receipt(topic, place, -1, -1, message.timestamp) for message in messages])
+        return promise
 
     def _require_open(self) -> None:
         if self._is_closed:

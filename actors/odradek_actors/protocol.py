@@ -356,7 +356,7 @@ class Receipt(msgspec.Struct, frozen=True, gc=False):
     """Where a message is: durable, and visible to consumers.
 
     `offset` is its place in the partition, `position` in the whole log; `timestamp` is the message's own, in UTC unless
-    the sender gave one.
+    the sender gave one. With `acks=0` nothing of that is known: the places are -1.
     """
 
     topic: str

@@ -27,7 +27,7 @@ from odradek_actors.journal import JournalActor
 from odradek_actors.live_state import ReplayCheck, compare, gather
 from odradek_actors.log_reader import LogReaderActor
 from odradek_actors.producer_actor import ProducerActor
-from odradek_actors.producer_handle import ProducerHandle
+from odradek_actors.producer_handle import Acks, ProducerHandle
 from odradek_actors.protocol import (
     Command,
     GetSnapshot,
@@ -169,14 +169,15 @@ class ActorSystem(TopicCalls):
 
     # -- producers, consumers, groups, actors of one's own ------------------------------------------------------------
 
-    def producer(self, client_id: str = "producer", *, linger_ms: int = 0) -> ProducerHandle:
+    def producer(self, client_id: str = "producer", *, linger_ms: int = 0, acks: Acks = "all") -> ProducerHandle:
         """Return a producer. The client id is its identity: a second handle with it shares the producer.
 
         `linger_ms` is how long a single send may wait for others to travel with; without it they gather only behind
-        batches in flight.
+        batches in flight. `acks` says when a send is done: "all" (or -1, or 1, which is the same here) once it is
+        durable, 0 as soon as it is accepted, whatever becomes of it.
         """
         self._require_open()
-        return ProducerHandle(self, client_id, linger_ms=linger_ms)
+        return ProducerHandle(self, client_id, linger_ms=linger_ms, acks=acks)
 
     def consumer(
         self, consumer_id: str, group: str | None = None, *, auto_offset_reset: AutoOffsetReset = "earliest"
