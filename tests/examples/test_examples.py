@@ -114,6 +114,20 @@ def test_older_events_are_read_as_they_are_today_and_a_subscriber_reads_on(tmp_p
     ]
 
 
+def test_who_commits_after_the_work_loses_none_and_does_some_twice(tmp_path: Path) -> None:
+    printed = run("11_at_least_once.py", tmp_path)
+    assert "did jobs 0 to 13 and died" in printed
+    assert "went on at job 10," in printed
+    assert "lost: 0; done twice: 4\n" in printed
+
+
+def test_who_commits_before_the_work_does_none_twice_and_loses_some(tmp_path: Path) -> None:
+    printed = run("12_at_most_once.py", tmp_path)
+    assert "had committed jobs 0 to 19 and died after job 13" in printed
+    assert "went on at job 20," in printed
+    assert "lost: 6; done twice: 0\n" in printed
+
+
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.stem)
 def test_an_example_is_short_and_tested(path: Path) -> None:
     source = path.read_text()
