@@ -1,9 +1,9 @@
 """Retries after unknown outcomes: whatever fails or recovers in between, nothing is stored twice or out of order.
 
 Each seed is another mix of what a log can do to a system (refuse, lose answers, go away, fail to sync, be read or be
-opened again) and of actors that recover in place, crash between the append and the reply, or die. The promise's error
-says what is known: after OutcomeUnknown, DeliveryTimedOut and ActorFailed a message may be stored, after any other it
-is not.
+opened again), of snapshots, and of actors that recover in place, crash between the append and the reply, or die. The
+promise's error says what is known: after OutcomeUnknown, DeliveryTimedOut and ActorFailed a message may be stored,
+after any other it is not.
 """
 
 from __future__ import annotations
@@ -162,7 +162,11 @@ def test_what_is_acknowledged_is_stored_once_and_in_order_and_nothing_twice(
 ) -> None:
     timeout = (60.0, 0.02)[seed % 2]
     system = faulty_world.open(
-        actors={"topic": CrashingTopic}, retry_backoff=0.001, delivery_timeout=timeout, batch_messages=8
+        actors={"topic": CrashingTopic},
+        retry_backoff=0.001,
+        delivery_timeout=timeout,
+        batch_messages=8,
+        snapshot_interval=(0, 1, 7)[seed % 3],
     )
     ids = {topic: system.create_topic(topic, partitions).topic_id for topic, partitions in TOPICS.items()}
     sendings = [Sending(system, name, seed) for name in PRODUCERS]
