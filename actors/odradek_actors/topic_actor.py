@@ -76,7 +76,8 @@ class TopicActor(EventSourcedActor[Topic]):
     _parked: dict[str, Query]
     _watched: RetentionPolicy = KEEP_ALL
     _watch = 0  # the number of its timer
-    _sweeps = 0  # under way
+    _is_sweeping = False
+    _waiting: tuple[Command, ...] = ()  # for the sweep under way to end
 
     def initial_state(self) -> Topic:
         """Return the topic before it is created."""
@@ -197,6 +198,9 @@ class TopicActor(EventSourcedActor[Topic]):
     # -- retention ----------------------------------------------------------------------------------------------------
 
     def _sweep(self, command: Command) -> None:
+        if self._is_sweeping:  # two at once would both walk over what goes
+            self._waiting += (command,)
+            return
         try:
             plan = self.state.plan_retention(self.runtime.now())
         except TopicNotFound as error:
@@ -205,16 +209,19 @@ class TopicActor(EventSourcedActor[Topic]):
         if not plan.walks:
             self.reply(command, self._describe())
             return
-        self._sweeps += 1
+        self._is_sweeping = True
         walks = FindRetained(self.id, plan.walks, self._created_position)
         self.request(self.context.log_reader, walks, partial(self._swept, command, plan))
 
     def _swept(self, command: Command, plan: RetentionPlan, ends: tuple[int, ...] | Exception) -> None:
-        self._sweeps -= 1
+        self._is_sweeping = False
         if isinstance(ends, Exception):
             self.reply(command, ends)
         else:
             self._when_ready(msgspec.structs.replace(command, body=LetGo(plan, ends)))
+        waiting, self._waiting = self._waiting, ()
+        for each in waiting:
+            self._when_ready(each)
 
     def _watch_retention(self) -> None:
         if self.state.retention != self._watched:
@@ -226,7 +233,7 @@ class TopicActor(EventSourcedActor[Topic]):
     def on_tick(self, tick: Tick) -> None:
         """Let go what is beyond the limits, unless that is under way."""
         if tick.purpose == "retention" and tick.number == self._watch:
-            if not self._sweeps:
+            if not self._is_sweeping:
                 self._when_ready(Command(ApplyRetention(), _NOBODY, 0, self.runtime.new_id()))
             self.tick(self.settings.retention_check_interval, tick)
 

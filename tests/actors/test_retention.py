@@ -11,6 +11,11 @@ from support_actors import World, event_types, in_threads, produce, read_all, va
 from support_domain import NOON, record
 from support_retention import stored
 
+from odradek_actors.errors import ActorStopped
+from odradek_actors.log_reader import LogReaderActor
+from odradek_actors.protocol import Stop
+from odradek_actors.retention_protocol import ApplyRetention
+from odradek_actors.runtime import Promise
 from odradek_actors.system import ActorSystem
 from odradek_domain.errors import OffsetNotFound, TopicNotFound
 from odradek_domain.lag import partition_lags
@@ -170,15 +175,102 @@ def test_a_long_walk_is_cut_up_and_comes_to_its_end() -> None:
     world = World(MemoryLog())
     system = world.open()
     now = system.runtime.now()
-    for partition in range(2):
-        system.producer("old").send_batch(
-            "orders", ["v"] * 25_000, partition=None, timestamp=now - timedelta(hours=2 - partition)
-        ).result()
+    for hours in (3, 2):
+        at = now - timedelta(hours=hours)
+        system.producer("old").send_batch("orders", ["v"] * 25_000, timestamp=at).result()
     produce(system, "orders", "new")
     system.set_retention("orders", retention_ms=HOUR)
 
     assert system.apply_retention("orders").message_count == 1
 
+    world.close()
+
+
+class HookedLog(MemoryLog):
+    """A log that does something, once, when a walk begins, on the reader's thread."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.on_walk: Callable[[], object] | None = None
+        self.walks = 0
+
+    def locate(self, tag: str, offset: int, not_before: int = 0) -> int | None:
+        self.walks += 1
+        hook, self.on_walk = self.on_walk, None
+        if hook is not None:
+            hook()
+        return super().locate(tag, offset, not_before)
+
+
+def test_who_asks_during_a_walk_waits_for_its_end_and_nothing_is_walked_twice() -> None:
+    world = World(HookedLog())
+    system = world.open()
+    send_aged(system, 5, 4)
+    later: list[Promise[Any]] = []
+    assert isinstance(world.log, HookedLog)
+    world.log.walks = 0
+    world.log.on_walk = lambda: later.extend(system.command("topic/orders", ApplyRetention()) for _ in range(2))
+
+    system.set_retention("orders", retention_ms=HOUR)
+
+    assert system.apply_retention("orders").message_count == 0
+    assert [promise.result(10).message_count for promise in later] == [0, 0]
+    assert world.log.walks == 1
+    world.close()
+
+
+def test_partitions_that_share_commits_are_walked_together() -> None:
+    world = World(HookedLog())
+    system = world.open()
+    system.create_topic("orders", 4, retention_ms=HOUR)
+    pairs = [(f"k{number}", "v") for number in range(100)]
+    system.producer("p").send_batch("orders", pairs, timestamp=NOON).result()
+    assert all(end for _, end in bounds(system))
+
+    assert system.apply_retention("orders").message_count == 0
+
+    assert isinstance(world.log, HookedLog)
+    assert world.log.walks == 1
+    world.close()
+
+
+def test_a_topic_that_stops_during_a_walk_leaves_nobody_waiting() -> None:
+    world = World(HookedLog())
+    system = world.open()
+    send_aged(system, 5, 4)
+    system.set_retention("orders", retention_ms=6 * HOUR)
+    system.settle()
+    asked: list[Promise[Any]] = []
+
+    def kill() -> None:
+        asked.append(system.command("topic/orders", ApplyRetention()))
+        world.runtime.kill("topic/orders")
+
+    assert isinstance(world.log, HookedLog)
+    world.log.on_walk = kill
+    asked.append(system.command("topic/orders", ApplyRetention()))
+
+    for promise in asked * 2:
+        assert isinstance(promise.exception(10), ActorStopped)
+    assert system.apply_retention("orders").message_count == 2
+    world.close()
+
+
+def test_a_reader_that_stops_during_a_walk_leaves_nobody_waiting() -> None:
+    world = World(HookedLog())
+    system = world.open()
+    system.create_topic("orders", retention_ms=HOUR)
+    for _ in range(3):
+        system.producer("p").send_batch("orders", ["v"] * 25_000, timestamp=NOON).result()
+    system.settle()
+    (reader,) = (ref for ref in world.runtime.refs if issubclass(ref.actor_class, LogReaderActor))
+    assert isinstance(world.log, HookedLog)
+    world.log.on_walk = lambda: system.runtime.send(reader, Stop())
+
+    with pytest.raises(ActorStopped):
+        system.apply_retention("orders")
+
+    world.crash()
     world.close()
 
 
