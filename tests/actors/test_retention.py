@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -11,7 +12,7 @@ from support_actors import World, event_types, in_threads, produce, read_all, va
 from support_domain import NOON, record
 from support_retention import stored
 
-from odradek_actors.errors import ActorStopped
+from odradek_actors.errors import ActorStopped, RequestTimedOut
 from odradek_actors.log_reader import LogReaderActor
 from odradek_actors.protocol import Stop
 from odradek_actors.retention_protocol import ApplyRetention
@@ -231,6 +232,24 @@ def test_partitions_that_share_commits_are_walked_together() -> None:
 
     assert isinstance(world.log, HookedLog)
     assert world.log.walks == 1
+    world.close()
+
+
+def test_who_does_not_wait_for_a_walk_is_told_and_it_goes_on() -> None:
+    world = World(HookedLog())
+    system = world.open()
+    send_aged(system, 5, 4)
+    waited = threading.Event()
+    assert isinstance(world.log, HookedLog)
+    world.log.on_walk = lambda: waited.wait(10)
+    system.set_retention("orders", retention_ms=HOUR)
+
+    with pytest.raises(RequestTimedOut):
+        system.apply_retention("orders", timeout=0)
+
+    waited.set()
+    system.settle()
+    assert bounds(system) == [(2, 2)]
     world.close()
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support_domain import NOON, after, given_topic, in_batches
+from support_domain import NOON, after, given_topic, in_batches, record
 from support_retention import let_go, stored
 
+from odradek_actors.system import ActorSystem
 from odradek_domain.partition import Partition
 from odradek_domain.size_marks import message_size
-from odradek_events.types import MessageProduced, RecordsDeleted
+from odradek_events import MemoryLog
+from odradek_events.types import MessageProduced, RecordsDeleted, TopicCreated, TopicDeleted
 
 KIB = 1 << 10
 sizes = st.sampled_from([0, 1, 7, 100 * KIB, 600 * KIB, 1024 * KIB, 1500 * KIB])
@@ -29,10 +32,10 @@ def messages_of(drawn: list[tuple[int, int, int]]) -> list[MessageProduced]:
     return made
 
 
-def start_by_rule(messages: list[MessageProduced], start: int, ms: int | None, size: int | None) -> int:
+def start_by_rule(messages: list[MessageProduced], start: int, oldest: datetime | None, size: int | None) -> int:
     """Return where a partition begins once the limits are applied, by looking at every message."""
     while start < len(messages):
-        is_old = ms is not None and messages[start].timestamp < after(-ms / 1000)
+        is_old = oldest is not None and messages[start].timestamp < oldest
         is_surplus = size is not None and sum(map(message_size, messages[start + 1 :])) >= size
         if not (is_old or is_surplus):
             break
@@ -59,10 +62,55 @@ def test_retention_keeps_exactly_what_the_limits_say(
 
     let_go(topic, messages, NOON)
 
+    oldest = None if ms is None else after(-ms / 1000)
     for partition, all_of_it in zip(topic.partitions, mine, strict=True):
-        start = partition.log_start_offset
-        assert start == start_by_rule(all_of_it, 0 if partition.id else before, ms, size)
+        assert partition.log_start_offset == start_by_rule(all_of_it, 0 if partition.id else before, oldest, size)
     assert let_go(topic, messages, NOON) == []
+
+
+commits = st.lists(
+    st.lists(st.tuples(st.integers(0, 50), st.integers(0, 5), st.integers(0, 2)), min_size=1), max_size=9
+)
+
+
+def log_of(commits: list[list[tuple[int, int, int]]], now: datetime, topic_id: str, log: MemoryLog) -> list[list[Any]]:
+    """Record a topic of three partitions, with messages so many hours and a half old; return them by partition."""
+    record(log, "topic/orders", TopicCreated("orders", topic_id, 3, NOON))
+    made: list[list[Any]] = [[], [], []]
+    for commit in commits:
+        batch = []
+        for size, hours, partition in commit:
+            at = now - timedelta(hours=hours + 0.5)
+            batch.append(stored(len(made[partition]), size=size, at=at, partition=partition))
+            made[partition].append(batch[-1])
+        record(log, "topic/orders", *batch)
+    return made
+
+
+@settings(max_examples=60, deadline=None)
+@given(commits, commits, st.none() | st.integers(1, 6), st.none() | st.integers(1, 300), st.integers(0, 5))
+def test_actors_let_go_what_the_limits_say_whatever_commits_hold(
+    earlier: list[list[tuple[int, int, int]]],
+    present: list[list[tuple[int, int, int]]],
+    hours: int | None,
+    size: int | None,
+    deleted: int,
+) -> None:
+    log, now = MemoryLog(), datetime.now(UTC)
+    log_of(earlier, now, "t-1", log)
+    record(log, "topic/orders", TopicDeleted("orders", "t-1", NOON))
+    made = log_of(present, now, "t-2", log)
+    ms = None if hours is None else hours * 3_600_000
+
+    with ActorSystem(log) as system:
+        before = min(deleted, len(made[0]))
+        system.delete_records("orders", 0, before)
+        system.set_retention("orders", retention_ms=ms, retention_bytes=size)
+        left = system.apply_retention("orders")
+
+    oldest = None if ms is None else now - timedelta(milliseconds=ms)
+    for part, messages in zip(left.partitions, made, strict=True):
+        assert part.log_start_offset == start_by_rule(messages, 0 if part.id else before, oldest, size)
 
 
 @settings(max_examples=100, deadline=None)

@@ -21,6 +21,7 @@ __all__ = ["topics"]
 
 topics = typer.Typer(rich_markup_mode=None)
 
+_APPLY_SECONDS = 86_400.0  # whoever waits may end it: what has not gone then goes when the topic wakes
 T = TypeVar("T")
 TopicArgument = Annotated[str, typer.Argument(metavar="TOPIC", help="The topic.")]
 RetentionTime = Annotated[
@@ -165,7 +166,7 @@ def set_retention(
     time, size = _parsed(retention_time, retention_size, msgspec.UNSET)
     with open_system(log, must_exist=True) as system:
         system.set_retention(name, retention_ms=time, retention_bytes=size)
-        left = system.apply_retention(name)
+        left = system.apply_retention(name, _APPLY_SECONDS)
     _print(left, f"Set the retention of {name}.", json)
 
 
