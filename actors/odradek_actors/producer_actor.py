@@ -32,8 +32,6 @@ __all__ = ["ProducerActor"]
 class ProducerActor(ProducerDelivery):
     """Owns one Producer aggregate and its lanes."""
 
-    _lanes: dict[str, Lane]
-
     def initial_state(self) -> Producer:
         """Return a producer that was never registered."""
         if not hasattr(self, "_lanes"):

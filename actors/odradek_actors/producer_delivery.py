@@ -38,6 +38,8 @@ __all__ = ["ProducerDelivery"]
 class ProducerDelivery(ProducerStream):
     """Delivers the batches in its lanes. The subclass fills the lanes."""
 
+    _lanes: dict[str, Lane]
+
     def pump_lane(self, lane: Lane) -> None:
         """Send what the lane may send now."""
 
@@ -162,6 +164,17 @@ class ProducerDelivery(ProducerStream):
 
     # -- failure ------------------------------------------------------------------------------------------------------
 
+    def handler_failed(self, message: object, error: Exception) -> None:
+        """What a handler was doing is half done, perhaps an answer lost: what is in flight is sent again, as it was."""
+        super().handler_failed(message, error)
+        if self._phase == "stopped":
+            return
+        for lane in self._lanes.values():
+            for batch in lane.in_flight:
+                batch.is_answered, batch.error = True, error
+            lane.is_retrying = True
+            self._retry_later(lane)
+
     def _retry_when_all_answered(self, lane: Lane) -> None:
         """Once everything in flight has its answer, what is left is sent again, in order, as it was."""
         lane.is_retrying = True
@@ -221,7 +234,7 @@ class ProducerDelivery(ProducerStream):
             lane.is_retrying = False
             if lane.topic_id is None and lane.queue:
                 self.resolve(lane, lane.queue[0].command)
-            self.pump_lane(lane)
+            self.went_on(lane)
             return
         if lane.oldest_deadline() <= self.runtime.monotonic():
             self._give_up_in_flight(lane)

@@ -157,7 +157,12 @@ class TopicActor(EventSourcedActor[Topic]):
         return gathered
 
     def _append(self, commands: list[Command]) -> None:
-        decided = self.state.decide_appends([command.body.append for command in commands])
+        try:
+            decided = self.state.decide_appends([command.body.append for command in commands])
+        except Exception as error:  # of ours; the state is as it was, and nobody may wait for ever
+            for command in commands:
+                self.reply(command, error)
+            return
         events: list[Any] = []
         decisions: list[Decision] = []
         answers: list[tuple[Command, AppendDecision, int]] = []

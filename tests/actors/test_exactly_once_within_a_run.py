@@ -16,11 +16,13 @@ from functools import partial
 from typing import Any
 
 import pytest
-from support_actors import World, in_threads
+from support_actors import World, in_threads, stored_values
 from support_checkers import Polled, Sent, anomalies
 from support_domain import batch
 
 from odradek_actors.errors import ActorFailed, DeliveryTimedOut
+from odradek_actors.lane import Batch, Lane
+from odradek_actors.producer_actor import ProducerActor
 from odradek_actors.protocol import AppendBatch, AppendDone, Command, Fetch, Receipt, Recover, Send
 from odradek_actors.runtime import Promise
 from odradek_actors.system import ActorSystem
@@ -62,6 +64,30 @@ class _Crashing(Topic):
             CrashingTopic.before_apply.pop()
             raise ArithmeticError("crash before apply")
         super().apply_all(events)
+
+
+class CrashingProducer(ProducerActor):
+    """Crashes once for each token: when its topic's answer comes, or once that is taken in."""
+
+    before_answer: deque[None] = deque()
+    after_answer: deque[None] = deque()
+
+    def _answered(self, lane: Lane, batch: Batch, attempt: int, answer: Any) -> None:
+        if self.before_answer:
+            self.before_answer.pop()
+            raise ArithmeticError("crash before the answer is taken in")
+        super()._answered(lane, batch, attempt, answer)
+        if self.after_answer:
+            self.after_answer.pop()
+            raise ArithmeticError("crash after the answer is taken in")
+
+
+TOKENS = (
+    CrashingTopic.before_apply,
+    CrashingTopic.before_reply,
+    CrashingProducer.before_answer,
+    CrashingProducer.after_answer,
+)
 
 
 class Sending:
@@ -137,8 +163,7 @@ def disturb(world: World, log: FaultyLog, seed: int, done: threading.Event) -> N
         lambda: log.fail("sync", choice.choice(prefixes)),
         lambda: log.fail("read"),
         lambda: log.fail("reopen"),
-        partial(crash, CrashingTopic.before_apply),
-        partial(crash, CrashingTopic.before_reply),
+        *(partial(crash, tokens) for tokens in TOKENS),
         lambda: actors[choice.choice([s for s in sorted(actors) if s.startswith("topic/")])].stop(block=False),
         lambda: actors[choice.choice(sorted(actors))].stop(block=False) if choice.random() < 0.1 else None,
         away,
@@ -152,8 +177,8 @@ def disturb(world: World, log: FaultyLog, seed: int, done: threading.Event) -> N
         if choice.random() < 0.2:
             log.heal()  # or what is ordered faster than it strikes piles up, until actors give up
     log.heal()
-    CrashingTopic.before_apply.clear()
-    CrashingTopic.before_reply.clear()
+    for tokens in TOKENS:
+        tokens.clear()
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -162,7 +187,7 @@ def test_what_is_acknowledged_is_stored_once_and_in_order_and_nothing_twice(
 ) -> None:
     timeout = (60.0, 0.02)[seed % 2]
     system = faulty_world.open(
-        actors={"topic": CrashingTopic},
+        actors={"topic": CrashingTopic, "producer": CrashingProducer},
         retry_backoff=0.001,
         delivery_timeout=timeout,
         batch_messages=8,
@@ -203,7 +228,11 @@ def test_what_is_acknowledged_is_stored_once_and_in_order_and_nothing_twice(
     assert system.check_replay().holds
     assert SystemState.replay(faulty).digest() == system.state().digest()
     assert verify(faulty).is_sound
-    assert all(produced_after_all_that(system, name) for name in PRODUCERS)
+    stored_before = faulty.head().position
+    system.close()
+    system = faulty_world.open()
+    places = [system.producer(name).send(topic, "after").result() for name in PRODUCERS for topic in TOPICS]
+    assert min(place.position for place in places) > stored_before
 
 
 def out_of_order(stored: Sequence[Polled]) -> list[str]:
@@ -217,11 +246,6 @@ def out_of_order(stored: Sequence[Polled]) -> list[str]:
             wrong.append(f"{item.value} at {item.place} after {last[key]}")
         last[key] = int(number)
     return wrong
-
-
-def produced_after_all_that(system: ActorSystem, id: str) -> bool:
-    """Say whether a producer can still send to every topic."""
-    return all(system.producer(id).send(topic, "after").result().offset >= 0 for topic in TOPICS)
 
 
 class RefusingTopic(TopicActor):
@@ -305,6 +329,24 @@ def test_a_repeat_is_acknowledged_though_what_it_travels_with_is_refused(
     assert isinstance(busy.exception(10), LogFull)
     assert isinstance(other.exception(10), LogFull)
     assert repeat.result().offsets == original.offsets == [0, 1]
+
+
+@pytest.mark.parametrize("tokens", [CrashingProducer.before_answer, CrashingProducer.after_answer])
+def test_batches_on_their_way_survive_a_crash_of_their_producer(
+    faulty_world: World, faulty: FaultyLog, tokens: deque[None]
+) -> None:
+    system = faulty_world.open(actors={"producer": CrashingProducer})
+    producer = system.producer("p")
+    producer.send("orders", "first").result()
+    for number in range(3):
+        tokens.append(None)
+        faulty.lose_answer("topic/", written=bool(number))
+        receipts = [producer.send("orders", f"{number}{n}") for n in range(10)]
+        assert [receipt.result(10).offset for receipt in receipts] == list(range(10 * number + 1, 10 * number + 11))
+        producer.flush(10)
+
+    assert producer.message_count == 31
+    assert stored_values(faulty, "orders") == ["first", *(f"{number}{n}" for number in range(3) for n in range(10))]
 
 
 def test_who_sent_what_was_on_its_way_when_the_producer_died_is_told_that_it_may_be_stored(

@@ -23,9 +23,9 @@ from odradek_actors.errors import ActorError, ActorFailed, ActorStopped, Deliver
 from odradek_actors.protocol import DescribeTopic, FlushProducer, Query, Recover
 from odradek_actors.system import ActorSystem
 from odradek_actors.topic_actor import TopicActor
-from odradek_domain.errors import ConsumerClosed, GroupIsBusy
+from odradek_domain.errors import ConsumerClosed, DomainError, GroupIsBusy
 from odradek_domain.system_state import SystemState
-from odradek_domain.topic import Topic
+from odradek_domain.topic import AppendDecision, AppendMessages, Topic
 from odradek_events import Append, Appended
 from odradek_events.errors import LogError, LogFull, LogUnavailable, OutcomeUnknown, WrongExpectedVersion
 from odradek_events.testing import FaultyLog
@@ -410,6 +410,41 @@ def test_a_failing_decide_is_the_answer_and_changes_nothing(faulty_world: World)
         system.command("topic/orders", "be silly").result()
 
     assert produce(system, "orders", "b")[0].offset == 1
+
+
+class Undecided(Topic):
+    """A topic that cannot decide about messages, so many times."""
+
+    __slots__ = ()
+    failures = 0
+
+    def decide_appends(self, commands: Sequence[AppendMessages]) -> list[AppendDecision | DomainError]:
+        if Undecided.failures:
+            Undecided.failures -= 1
+            raise ArithmeticError("decide fails")
+        return super().decide_appends(commands)
+
+
+class UndecidedTopic(TopicActor):
+    def initial_state(self) -> Topic:
+        super().initial_state()
+        return Undecided(self.id)
+
+
+def test_where_deciding_fails_everybody_it_was_decided_for_is_told(faulty_world: World, faulty: FaultyLog) -> None:
+    system = faulty_world.open(actors={"topic": UndecidedTopic})
+    produce(system, "orders", "first")
+    hold = faulty.hold("topic/")
+    busy = system.producer("p").send("orders", "second")
+    assert hold.reached.wait(10)
+    Undecided.failures = 1
+    sent = [system.producer("p").send("orders", str(number)) for number in range(3)]
+    assert system.producer("p").message_count == 1  # by the time it says so, they are on their way
+    hold.release()
+
+    assert busy.result().offset == 1
+    assert [type(promise.exception(10)) for promise in sent] == [ArithmeticError] * 3
+    assert produce(system, "orders", "third")[0].offset == 2
 
 
 # -- actors that go away ----------------------------------------------------------------------------------------------
