@@ -201,6 +201,18 @@ def test_a_member_between_passes_on_what_it_reads_of_both() -> None:
     assert given == {"m1": "a0 a1 a2", "m2": "a3 c0", "m3": "c1 c2"}
 
 
+def test_who_could_give_to_nobody_gives_once_others_have_given() -> None:
+    given = shared_out(
+        "sticky",
+        {"a": 1, "b": 3, "c": 5},
+        member("m1", "a b c", "a0 b0 b1 b2"),
+        member("m2", "b c"),
+        member("m3", "a b"),
+        member("m4", "a"),
+    )
+    assert {name: len(partitions.split()) for name, partitions in given.items()} == {"m1": 3, "m2": 3, "m3": 2, "m4": 1}
+
+
 def test_an_older_claim_loses() -> None:
     zombie, heir = member("m1", "a", "a0 a1", 3), member("m2", "a", "a1 a2", 4)
     assert shared_out("sticky", {"a": 3}, zombie, heir) == {"m1": "a0", "m2": "a1 a2"}

@@ -1,0 +1,277 @@
+"""Whatever the group: partitions have one reader each, are balanced, and none is moved without need."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from itertools import chain, cycle
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from odradek_domain.assignors import (
+    BUILT_IN,
+    MemberSubscription,
+    checked_assignment,
+    in_assignment_order,
+    withhold_owned,
+)
+from odradek_domain.positions import TopicPartition
+
+Target = Mapping[str, tuple[TopicPartition, ...]]
+Group = tuple[list[MemberSubscription], dict[str, int]]
+
+TOPICS = "abcd"
+MISSING = "x"
+ASSIGNORS = st.sampled_from(sorted(BUILT_IN))
+STICKY = BUILT_IN["cooperative-sticky"]
+
+
+@st.composite
+def groups(draw: st.DrawFn, *, alike: bool | None = None, claims: str = "any") -> Group:
+    """Draw a group: `alike`, all read the same topics; `claims` "none", "right" (one member each) or "any"."""
+    counts = {topic: draw(st.integers(0, 6)) for topic in draw(st.permutations(TOPICS))[: draw(st.integers(0, 4))]}
+    topics = st.lists(st.sampled_from([*TOPICS, MISSING]), max_size=5).map(tuple)
+    same = draw(topics) if alike or (alike is None and draw(st.booleans())) else None
+    names = draw(st.lists(st.sampled_from("mnopqrst"), max_size=7, unique=True))
+    instances = st.none() | st.sampled_from(["i1", "i2", "i3"])
+    members = [MemberSubscription(name, draw(topics) if same is None else same, draw(instances)) for name in names]
+    if claims == "right":
+        members = draw(rightly_claimed(members, counts))
+    elif claims == "any":
+        some = st.builds(TopicPartition, st.sampled_from([*TOPICS, MISSING]), st.integers(0, 6))
+        generations = st.integers(-1, 2)
+        members = [
+            replace(one, owned=tuple(draw(st.lists(some, max_size=8))), owned_generation=draw(generations))
+            for one in members
+        ]
+    return members, counts
+
+
+@st.composite
+def rightly_claimed(
+    draw: st.DrawFn, members: list[MemberSubscription], counts: dict[str, int]
+) -> list[MemberSubscription]:
+    """Give each partition one reader at most, as a group before would have; some have much more than others."""
+    owned: dict[str, list[TopicPartition]] = {one.member_id: [] for one in members}
+    for partition in existing(counts):
+        readers: list[str | None] = [one.member_id for one in members if partition.topic in one.topics]
+        owner = draw(st.sampled_from([*readers, *readers[:1] * 3, None]))
+        if owner is not None:
+            owned[owner].append(partition)
+    return holding(members, {name: tuple(partitions) for name, partitions in owned.items()}, 1)
+
+
+def holding(members: Sequence[MemberSubscription], given_to: Target, generation: int) -> list[MemberSubscription]:
+    """Return the members as they join again with what they were given in a generation."""
+    return [replace(one, owned=given_to[one.member_id], owned_generation=generation) for one in members]
+
+
+def existing(counts: Mapping[str, int]) -> list[TopicPartition]:
+    return [TopicPartition(topic, partition) for topic in sorted(counts) for partition in range(counts[topic])]
+
+
+def rightful(members: Sequence[MemberSubscription], counts: Mapping[str, int]) -> dict[TopicPartition, str]:
+    """Return who had each partition: has the newest claim alone, and still reads it."""
+    owners = {}
+    for partition in existing(counts):
+        claims = [one for one in members if partition in one.owned]
+        newest = [one for one in claims if one.owned_generation == max(each.owned_generation for each in claims)]
+        if len(newest) == 1 and partition.topic in newest[0].topics:
+            owners[partition] = newest[0].member_id
+    return owners
+
+
+def owner_of_each(target: Target) -> dict[TopicPartition, str]:
+    return {partition: name for name, partitions in target.items() for partition in partitions}
+
+
+def is_balanced(target: Target, members: Sequence[MemberSubscription]) -> bool:
+    """Say whether no partition could go to another reader that has at least two fewer."""
+    return not any(
+        partition.topic in other.topics and len(target[other.member_id]) + 2 <= len(partitions)
+        for partitions in target.values()
+        for partition in partitions
+        for other in members
+    )
+
+
+@settings(max_examples=200, deadline=None)
+@given(groups(), ASSIGNORS)
+def test_each_partition_that_anybody_reads_has_one_owner_and_that_one_reads_it(group: Group, name: str) -> None:
+    members, counts = group
+    target = BUILT_IN[name].assign(members, counts)
+    assert set(target) == {one.member_id for one in members}
+    read = {topic for one in members for topic in one.topics}
+    assert Counter(partition for partitions in target.values() for partition in partitions) == Counter(
+        partition for partition in existing(counts) if partition.topic in read
+    )
+    assert all(partition.topic in one.topics for one in members for partition in target[one.member_id])
+    assert all(list(partitions) == sorted(partitions) for partitions in target.values())
+    checked_assignment(name, target, members, counts)
+
+
+@settings(max_examples=150, deadline=None)
+@given(groups(), ASSIGNORS, st.data())
+def test_the_order_in_which_things_are_named_means_nothing(group: Group, name: str, data: st.DataObject) -> None:
+    members, counts = group
+    otherwise = [
+        replace(one, topics=one.topics[::-1], owned=one.owned[::-1]) for one in data.draw(st.permutations(members))
+    ]
+    backwards = dict(reversed(counts.items()))
+    assert BUILT_IN[name].assign(otherwise, backwards) == BUILT_IN[name].assign(members, counts)
+
+
+@settings(max_examples=200, deadline=None)
+@given(groups())
+def test_range_gives_each_reader_of_a_topic_neighbours_and_the_first_one_more(group: Group) -> None:
+    members, counts = group
+    target = BUILT_IN["range"].assign(members, counts)
+    for topic, count in counts.items():
+        readers = [one.member_id for one in in_assignment_order(members) if topic in one.topics]
+        shares = [[number for name, number in target[reader] if name == topic] for reader in readers]
+        assert list(chain.from_iterable(shares)) == (list(range(count)) if readers else [])
+        sizes = [len(share) for share in shares]
+        assert sizes == sorted(sizes, reverse=True)
+        assert not sizes or sizes[0] - sizes[-1] <= 1
+
+
+@settings(max_examples=200, deadline=None)
+@given(groups())
+def test_roundrobin_deals_in_a_circle_past_those_who_do_not_read(group: Group) -> None:
+    members, counts = group
+    read = {topic for one in members for topic in one.topics}
+    circle = cycle(in_assignment_order(members))
+    dealt: dict[str, list[TopicPartition]] = {one.member_id: [] for one in members}
+    for partition in existing(counts):
+        if partition.topic in read:
+            reader = next(one for one in circle if partition.topic in one.topics)
+            dealt[reader.member_id].append(partition)
+    target = BUILT_IN["roundrobin"].assign(members, counts)
+    assert {name: list(partitions) for name, partitions in target.items()} == dealt
+
+
+@settings(max_examples=200, deadline=None)
+@given(groups())
+def test_sticky_leaves_nothing_that_could_go_to_a_reader_with_two_fewer(group: Group) -> None:
+    members, counts = group
+    assert is_balanced(STICKY.assign(members, counts), members)
+
+
+@settings(max_examples=200, deadline=None)
+@given(groups(alike=True), ASSIGNORS.filter(lambda name: name != "range"))
+def test_members_that_read_the_same_have_as_many_but_one(group: Group, name: str) -> None:
+    members, counts = group
+    loads = [len(partitions) for partitions in BUILT_IN[name].assign(members, counts).values()]
+    assert not loads or max(loads) - min(loads) <= 1
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.sampled_from(["any", "right"]).flatmap(lambda claims: groups(alike=True, claims=claims)))
+def test_members_that_read_the_same_keep_as_much_as_balance_allows(group: Group) -> None:
+    members, counts = group
+    had = rightful(members, counts)
+    target = STICKY.assign(members, counts)
+    kept = sum(had.get(partition) == name for partition, name in owner_of_each(target).items())
+    if members:
+        each, more = divmod(sum(map(len, target.values())), len(members))
+        loads = Counter(had.values()).values()
+        assert kept == sum(min(load, each) for load in loads) + min(more, sum(load > each for load in loads))
+
+
+@settings(max_examples=150, deadline=None)
+@given(groups(), st.integers(0, 5))
+def test_sticky_changes_nothing_that_is_balanced_and_complete(group: Group, generation: int) -> None:
+    members, counts = group
+    for name in ("range", "roundrobin", "sticky"):
+        before = BUILT_IN[name].assign(members, counts)
+        if is_balanced(before, members):
+            assert STICKY.assign(holding(members, before, generation), counts) == before
+
+
+@settings(max_examples=150, deadline=None)
+@given(groups(alike=True), st.data())
+def test_when_members_leave_nothing_moves_between_those_that_stay(group: Group, data: st.DataObject) -> None:
+    members, counts = group
+    before = STICKY.assign(members, counts)
+    stay = [one for one in holding(members, before, 3) if data.draw(st.booleans())]
+    after = STICKY.assign(stay, counts)
+    assert all(set(before[one.member_id]) <= set(after[one.member_id]) for one in stay)
+
+
+@settings(max_examples=150, deadline=None)
+@given(groups(alike=True), st.integers(0, 3))
+def test_when_members_join_partitions_go_to_those_alone(group: Group, newcomers: int) -> None:
+    members, counts = group
+    before = STICKY.assign(members, counts)
+    new = [MemberSubscription(f"new-{number}", members[0].topics) for number in range(newcomers) if members]
+    after = STICKY.assign([*holding(members, before, 3), *new], counts)
+    assert all(set(after[one.member_id]) <= set(before[one.member_id]) for one in members)
+
+
+@settings(max_examples=150, deadline=None)
+@given(groups(), ASSIGNORS)
+def test_an_older_claim_is_as_good_as_none(group: Group, name: str) -> None:
+    members, counts = group
+    newest: dict[TopicPartition, int] = {}
+    for one in members:
+        for partition in one.owned:
+            newest[partition] = max(newest.get(partition, -1), one.owned_generation)
+    without = [
+        replace(one, owned=tuple(partition for partition in one.owned if newest[partition] == one.owned_generation))
+        for one in members
+    ]
+    target = BUILT_IN[name].assign(members, counts)
+    assert target == BUILT_IN[name].assign(without, counts)
+    assert withhold_owned(target, members) == withhold_owned(target, without)
+
+
+@settings(max_examples=150, deadline=None)
+@given(groups(), ASSIGNORS)
+def test_who_rightly_holds_what_it_shall_have_is_given_it_at_once(group: Group, name: str) -> None:
+    members, counts = group
+    target = BUILT_IN[name].assign(members, counts)
+    given_now = owner_of_each(withhold_owned(target, members))
+    for partition, holder in rightful(members, counts).items():
+        if partition in target[holder]:
+            assert given_now[partition] == holder
+
+
+@settings(max_examples=150, deadline=None)
+@given(groups(), ASSIGNORS)
+def test_what_is_withheld_is_what_another_holds_and_nobody_is_given_it(group: Group, name: str) -> None:
+    members, counts = group
+    target = BUILT_IN[name].assign(members, counts)
+    wanted, given_now = owner_of_each(target), owner_of_each(withhold_owned(target, members))
+    assert given_now.items() <= wanted.items()
+    for partition, name_of_new in wanted.items():
+        holders = [one for one in members if partition in one.owned]
+        newest = max((one.owned_generation for one in holders), default=-1)
+        held_elsewhere = any(one.member_id != name_of_new and one.owned_generation == newest for one in holders)
+        assert (partition not in given_now) == held_elsewhere
+
+
+@settings(max_examples=150, deadline=None)
+@given(groups(alike=True, claims="right"))
+def test_a_cooperative_group_that_reads_the_same_has_what_was_wanted_once_holders_let_go(group: Group) -> None:
+    members, counts = group
+    wanted = STICKY.assign(members, counts)
+    rejoined = holding(members, withhold_owned(wanted, members), 2)
+    assert STICKY.assign(rejoined, counts) == wanted
+    assert withhold_owned(wanted, rejoined) == wanted
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.sampled_from(["any", "right"]).flatmap(lambda claims: groups(claims=claims)))
+def test_a_cooperative_group_settles_in_balance_and_takes_from_each_step_only_what_must_move(group: Group) -> None:
+    members, counts = group
+    for generation in range(3, 8):
+        wanted = STICKY.assign(members, counts)
+        given_now = withhold_owned(wanted, members)
+        if given_now == wanted:
+            break
+        members = holding(members, given_now, generation)
+    assert given_now == wanted
+    assert is_balanced(wanted, members)
+    assert STICKY.assign(holding(members, wanted, 9), counts) == wanted
