@@ -7,6 +7,8 @@ from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
+import msgspec
+
 from odradek_actors.arguments import awaits_answers, bytes_or_none, moment, seconds, text, whole_number
 from odradek_actors.errors import BufferFull, SystemClosed
 from odradek_actors.logs import get_logger
@@ -19,7 +21,7 @@ from odradek_domain.names import ProducerId, TopicName
 if TYPE_CHECKING:
     from odradek_actors.system import ActorSystem
 
-__all__ = ["Acks", "ProducerHandle"]
+__all__ = ["Acks", "ProducerHandle", "Unacknowledged"]
 
 Acks = Literal["all", "1", "0", "-1", 1, 0, -1]
 """When a send counts as done: once it is durable ("all", -1, 1), or once it is accepted (0)."""
@@ -29,6 +31,17 @@ _MESSAGE_OVERHEAD = 128  # bytes that a message takes beside its contents: a flo
 Data = str | bytes | None
 _log = get_logger(actor="producer")
 Entry = tuple[Data, Data] | tuple[Data, Data, Iterable[tuple[str, bytes]]] | Data
+
+
+class Unacknowledged(msgspec.Struct, frozen=True):
+    """A dead letter for so many messages that were sent with `acks=0` and are not stored for certain.
+
+    Without the messages themselves: while a disk is full there are many.
+    """
+
+    topic: str
+    count: int
+    error: BaseException
 
 
 class ProducerHandle:
@@ -222,8 +235,9 @@ class ProducerHandle:
         self._unanswered.discard(promise)
         self._buffer.release(room)
         if not self._awaits_answers and not promise.cancelled() and (error := promise.exception()) is not None:
-            _log.warning("message not stored for certain", topic=send.topic, count=len(send.messages), error=str(error))
-            self._system.runtime.bury(f"topic/{send.topic}", send)
+            lost = Unacknowledged(send.topic, len(send.messages), error)
+            _log.warning("not stored for certain", topic=lost.topic, count=lost.count, error=str(error))
+            self._system.runtime.bury(f"topic/{send.topic}", lost)
 
     def _kept(
         self, promise: Promise[Any], topic: str, messages: tuple[Message, ...], partition: int | None

@@ -9,8 +9,8 @@ import pytest
 from support_actors import World, produce, read_all, stored_values, values
 
 from odradek_actors.errors import BufferFull, RequestTimedOut, SystemClosed
-from odradek_actors.producer_handle import Acks
-from odradek_actors.protocol import Receipt, Send
+from odradek_actors.producer_handle import Acks, Unacknowledged
+from odradek_actors.protocol import Receipt
 from odradek_actors.system import ActorSystem
 from odradek_domain.errors import MessageTooLarge
 from odradek_events.errors import LogFull
@@ -128,10 +128,11 @@ def test_with_acks_0_a_message_that_is_not_stored_is_a_dead_letter_and_nobodys_e
     producer.send("orders", "second", partition=1)
     producer.close()
 
-    (letter,) = [letter for letter in faulty_world.runtime.dead_letters if isinstance(letter.message, Send)]
+    (letter,) = faulty_world.runtime.dead_letters
     assert letter.recipient == "topic/orders"
-    assert isinstance(letter.message, Send)
-    assert [message.value for message in letter.message.messages] == [b"lost"]
+    assert isinstance(letter.message, Unacknowledged)
+    assert (letter.message.topic, letter.message.count) == ("orders", 1)
+    assert isinstance(letter.message.error, LogFull)
     assert stored_values(faulty, "orders") == ["first", "second"]
 
 
