@@ -24,11 +24,14 @@ from odradek_actors.event_sourced import EventSourcedActor
 from odradek_actors.live_state import ReplayCheck
 from odradek_actors.producer_handle import ProducerHandle
 from odradek_actors.protocol import Receipt, TopicDescription
+from odradek_actors.rebalance_listener import RebalanceListener
 from odradek_actors.recovery_protocol import SnapshotSchema
 from odradek_actors.runtime import Promise
 from odradek_actors.system import ActorHandle, ActorSystem
 from odradek_domain.aggregate import Aggregate
+from odradek_domain.assignors import Assignor, MemberSubscription
 from odradek_domain.errors import DomainError
+from odradek_domain.group_member import GroupMember, GroupSnapshot, GroupState
 from odradek_domain.message_trace import follow_messages
 from odradek_domain.positions import TopicPartition
 from odradek_domain.system_state import SystemState
@@ -56,14 +59,19 @@ __all__ = [
     "Aggregate",
     "Append",
     "Appended",
+    "Assignor",
     "Condition",
     "ConsumerHandle",
     "ConsumerRecord",
     "DomainError",
     "EventLog",
     "EventSourcedActor",
+    "GroupMember",
+    "GroupSnapshot",
+    "GroupState",
     "LogError",
     "LogStore",
+    "MemberSubscription",
     "MemoryLog",
     "OffsetTag",
     "ProducerHandle",
@@ -73,6 +81,7 @@ __all__ = [
     "Promise",
     "Query",
     "QueryItem",
+    "RebalanceListener",
     "Receipt",
     "Recorded",
     "ReplayCheck",

@@ -6,7 +6,7 @@ logged and answered, and whatever is left in the inbox at stop is bounced to its
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -18,6 +18,7 @@ from odradek_actors.errors import ActorStopped, NotUnderstood
 from odradek_actors.logs import get_logger
 from odradek_actors.protocol import Command, GetStatus, Query, Recipient, Reply, Status, Tick
 from odradek_actors.runtime import ThreadedRuntime
+from odradek_domain.assignors import BUILT_IN, Assignor
 from odradek_domain.partition import REMEMBERED_BATCHES
 
 __all__ = ["ActorContext", "OdradekActor", "Settings"]
@@ -39,6 +40,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     progress_interval      how often a producer records how many messages were acknowledged
     retention_check_interval        how often a topic with limits lets go what is beyond them
     snapshot_interval      events between two snapshots of an aggregate, more where snapshots are large; 0: no snapshots
+    offsets_retention      a group that has been without members and commits for so long loses its offsets; None: never
     """
 
     auto_create_topics: bool = True
@@ -57,6 +59,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     progress_interval: float = 1.0
     retention_check_interval: float = 300.0
     snapshot_interval: int = 10_000
+    offsets_retention: float | None = None
 
     def __post_init__(self) -> None:
         """Refuse values that no system could work with."""
@@ -76,6 +79,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         seconds("max_block_ms / 1000", self.max_block_ms / 1000)
         if not self.retention_check_interval:
             raise ValueError("retention_check_interval must be more than 0 seconds, or topics would do nothing else")
+        if self.offsets_retention is not None:
+            seconds("offsets_retention", self.offsets_retention)
 
 
 _AT_LEAST_ONE = (
@@ -92,11 +97,14 @@ _AT_LEAST_ONE = (
 class ActorContext:
     """Where an actor finds the others, and the world. Refs may be handed on; nothing else crosses a mailbox."""
 
-    __slots__ = ("directory", "journal", "log_reader", "runtime", "settings", "snapshots")
+    __slots__ = ("assignors", "directory", "journal", "log_reader", "runtime", "settings", "snapshots")
 
-    def __init__(self, runtime: ThreadedRuntime, settings: Settings) -> None:
+    def __init__(
+        self, runtime: ThreadedRuntime, settings: Settings, assignors: Mapping[str, Assignor] = BUILT_IN
+    ) -> None:
         self.runtime = runtime
         self.settings = settings
+        self.assignors = assignors
         self.journal: Recipient
         self.log_reader: Recipient
         self.directory: Recipient

@@ -1,64 +1,44 @@
-"""The ConsumerActor: subscription and positions; fetches, records what it delivers, delivers.
-
-One poll at a time. A poll asks one topic after another, beginning with a different one each time; when all are empty
-it asks all of them to wait. Every round of fetches has a number, and an answer from an earlier round (before a seek,
-say) is dropped. Only this actor times a poll out.
-
-A delivery is recorded (MessageConsumed) before it is handed over. If its reply is lost, the next poll says so by
-naming an older delivery, and it is given again.
-"""
+"""The ConsumerActor: what its handle and the world ask of it; `consumer_polls` has the poll under way."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from odradek_actors.consumer_member import ConsumerMember
+from odradek_actors.actor import ActorContext
+from odradek_actors.consumer_polls import ConsumerPolls
 from odradek_actors.consumer_protocol import (
+    Assign,
     CloseConsumer,
     CommitOffsets,
-    Delivery,
     DescribeConsumer,
     OpenConsumer,
+    Pause,
     Poll,
     PositionOf,
     SeekTo,
     Subscribe,
 )
 from odradek_actors.errors import ActorStopped
-from odradek_actors.protocol import Command, Fetch, FetchResult, LookUp, Tick
-from odradek_domain.consumer import Consumer
+from odradek_actors.group_protocol import TopicChanged
+from odradek_actors.protocol import Command, ListTopics, Tick
 from odradek_domain.errors import (
     ConsumerClosed,
     DomainError,
-    NoCommittedOffset,
-    OffsetNotFound,
 )
+from odradek_domain.group_errors import ConsumerNotAssigned
 from odradek_domain.positions import TopicPartition
 from odradek_events.errors import AppendError, WrongExpectedVersion
-from odradek_events.types import MessageProduced
 
 __all__ = ["ConsumerActor"]
 
 
-class ConsumerActor(ConsumerMember):
+class ConsumerActor(ConsumerPolls):
     """Owns one Consumer aggregate and the poll under way."""
 
-    def initial_state(self) -> Consumer:
-        """Return a consumer that was never registered; what is volatile survives a recovery in place."""
-        if not hasattr(self, "_refs"):
-            self._refs: dict[str, Any] = {}
-            self._poll: Command | None = None
-            self._round = 0
-            self._turn = 0
-            self._to_ask: list[str] = []
-            self._asked: str | None = None  # the topic whose answer is due, where it was not asked to wait
-            self._deadline = 0.0  # of the poll
-            self._tick_number = 0
-            self._tick_due = float("inf")  # when the timer that is set goes off
-            self._delivering: Delivery | None = None
-            self._topic_turns: dict[str, int] = {}
-        return super().initial_state()
+    def __init__(self, context: ActorContext, stream: str) -> None:
+        super().__init__(context, stream)
+        self.handlers[TopicChanged] = self._topic_changed
 
     def is_busy(self) -> bool:
         """Say whether something is under way; a poll that waits is not."""
@@ -80,12 +60,23 @@ class ConsumerActor(ConsumerMember):
             self.reply(command, ConsumerClosed(self.id))
             return
         try:
-            if isinstance(body, Poll):
-                self._begin_poll(command, body)
-            elif isinstance(body, CommitOffsets):
-                self._commit(command, body)
-            else:
-                super().handle_command(command)
+            match body:
+                case Poll():
+                    self._begin_poll(command, body)
+                case CommitOffsets() if self._is_group_managed and self._is_rebalancing:
+                    self._commits.append(command)
+                case CommitOffsets():
+                    self._commit(command, body)
+                case Subscribe(_, (), None):
+                    self._unsubscribe(command)
+                case Subscribe():
+                    self._subscribe(command, body)
+                case Assign():
+                    self._assign(command, body)
+                case Pause(_, partitions):
+                    self._pause(command, partitions)
+                case _:
+                    super().handle_command(command)
         except DomainError as error:
             self.reply(command, error)
 
@@ -93,9 +84,11 @@ class ConsumerActor(ConsumerMember):
         """Decide subscriptions and seeks."""
         now = self.runtime.now()
         match command:
-            case Subscribe(_, topics):
-                return self.state.subscribe(topics, now)
+            case Subscribe(_, topics, pattern):
+                return self.state.subscribe(topics, now, pattern)
             case SeekTo(_, partition, topic_id, offset, reason):
+                if self._is_group_managed and partition not in (self.state.assignment or ()):
+                    raise ConsumerNotAssigned(self.id, partition.topic, partition.partition)
                 return [self.state.reset(partition, topic_id, offset, reason, now)]
             case _:
                 raise LookupError(f"a consumer has no command {type(command).__name__}")
@@ -109,14 +102,29 @@ class ConsumerActor(ConsumerMember):
             self._sought.add(command.partition)
             moved = command.partition
             self._keep_of_delivery(lambda message: (message.topic, message.partition) != moved)
-        else:
+        elif isinstance(command, Assign):
+            self._keep_of_delivery(lambda message: False)
+        elif not self._is_group_managed:
             self._keep_of_delivery(lambda message: message.topic in self.state.subscriptions)
+        elif self._stage == "member":  # what it reads changes with its next share
+            self._must_rejoin = f"{self.id} subscribed to something else"
         return None
 
-    def _keep_of_delivery(self, is_wanted: Callable[[MessageProduced], bool]) -> None:
-        """What is still wanted of an unconfirmed delivery has to be given again: its positions have moved already."""
-        delivery = self._delivery
-        self._delivery = Delivery(delivery.number, tuple(filter(is_wanted, delivery.messages)), delivery.topic_id)
+    def _unsubscribe(self, command: Command) -> None:
+        """Read nothing; leave the group."""
+        self._leave_at_once("it unsubscribed")
+        self._end_membership()
+        self._paused.clear()
+        self._subscribe_to((), None, command)
+
+    def _pause(self, command: Command, partitions: tuple[TopicPartition, ...]) -> None:
+        """Deliver nothing of these partitions, also not what is on its way."""
+        for place in partitions:
+            self.state.require_assigned(place)
+        self._paused = set(partitions)
+        self._drop_fetches()
+        self.reply(command, None)
+        self._go_on_polling()
 
     def answer(self, query: Any) -> object:
         """Say where the consumer stands."""
@@ -134,6 +142,10 @@ class ConsumerActor(ConsumerMember):
         A poll whose delivery has an unknown outcome goes on after the recovery: what was recorded is delivered then.
         """
         is_refused = isinstance(error, AppendError) and not isinstance(error, WrongExpectedVersion)
+        if not commands and is_refused:  # of its own accord: the poller hears of it, and it is tried again in a moment
+            self._refuse_poll(error)
+            self._is_held = True
+            self.tick(self.settings.retry_backoff, Tick("retry"))
         for command in commands:
             if command is self._poll and not is_refused:
                 continue
@@ -141,215 +153,72 @@ class ConsumerActor(ConsumerMember):
                 self._poll = self._delivering = None
             if isinstance(command.body, OpenConsumer):
                 self._handle = None
-                self._leave(command, command.body.group_id, error)
-            else:
-                self.reply(command, error)
+            self.reply(command, error)
 
     def on_giving_up(self, error: Exception) -> None:
-        """Answer the poll."""
+        """Answer the poll and the commits that wait; nobody should wait for this member."""
         self._refuse_poll(error)
+        while self._commits:
+            self.reply(self._commits.pop(), error)
+        self._leave_at_once("its actor has failed")
 
-    # -- polling ------------------------------------------------------------------------------------------------------
+    def _before_polling(self) -> None:
+        self._commit_what_waits()
+        if self._must_match:
+            self._match_topics()
 
-    def _begin_poll(self, command: Command, poll: Poll) -> None:
-        self._end_poll()
-        self.state.require_subscribed()
-        if poll.received < self._delivery.number and self._delivery.messages:
-            self.reply(command, self._delivery)
+    def _commit_what_waits(self) -> None:
+        """Commits made while a cooperative member joined again: its generation is known only now."""
+        if self._is_rebalancing:
             return
-        self._poll = command
-        self._deadline = self.runtime.monotonic() + poll.timeout
-        if poll.timeout > 0:
-            self._set_timer(poll.timeout)
-        self._ask_in_turn()
+        commits, self._commits = self._commits, []
+        for command in commits:
+            try:
+                self._commit(command, command.body)
+            except DomainError as error:
+                self.reply(command, error)
 
-    def _set_timer(self, delay: float) -> None:
-        """Be woken in `delay` seconds at the latest. One timer serves many polls answered before it goes off."""
-        due = self.runtime.monotonic() + delay
-        if due < self._tick_due:
-            self._tick_due = due
-            self._tick_number = self.runtime.new_number()
-            self.tick(delay, Tick("poll", self._tick_number))
+    def _topic_changed(self, message: TopicChanged) -> None:
+        """A topic has other partitions; one that matches a pattern is read from now on. In a group, it sees to that."""
+        self._not_there = {place for place in self._not_there if place.topic != message.topic}
+        if self.state.pattern is not None and self.state.group_id is None:
+            self._must_match = True
+        self._go_on_polling()
 
-    def _end_poll(self) -> None:
-        """Answer the poll under way, if there is one, with nothing."""
-        poll, self._poll = self._poll, None
-        self._round = self.runtime.new_number()
-        if poll is not None:
-            self.reply(poll, Delivery(poll.body.received, ()))
+    def _match_topics(self) -> None:
+        self._must_match = False
 
-    def _refuse_poll(self, error: Exception) -> None:
-        poll, self._poll = self._poll, None
-        self._round = self.runtime.new_number()
-        if poll is not None:
-            self.reply(poll, error)
+        def listed(topics: Any) -> None:
+            pattern = self.state.pattern
+            if isinstance(topics, Exception) or not self.is_ready:
+                self._must_match = True
+            elif pattern is not None:
+                self._subscribe_to(self._matching(pattern, topics), pattern, None)
 
-    def _ask_in_turn(self) -> None:
-        topics = self.state.subscriptions
-        self._turn += 1
-        first = self._turn % len(topics)
-        self._to_ask = [*topics[first:], *topics[:first]]
-        self._ask_next()
-
-    def _ask_next(self) -> None:
-        """Ask the next topic for what it has; after the last, or if there is only one, ask and wait."""
-        if self._poll is None:
-            return
-        self._round = self.runtime.new_number()
-        topics = self.state.subscriptions
-        if len(topics) > 1 and self._to_ask:
-            self._fetch(self._to_ask.pop(0), wait=False)
-            return
-        if self._poll.body.timeout <= 0:
-            if self._to_ask:
-                self._fetch(self._to_ask.pop(0), wait=False)
-            else:
-                self._end_poll()
-            return
-        self._to_ask = []
-        for topic in topics:
-            self._fetch(topic, wait=True)
-
-    def _fetch(self, topic: str, wait: bool) -> None:
-        number = self._round
-        self._asked = None if wait else topic
-
-        def fetched(result: Any) -> None:
-            if number == self._round and self._poll is not None and self.is_ready:
-                self._asked = None
-                self._fetched(topic, result)
-            # else: of an earlier round; or an append or a recovery is under way, after which it is asked for again
-
-        def found(ref: Any) -> None:
-            if isinstance(ref, Exception):
-                if number == self._round:
-                    self._refuse_poll(ref)
-                return
-            self._refs[topic] = ref
-            if number == self._round:
-                self.request(ref, self._fetch_body(topic, wait), fetched)
-
-        ref = self._refs.get(topic)
-        if ref is None:
-            self.request(self.context.directory, LookUp(f"topic/{topic}"), found)
-        else:
-            found(ref)
-
-    def _fetch_body(self, topic: str, wait: bool) -> Fetch:
-        positions = sorted(self.state.positions(topic).items())
-        if positions:  # each topic turns by itself: one turn for all would always pair the same topics and partitions
-            turn = self._topic_turns[topic] = self._topic_turns.get(topic, 0) + 1
-            first = turn % len(positions)
-            positions = positions[first:] + positions[:first]
-        poll: Poll = self._poll.body if self._poll is not None else Poll(0, 0, 0, 0)
-        return Fetch(
-            self.id,
-            self.state.topic_id(topic),
-            tuple(positions),
-            poll.max_messages,
-            self.settings.fetch_bytes,
-            wait,
-        )
-
-    def _fetched(self, topic: str, result: Any) -> None:
-        poll = self._poll
-        assert poll is not None, "an answer without a poll is dropped before"
-        if isinstance(result, ActorStopped):
-            self._refs.pop(topic, None)  # a new actor will answer
-            self._to_ask.insert(0, topic)
-            self._ask_next()
-            return
-        if isinstance(result, Exception):
-            self._refuse_poll(result)
-            return
-        assert isinstance(result, FetchResult)
-        if result.messages:
-            self._deliver(poll, result)
-            return
-        try:
-            resets = self._resets(topic, result)
-        except DomainError as error:
-            self._refuse_poll(error)
-            return
-        if resets:
-            self._to_ask.insert(0, topic)
-            self.persist(resets, (poll,), lambda _: None)  # on_ready asks again
-        else:
-            self._ask_next()
-
-    def _resets(self, topic: str, result: FetchResult) -> list[Any]:
-        """Decide where to begin in partitions without a position, and in those whose position is out of range."""
-        if result.topic_id is None:
-            return []
-        known = self.state.positions(topic, result.topic_id)
-        events = []
-        for partition, (start, end) in enumerate(result.bounds):
-            offset = known.get(partition)
-            if offset is not None and start <= offset <= end:
-                continue
-            if self._reset_policy == "none":
-                if offset is None:
-                    raise NoCommittedOffset(topic, partition)
-                raise OffsetNotFound(topic, partition, offset, start, end)
-            where = start if self._reset_policy == "earliest" else end
-            place = TopicPartition(topic, partition)
-            if offset is not None:
-                self._sought.add(place)
-            events.append(self.state.reset(place, result.topic_id, where, self._reset_policy, self.runtime.now()))
-        return events
-
-    def _deliver(self, poll: Command, result: FetchResult) -> None:
-        self._round = self.runtime.new_number()  # answers still to come belong to an earlier round
-        events = self.state.consume(result.messages, self.runtime.now())
-        delivery = self._delivering = Delivery(self._delivery.number + 1, result.messages, str(result.topic_id))
-
-        def deliver(_: object) -> None:
-            self._delivering = None
-            self._delivery = delivery
-            if self._poll is poll:
-                self._poll = None
-            self.reply(poll, delivery)
-
-        self.persist(events, (poll,), deliver, is_checked=True)
-
-    def _take_up_delivery(self) -> None:
-        """After a recovery: hand over a delivery whose append had no clear answer but is in the log."""
-        delivery, self._delivering = self._delivering, None
-        if delivery is None:
-            return
-        last = delivery.messages[-1]
-        if self.state.positions(last.topic).get(last.partition) == last.offset + 1:
-            self._delivery = delivery
-            poll, self._poll = self._poll, None
-            if poll is not None:
-                self.reply(poll, delivery)
+        self.request(self.context.log_reader, ListTopics(), listed)
 
     def on_ready(self) -> None:
         """Go on with the poll that an append or a recovery interrupted."""
         self._take_up_delivery()
-        if self._poll is not None and self.state.subscriptions:
-            if self._asked is not None:
-                self._to_ask.insert(0, self._asked)
-            self._ask_next()
-        elif self._poll is not None:
+        if self._poll is not None and not self.state.has_subscription:
             self._end_poll()
+        self._go_on_polling()
 
     def on_tick(self, tick: Tick) -> None:
-        """The poll has waited long enough."""
-        if tick.number != self._tick_number:
-            return  # an earlier one was set since
-        self._tick_due = float("inf")
-        if self._poll is None or self._poll.body.timeout <= 0:
-            return
-        remaining = self._deadline - self.runtime.monotonic()
-        if remaining > 0:
-            self._set_timer(remaining)
-        elif self._appending is not None and self._poll in self._appending[1]:
-            self._set_timer(self.settings.retry_backoff)  # it is about to be answered
-        else:
-            self._end_poll()
+        """Look after the membership, or end a poll that has waited long enough."""
+        if tick.purpose == "heartbeat":
+            self._beat(tick)
+        elif self._alarm.is_rung_by(tick):
+            self._poll_timed_out()
+        elif tick.purpose != "poll":
+            self._is_held = False
+            self._go_on_polling()
 
     def on_stopping(self) -> bool:
-        """End the poll under way."""
+        """End the poll under way, and leave the group."""
         self._end_poll()
+        while self._commits:
+            self.reply(self._commits.pop(), ActorStopped(self.stream))
+        self._leave_at_once("its actor has stopped")
+        self._end_membership()
         return True

@@ -1,25 +1,34 @@
-"""A consumer's life under a handle: opening, its group, committing, closing. Polling is the subclass's."""
+"""A consumer's life under a handle: opening, choosing what to read, committing, closing.
+
+How it is a member of its group is in `group_membership`, polling in `consumer_actor`; each builds on the one before.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import pykka
+
 from odradek_actors.consumer_protocol import (
+    Assign,
     CloseConsumer,
-    CommitGroupOffsets,
     CommitOffsets,
     CommittedOf,
     Delivery,
-    GetCommitted,
-    JoinGroup,
-    LeaveGroup,
+    MemberSettings,
     OpenConsumer,
+    Subscribe,
 )
+from odradek_actors.errors import ActorStopped
 from odradek_actors.event_sourced import EventSourcedActor
-from odradek_actors.protocol import Command, LookUp, Query
+from odradek_actors.group_protocol import CommitGroupOffsets, GetCommitted, LeaveGroup
+from odradek_actors.protocol import Command, ListTopics, LookUp, Query
 from odradek_actors.recovery_protocol import SnapshotSchema
 from odradek_domain.consumer import Consumer, ConsumerSnapshot
 from odradek_domain.errors import ConsumerAlreadyOpen, ConsumerNotPositioned, OffsetNotFound
+from odradek_domain.group_errors import UnknownMember
 from odradek_domain.offsets import CommittedOffset, OffsetToCommit
 from odradek_domain.positions import TopicPartition
 
@@ -29,20 +38,33 @@ __all__ = ["ConsumerMember"]
 class ConsumerMember(EventSourcedActor[Consumer]):
     """Owns one Consumer aggregate, and asks its group on its behalf."""
 
-    snapshot_schema = SnapshotSchema("consumer", 1, ConsumerSnapshot)
+    snapshot_schema = SnapshotSchema("consumer", 2, ConsumerSnapshot)
 
     _handle: int | None = None
     _reset_policy = "earliest"
+    _member = MemberSettings()
+    _member_id = ""  # empty: no member
+    _generation = -1
 
     def initial_state(self) -> Consumer:
         """Return a consumer that was never registered; what is volatile survives a recovery in place."""
         if not hasattr(self, "_sought"):
             self._delivery = Delivery(0, ())
             self._sought: set[TopicPartition] = set()  # moved on purpose since the last commit
+            self._paused: set[TopicPartition] = set()
+            self._group_ref: pykka.ActorRef[Any] | None = None
         return Consumer(self.id)
 
     def _end_poll(self) -> None:
         """Answer the poll under way, if there is one, with nothing."""
+
+    def _end_membership(self) -> None:
+        """Be no member any more."""
+
+    @property
+    def _has_joined(self) -> bool:
+        """Whether the group knows of it, or soon will."""
+        return False
 
     # -- opening and closing ------------------------------------------------------------------------------------------
 
@@ -52,91 +74,146 @@ class ConsumerMember(EventSourcedActor[Consumer]):
             return
         self._handle = wanted.handle
         self._reset_policy = wanted.auto_offset_reset
+        self._member = wanted.member
         self._delivery = Delivery(0, ())
         self._sought.clear()
-
-        def joined(committed: Any) -> None:
-            if isinstance(committed, Exception):
-                self._handle = None
-                self.reply(command, committed)
-            elif self.is_ready:
-                resume(committed)
-            else:  # recovering meanwhile
-                self._handle = None
-                self._when_ready(command)
-
-        def resume(committed: tuple[CommittedOffset, ...]) -> None:
-            now, consumer = self.runtime.now(), self.state
-            events: list[Any] = list(consumer.register(wanted.group_id, now))
-            if consumer.is_registered or committed:
-                events.append(consumer.resume(committed, now))
-            self.persist(events, (command,), lambda _: self.reply(command, None))
-
-        if wanted.group_id is None:
-            resume(self.state.committed.all())
-        else:
-            self._ask_group(wanted.group_id, JoinGroup(self.id), joined, command)
+        self._paused.clear()
+        self._group_ref = None
+        now, consumer = self.runtime.now(), self.state
+        events: list[Any] = list(consumer.register(wanted.group_id, now))
+        committed = consumer.committed.all() if wanted.group_id is None else ()  # a member begins with its share
+        if consumer.is_registered or committed:
+            events.append(consumer.resume(committed, now))
+        self.persist(events, (command,), lambda _: self.reply(command, None))
 
     def _close(self, command: Command, wanted: CloseConsumer) -> None:
-        if wanted.handle == self._handle:
-            self._end_poll()
-            self._handle = None
-            self._leave(command, self.state.group_id, None)
-        else:
+        """Leave the group and let go of what it gave; answer once it is free for others."""
+        if wanted.handle != self._handle:
             self.reply(command, None)
+            return
+        self._end_poll()
+        self._handle = None
+        generation = self._generation
+        leave = LeaveGroup(self._member_id, consumer_id=self.id)
+        has_to_leave = self._has_joined and self._member.instance_id is None  # a static member may come back
+        self._end_membership()
 
-    def _leave(self, command: Command, group_id: str | None, answer: Exception | None) -> None:
-        """Answer once the group, if there is one, is free for others."""
-        if group_id is None:
-            self.reply(command, answer)
-        else:
-            self._ask_group(group_id, LeaveGroup(self.id), lambda _: self.reply(command, answer), command)
+        def let_go(_: object) -> None:
+            if has_to_leave:
+                self._ask_group(leave, lambda _: self.reply(command, None), command)
+            else:
+                self.reply(command, None)
+
+        events = self.state.let_go(self.state.assignment or (), self.runtime.now(), generation)
+        self.persist(events, (command,), let_go)
+
+    # -- what to read -------------------------------------------------------------------------------------------------
+
+    def _subscribe(self, command: Command, wanted: Subscribe) -> None:
+        """Read topics; without a group, those that match a pattern now have to be found first."""
+        if wanted.pattern is None or self.state.group_id is not None:
+            super().handle_command(command)
+            return
+        self.state.subscribe((), self.runtime.now(), wanted.pattern)  # refused at once, if it is
+
+        def listed(topics: Any) -> None:
+            if isinstance(topics, Exception):
+                self.reply(command, topics)
+            elif self.is_ready:
+                self._subscribe_to(self._matching(wanted.pattern, topics), wanted.pattern, command)
+            else:
+                self._when_ready(command)
+
+        self.request(self.context.log_reader, ListTopics(), listed)
+
+    def _subscribe_to(self, topics: Sequence[str], pattern: str | None, command: Command | None) -> None:
+        commands = () if command is None else (command,)
+        events = self.state.subscribe(topics, self.runtime.now(), pattern)
+
+        def subscribed(_: object) -> None:
+            answer = self.respond(Subscribe(0, tuple(topics), pattern), events)
+            if command is not None:
+                self.reply(command, answer)
+
+        self.persist(events, commands, subscribed)
+
+    @staticmethod
+    def _matching(pattern: str | None, topics: Sequence[str]) -> tuple[str, ...]:
+        return tuple(topic for topic in topics if pattern is not None and re.fullmatch(pattern, topic))
+
+    def _assign(self, command: Command, wanted: Assign) -> None:
+        """Read partitions chosen by hand, from what is committed on."""
+        self.state.assign(wanted.partitions, (), self.runtime.now())  # refused at once, if it is
+
+        def found(committed: Any) -> None:
+            if isinstance(committed, Exception):
+                self.reply(command, committed)
+            elif self.is_ready:
+                events = self.state.assign(wanted.partitions, committed, self.runtime.now())
+                self.persist(events, (command,), lambda _: self.reply(command, self.respond(wanted, events)))
+            else:
+                self._when_ready(command)
+
+        self._committed(found)
 
     # -- committing ---------------------------------------------------------------------------------------------------
 
     def _commit(self, command: Command, wanted: CommitOffsets) -> None:
         offsets = tuple(
-            self._to_commit(partition, offset)
-            for partition, offset, topic_id in wanted.offsets
+            self._to_commit(partition, offset, metadata)
+            for partition, offset, metadata, topic_id in wanted.offsets
             if topic_id in (None, self.state.topic_id(partition.topic))
         )
-        group_id = self.state.group_id
 
         def committed(answer: Any) -> None:
             if not isinstance(answer, Exception):
-                self._sought.difference_update(partition for partition, _, _ in wanted.offsets)
+                self._sought.difference_update(partition for partition, *_ in wanted.offsets)
             self.reply(command, None if not isinstance(answer, Exception) else answer)
 
-        if group_id is None:
+        if self.state.group_id is None:
             now = self.runtime.now()
             events = [event for offset in offsets for event in self.state.commit_offset(offset, now)]
             self.persist(events, (command,), lambda _: committed(None))
-        else:
-            self._ask_group(group_id, CommitGroupOffsets(self.id, offsets), committed, command)
+            return
+        if not self._member_id and not self.state.is_manual:
+            raise UnknownMember(self.state.group_id, self.id)
+        body = CommitGroupOffsets(self.id, offsets, self._member_id, self._generation, self._member.instance_id)
+        self._ask_group(body, committed, command)
 
-    def _to_commit(self, partition: TopicPartition, offset: int) -> OffsetToCommit:
+    def _to_commit(self, partition: TopicPartition, offset: int, metadata: str) -> OffsetToCommit:
         """Allow what was delivered, and no more: a commit beyond the position would skip messages."""
+        if self.state.assignment is not None:
+            self.state.require_assigned(partition)
         position = self.state.get_current_offset(partition)
         if position is None:
             raise ConsumerNotPositioned(self.id, partition.topic, partition.partition)
         if offset > position:
             raise OffsetNotFound(partition.topic, partition.partition, offset, 0, position)
-        return self.state.to_commit(partition, offset, is_reset=partition in self._sought)
+        return self.state.to_commit(partition, offset, metadata, is_reset=partition in self._sought)
 
-    def _committed(self, then: Any) -> None:
+    def _committed(self, then: Callable[[Any], None]) -> None:
         if self.state.group_id is None:
             then(self.state.committed.all())
         else:
-            self._ask_group(self.state.group_id, GetCommitted(), then, None)
+            self._ask_group(GetCommitted(), then, None)
 
-    def _ask_group(self, group_id: str, body: object, then: Any, command: Command | None) -> None:
+    def _ask_group(self, body: object, then: Callable[[Any], None], command: Command | None) -> None:
+        def answered(answer: Any) -> None:
+            if isinstance(answer, ActorStopped):
+                self._group_ref = None  # the next question goes to the group's next actor
+            then(answer)
+
         def found(ref: Any) -> None:
             if isinstance(ref, Exception):
                 then(ref)
             else:
-                self.request(ref, body, then, command=command)
+                self._group_ref = ref
+                self.request(ref, body, answered, command=command)
 
-        self.request(self.context.directory, LookUp(f"group/{group_id}"), found)
+        if self._group_ref is None:
+            self.request(self.context.directory, LookUp(f"group/{self.state.group_id}"), found)
+        else:
+            found(self._group_ref)
 
     def handle_query(self, query: Query) -> None:
         """Answer what concerns committed offsets from the group, if there is one."""
@@ -146,14 +223,14 @@ class ConsumerMember(EventSourcedActor[Consumer]):
         partition, topic_id = query.body.partition, query.body.topic_id
 
         def found(committed: Any) -> None:
-            if isinstance(committed, Exception):
-                self.reply(query, committed)
-            else:
-                offsets = [
-                    item.offset
-                    for item in committed
-                    if (item.topic, item.partition) == partition and topic_id in (None, item.topic_id)
-                ]
-                self.reply(query, offsets[0] if offsets else None)
+            self.reply(query, committed if isinstance(committed, Exception) else _offset(committed))
+
+        def _offset(committed: Sequence[CommittedOffset]) -> int | None:
+            offsets = (
+                item.offset
+                for item in committed
+                if (item.topic, item.partition) == partition and topic_id in (None, item.topic_id)
+            )
+            return next(offsets, None)
 
         self._committed(found)

@@ -6,27 +6,41 @@ from datetime import datetime
 
 import msgspec
 
-from odradek_domain.offsets import OffsetToCommit
 from odradek_domain.positions import TopicPartition
 from odradek_events.types import MessageProduced
 
 __all__ = [
+    "ALONE",
+    "Assign",
     "CloseConsumer",
-    "CommitGroupOffsets",
     "CommitOffsets",
     "CommittedOf",
     "ConsumerRecord",
     "Delivery",
     "DescribeConsumer",
-    "GetCommitted",
-    "JoinGroup",
-    "LeaveGroup",
+    "MemberSettings",
+    "Notice",
     "OpenConsumer",
+    "Pause",
     "Poll",
     "PositionOf",
     "SeekTo",
     "Subscribe",
 ]
+
+
+class MemberSettings(msgspec.Struct, frozen=True, gc=False):
+    """How a consumer is a member of its group. Times in seconds; see `ActorSystem.consumer`."""
+
+    assignors: tuple[str, ...] = ("range", "cooperative-sticky")
+    session_timeout: float = 45.0
+    heartbeat_interval: float = 3.0
+    max_poll_interval: float = 300.0
+    instance_id: str | None = None
+    is_cooperative: bool = False
+
+
+ALONE = MemberSettings()
 
 
 class OpenConsumer(msgspec.Struct, frozen=True, gc=False):
@@ -35,6 +49,7 @@ class OpenConsumer(msgspec.Struct, frozen=True, gc=False):
     handle: int
     group_id: str | None
     auto_offset_reset: str
+    member: MemberSettings = ALONE
 
 
 class CloseConsumer(msgspec.Struct, frozen=True, gc=False):
@@ -44,19 +59,39 @@ class CloseConsumer(msgspec.Struct, frozen=True, gc=False):
 
 
 class Subscribe(msgspec.Struct, frozen=True, gc=False):
-    """Read exactly these topics from now on."""
+    """Read exactly these topics from now on, or those that match a pattern."""
 
     handle: int
     topics: tuple[str, ...]
+    pattern: str | None = None
+
+
+class Assign(msgspec.Struct, frozen=True, gc=False):
+    """Read exactly these partitions from now on, without the group's sharing out."""
+
+    handle: int
+    partitions: tuple[TopicPartition, ...]
+
+
+class Pause(msgspec.Struct, frozen=True, gc=False):
+    """Deliver nothing of these partitions, and of no others, until told otherwise."""
+
+    handle: int
+    partitions: tuple[TopicPartition, ...]
 
 
 class Poll(msgspec.Struct, frozen=True, gc=False):
-    """Ask for the next messages. `received` numbers the last Delivery that arrived: a later one is given again."""
+    """Ask for the next messages, or for a Notice. Both are numbered, and given again until a poll names them.
+
+    `received` is the last Delivery that arrived, `noticed` the last Notice that was acted upon. With `max_messages` 0
+    it is answered as soon as the consumer has its share of its group.
+    """
 
     handle: int
     received: int
     max_messages: int
     timeout: float
+    noticed: int = 0
 
 
 class Delivery(msgspec.Struct, frozen=True, gc=False):
@@ -65,6 +100,17 @@ class Delivery(msgspec.Struct, frozen=True, gc=False):
     number: int
     messages: tuple[MessageProduced, ...]
     topic_id: str = ""
+
+
+class Notice(msgspec.Struct, frozen=True, gc=False):
+    """The group gave partitions ("assigned"), wants them back ("revoked"), or has given them away ("lost").
+
+    What is wanted back is let go of once a poll names this notice.
+    """
+
+    number: int
+    kind: str
+    partitions: tuple[TopicPartition, ...]
 
 
 class SeekTo(msgspec.Struct, frozen=True, gc=False):
@@ -84,7 +130,7 @@ class CommitOffsets(msgspec.Struct, frozen=True, gc=False):
     """
 
     handle: int
-    offsets: tuple[tuple[TopicPartition, int, str | None], ...]
+    offsets: tuple[tuple[TopicPartition, int, str, str | None], ...]  # partition, offset, metadata, topic id
 
 
 class PositionOf(msgspec.Struct, frozen=True, gc=False):
@@ -102,29 +148,6 @@ class CommittedOf(msgspec.Struct, frozen=True, gc=False):
 
 class DescribeConsumer(msgspec.Struct, frozen=True):
     """Ask for the ConsumerSnapshot."""
-
-
-class JoinGroup(msgspec.Struct, frozen=True, gc=False):
-    """Become the group's live member; answered by its committed offsets."""
-
-    consumer_id: str
-
-
-class LeaveGroup(msgspec.Struct, frozen=True, gc=False):
-    """Stop being a member."""
-
-    consumer_id: str
-
-
-class CommitGroupOffsets(msgspec.Struct, frozen=True, gc=False):
-    """Commit offsets for a group, all or none."""
-
-    consumer_id: str | None
-    offsets: tuple[OffsetToCommit, ...]
-
-
-class GetCommitted(msgspec.Struct, frozen=True):
-    """Ask for all committed offsets of a group."""
 
 
 class ConsumerRecord(msgspec.Struct, frozen=True, gc=False):

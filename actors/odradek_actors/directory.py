@@ -12,6 +12,7 @@ import pykka
 from odradek_actors.actor import ActorContext, OdradekActor
 from odradek_actors.errors import SystemClosed
 from odradek_actors.event_sourced import EventSourcedActor
+from odradek_actors.group_protocol import TopicChanged
 from odradek_actors.protocol import LookUp, Query, Stop
 from odradek_events.appending import split_stream
 
@@ -28,7 +29,7 @@ class DirectoryActor(OdradekActor):
         self._classes = classes
         self._running: dict[str, pykka.ActorRef[Any]] = {}
         self._closing = False
-        self.handlers = {Query: self._answer, Stop: self._stop_orderly}
+        self.handlers = {Query: self._answer, Stop: self._stop_orderly, TopicChanged: self._topic_changed}
 
     def _answer(self, query: Query) -> None:
         body = query.body
@@ -53,6 +54,12 @@ class DirectoryActor(OdradekActor):
             for stream, ref in sorted(self._running.items())
             if ref.is_alive() and (not kinds or stream.partition("/")[0] in kinds)
         )
+
+    def _topic_changed(self, message: TopicChanged) -> None:
+        """Pass it on to all who may read the topic, and know best whether they do."""
+        for stream, ref in self._running.items():
+            if stream.startswith(("group/", "consumer/")) and ref.is_alive():
+                self.send(ref, message)
 
     def _stop_orderly(self, _: Stop) -> None:
         """Refuse new actors from now on; a second Stop ends the directory itself."""

@@ -45,6 +45,7 @@ __all__ = [
     "ListTopics",
     "LocateMessage",
     "LookUp",
+    "Nobody",
     "PartitionDescription",
     "Query",
     "ReadOlder",
@@ -68,6 +69,13 @@ class Recipient(Protocol):
     def tell(self, message: Any) -> None:
         """Take a message."""
         ...
+
+
+class Nobody:
+    """A recipient for answers that nobody waits for."""
+
+    def tell(self, message: Any) -> None:
+        """Drop it."""
 
 
 class Reply(msgspec.Struct, frozen=True, gc=False):
@@ -320,6 +328,8 @@ class Fetch(msgspec.Struct, frozen=True, gc=False):
     """Ask for messages from `positions` (partition, next offset) on, in that order of preference.
 
     With `wait` an empty answer is held back until there is something; a newer Fetch of the same consumer replaces it.
+    Who reads whole topics says how many partitions it knows (`partition_count`), and hears of others by their bounds;
+    so does who `needs_bounds`.
     """
 
     consumer_id: str
@@ -328,6 +338,8 @@ class Fetch(msgspec.Struct, frozen=True, gc=False):
     max_messages: int
     max_bytes: int
     wait: bool
+    partition_count: int | None = None
+    needs_bounds: bool = False
 
 
 class FetchResult(msgspec.Struct, frozen=True):

@@ -19,6 +19,7 @@ import msgspec
 
 from odradek_actors.errors import ActorStopped
 from odradek_actors.event_sourced import EventSourcedActor
+from odradek_actors.group_protocol import TopicChanged
 from odradek_actors.protocol import (
     AddPartitions,
     AppendBatch,
@@ -73,6 +74,7 @@ class TopicActor(EventSourcedActor[Topic]):
 
     snapshot_schema = SnapshotSchema("topic", 2, TopicActorSnapshot)
     _created_position = 0
+    _announced: tuple[str | None, int] | None = None  # the incarnation and the number of partitions
     _parked: dict[str, Query]
     _watched: RetentionPolicy = KEEP_ALL
     _watch = 0  # the number of its timer
@@ -346,10 +348,15 @@ class TopicActor(EventSourcedActor[Topic]):
                 del self._parked[consumer_id]
 
     def on_ready(self) -> None:
-        """After a recovery in place, look again for whom something is there; see whether there are other limits."""
+        """Look again for whom something is there; tell of other partitions than before; see to other limits."""
         if self._parked:
             self.on_applied((), 0)
         self._watch_retention()
+        made_of = (self.state.topic_id, self.state.partition_count)
+        if made_of != self._announced:
+            if self._announced is not None:
+                self.send(self.context.directory, TopicChanged(self.id))
+            self._announced = made_of
 
     def on_stopping(self) -> bool:
         """Send those who wait for messages elsewhere."""
@@ -366,8 +373,12 @@ class TopicActor(EventSourcedActor[Topic]):
 def _in_range(fetch: Fetch, topic_id: str, bounds: tuple[tuple[int, int], ...]) -> bool:
     return (
         fetch.topic_id == topic_id
-        and len(fetch.positions) == len(bounds)
-        and all(bounds[partition][0] <= offset <= bounds[partition][1] for partition, offset in fetch.positions)
+        and not fetch.needs_bounds
+        and fetch.partition_count in (None, len(bounds))
+        and all(
+            partition < len(bounds) and bounds[partition][0] <= offset <= bounds[partition][1]
+            for partition, offset in fetch.positions
+        )
     )
 
 

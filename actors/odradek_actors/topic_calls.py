@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from typing import Any
-
 import msgspec
 
 from odradek_actors.arguments import seconds, whole_number
@@ -14,26 +11,20 @@ from odradek_actors.protocol import (
     DeleteRecords,
     DeleteTopic,
     DescribeTopic,
+    ListTopics,
+    Query,
     TopicDescription,
 )
 from odradek_actors.retention_protocol import ApplyRetention, SetRetention
-from odradek_actors.runtime import Promise
+from odradek_actors.running_system import RunningSystem
 from odradek_domain.names import TopicName
 from odradek_domain.retention import Limit
 
 __all__ = ["TopicCalls"]
 
 
-class TopicCalls(ABC):
+class TopicCalls(RunningSystem):
     """The part of ActorSystem that is about topics. Each call waits for the answer."""
-
-    @abstractmethod
-    def command(self, stream: str, body: object, *, correlation_id: str = "", causation_id: str = "") -> Promise[Any]:
-        """Send a command to a stream's actor; the promise gives the answer."""
-
-    @abstractmethod
-    def query(self, stream: str, body: object) -> Promise[Any]:
-        """Ask a stream's actor something; the promise gives the answer."""
 
     def create_topic(
         self, name: str, partitions: int = 1, *, retention_ms: int | None = None, retention_bytes: int | None = None
@@ -49,6 +40,13 @@ class TopicCalls(ABC):
         """Return what a topic is made of; TopicNotFound if there is none."""
         description: TopicDescription = self.query(f"topic/{TopicName(name)}", DescribeTopic()).result()
         return description
+
+    def list_topics(self) -> list[str]:
+        """Return the names of all topics, sorted."""
+        promise = self.runtime.promise()
+        self._require_open()
+        self.runtime.send(self._log_reader, Query(ListTopics(), promise))
+        return list(promise.result())
 
     def add_partitions(self, name: str, total: int) -> TopicDescription:
         """Give a topic `total` partitions in all, more than now; keys may route elsewhere from then on, as in Kafka."""

@@ -2,17 +2,21 @@
 
 A *position* is the offset of the next message to deliver; a *committed* offset is where the next life begins.
 Delivering moves the position only. Positions rise message by message and move otherwise by an explicit OffsetReset.
+
+What it reads is one of two things: whole topics (`subscriptions`, without a group), or the partitions of its
+`assignment`, which its group gave it or which it chose by hand.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
 
 from odradek_domain.aggregate import Aggregate
 from odradek_domain.errors import ConsumerNotPositioned, ConsumerNotSubscribed, PositionWouldGoBackwards
+from odradek_domain.group_errors import ConsumerNotAssigned, SubscriptionConflict
 from odradek_domain.names import ConsumerId, GroupId, TopicName
 from odradek_domain.offsets import CommittedOffset, CommittedOffsets, OffsetToCommit
 from odradek_domain.positions import Offset, TopicPartition
@@ -25,6 +29,8 @@ from odradek_events.types import (
     MessageProduced,
     OffsetCommitted,
     OffsetReset,
+    PartitionsAssigned,
+    PartitionsRevoked,
     ResumedPosition,
 )
 
@@ -34,7 +40,10 @@ ACTIVE_FOR = timedelta(seconds=45)  # Kafka's default session.timeout.ms
 
 
 class ConsumerSnapshot(msgspec.Struct, frozen=True, gc=False):
-    """A consumer's state. `positions` are (topic, topic id, partition, offset), in order."""
+    """A consumer's state. `positions` are (topic, topic id, partition, offset), in order.
+
+    `assignment` is None for a consumer that reads whole topics.
+    """
 
     consumer_id: str
     version: int
@@ -43,6 +52,9 @@ class ConsumerSnapshot(msgspec.Struct, frozen=True, gc=False):
     subscriptions: tuple[str, ...]
     positions: tuple[ResumedPosition, ...]
     committed: tuple[CommittedOffset, ...]
+    pattern: str | None = None
+    assignment: tuple[TopicPartition, ...] | None = None
+    is_manual: bool = False
 
 
 class Consumer(Aggregate):
@@ -53,10 +65,13 @@ class Consumer(Aggregate):
 
     __slots__ = (
         "_positions",
+        "assignment",
         "committed",
         "group_id",
         "id",
+        "is_manual",
         "last_heartbeat",
+        "pattern",
         "registered_at",
         "subscriptions",
     )
@@ -67,6 +82,9 @@ class Consumer(Aggregate):
         self.group_id: str | None = None
         self.registered_at: datetime | None = None
         self.subscriptions: tuple[str, ...] = ()
+        self.pattern: str | None = None
+        self.assignment: tuple[TopicPartition, ...] | None = None
+        self.is_manual = False  # the assignment was chosen by hand
         self.last_heartbeat: datetime | None = None
         self.committed = CommittedOffsets(f"consumer/{consumer_id}")
         self._positions: dict[str, tuple[str, dict[int, int]]] = {}  # topic -> (topic id, partition -> offset)
@@ -105,11 +123,28 @@ class Consumer(Aggregate):
             fetched.extend(topic.read(partition.id, offset, limit - len(fetched)))
         return fetched
 
+    @property
+    def has_subscription(self) -> bool:
+        """Whether it has said what to read: by names, by a pattern, or by partitions chosen by hand."""
+        return bool(self.subscriptions) or self.pattern is not None or self.is_manual
+
     def require_subscribed(self, topic: str | None = None) -> None:
-        """Raise ConsumerNotSubscribed unless it reads `topic` (or anything at all)."""
-        is_subscribed = bool(self.subscriptions) if topic is None else topic in self.subscriptions
+        """Raise ConsumerNotSubscribed unless it reads `topic` (or has said what to read at all)."""
+        if topic is None:
+            is_subscribed = self.has_subscription
+        elif self.assignment is None:
+            is_subscribed = topic in self.subscriptions
+        else:
+            is_subscribed = any(place.topic == topic for place in self.assignment)
         if not is_subscribed:
             raise ConsumerNotSubscribed(self.id, topic)
+
+    def require_assigned(self, partition: TopicPartition) -> None:
+        """Raise unless it reads a partition: ConsumerNotAssigned, or ConsumerNotSubscribed where it reads topics."""
+        if self.assignment is None:
+            self.require_subscribed(partition.topic)
+        elif partition not in self.assignment:
+            raise ConsumerNotAssigned(self.id, partition.topic, partition.partition)
 
     def heartbeat(self, at: datetime) -> None:
         """Note a sign of life."""
@@ -132,10 +167,57 @@ class Consumer(Aggregate):
         positions = (ResumedPosition(item.topic, item.topic_id, item.partition, item.offset) for item in committed)
         return ConsumerResumed(str(self.id), tuple(sorted(positions, key=_place)), at)
 
-    def subscribe(self, topics: Sequence[str], at: datetime) -> list[ConsumerSubscribed]:
-        """Decide to read exactly these topics, replacing the earlier ones; the same again is no event."""
+    def subscribe(self, topics: Sequence[str], at: datetime, pattern: str | None = None) -> list[ConsumerSubscribed]:
+        """Decide to read exactly these topics, replacing the earlier ones; the same again is no event.
+
+        With a `pattern` they are what matches it now. None at all unsubscribes. SubscriptionConflict if partitions were
+        chosen by hand, or if a pattern is to replace names or the other way round.
+        """
         names = tuple(dict.fromkeys(str(TopicName(topic)) for topic in topics))
-        return [] if names == self.subscriptions else [ConsumerSubscribed(str(self.id), names, at)]
+        wanted = "a pattern" if pattern is not None else "topics" if names else None
+        if wanted is not None:
+            self._require_no_other(wanted)
+        elif not self.has_subscription:
+            return []
+        if wanted is not None and (names, pattern) == (self.subscriptions, self.pattern):
+            return []
+        return [ConsumerSubscribed(str(self.id), names, at, pattern)]
+
+    def _require_no_other(self, wanted: str) -> None:
+        has = {"partitions": self.is_manual, "a pattern": self.pattern is not None}
+        has["topics"] = self.pattern is None and bool(self.subscriptions)
+        for kind, is_set in has.items():
+            if is_set and kind != wanted:
+                raise SubscriptionConflict(self.id, kind, wanted)
+
+    def assign(
+        self, partitions: Iterable[TopicPartition], committed: Iterable[CommittedOffset], at: datetime
+    ) -> list[PartitionsAssigned]:
+        """Decide to read these partitions, chosen by hand, and no others; each from its committed offset on."""
+        self._require_no_other("partitions")
+        chosen = tuple(sorted(set(partitions)))
+        if self.is_manual and chosen == self.assignment:
+            return []
+        return [PartitionsAssigned(str(self.id), _plain(chosen), _resumed(committed, chosen), at, is_manual=True)]
+
+    def take(
+        self,
+        partitions: Iterable[TopicPartition],
+        committed: Iterable[CommittedOffset],
+        at: datetime,
+        member_id: str,
+        generation: int,
+    ) -> PartitionsAssigned:
+        """Decide to read what the group has assigned on top of what there is, each from its committed offset on."""
+        added = tuple(sorted(partitions))
+        return PartitionsAssigned(str(self.id), _plain(added), _resumed(committed, added), at, member_id, generation)
+
+    def let_go(
+        self, partitions: Iterable[TopicPartition], at: datetime, generation: int, *, is_lost: bool = False
+    ) -> list[PartitionsRevoked]:
+        """Decide to read these partitions of the assignment no longer."""
+        gone = tuple(place for place in self.assignment or () if place in set(partitions))
+        return [PartitionsRevoked(str(self.id), _plain(gone), at, generation, is_lost)] if gone else []
 
     def consume(self, messages: Sequence[MessageProduced], at: datetime) -> list[MessageConsumed]:
         """Decide that these messages are delivered, in offset order: without a reset no position falls."""
@@ -146,7 +228,9 @@ class Consumer(Aggregate):
             if positions is None:
                 self.require_subscribed(topic)
                 positions = next_offsets[topic] = self.positions(topic)
-            position = positions.get(partition, 0)
+            position = positions.get(partition, -1)
+            if position < 0:
+                self.require_assigned(TopicPartition(topic, partition))
             if offset < position:
                 raise PositionWouldGoBackwards(self.id, topic, partition, position, offset)
             positions[partition] = offset + 1
@@ -160,17 +244,19 @@ class Consumer(Aggregate):
         """Decide to commit an offset of its own (without a group)."""
         return self.committed.commit(wanted, at, str(self.id))
 
-    def to_commit(self, partition: TopicPartition, offset: int, *, is_reset: bool = False) -> OffsetToCommit:
+    def to_commit(
+        self, partition: TopicPartition, offset: int, metadata: str = "", *, is_reset: bool = False
+    ) -> OffsetToCommit:
         """Return the commit to ask for; ConsumerNotPositioned unless it has come at least that far."""
         topic_id, positions = self._positions.get(partition.topic, ("", {}))
         position = positions.get(partition.partition)
         if position is None or offset > position:
             raise ConsumerNotPositioned(self.id, partition.topic, partition.partition, position)
-        return OffsetToCommit(partition.topic, partition.partition, topic_id, offset, is_reset=is_reset)
+        return OffsetToCommit(partition.topic, partition.partition, topic_id, offset, metadata, is_reset)
 
     def reset(self, partition: TopicPartition, topic_id: str, offset: int, reason: str, at: datetime) -> OffsetReset:
         """Decide to continue a partition at `offset`: by seek, or by the reset policy."""
-        self.require_subscribed(partition.topic)
+        self.require_assigned(partition)
         return OffsetReset(
             f"consumer/{self.id}",
             partition.topic,
@@ -186,16 +272,44 @@ class Consumer(Aggregate):
     def _registered(self, event: ConsumerRegistered) -> None:
         if event.group_id != self.group_id:
             self._positions.clear()
+            self.assignment, self.is_manual = None, False
         self.group_id = event.group_id
         self.registered_at = self.registered_at or event.timestamp
 
     def _subscribed(self, event: ConsumerSubscribed) -> None:
-        self.subscriptions = event.topics
+        self.subscriptions, self.pattern = event.topics, event.pattern
+        if not event.topics and event.pattern is None:
+            self.assignment, self.is_manual = None, False
 
     def _resumed(self, event: ConsumerResumed) -> None:
         self._positions.clear()
+        self.assignment, self.is_manual = None, False
         for position in event.positions:
             self._set_position(position.topic, position.topic_id, position.partition, position.offset)
+
+    def _assigned(self, event: PartitionsAssigned) -> None:
+        added = {TopicPartition(*pair) for pair in event.partitions}
+        if event.is_manual:
+            self._positions.clear()
+            self.assignment, self.is_manual = tuple(sorted(added)), True
+        else:
+            self._forget_positions(added)
+            self.assignment = tuple(sorted(added.union(self.assignment or ())))
+        for position in event.positions:
+            self._set_position(position.topic, position.topic_id, position.partition, position.offset)
+
+    def _revoked(self, event: PartitionsRevoked) -> None:
+        gone = {TopicPartition(*pair) for pair in event.partitions}
+        self._forget_positions(gone)
+        self.assignment = tuple(place for place in self.assignment or () if place not in gone)
+
+    def _forget_positions(self, partitions: Iterable[TopicPartition]) -> None:
+        for topic, partition in partitions:
+            known = self._positions.get(topic)
+            if known is not None:
+                known[1].pop(partition, None)
+                if not known[1]:
+                    del self._positions[topic]
 
     def _consumed(self, event: MessageConsumed) -> None:
         known = self._positions.get(event.topic)
@@ -222,6 +336,8 @@ class Consumer(Aggregate):
         MessageConsumed: _consumed,
         OffsetCommitted: _committed,
         OffsetReset: _reset,
+        PartitionsAssigned: _assigned,
+        PartitionsRevoked: _revoked,
     }
 
     # -- snapshots ----------------------------------------------------------------------------------------------------
@@ -241,6 +357,9 @@ class Consumer(Aggregate):
             self.subscriptions,
             tuple(sorted(positions, key=_place)),
             self.committed.all(),
+            self.pattern,
+            self.assignment,
+            self.is_manual,
         )
 
     @classmethod
@@ -250,7 +369,8 @@ class Consumer(Aggregate):
         consumer.version = snapshot.version
         consumer.registered_at = snapshot.registered_at
         consumer.group_id = snapshot.group_id
-        consumer.subscriptions = snapshot.subscriptions
+        consumer.subscriptions, consumer.pattern = snapshot.subscriptions, snapshot.pattern
+        consumer.assignment, consumer.is_manual = snapshot.assignment, snapshot.is_manual
         for position in snapshot.positions:
             consumer._set_position(position.topic, position.topic_id, position.partition, position.offset)
         consumer.committed.restore(snapshot.committed)
@@ -259,3 +379,16 @@ class Consumer(Aggregate):
 
 def _place(position: ResumedPosition) -> tuple[str, int]:
     return position.topic, position.partition
+
+
+def _plain(partitions: Iterable[TopicPartition]) -> tuple[tuple[str, int], ...]:
+    return tuple((place.topic, place.partition) for place in partitions)
+
+
+def _resumed(committed: Iterable[CommittedOffset], among: Sequence[TopicPartition]) -> tuple[ResumedPosition, ...]:
+    wanted = set(among)
+    return tuple(
+        ResumedPosition(item.topic, item.topic_id, item.partition, item.offset)
+        for item in committed
+        if (item.topic, item.partition) in wanted
+    )

@@ -12,7 +12,11 @@
     ├── InvalidAssignment           (in `assignors`) what an assignor of somebody's own answered
     ├── OutOfOrderSequence · ProducerFenced · ProducerNotRegistered
     ├── ConsumerNotSubscribed · ConsumerNotPositioned · PositionWouldGoBackwards · CommitWouldGoBackwards
-    ├── ConsumerAlreadyOpen · ConsumerClosed · GroupIsBusy
+    ├── ConsumerAlreadyOpen · ConsumerClosed
+    ├── (in `group_errors`)
+    │   ├── UnknownMember · IllegalGeneration · RebalanceInProgress · FencedInstanceId
+    │   ├── UnknownAssignor · InconsistentAssignors · GroupNotEmpty · GroupNotFound
+    │   └── ConsumerNotAssigned · SubscriptionConflict
     └── RepositoryError             the repositories could not store or load
 
 `code` is stable; `retriable` says whether the same request may succeed later.
@@ -29,7 +33,6 @@ __all__ = [
     "ConsumerNotPositioned",
     "ConsumerNotSubscribed",
     "DomainError",
-    "GroupIsBusy",
     "InvalidAppend",
     "InvalidHeader",
     "InvalidIdentifier",
@@ -376,18 +379,6 @@ class ConsumerClosed(DomainError):
     def __init__(self, consumer: str) -> None:
         super().__init__(f"consumer {consumer!r} is closed; open it again with system.consumer(...)")
         self.consumer = consumer
-
-
-class GroupIsBusy(DomainError):
-    """The group has a live member, and membership is not shared out yet."""
-
-    code = "group_is_busy"
-
-    def __init__(self, group: str, member: str) -> None:
-        super().__init__(
-            f"group {group!r} is being read by consumer {member!r}; close it first, or use another group id"
-        )
-        self.group, self.member = group, member
 
 
 class RepositoryError(DomainError):

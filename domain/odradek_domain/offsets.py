@@ -6,6 +6,7 @@ incarnation of a topic: after a deletion it no longer counts.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 import msgspec
@@ -103,6 +104,11 @@ class CommittedOffsets:
         self._by_partition[TopicPartition(event.topic, event.partition)] = CommittedOffset(
             event.topic, event.partition, event.topic_id, event.offset, metadata
         )
+
+    def forget(self, partitions: Iterable[tuple[str, int]]) -> None:
+        """Drop the commits for these (topic, partition) pairs."""
+        for topic, partition in partitions:
+            self._by_partition.pop(TopicPartition(topic, partition), None)
 
     def restore(self, committed: tuple[CommittedOffset, ...]) -> None:
         """Rebuild from a snapshot."""

@@ -12,7 +12,7 @@ from typing import assert_never
 import msgspec
 
 from odradek_domain.consumer import ConsumerSnapshot
-from odradek_domain.group import GroupSnapshot
+from odradek_domain.group_member import GroupSnapshot
 from odradek_domain.producer import ProducerSnapshot
 from odradek_domain.system_state import AggregateSnapshot, SystemState
 from odradek_domain.topic import TopicSnapshot

@@ -16,7 +16,8 @@ import msgspec
 
 from odradek_domain.aggregate import Aggregate
 from odradek_domain.consumer import Consumer, ConsumerSnapshot
-from odradek_domain.group import ConsumerGroup, GroupSnapshot
+from odradek_domain.group import ConsumerGroup
+from odradek_domain.group_member import GroupSnapshot
 from odradek_domain.names import TopicName
 from odradek_domain.partition import TailLimit
 from odradek_domain.producer import Producer, ProducerSnapshot

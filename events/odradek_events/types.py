@@ -11,22 +11,45 @@ from datetime import datetime
 
 import msgspec
 
+from odradek_events.group_types import (
+    GenerationStarted,
+    GroupAssigned,
+    GroupDeleted,
+    MemberAssignment,
+    MemberJoined,
+    MemberLeft,
+    OffsetsExpired,
+    RebalanceStarted,
+    StaticMemberReplaced,
+)
 from odradek_events.registry import OffsetTag, event
+from odradek_events.upcasters import Upcaster
 
 __all__ = [
     "ConsumerRegistered",
     "ConsumerResumed",
     "ConsumerSubscribed",
+    "GenerationStarted",
+    "GroupAssigned",
+    "GroupDeleted",
+    "MemberAssignment",
+    "MemberJoined",
+    "MemberLeft",
     "MessageConsumed",
     "MessageProduced",
     "OffsetCommitted",
     "OffsetReset",
+    "OffsetsExpired",
     "PartitionsAdded",
+    "PartitionsAssigned",
+    "PartitionsRevoked",
     "ProducerEpochBumped",
     "ProducerProgressed",
     "ProducerRegistered",
+    "RebalanceStarted",
     "RecordsDeleted",
     "ResumedPosition",
+    "StaticMemberReplaced",
     "TopicCreated",
     "TopicDeleted",
     "TopicRetentionSet",
@@ -140,13 +163,23 @@ class ConsumerRegistered(msgspec.Struct, frozen=True):
     group_id: str | None = None
 
 
-@event("ConsumerSubscribed", version=1, tags=("consumer:{consumer_id}",))
+@event(
+    "ConsumerSubscribed",
+    version=2,
+    upcasters=(Upcaster(1).add("pattern", None),),
+    tags=("consumer:{consumer_id}",),
+    tags_since=1,
+)
 class ConsumerSubscribed(msgspec.Struct, frozen=True):
-    """A consumer reads exactly these topics from now on (none: it unsubscribed)."""
+    """A consumer reads exactly these topics from now on (none: it unsubscribed).
+
+    With a `pattern` the topics are those that matched it just now; in a group, where matching is the group's, none.
+    """
 
     consumer_id: str
     topics: tuple[str, ...]
     timestamp: datetime
+    pattern: str | None = None
 
 
 class ResumedPosition(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -165,6 +198,36 @@ class ConsumerResumed(msgspec.Struct, frozen=True):
     consumer_id: str
     positions: tuple[ResumedPosition, ...]
     timestamp: datetime
+
+
+@event("PartitionsAssigned", version=1, tags=("consumer:{consumer_id}",))
+class PartitionsAssigned(msgspec.Struct, frozen=True):
+    """A consumer reads these (topic, partition) pairs too, from `positions` on where there is one.
+
+    As a member of its group in `generation`; with `is_manual` it chose them itself, instead of all it read before.
+    """
+
+    consumer_id: str
+    partitions: tuple[tuple[str, int], ...]
+    positions: tuple[ResumedPosition, ...]
+    timestamp: datetime
+    member_id: str = ""
+    generation: int = -1
+    is_manual: bool = False
+
+
+@event("PartitionsRevoked", version=1, tags=("consumer:{consumer_id}",))
+class PartitionsRevoked(msgspec.Struct, frozen=True):
+    """A consumer reads these (topic, partition) pairs no longer.
+
+    With `is_lost` they were somebody else's by then, perhaps: it was no member any more when it heard of it.
+    """
+
+    consumer_id: str
+    partitions: tuple[tuple[str, int], ...]
+    timestamp: datetime
+    generation: int = -1
+    is_lost: bool = False
 
 
 @event("MessageConsumed", version=1, tags=(_TOPIC, _PARTITION, "consumer:{consumer_id}"))

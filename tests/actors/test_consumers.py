@@ -20,7 +20,6 @@ from odradek_domain.errors import (
     ConsumerNotPositioned,
     ConsumerNotSubscribed,
     DomainError,
-    GroupIsBusy,
     NoCommittedOffset,
     OffsetNotFound,
     PartitionNotFound,
@@ -669,29 +668,6 @@ def test_another_consumer_of_the_group_goes_on_where_the_first_committed(system:
     second = subscribed(system, id="c2", group="g")
 
     assert values(read_all(second, 1)) == ["d"]
-
-
-def test_a_second_consumer_of_a_group_is_refused_and_admitted_after_the_first_closes(system: ActorSystem) -> None:
-    first = subscribed(system, id="c1", group="g")
-    with pytest.raises(GroupIsBusy):
-        system.consumer("c2", "g")
-    with pytest.raises(GroupIsBusy):
-        system.consumer("c2", "g")  # the refused one holds nothing
-
-    first.close()
-
-    system.consumer("c2", "g")
-    system.consumer("c3", "other")
-
-
-def test_a_consumer_refused_by_its_group_can_be_opened_without_it(system: ActorSystem) -> None:
-    subscribed(system, id="c1", group="g")
-    with pytest.raises(GroupIsBusy):
-        system.consumer("c2", "g")
-
-    produce(system, "orders", "a")
-
-    assert values(read_all(subscribed(system, id="c2"), 1)) == ["a"]
 
 
 def test_a_consumer_that_changes_its_group_begins_at_that_groups_offsets(system: ActorSystem) -> None:

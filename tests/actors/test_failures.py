@@ -18,12 +18,12 @@ from support_actors import (
     values,
 )
 
-from odradek_actors.consumer_protocol import CommitGroupOffsets
 from odradek_actors.errors import ActorError, ActorFailed, ActorStopped, DeliveryTimedOut
 from odradek_actors.protocol import DescribeTopic, FlushProducer, Query, Recover
 from odradek_actors.system import ActorSystem
 from odradek_actors.topic_actor import TopicActor
-from odradek_domain.errors import ConsumerClosed, DomainError, GroupIsBusy
+from odradek_domain.errors import ConsumerClosed, DomainError
+from odradek_domain.group_errors import UnknownMember
 from odradek_domain.system_state import SystemState
 from odradek_domain.topic import AppendDecision, AppendMessages, Topic
 from odradek_events import Append, Appended
@@ -525,40 +525,45 @@ def test_a_killed_consumer_answers_its_poll_and_its_handle_is_closed(faulty_worl
     RawConsumer(system, "raw", ["orders"])
 
 
-def test_a_group_whose_member_was_killed_admits_the_next(faulty_world: World, system: ActorSystem) -> None:
-    system.consumer("c1", "g")
+def test_a_member_whose_actor_was_killed_holds_nobody_up(faulty_world: World, system: ActorSystem) -> None:
+    first = system.consumer("c1", "g")
+    first.subscribe(["orders"])
+    read_all(first, 1)
     faulty_world.runtime.kill("consumer/c1")
 
-    system.consumer("c2", "g")
+    second = system.consumer("c2", "g")
+    second.subscribe(["orders"])
+
+    assert len(read_all(second, 1)) == 1
+    assert [member.consumer_id for member in system.describe_group("g").members] == ["c2"]
 
 
-def test_a_new_actor_of_a_group_takes_the_member_that_commits_and_no_second(
-    faulty_world: World, system: ActorSystem
-) -> None:
-    consumer = system.consumer("c1", "g")
+def test_members_join_the_next_actor_of_their_group(faulty_world: World, system: ActorSystem) -> None:
+    consumer = system.consumer("c1", "g", heartbeat_interval=0.02)
     consumer.subscribe(["orders"])
-    read_all(consumer, 1)
+    first = read_all(consumer, 1)
     faulty_world.runtime.kill("group/g")
 
+    again = read_all(consumer, 1)
+
+    assert [message.offset for message in again] == [message.offset for message in first]  # nothing was committed
     consumer.commit()
-
-    with pytest.raises(GroupIsBusy):
-        system.consumer("c2", "g")
+    assert [item.offset for item in system.committed_offsets("g")] == [1]
 
 
-def test_a_commit_from_a_member_that_was_replaced_is_refused(faulty_world: World, system: ActorSystem) -> None:
+def test_a_commit_from_a_member_that_was_dismissed_is_refused(faulty_world: World, system: ActorSystem) -> None:
     zombie = system.consumer("c1", "g")
     zombie.subscribe(["orders"])
     read_all(zombie, 1)
     faulty_world.runtime.kill("group/g")
     system.consumer("c2", "g")
 
-    with pytest.raises(GroupIsBusy):
+    with pytest.raises(ActorStopped):
+        zombie.commit()
+    with pytest.raises(UnknownMember):
         zombie.commit()
 
     assert system.committed_offsets("g") == ()
-    with pytest.raises(AssertionError):
-        system.command("group/g", CommitGroupOffsets("c2", ())).result()
 
 
 def test_a_message_to_an_actor_that_is_gone_is_answered(faulty_world: World, system: ActorSystem) -> None:

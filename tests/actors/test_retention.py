@@ -312,6 +312,7 @@ def test_a_consumer_below_the_start_follows_its_reset_policy(system: ActorSystem
     send_aged(system, 5, 4, 1)
     consumer = system.consumer("c", "g", auto_offset_reset=policy)
     consumer.subscribe(["orders"])
+    consumer.wait_for_assignment()
     consumer.seek("orders", 0, 0)
     consumer.poll(1)
     consumer.commit()

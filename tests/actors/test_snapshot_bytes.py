@@ -21,6 +21,7 @@ from odradek_events.types import (
     MessageConsumed,
     MessageProduced,
     OffsetCommitted,
+    PartitionsAssigned,
     ProducerEpochBumped,
     ProducerProgressed,
     ProducerRegistered,
@@ -52,6 +53,11 @@ HISTORY: dict[str, list[Any]] = {
         MessageConsumed("orders", 1, 1, "m1", "c", NOON),
         OffsetCommitted("consumer/c", "orders", "t-1", 1, 2, after(1)),
     ],
+    "consumer/m": [
+        ConsumerRegistered("m", NOON, "g"),
+        ConsumerSubscribed("m", (), NOON, "o.*"),
+        PartitionsAssigned("m", (("orders", 0), ("orders", 1)), (ResumedPosition("orders", "t-1", 1, 1),), NOON),
+    ],
     "group/g": [OffsetCommitted("group/g", "orders", "t-1", 1, 2, NOON, "c", "note")],
 }
 
@@ -75,11 +81,24 @@ GOLDEN: dict[str, tuple[str, int, bytes]] = {
     ),
     "consumer/c": (
         "consumer",
-        1,
+        2,
         b'{"consumer_id":"c","version":4,"registered_at":"2024-05-01T12:00:00Z","group_id":"g",'
-        b'"subscriptions":["orders"],"positions":[["orders","t-1",1,2]],"committed":[["orders",1,"t-1",2,""]]}',
+        b'"subscriptions":["orders"],"positions":[["orders","t-1",1,2]],"committed":[["orders",1,"t-1",2,""]],'
+        b'"pattern":null,"assignment":null,"is_manual":false}',
     ),
-    "group/g": ("group", 1, b'{"group_id":"g","version":0,"committed":[["orders",1,"t-1",2,"note"]]}'),
+    "consumer/m": (
+        "consumer",
+        2,
+        b'{"consumer_id":"m","version":2,"registered_at":"2024-05-01T12:00:00Z","group_id":"g",'
+        b'"subscriptions":[],"positions":[["orders","t-1",1,1]],"committed":[],'
+        b'"pattern":"o.*","assignment":[["orders",0],["orders",1]],"is_manual":false}',
+    ),
+    "group/g": (
+        "group",
+        2,
+        b'{"group_id":"g","version":0,"committed":[["orders",1,"t-1",2,"note"]],"state":"Empty","generation":0,'
+        b'"assignor":null,"leader":null,"members":[],"idle_since":"2024-05-01T12:00:00Z"}',
+    ),
 }
 
 

@@ -86,7 +86,13 @@ def test_filters_narrow_it_down(log: Path) -> None:
     either = here("log", log, "--type", "TopicCreated", "--type", "ProducerRegistered", "--json").json_lines
     assert {item["type"] for item in either} == {"TopicCreated", "ProducerRegistered"}
     group = here("log", log, "--stream", "group/billing", "--json").json_lines
-    assert {item["type"] for item in group} == {"OffsetCommitted"}
+    assert [item["type"] for item in group] == [
+        "MemberJoined",
+        "GenerationStarted",
+        "GroupAssigned",
+        *["OffsetCommitted"] * 2,
+        "MemberLeft",
+    ]
 
 
 def test_places_bound_it_by_position_and_by_time(log: Path) -> None:

@@ -64,8 +64,8 @@ def test_the_tree_goes_from_the_send_to_the_commit(log: Path) -> None:
         ["create", "topic", "->", "topic/orders"],
         ["1", "TopicCreated", "topic/orders", "0"],
         ["2", "MessageProduced", "topic/orders", "1"],
-        ["6", "MessageConsumed", "consumer/billing-1", "3"],
-        ["7", "OffsetCommitted", "group/billing", "0"],
+        ["10", "MessageConsumed", "consumer/billing-1", "4"],
+        ["11", "OffsetCommitted", "group/billing", "3"],
     ]
     assert [line.index(words(line)[0]) for line in lines] == [3, 6, 9, 6, 9, 6, 9, 12]
     assert "partition=0" in lines[5]
@@ -128,8 +128,8 @@ def test_what_is_left_out_before_the_message_asked_for_is_in_no_note_of_the_diag
     lines = here("trace", log, "--message", "orders/0/3", "--limit", 2, "--format", "mermaid").lines
     notes = [line.strip() for line in lines if "MessageProduced" in line]
     assert notes == [
-        "Note over p1: MessageProduced 0/1#44; position 8",
-        "Note over p1: MessageProduced 0/3#44; position 10#44; asked for",
+        "Note over p1: MessageProduced 0/1#44; position 14",
+        "Note over p1: MessageProduced 0/3#44; position 16#44; asked for",
     ]
 
 
@@ -185,14 +185,14 @@ def test_the_diagram_shows_who_asked_whom_in_the_order_of_the_log(log: Path) -> 
         "Note over p1: TopicCreated#44; position 1",
         "p0->>p1: send",
         "Note over p1: MessageProduced 0/0#44; position 2",
-        "p1->>p2: MessageConsumed 0/0#44; position 6",
-        "p2->>p3: OffsetCommitted 0/1#44; position 7",
+        "p1->>p2: MessageConsumed 0/0#44; position 10",
+        "p2->>p3: OffsetCommitted 0/1#44; position 11",
     ]
 
 
 def test_events_of_one_type_are_one_note(log: Path) -> None:
     lines = here("trace", log, "order-18", "--format", "mermaid").lines
-    assert lines[-1].strip() == "Note over p1: 3 MessageProduced#44; positions 8 to 10"
+    assert lines[-1].strip() == "Note over p1: 3 MessageProduced#44; positions 14 to 16"
 
 
 def test_a_commit_that_covers_several_messages_is_one_arrow(tmp_path: Path) -> None:

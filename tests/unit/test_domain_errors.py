@@ -6,11 +6,12 @@ import re
 
 import pytest
 
-from odradek_domain import errors
+from odradek_domain import errors, group_errors
 from odradek_domain.errors import DomainError
 
+NAMED = {**vars(errors), **vars(group_errors)}
 FAMILY = sorted(
-    (found for found in vars(errors).values() if isinstance(found, type) and issubclass(found, DomainError)),
+    (found for found in NAMED.values() if isinstance(found, type) and issubclass(found, DomainError)),
     key=lambda found: found.__name__,
 )
 
@@ -57,13 +58,31 @@ EXAMPLES: list[tuple[DomainError, dict[str, object]]] = [
     ),
     (errors.ConsumerAlreadyOpen("c"), {"consumer": "c"}),
     (errors.ConsumerClosed("c"), {"consumer": "c"}),
-    (errors.GroupIsBusy("g", "c"), {"group": "g", "member": "c"}),
+    (group_errors.ConsumerNotAssigned("c", "orders", 0), {"consumer": "c", "topic": "orders", "partition": 0}),
+    (group_errors.FencedInstanceId("g", "i", "m"), {"group": "g", "instance": "i", "member": "m"}),
+    (group_errors.GroupNotEmpty("g", 2), {"group": "g", "members": 2}),
+    (group_errors.GroupNotFound("g"), {"group": "g"}),
+    (
+        group_errors.IllegalGeneration("g", "m", 1, 2),
+        {"group": "g", "member": "m", "generation": 1, "current": 2},
+    ),
+    (
+        group_errors.InconsistentAssignors("g", ["x"], ["range"]),
+        {"group": "g", "assignors": ("x",), "common": ("range",)},
+    ),
+    (group_errors.RebalanceInProgress("g"), {"group": "g"}),
+    (
+        group_errors.SubscriptionConflict("c", "topics", "a pattern"),
+        {"consumer": "c", "has": "topics", "wanted": "a pattern"},
+    ),
+    (group_errors.UnknownAssignor("x", ["range"]), {"name": "x", "known": ("range",)}),
+    (group_errors.UnknownMember("g", "m"), {"group": "g", "member": "m"}),
     (errors.RepositoryError("topic/orders", "it was not saved; try again"), {"stream": "topic/orders"}),
 ]
 
 
 def test_every_error_is_in_all() -> None:
-    assert {error.__name__ for error in FAMILY} <= set(errors.__all__)
+    assert {error.__name__ for error in FAMILY} <= {*errors.__all__, *group_errors.__all__}
 
 
 def test_every_error_has_a_code_of_its_own_in_snake_case() -> None:
@@ -76,7 +95,7 @@ def test_every_error_has_a_code_of_its_own_in_snake_case() -> None:
 def test_every_error_stands_once_in_the_tree_of_the_docstring() -> None:
     tree = (errors.__doc__ or "").partition("DomainError")[2]
     drawn = re.findall(r"\b[A-Z]\w+(?= |$)", "DomainError" + tree.partition("\n\n")[0], flags=re.MULTILINE)
-    names = [name for name in drawn if name in errors.__all__]
+    names = [name for name in drawn if name in {*errors.__all__, *group_errors.__all__}]
     assert sorted(names) == sorted(error.__name__ for error in FAMILY)
 
 
@@ -110,4 +129,4 @@ def test_a_long_value_is_cut_in_the_message_and_whole_in_the_facts() -> None:
 
 
 def test_only_what_may_succeed_later_is_retriable() -> None:
-    assert [error.__name__ for error in FAMILY if error.retriable] == ["UnknownTopicId"]
+    assert [error.__name__ for error in FAMILY if error.retriable] == ["RebalanceInProgress", "UnknownTopicId"]

@@ -72,6 +72,8 @@ def test_a_reader_honours_deleted_records_and_incarnations(system: ActorSystem, 
 def test_lag_is_what_is_left_to_read_of_what_can_be_read(system: ActorSystem, log: MemoryLog) -> None:
     with system.consumer("c", "g") as consumer:
         consumer.subscribe(["t"])
+        consumer.poll(1, timeout=10)  # until it has its share
+        consumer.seek_to_beginning("t")
         consumer.seek("t", 1, 2)
         while consumer.poll(timeout=0):
             pass

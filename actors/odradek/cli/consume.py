@@ -84,6 +84,7 @@ def consume(
                 reset = begin if isinstance(begin, str) else "earliest"
                 with system.consumer(member, checked("--group", GroupId, group), auto_offset_reset=reset) as consumer:
                     consumer.subscribe([name])
+                    consumer.wait_for_assignment()
                     if isinstance(begin, int):
                         _seek(consumer, system.describe_topic(name), begin)
                     _take_part(consumer, printer)

@@ -1,0 +1,100 @@
+"""What a group knows of its members besides the log: refs, heartbeats, and the joins and syncs that wait.
+
+It belongs to one GroupActor, is volatile, and survives the actor's recovery in place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+
+import pykka
+
+from odradek_actors.protocol import Command, Recipient
+from odradek_domain.group_member import Claim, GroupMember
+
+__all__ = ["NEVER", "LiveMembers"]
+
+NEVER = float("inf")
+
+Answer = Callable[[Command, object], None]
+
+
+class LiveMembers:
+    """The members that joined this actor, by member id."""
+
+    def __init__(self, monotonic: Callable[[], float], answer: Answer) -> None:
+        self._monotonic = monotonic
+        self._answer = answer
+        self._refs: dict[str, Recipient] = {}
+        self._session_ends: dict[str, float] = {}
+        self.claims: dict[str, Claim] = {}
+        self.joining: dict[str, Command] = {}
+        self.syncing: dict[str, Command] = {}
+
+    def joined(self, member: GroupMember, command: Command, claim: Claim) -> None:
+        """Take note of a member's join; an older one that waits is answered by nothing but this one's answer."""
+        member_id = member.member_id
+        self._refs[member_id] = command.reply_to
+        self.claims[member_id] = claim
+        self.joining[member_id] = command
+        self.hear(member)
+
+    def hear(self, member: GroupMember) -> None:
+        """Take note of a sign of life."""
+        self._session_ends[member.member_id] = self._monotonic() + member.session_timeout_ms / 1000
+
+    def forget(self, member_id: str, answer: Exception) -> None:
+        """Answer whatever a member that is one no longer still waits for, and know it no more."""
+        self._refs.pop(member_id, None)
+        self._session_ends.pop(member_id, None)
+        self.claims.pop(member_id, None)
+        for waiting in (self.joining, self.syncing):
+            command = waiting.pop(member_id, None)
+            if command is not None:
+                self._answer(command, answer)
+
+    def ref(self, member_id: str) -> Recipient:
+        """Return the way to a member."""
+        return self._refs[member_id]
+
+    def departed(self, members: Collection[str]) -> list[str]:
+        """Return those known here that are not among the group's `members`."""
+        return [member_id for member_id in self._refs if member_id not in members]
+
+    def ghosts(self, members: Collection[str]) -> list[str]:
+        """Return the group's `members` that never joined here: of an earlier run, and nobody should wait for them."""
+        return [member_id for member_id in members if member_id not in self._refs]
+
+    def silent(self, members: Mapping[str, GroupMember]) -> list[str]:
+        """Return members whose session is over, or whose actor is gone; who waits for an answer is not silent.
+
+        A static member's actor may be gone: it has until the end of its session to come back.
+        """
+        now = self._monotonic()
+        return [
+            member_id
+            for member_id, member in members.items()
+            if self._is_over(member_id, now) or (member.instance_id is None and _is_dead(self._refs[member_id]))
+        ]
+
+    def _is_over(self, member_id: str, now: float) -> bool:
+        is_waiting = member_id in self.joining or member_id in self.syncing
+        return self._session_ends[member_id] <= now and not is_waiting
+
+    def next_session_end(self) -> float:
+        """Return when the first session ends unless its member is heard of; NEVER without members."""
+        return min(self._session_ends.values(), default=NEVER)
+
+    def drain_joining(self) -> Iterator[tuple[str, Command]]:
+        """Yield each join that waits, which waits no more."""
+        while self.joining:
+            yield self.joining.popitem()
+
+    def drain_syncing(self) -> Iterator[tuple[str, Command]]:
+        """Yield each sync that waits, which waits no more."""
+        while self.syncing:
+            yield self.syncing.popitem()
+
+
+def _is_dead(ref: Recipient) -> bool:
+    return isinstance(ref, pykka.ActorRef) and not ref.is_alive()

@@ -1,0 +1,142 @@
+"""What a consumer group refuses; the tree of all errors is in `errors`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from odradek_domain.errors import DomainError
+
+__all__ = [
+    "ConsumerNotAssigned",
+    "FencedInstanceId",
+    "GroupNotEmpty",
+    "GroupNotFound",
+    "IllegalGeneration",
+    "InconsistentAssignors",
+    "RebalanceInProgress",
+    "SubscriptionConflict",
+    "UnknownAssignor",
+    "UnknownMember",
+]
+
+
+class UnknownMember(DomainError):
+    """Who asked is no member, or no longer: it was silent for too long, did not poll, or left (UNKNOWN_MEMBER_ID)."""
+
+    code = "unknown_member"
+
+    def __init__(self, group: str, member: str) -> None:
+        who = f"{member!r} is no member" if member else "a consumer that is no member cannot commit while others are"
+        super().__init__(
+            f"{who} of group {group!r} any more; poll to join again, and take what was not committed as not processed"
+            if member
+            else f"{who}, in group {group!r}; subscribe instead, or wait until the group is empty"
+        )
+        self.group, self.member = group, member
+
+
+class IllegalGeneration(DomainError):
+    """The group has had a rebalance since (ILLEGAL_GENERATION): partitions may be somebody else's by now."""
+
+    code = "illegal_generation"
+
+    def __init__(self, group: str, member: str, generation: int, current: int) -> None:
+        super().__init__(
+            f"member {member!r} speaks for generation {generation} of group {group!r}, which is at {current}; "
+            "poll to join it, and take what was not committed as not processed"
+        )
+        self.group, self.member, self.generation, self.current = group, member, generation, current
+
+
+class RebalanceInProgress(DomainError):
+    """The group is sharing its partitions out anew (REBALANCE_IN_PROGRESS)."""
+
+    code = "rebalance_in_progress"
+    retriable = True
+
+    def __init__(self, group: str) -> None:
+        super().__init__(f"group {group!r} is rebalancing; poll, then try again")
+        self.group = group
+
+
+class FencedInstanceId(DomainError):
+    """Another consumer has this static member's instance id now (FENCED_INSTANCE_ID)."""
+
+    code = "fenced_instance_id"
+
+    def __init__(self, group: str, instance: str, member: str) -> None:
+        super().__init__(
+            f"instance id {instance!r} of group {group!r} is used by another consumer by now; "
+            f"close this one ({member!r}), or give each consumer an instance id of its own"
+        )
+        self.group, self.instance, self.member = group, instance, member
+
+
+class UnknownAssignor(DomainError):
+    """No assignor has this name."""
+
+    code = "unknown_assignor"
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        names = tuple(sorted(known))
+        super().__init__(f"there is no assignor {name!r}; choose from {', '.join(names)}, or pass your own to open()")
+        self.name, self.known = name, names
+
+
+class InconsistentAssignors(DomainError):
+    """The members of a group have no assignor in common (INCONSISTENT_GROUP_PROTOCOL)."""
+
+    code = "inconsistent_assignors"
+
+    def __init__(self, group: str, assignors: Iterable[str], common: Iterable[str]) -> None:
+        offered, wanted = tuple(assignors), tuple(common)
+        super().__init__(
+            f"group {group!r} shares out by {' or '.join(wanted)}, and not by {' or '.join(offered)}; "
+            "use one assignor in common for all its consumers"
+        )
+        self.group, self.assignors, self.common = group, offered, wanted
+
+
+class GroupNotEmpty(DomainError):
+    """Only a group without members can be changed from outside (NON_EMPTY_GROUP)."""
+
+    code = "group_not_empty"
+
+    def __init__(self, group: str, members: int) -> None:
+        super().__init__(f"group {group!r} has {members} member(s); close its consumers first")
+        self.group, self.members = group, members
+
+
+class GroupNotFound(DomainError):
+    """There is no such group: nobody joined it or committed to it, or it was deleted (GROUP_ID_NOT_FOUND)."""
+
+    code = "group_not_found"
+
+    def __init__(self, group: str) -> None:
+        super().__init__(
+            f"there is no group {group!r}; look at `odradek groups` for those there are, or subscribe to begin one"
+        )
+        self.group = group
+
+
+class ConsumerNotAssigned(DomainError):
+    """The consumer does not have this partition, or no longer."""
+
+    code = "consumer_not_assigned"
+
+    def __init__(self, consumer: str, topic: str, partition: int) -> None:
+        super().__init__(
+            f"{topic}/{partition} is not assigned to consumer {consumer!r}; "
+            "poll until it is, or assign it by hand with assign()"
+        )
+        self.consumer, self.topic, self.partition = consumer, topic, partition
+
+
+class SubscriptionConflict(DomainError):
+    """Topics, a pattern and partitions chosen by hand exclude one another."""
+
+    code = "subscription_conflict"
+
+    def __init__(self, consumer: str, has: str, wanted: str) -> None:
+        super().__init__(f"consumer {consumer!r} has {has}, which excludes {wanted}; use unsubscribe() first")
+        self.consumer, self.has, self.wanted = consumer, has, wanted
