@@ -137,7 +137,7 @@ class ConsumerActor(ConsumerPolls):
                 return super().answer(query)
 
     def append_failed(self, commands: Sequence[Command], error: Exception) -> None:
-        """Tell who asked; a handle that could not be opened is not open.
+        """Tell who asked; a handle that could not be opened is not open, and one that was closed is closed.
 
         A poll whose delivery has an unknown outcome goes on after the recovery: what was recorded is delivered then.
         """
@@ -153,7 +153,8 @@ class ConsumerActor(ConsumerPolls):
                 self._poll = self._delivering = None
             if isinstance(command.body, OpenConsumer):
                 self._handle = None
-            self.reply(command, error)
+            is_closed = isinstance(command.body, CloseConsumer)  # what it had is let go of by its next life, then
+            self.reply(command, None if is_closed else error)
 
     def on_giving_up(self, error: Exception) -> None:
         """Answer the poll and the commits that wait; nobody should wait for this member."""

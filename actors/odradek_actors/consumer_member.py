@@ -98,14 +98,17 @@ class ConsumerMember(EventSourcedActor[Consumer]):
         has_to_leave = self._has_joined and self._member.instance_id is None  # a static member may come back
         self._end_membership()
 
-        def let_go(_: object) -> None:
-            if has_to_leave:
-                self._ask_group(leave, lambda _: self.reply(command, None), command)
-            else:
+        def left(_: object) -> None:
+            if not self.is_ready:  # recovering meanwhile
                 self.reply(command, None)
+                return
+            events = self.state.let_go(self.state.assignment or (), self.runtime.now(), generation)
+            self.persist(events, (command,), lambda _: self.reply(command, None))
 
-        events = self.state.let_go(self.state.assignment or (), self.runtime.now(), generation)
-        self.persist(events, (command,), let_go)
+        if has_to_leave:
+            self._ask_group(leave, left, command)
+        else:
+            left(None)
 
     # -- what to read -------------------------------------------------------------------------------------------------
 
