@@ -97,7 +97,7 @@ _AT_LEAST_ONE = (
 class ActorContext:
     """Where an actor finds the others, and the world. Refs may be handed on; nothing else crosses a mailbox."""
 
-    __slots__ = ("assignors", "directory", "journal", "log_reader", "runtime", "settings", "snapshots")
+    __slots__ = ("assignors", "directory", "journal", "log_reader", "run_id", "runtime", "settings", "snapshots")
 
     def __init__(
         self, runtime: ThreadedRuntime, settings: Settings, assignors: Mapping[str, Assignor] = BUILT_IN
@@ -105,6 +105,7 @@ class ActorContext:
         self.runtime = runtime
         self.settings = settings
         self.assignors = assignors
+        self.run_id = runtime.new_id()  # of this run of the system, from open to close
         self.journal: Recipient
         self.log_reader: Recipient
         self.directory: Recipient

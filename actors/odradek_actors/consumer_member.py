@@ -41,6 +41,7 @@ class ConsumerMember(EventSourcedActor[Consumer]):
     snapshot_schema = SnapshotSchema("consumer", 2, ConsumerSnapshot)
 
     _handle: int | None = None
+    _group_id: str | None = None  # as of the last opening: the state's is not there during a recovery
     _reset_policy = "earliest"
     _member = MemberSettings()
     _member_id = ""  # empty: no member
@@ -73,6 +74,7 @@ class ConsumerMember(EventSourcedActor[Consumer]):
             self.reply(command, ConsumerAlreadyOpen(self.id))
             return
         self._handle = wanted.handle
+        self._group_id = wanted.group_id
         self._reset_policy = wanted.auto_offset_reset
         self._member = wanted.member
         self._delivery = Delivery(0, ())
@@ -214,7 +216,8 @@ class ConsumerMember(EventSourcedActor[Consumer]):
                 self.request(ref, body, answered, command=command)
 
         if self._group_ref is None:
-            self.request(self.context.directory, LookUp(f"group/{self.state.group_id}"), found)
+            group_id = self.state.group_id if self._handle is None else self._group_id
+            self.request(self.context.directory, LookUp(f"group/{group_id}"), found)
         else:
             found(self._group_ref)
 

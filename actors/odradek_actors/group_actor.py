@@ -158,6 +158,7 @@ class GroupActor(EventSourcedActor[ConsumerGroup]):
             body.assignors,
             body.session_timeout_ms,
             body.rebalance_timeout_ms,
+            self.context.run_id,
             self.runtime.now(),
             body.pattern,
             body.instance_id,
@@ -177,7 +178,8 @@ class GroupActor(EventSourcedActor[ConsumerGroup]):
     # -- sharing out --------------------------------------------------------------------------------------------------
 
     def _sync(self, command: Command, body: SyncGroup) -> None:
-        self._live.hear(self.state.require_member(body.member_id, body.generation, body.instance_id))
+        member = self.state.require_member(body.member_id, body.generation, body.instance_id)
+        self._live.hear(member, command.reply_to)
         before = self._live.syncing.get(body.member_id)
         if before is not None:
             self.reply(before, RebalanceInProgress(self.id))
@@ -238,8 +240,10 @@ class GroupActor(EventSourcedActor[ConsumerGroup]):
             live.forget(member_id, UnknownMember(self.id, member_id))
         if (group.state, group.generation) != self._phase_of_group:
             self._begin_phase()
-        if self._dismiss(live.ghosts(group.members), "its consumer is not there"):
+        if self._dismiss(group.ghosts(self.context.run_id), "it is of an earlier run"):
             return
+        for member in group.members.values():
+            live.expect(member)
         if self._dismiss(live.silent(group.members), "its session timed out"):
             return
         match group.state:
@@ -290,9 +294,10 @@ class GroupActor(EventSourcedActor[ConsumerGroup]):
     def _tell_of_rebalance(self, members: Iterable[str]) -> None:
         begun = RebalanceBegun(self.id, self.state.generation)
         for member_id in members:
-            if member_id not in self._told:
+            ref = self._live.ref(member_id)
+            if ref is not None and member_id not in self._told:  # the others hear of it by their heartbeats
                 self._told.add(member_id)
-                self.send(self._live.ref(member_id), begun)
+                self.send(ref, begun)
 
     def _complete(self) -> None:
         """Share out once the leader asks for its share and the topics have said how many partitions they have."""
@@ -353,7 +358,8 @@ class GroupActor(EventSourcedActor[ConsumerGroup]):
 
     def _heartbeat(self, query: Query, beat: Heartbeat) -> None:
         try:
-            self._live.hear(self.state.require_member(beat.member_id, beat.generation, beat.instance_id))
+            member = self.state.require_member(beat.member_id, beat.generation, beat.instance_id)
+            self._live.hear(member, query.reply_to)
             self.state.require_stable(beat.member_id, beat.generation, beat.instance_id)
         except DomainError as error:
             self.reply(query, error)

@@ -41,7 +41,7 @@ from odradek_events.types import MessageProduced
 
 __all__ = ["GroupMembership"]
 
-_LOST = (UnknownMember, IllegalGeneration, FencedInstanceId, ActorStopped)
+_LOST = (UnknownMember, IllegalGeneration, FencedInstanceId)
 
 
 class GroupMembership(ConsumerMember):
@@ -247,7 +247,7 @@ class GroupMembership(ConsumerMember):
             self._fencing = error
         if isinstance(error, _LOST):
             self._end_membership()
-        elif not isinstance(error, RebalanceInProgress | OutcomeUnknown):
+        elif not isinstance(error, RebalanceInProgress | OutcomeUnknown | ActorStopped):
             self._refuse_poll(error)
         if isinstance(error, ActorStopped | OutcomeUnknown):  # nobody is told: it is tried again in a moment
             self.tick(self.settings.retry_backoff, Tick("rejoin"))

@@ -1,6 +1,7 @@
 """What a group knows of its members besides the log: refs, heartbeats, and the joins and syncs that wait.
 
-It belongs to one GroupActor, is volatile, and survives the actor's recovery in place.
+It belongs to one GroupActor, is volatile, and survives the actor's recovery in place. The next actor of the group
+begins without it: members have a whole session to be heard of again, and are known by their heartbeats.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ Answer = Callable[[Command, object], None]
 
 
 class LiveMembers:
-    """The members that joined this actor, by member id."""
+    """The members of this run, by member id."""
 
     def __init__(self, monotonic: Callable[[], float], answer: Answer) -> None:
         self._monotonic = monotonic
@@ -34,13 +35,19 @@ class LiveMembers:
     def joined(self, member: GroupMember, command: Command, claim: Claim) -> None:
         """Take note of a member's join; an older one that waits is answered by nothing but this one's answer."""
         member_id = member.member_id
-        self._refs[member_id] = command.reply_to
         self.claims[member_id] = claim
         self.joining[member_id] = command
-        self.hear(member)
+        self.hear(member, command.reply_to)
 
-    def hear(self, member: GroupMember) -> None:
-        """Take note of a sign of life."""
+    def expect(self, member: GroupMember) -> None:
+        """Give a member that was not heard of yet a whole session."""
+        if member.member_id not in self._session_ends:
+            self.hear(member)
+
+    def hear(self, member: GroupMember, ref: Recipient | None = None) -> None:
+        """Take note of a sign of life, and of the way to the member."""
+        if ref is not None:
+            self._refs[member.member_id] = ref
         self._session_ends[member.member_id] = self._monotonic() + member.session_timeout_ms / 1000
 
     def forget(self, member_id: str, answer: Exception) -> None:
@@ -53,17 +60,13 @@ class LiveMembers:
             if command is not None:
                 self._answer(command, answer)
 
-    def ref(self, member_id: str) -> Recipient:
-        """Return the way to a member."""
-        return self._refs[member_id]
+    def ref(self, member_id: str) -> Recipient | None:
+        """Return the way to a member; None for one that this actor was not told of yet."""
+        return self._refs.get(member_id)
 
     def departed(self, members: Collection[str]) -> list[str]:
         """Return those known here that are not among the group's `members`."""
-        return [member_id for member_id in self._refs if member_id not in members]
-
-    def ghosts(self, members: Collection[str]) -> list[str]:
-        """Return the group's `members` that never joined here: of an earlier run, and nobody should wait for them."""
-        return [member_id for member_id in members if member_id not in self._refs]
+        return [member_id for member_id in self._session_ends if member_id not in members]
 
     def silent(self, members: Mapping[str, GroupMember]) -> list[str]:
         """Return members whose session is over, or whose actor is gone; who waits for an answer is not silent.
@@ -74,7 +77,7 @@ class LiveMembers:
         return [
             member_id
             for member_id, member in members.items()
-            if self._is_over(member_id, now) or (member.instance_id is None and _is_dead(self._refs[member_id]))
+            if self._is_over(member_id, now) or (member.instance_id is None and _is_dead(self._refs.get(member_id)))
         ]
 
     def _is_over(self, member_id: str, now: float) -> bool:
@@ -96,5 +99,5 @@ class LiveMembers:
             yield self.syncing.popitem()
 
 
-def _is_dead(ref: Recipient) -> bool:
+def _is_dead(ref: Recipient | None) -> bool:
     return isinstance(ref, pykka.ActorRef) and not ref.is_alive()

@@ -50,7 +50,7 @@ from odradek_events.types import (
 
 __all__ = ["ConsumerGroup"]
 
-_Join = MemberJoined | StaticMemberReplaced | RebalanceStarted
+_Join = MemberLeft | MemberJoined | StaticMemberReplaced | RebalanceStarted
 
 
 class ConsumerGroup(Aggregate):
@@ -84,6 +84,10 @@ class ConsumerGroup(Aggregate):
         if instance_id is None:
             return None
         return next((member for member in self.members.values() if member.instance_id == instance_id), None)
+
+    def ghosts(self, run_id: str) -> list[str]:
+        """Return members that joined in another run of the system than this one."""
+        return [member.member_id for member in self.members.values() if member.run_id != run_id]
 
     def members_of(self, consumer_id: str) -> list[str]:
         """Return the member ids, static ones excepted, of a consumer."""
@@ -149,8 +153,9 @@ class ConsumerGroup(Aggregate):
         """Decide to let a member in, or back in.
 
         A member that is there and reads the same has the group rebalance unless it does already. A static member that
-        comes back takes the place of its former self, without a rebalance if it reads the same. Raises
-        InconsistentAssignors, or FencedInstanceId for a member whose instance id somebody else has.
+        comes back takes the place of its former self, without a rebalance if it reads the same; any other that comes
+        back without its member id is a new member, and its former self leaves. Raises InconsistentAssignors, or
+        FencedInstanceId for a member whose instance id somebody else has.
         """
         static = self.static_member(wanted.instance_id)
         if static is not None and wanted.member_id in self.members and static.member_id != wanted.member_id:
@@ -158,7 +163,10 @@ class ConsumerGroup(Aggregate):
         known = self.members.get(wanted.member_id) or static
         self._require_common_assignor(wanted, None if known is None else known.member_id)
         events: list[_Join] = []
-        if known is not None and known.member_id != wanted.member_id:
+        if known is None:
+            former = self.members_of(wanted.consumer_id)
+            events += self.leave(former, "its consumer joined anew", wanted.timestamp)
+        elif known.member_id != wanted.member_id:
             events.append(self._replaced(known, wanted))
         if known is None or not known.has_subscription_of(wanted):
             events.append(wanted)
@@ -295,6 +303,7 @@ class ConsumerGroup(Aggregate):
             event.assignors,
             event.session_timeout_ms,
             event.rebalance_timeout_ms,
+            event.run_id,
             event.pattern,
             event.instance_id,
             () if known is None else known.partitions,

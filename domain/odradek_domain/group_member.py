@@ -34,6 +34,7 @@ class GroupMember(msgspec.Struct, frozen=True, gc=False):
     assignors: tuple[str, ...]
     session_timeout_ms: int
     rebalance_timeout_ms: int
+    run_id: str
     pattern: str | None = None
     instance_id: str | None = None
     partitions: tuple[tuple[str, int], ...] = ()

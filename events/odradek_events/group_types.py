@@ -32,7 +32,7 @@ class MemberJoined(msgspec.Struct, frozen=True):
     """A consumer became a member, or a member came back with another subscription: the group has to rebalance.
 
     It reads `topics`, or the topics whose whole name matches `pattern`. `assignors` are those it can live with, the
-    preferred one first.
+    preferred one first. `run_id` is the run of the system that it joined in: members of an earlier one are gone.
     """
 
     group_id: str
@@ -42,6 +42,7 @@ class MemberJoined(msgspec.Struct, frozen=True):
     assignors: tuple[str, ...]
     session_timeout_ms: int
     rebalance_timeout_ms: int
+    run_id: str
     timestamp: datetime
     pattern: str | None = None
     instance_id: str | None = None

@@ -173,9 +173,10 @@ GOLDEN: list[tuple[Any, str]] = [
             assignors=("range", "sticky"),
             session_timeout_ms=45000,
             rebalance_timeout_ms=300000,
+            run_id="r-1",
             timestamp=T,
         ),
-        '{"type":"MemberJoined","group_id":"billing","member_id":"m-1","consumer_id":"c-1","topics":["orders"],"assignors":["range","sticky"],"session_timeout_ms":45000,"rebalance_timeout_ms":300000,'
+        '{"type":"MemberJoined","group_id":"billing","member_id":"m-1","consumer_id":"c-1","topics":["orders"],"assignors":["range","sticky"],"session_timeout_ms":45000,"rebalance_timeout_ms":300000,"run_id":"r-1",'
         + AT
         + "}",
     ),
@@ -188,11 +189,12 @@ GOLDEN: list[tuple[Any, str]] = [
             assignors=("range",),
             session_timeout_ms=45000,
             rebalance_timeout_ms=300000,
+            run_id="r-1",
             timestamp=T,
             pattern="o.*",
             instance_id="i-1",
         ),
-        '{"type":"MemberJoined","group_id":"billing","member_id":"m-1","consumer_id":"c-1","topics":[],"assignors":["range"],"session_timeout_ms":45000,"rebalance_timeout_ms":300000,'
+        '{"type":"MemberJoined","group_id":"billing","member_id":"m-1","consumer_id":"c-1","topics":[],"assignors":["range"],"session_timeout_ms":45000,"rebalance_timeout_ms":300000,"run_id":"r-1",'
         + AT
         + ',"pattern":"o.*","instance_id":"i-1"}',
     ),

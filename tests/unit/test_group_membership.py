@@ -42,7 +42,9 @@ RANGE = ("range",)
 
 
 def joined(member: str, *topics: str, assignors: tuple[str, ...] = RANGE, **fields: Any) -> MemberJoined:
-    return MemberJoined("g", member, f"c-{member}", topics or ("t",), assignors, 45_000, 300_000, NOON, **fields)
+    return MemberJoined(
+        "g", member, f"c-{member}", topics or ("t",), assignors, 45_000, 300_000, "run-1", NOON, **fields
+    )
 
 
 def started(generation: int, *members: str, assignor: str = "range") -> GenerationStarted:
@@ -265,6 +267,19 @@ def test_who_is_no_member_cannot_leave() -> None:
     group(*STABLE).when(ConsumerGroup.leave, ["b", "b2"], "it left", NOON).then(MemberLeft("g", "b", "it left", NOON))
 
 
+def test_a_consumer_that_joins_anew_is_another_member_and_its_former_self_leaves() -> None:
+    again = msgspec.structs.replace(joined("b2"), consumer_id="c-b")
+    left = MemberLeft("g", "b", "its consumer joined anew", NOON)
+    scenario = group(*STABLE).when(ConsumerGroup.join, again).then(left, again)
+    assert list(scenario.aggregate.members) == ["a", "b2"]
+
+
+def test_members_of_an_earlier_run_are_known_as_such() -> None:
+    later = msgspec.structs.replace(joined("c"), run_id="run-2")
+    aggregate = group(*STABLE, later).aggregate
+    assert (aggregate.ghosts("run-2"), aggregate.ghosts("run-1")) == (["a", "b"], ["c"])
+
+
 def test_the_members_of_a_consumer_do_not_include_static_ones() -> None:
     aggregate = group(*STATIC).aggregate
     assert (aggregate.members_of("c-a"), aggregate.members_of("c-b")) == ([], ["b"])
@@ -326,9 +341,9 @@ def test_a_snapshot_gives_the_same_group_back_byte_for_byte() -> None:
         b'{"group_id":"g","version":4,"committed":[["t",0,"t-1",3,""]],"state":"Stable","generation":1,'
         b'"assignor":"range","leader":"a","members":['
         b'{"member_id":"a","consumer_id":"c-a","topics":["t"],"assignors":["range"],"session_timeout_ms":45000,'
-        b'"rebalance_timeout_ms":300000,"pattern":null,"instance_id":"i","partitions":[["t",0],["t",1]],"opaque":""},'
+        b'"rebalance_timeout_ms":300000,"run_id":"run-1","pattern":null,"instance_id":"i","partitions":[["t",0],["t",1]],"opaque":""},'
         b'{"member_id":"b","consumer_id":"c-b","topics":["t"],"assignors":["range"],"session_timeout_ms":45000,'
-        b'"rebalance_timeout_ms":300000,"pattern":null,"instance_id":null,"partitions":[["t",2]],"opaque":""}],'
+        b'"rebalance_timeout_ms":300000,"run_id":"run-1","pattern":null,"instance_id":null,"partitions":[["t",2]],"opaque":""}],'
         b'"idle_since":null}'
     )
     decoded = msgspec.json.decode(encoded, type=type(aggregate.snapshot()))
