@@ -270,9 +270,8 @@ class GroupActor(EventSourcedActor[ConsumerGroup]):
 
     def _dismiss(self, members: Iterable[str], reason: str) -> bool:
         """Have members leave; say whether there were any."""
-        events = self.state.leave(members, reason, self.runtime.now())
-        self.persist(events, (), lambda _: None)
-        return bool(events)
+        self.persist(self.state.leave(members, reason, self.runtime.now()), (), lambda _: None)
+        return not self.is_ready
 
     def _prepare(self) -> None:
         """Wait until all have joined, or until the time for it is over; then begin the next generation."""

@@ -19,7 +19,7 @@ from odradek_domain.errors import ConsumerNotPositioned, ConsumerNotSubscribed, 
 from odradek_domain.group_errors import ConsumerNotAssigned, SubscriptionConflict
 from odradek_domain.names import ConsumerId, GroupId, TopicName
 from odradek_domain.offsets import CommittedOffset, CommittedOffsets, OffsetToCommit
-from odradek_domain.positions import Offset, TopicPartition
+from odradek_domain.positions import Offset, TopicPartition, plain
 from odradek_domain.topic import Topic
 from odradek_events.types import (
     ConsumerRegistered,
@@ -198,7 +198,7 @@ class Consumer(Aggregate):
         chosen = tuple(sorted(set(partitions)))
         if self.is_manual and chosen == self.assignment:
             return []
-        return [PartitionsAssigned(str(self.id), _plain(chosen), _resumed(committed, chosen), at, is_manual=True)]
+        return [PartitionsAssigned(str(self.id), plain(chosen), _resumed(committed, chosen), at, is_manual=True)]
 
     def take(
         self,
@@ -210,14 +210,14 @@ class Consumer(Aggregate):
     ) -> PartitionsAssigned:
         """Decide to read what the group has assigned on top of what there is, each from its committed offset on."""
         added = tuple(sorted(partitions))
-        return PartitionsAssigned(str(self.id), _plain(added), _resumed(committed, added), at, member_id, generation)
+        return PartitionsAssigned(str(self.id), plain(added), _resumed(committed, added), at, member_id, generation)
 
     def let_go(
         self, partitions: Iterable[TopicPartition], at: datetime, generation: int, *, is_lost: bool = False
     ) -> list[PartitionsRevoked]:
         """Decide to read these partitions of the assignment no longer."""
         gone = tuple(place for place in self.assignment or () if place in set(partitions))
-        return [PartitionsRevoked(str(self.id), _plain(gone), at, generation, is_lost)] if gone else []
+        return [PartitionsRevoked(str(self.id), plain(gone), at, generation, is_lost)] if gone else []
 
     def consume(self, messages: Sequence[MessageProduced], at: datetime) -> list[MessageConsumed]:
         """Decide that these messages are delivered, in offset order: without a reset no position falls."""
@@ -379,10 +379,6 @@ class Consumer(Aggregate):
 
 def _place(position: ResumedPosition) -> tuple[str, int]:
     return position.topic, position.partition
-
-
-def _plain(partitions: Iterable[TopicPartition]) -> tuple[tuple[str, int], ...]:
-    return tuple((place.topic, place.partition) for place in partitions)
 
 
 def _resumed(committed: Iterable[CommittedOffset], among: Sequence[TopicPartition]) -> tuple[ResumedPosition, ...]:

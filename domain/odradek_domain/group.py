@@ -33,7 +33,7 @@ from odradek_domain.group_errors import (
 from odradek_domain.group_member import Claim, GroupMember, GroupSnapshot, GroupState
 from odradek_domain.names import GroupId
 from odradek_domain.offsets import CommittedOffsets, OffsetToCommit
-from odradek_domain.positions import TopicPartition
+from odradek_domain.positions import TopicPartition, plain
 from odradek_events.types import (
     GenerationStarted,
     GroupAssigned,
@@ -117,11 +117,6 @@ class ConsumerGroup(Aggregate):
         self.require_member(member_id, generation, instance_id)
         if self.state is GroupState.PREPARING_REBALANCE:
             raise RebalanceInProgress(self.id)
-
-    def require_existing(self) -> None:
-        """Raise GroupNotFound for a group that nobody joined or committed to, or that was deleted."""
-        if not self.exists:
-            raise GroupNotFound(self.id)
 
     def require_inactive(self) -> None:
         """Raise GroupNotEmpty unless there is no member."""
@@ -228,7 +223,7 @@ class ConsumerGroup(Aggregate):
             held = {member for member, claim in claims.items() if claim.is_held}
             holders = (item if item.member_id in held else msgspec.structs.replace(item, owned=()) for item in members)
             target = withhold_owned(target, tuple(holders))
-        given = (MemberAssignment(member, _plain(target[member])) for member in self.members)
+        given = (MemberAssignment(member, plain(target[member])) for member in self.members)
         return GroupAssigned(str(self.id), self.generation, tuple(given), at)
 
     def assign_opaque(self, assignments: Mapping[str, bytes], at: datetime) -> GroupAssigned:
@@ -284,11 +279,12 @@ class ConsumerGroup(Aggregate):
     def _expired(self, places: Sequence[TopicPartition], reason: str, at: datetime) -> list[OffsetsExpired]:
         if not places:
             return []
-        return [OffsetsExpired(self.committed.owner, _plain(places), reason, at)]
+        return [OffsetsExpired(self.committed.owner, plain(places), reason, at)]
 
     def delete(self, at: datetime) -> GroupDeleted:
         """Decide to delete the group with its offsets; GroupNotFound, or GroupNotEmpty while there are members."""
-        self.require_existing()
+        if not self.exists:
+            raise GroupNotFound(self.id)
         self.require_inactive()
         return GroupDeleted(str(self.id), at)
 
@@ -399,7 +395,3 @@ class ConsumerGroup(Aggregate):
         group.members = {member.member_id: member for member in snapshot.members}
         group.idle_since = snapshot.idle_since
         return group
-
-
-def _plain(places: Iterable[TopicPartition]) -> tuple[tuple[str, int], ...]:
-    return tuple((place.topic, place.partition) for place in places)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple, Self
 
 from odradek_domain.errors import InvalidOffset
 
-__all__ = ["Offset", "PartitionId", "TopicPartition"]
+__all__ = ["Offset", "PartitionId", "TopicPartition", "plain"]
 
 
 class Offset(int):
@@ -52,3 +53,8 @@ class TopicPartition(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.topic}/{self.partition}"
+
+
+def plain(places: Iterable[TopicPartition]) -> tuple[tuple[str, int], ...]:
+    """Return partitions as events hold them: pairs of topic and number."""
+    return tuple((place.topic, place.partition) for place in places)
