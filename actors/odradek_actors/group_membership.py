@@ -202,22 +202,22 @@ class GroupMembership(ConsumerMember):
             self._life = self.runtime.new_number()
             self._beat_later()
         self._stage = "joining"
-        life = self._life
+        life, poll = self._life, self._polling_command  # which may be over when the answer comes
 
         def joined(answer: Any) -> None:
             if life == self._life:
-                self._joined(answer)
+                self._joined(answer, poll)
             elif isinstance(answer, JoinResult) and answer.member_id != self._member_id:
                 self._tell_group(LeaveGroup(answer.member_id, "it joined too late"))
 
-        self._ask_group(body, joined, self._polling_command)
+        self._ask_group(body, joined, poll)
 
     @property
     def _polling_command(self) -> Command | None:
         """The command on whose behalf the group is asked."""
         return None
 
-    def _joined(self, answer: Any) -> None:
+    def _joined(self, answer: Any, poll: Command | None) -> None:
         if not isinstance(answer, JoinResult):
             self._not_joined(answer)
             return
@@ -229,9 +229,7 @@ class GroupMembership(ConsumerMember):
             if life == self._life:
                 self._synced(result)
 
-        self._ask_group(
-            SyncGroup(self._member_id, self._generation, self._member.instance_id), synced, self._polling_command
-        )
+        self._ask_group(SyncGroup(self._member_id, self._generation, self._member.instance_id), synced, poll)
 
     def _synced(self, answer: Any) -> None:
         if isinstance(answer, SyncResult):

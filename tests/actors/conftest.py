@@ -64,3 +64,13 @@ def no_thread_is_left_behind() -> Iterator[None]:
     for thread in left:
         thread.join(max(0.0, deadline - time.monotonic()))
     assert not any(thread.is_alive() for thread in left), f"still running: {left}"
+
+
+@pytest.fixture
+def replayed(system: ActorSystem) -> Iterator[None]:
+    """Fail a test that leaves behind a system whose actors are not what the log says."""
+    yield
+    if not system.is_closed:
+        system.settle()
+        check = system.check_replay()
+        assert check.holds, check
