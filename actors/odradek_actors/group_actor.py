@@ -65,10 +65,6 @@ class GroupActor(EventSourcedActor[ConsumerGroup]):
             self._phase_ends = NEVER
             self._told: set[str] = set()  # who knows of the rebalance under way
             self._topics = GroupTopics(self)
-            self._is_gathering = False
-            self._gathered: tuple[int, Mapping[str, int]] | None = None  # for which generation, and what
-            self._shared_out: tuple[int, Mapping[str, int]] = (-1, {})  # the partition counts of the last assignment
-            self._has_changed_topics = False
             self._is_held = False  # an append was refused, or a topic cannot answer: wait for the timer
             self._alarm = Alarm(self, "group")
         self._is_due = True  # something has changed, so look what is to be done
@@ -305,36 +301,27 @@ class GroupActor(EventSourcedActor[ConsumerGroup]):
             if self.runtime.monotonic() >= self._phase_ends:
                 missing = [member for member in self.state.members if member not in self._live.syncing]
                 self._dismiss(missing, "it did not ask for its share in time")
-        elif self._gathered is not None and self._gathered[0] == self.state.generation:
-            self._share_out(leader.body, self._gathered[1])
-        else:
+            return
+        counts = self._topics.counts_for(self.state.generation)
+        if counts is None:
             self._gather()
+        else:
+            self._share_out(leader.body, counts)
 
     def _look_at_topics(self) -> None:
         """Share out anew if there are other partitions than were shared out."""
-        gathered, generation = self._gathered, self.state.generation
-        if gathered is not None and gathered[0] == generation != self._shared_out[0]:
-            self._shared_out = gathered
-        if self._has_changed_topics:
+        changed = self._topics.compare(self.state)
+        if self._topics.are_stale:
             self._gather()
-        elif gathered is not None and gathered[1] != self._shared_out[1]:
-            changed = sorted(dict(gathered[1].items() ^ self._shared_out[1].items()))
+        elif changed:
             reason = f"other partitions than before: {', '.join(changed)}"
             self.persist(self.state.rebalance(reason, self.runtime.now()), (), lambda _: None)
 
     def _gather(self) -> None:
-        if self._is_gathering:
-            return
-        self._is_gathering = True
-        self._has_changed_topics = False
-        generation = self.state.generation
-
-        def gathered(counts: Mapping[str, int], is_complete: bool) -> None:
-            self._is_gathering = False
-            self._gathered = generation, counts
+        def gathered() -> None:
             self._is_due = True
-            if not is_complete and self.state.state is GroupState.STABLE:
-                self._has_changed_topics = self._is_held = True  # ask again, but not at once
+            if self._topics.are_stale and self.state.state is GroupState.STABLE:  # ask again, but not at once
+                self._is_held = True
                 self._alarm.wake_in(self.settings.retry_backoff)
             elif self.is_ready:
                 self._advance()
@@ -342,8 +329,8 @@ class GroupActor(EventSourcedActor[ConsumerGroup]):
         self._topics.gather(self.state, gathered)
 
     def _topic_changed(self, message: TopicChanged) -> None:
-        if self.state.reads(message.topic) or message.topic in self._shared_out[1]:
-            self._has_changed_topics = self._is_due = True
+        if self._topics.note_change(message.topic, self.state):
+            self._is_due = True
             if self.is_ready:
                 self._advance()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pykka
@@ -14,62 +14,92 @@ from odradek_domain.group import ConsumerGroup
 
 __all__ = ["GroupTopics"]
 
-Then = Callable[[Mapping[str, int], bool], None]
-
 
 class GroupTopics:
-    """Gathers partition counts on behalf of a group's actor, one round at a time."""
+    """The partition counts that a group's actor has gathered, and those it has shared out; one round at a time.
+
+    `are_stale` says that a topic has changed since, or did not answer.
+    """
 
     def __init__(self, actor: OdradekActor) -> None:
+        self.are_stale = False
         self._actor = actor
         self._refs: dict[str, pykka.ActorRef[Any]] = {}
-        self._counts: dict[str, int] = {}
-        self._round = 0
+        self._is_gathering = False
+        self._gathered: tuple[int, Mapping[str, int]] | None = None  # in which generation, and what
+        self._shared_out: tuple[int, Mapping[str, int]] | None = None
 
-    def gather(self, group: ConsumerGroup, then: Then) -> None:
-        """Ask all topics that `group` reads; call `then` with (partition counts, whether all have answered).
+    def counts_for(self, generation: int) -> Mapping[str, int] | None:
+        """Return the partition counts gathered in a generation; None if they are still to be."""
+        return self._gathered[1] if self._gathered is not None and self._gathered[0] == generation else None
 
-        A topic that does not exist is not among them. One that cannot answer now counts as it did last time.
+    def compare(self, group: ConsumerGroup) -> list[str]:
+        """Return the topics of a stable group that have other partitions now than were shared out.
+
+        A group shared out by an earlier actor is compared with what its members have, and has to be gathered first.
         """
-        self._round = self._actor.runtime.new_number()
-        number = self._round
-        if not group.has_patterns:
-            self._ask_all(group.topics, number, then)
+        if self._shared_out is None or self._shared_out[0] != group.generation:
+            counts = self.counts_for(group.generation)
+            self.are_stale |= counts is None
+            self._shared_out = group.generation, group.shared_out() if counts is None else counts
+        gathered = self.counts_for(group.generation)
+        return [] if gathered is None else sorted(dict(gathered.items() ^ self._shared_out[1].items()))
+
+    def note_change(self, topic: str, group: ConsumerGroup) -> bool:
+        """Note that a topic has changed; return whether that concerns the group."""
+        if not group.reads(topic) and (self._shared_out is None or topic not in self._shared_out[1]):
+            return False
+        self.are_stale = True
+        return True
+
+    def gather(self, group: ConsumerGroup, then: Callable[[], None]) -> None:
+        """Ask all topics that `group` reads, unless that is under way, and call `then`.
+
+        A topic that does not exist is not among the counts. One that cannot answer now counts as it did last time.
+        """
+        if self._is_gathering:
             return
+        self._is_gathering = True
+        self.are_stale = False
+        generation = group.generation
+        known: Mapping[str, int] = {} if self._gathered is None else self._gathered[1]
 
-        def listed(answer: Any) -> None:
-            if number == self._round:
-                is_known = not isinstance(answer, Exception)
-                matching = [topic for topic in (answer if is_known else self._counts) if group.reads(topic)]
-                self._ask_all(tuple(sorted({*group.topics, *matching})), number, then, is_complete=is_known)
+        def done(counts: Mapping[str, int]) -> None:
+            self._is_gathering = False
+            self._gathered = generation, dict(sorted(counts.items()))
+            then()
 
-        self._actor.request(self._actor.context.log_reader, ListTopics(), listed)
+        def listed(topics: Any) -> None:
+            if isinstance(topics, Exception):
+                self.are_stale = True
+                topics = known
+            self._ask_all(sorted({*group.topics, *filter(group.reads, topics)}), known, done)
 
-    def _ask_all(self, topics: tuple[str, ...], number: int, then: Then, *, is_complete: bool = True) -> None:
+        if group.has_patterns:
+            self._actor.request(self._actor.context.log_reader, ListTopics(), listed)
+        else:
+            listed(())
+
+    def _ask_all(
+        self, topics: Sequence[str], known: Mapping[str, int], done: Callable[[Mapping[str, int]], None]
+    ) -> None:
         waiting = set(topics)
         counts: dict[str, int] = {}
 
         def answered(topic: str, answer: Any) -> None:
-            nonlocal is_complete
-            if number != self._round:
-                return
             if isinstance(answer, TopicDescription):
                 counts[topic] = len(answer.partitions)
             elif not isinstance(answer, TopicNotFound):
                 self._refs.pop(topic, None)
-                is_complete = False
-                if topic in self._counts:
-                    counts[topic] = self._counts[topic]
+                self.are_stale = True
+                if topic in known:
+                    counts[topic] = known[topic]
             waiting.discard(topic)
             if not waiting:
-                finish()
-
-        def finish() -> None:
-            self._counts = dict(sorted(counts.items()))
-            then(self._counts, is_complete)
+                done(counts)
 
         if not topics:
-            finish()
+            done(counts)
         for topic in topics:
             self._describe(topic, answered)
 

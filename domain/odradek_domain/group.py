@@ -14,6 +14,7 @@ a member says it has (`claims`) comes with each join, is needed once, and is an 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
@@ -30,7 +31,7 @@ from odradek_domain.group_errors import (
     RebalanceInProgress,
     UnknownMember,
 )
-from odradek_domain.group_member import Claim, GroupMember, GroupSnapshot, GroupState
+from odradek_domain.group_member import Claim, GroupMember, GroupSnapshot, GroupState, elected_assignor
 from odradek_domain.names import GroupId
 from odradek_domain.offsets import CommittedOffsets, OffsetToCommit
 from odradek_domain.positions import TopicPartition, plain
@@ -137,6 +138,10 @@ class ConsumerGroup(Aggregate):
         """Say whether a member subscribes to a topic."""
         return any(member.reads(topic) for member in self.members.values())
 
+    def shared_out(self) -> dict[str, int]:
+        """Return how many partitions of each topic members have."""
+        return dict(Counter(topic for member in self.members.values() for topic, _ in member.partitions))
+
     @property
     def rebalance_timeout(self) -> float:
         """Seconds that a rebalance waits for members to join again: what the most patient of them asked for."""
@@ -195,17 +200,13 @@ class ConsumerGroup(Aggregate):
         """Decide that the members of now are those of the next generation; each votes for how to share out."""
         leader = self.leader if self.leader in self.members else next(iter(self.members))
         return GenerationStarted(
-            str(self.id), self.generation + 1, self._elect_assignor(), str(leader), tuple(self.members), at
+            str(self.id),
+            self.generation + 1,
+            elected_assignor(tuple(self.members.values())),
+            str(leader),
+            tuple(self.members),
+            at,
         )
-
-    def _elect_assignor(self) -> str:
-        """Each member votes for the first of its assignors that all have; ties go to whom the first member prefers."""
-        members = list(self.members.values())
-        candidates = [name for name in members[0].assignors if all(name in other.assignors for other in members)]
-        votes = dict.fromkeys(candidates, 0)
-        for member in members:
-            votes[next(name for name in member.assignors if name in votes)] += 1
-        return max(candidates, key=votes.__getitem__)
 
     # -- decisions: assignment ----------------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import re
+from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
@@ -12,7 +13,7 @@ from odradek_domain.offsets import CommittedOffset
 from odradek_domain.positions import TopicPartition
 from odradek_events.types import MemberJoined
 
-__all__ = ["Claim", "GroupMember", "GroupSnapshot", "GroupState"]
+__all__ = ["Claim", "GroupMember", "GroupSnapshot", "GroupState", "elected_assignor"]
 
 
 class GroupState(enum.Enum):
@@ -72,3 +73,15 @@ class GroupSnapshot(msgspec.Struct, frozen=True, gc=False):
     leader: str | None = None
     members: tuple[GroupMember, ...] = ()
     idle_since: datetime | None = None
+
+
+def elected_assignor(members: Sequence[GroupMember]) -> str:
+    """Return the assignor that members elect: each votes for the first of its own that all can live with.
+
+    A tie goes to what the first member prefers.
+    """
+    candidates = [name for name in members[0].assignors if all(name in other.assignors for other in members)]
+    votes = dict.fromkeys(candidates, 0)
+    for member in members:
+        votes[next(name for name in member.assignors if name in votes)] += 1
+    return max(candidates, key=votes.__getitem__)
