@@ -86,7 +86,7 @@ class ConsumerPolls(GroupMembership):
         if self._poll is None:
             return
         if self._is_group_managed and not self._notices:
-            self._join_if_needed()
+            self._join_if_needed(self._poll)
         if self._notices:
             self._answer_poll(self._notices[0])
         elif self._poll is not None and self._poll.body.max_messages:
@@ -112,10 +112,6 @@ class ConsumerPolls(GroupMembership):
     @property
     def _is_polling(self) -> bool:
         return self._poll is not None
-
-    @property
-    def _polling_command(self) -> Command | None:
-        return self._poll
 
     @property
     def _is_rebalancing(self) -> bool:

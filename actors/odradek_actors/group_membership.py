@@ -170,8 +170,8 @@ class GroupMembership(ConsumerMember):
                 self._to_let_go = notice.partitions
                 self._must_rejoin = self._must_rejoin or f"{self.id} has let go of partitions"
 
-    def _join_if_needed(self) -> None:
-        """Ask to join, as the poller has dealt with what it was given; before that have it let go, if it must."""
+    def _join_if_needed(self, poll: Command) -> None:
+        """Ask to join on behalf of a poll: who polls has dealt with what it was given. Before that, let go."""
         if self._stage in ("joining", "syncing") or (self._stage == "member" and not self._must_rejoin):
             return
         if self._fencing is not None:
@@ -180,10 +180,10 @@ class GroupMembership(ConsumerMember):
         owned = self.state.assignment or ()
         if owned and not self._member.is_cooperative:
             self._notify("revoked", owned)
-            return
-        self._join(owned)
+        else:
+            self._join(owned, poll)
 
-    def _join(self, owned: tuple[TopicPartition, ...]) -> None:
+    def _join(self, owned: tuple[TopicPartition, ...], poll: Command) -> None:
         state, member = self.state, self._member
         claim = Claim(owned, self._had.generation, True) if member.is_cooperative else self._had
         body = JoinGroup(
@@ -212,12 +212,7 @@ class GroupMembership(ConsumerMember):
 
         self._ask_group(body, joined, poll)
 
-    @property
-    def _polling_command(self) -> Command | None:
-        """The command on whose behalf the group is asked."""
-        return None
-
-    def _joined(self, answer: Any, poll: Command | None) -> None:
+    def _joined(self, answer: Any, poll: Command) -> None:
         if not isinstance(answer, JoinResult):
             self._not_joined(answer)
             return

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -15,11 +15,14 @@ from support_actors import QUICK, KitRuntime, World, in_threads
 from support_checkers import Polled, Sent, anomalies, gaps
 
 from odradek_actors.actor import Settings
+from odradek_actors.consumer_handle import ConsumerHandle
 from odradek_actors.errors import ActorStopped
 from odradek_actors.producer_handle import ProducerHandle
 from odradek_actors.protocol import Receipt, Recover
+from odradek_actors.rebalance_listener import RebalanceListener
 from odradek_actors.runtime import Promise
 from odradek_actors.system import ActorSystem
+from odradek_domain.positions import TopicPartition
 from odradek_domain.system_state import SystemState
 from odradek_events import MemoryLog
 from odradek_events.errors import OutcomeUnknown
@@ -50,6 +53,16 @@ def until_told(attempt: Callable[[], T]) -> T:
             continue
 
 
+class CommitsFirst(RebalanceListener):
+    """Commits what was handed out before partitions go, so that a rebalance repeats nothing."""
+
+    def __init__(self, consumer: ConsumerHandle) -> None:
+        self._consumer = consumer
+
+    def on_partitions_revoked(self, partitions: Sequence[TopicPartition]) -> None:
+        until_told(self._consumer.commit)
+
+
 class History:
     """What producers were told and consumers were given."""
 
@@ -75,7 +88,7 @@ class History:
     def consume(self, system: ActorSystem, id: str, is_enough: Callable[[int], bool]) -> None:
         """Poll until enough has come, committing now and then."""
         with until_told(lambda: system.consumer(id, group=f"group-{id}")) as consumer:
-            until_told(lambda: consumer.subscribe(sorted(TOPICS)))
+            until_told(lambda: consumer.subscribe(sorted(TOPICS), listener=CommitsFirst(consumer)))
             polled = self.polled[id]
             while not is_enough(len(polled)):
                 for record in consumer.poll(200, timeout=0.2):
