@@ -202,7 +202,7 @@ class GroupMembership(ConsumerMember):
             self._life = self.runtime.new_number()
             self._beat_later()
         self._stage = "joining"
-        life, poll = self._life, self._polling_command  # which may be over when the answer comes
+        life = self._life
 
         def joined(answer: Any) -> None:
             if life == self._life:
