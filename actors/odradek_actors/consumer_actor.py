@@ -63,10 +63,8 @@ class ConsumerActor(ConsumerPolls):
             match body:
                 case Poll():
                     self._begin_poll(command, body)
-                case CommitOffsets() if self._is_group_managed and self._is_rebalancing:
-                    self._commits.append(command)
                 case CommitOffsets():
-                    self._commit(command, body)
+                    self._commit_in_order(command, body)
                 case Subscribe(_, (), None):
                     self._unsubscribe(command)
                 case Subscribe():
@@ -159,8 +157,7 @@ class ConsumerActor(ConsumerPolls):
     def on_giving_up(self, error: Exception) -> None:
         """Answer the poll and the commits that wait; nobody should wait for this member."""
         self._refuse_poll(error)
-        while self._commits:
-            self.reply(self._commits.pop(), error)
+        self._refuse_commits(error)
         self._leave_at_once("its actor has failed")
 
     def _before_polling(self) -> None:
@@ -168,16 +165,27 @@ class ConsumerActor(ConsumerPolls):
         if self._must_match:
             self._match_topics()
 
+    def _commit_in_order(self, command: Command, body: CommitOffsets) -> None:
+        number = self.runtime.new_number()
+        if self._commits:
+            self._commits[number] = command
+        else:
+            self._commit(command, body, number)
+
     def _commit_what_waits(self) -> None:
-        """Commits made while a cooperative member joined again: its generation is known only now."""
+        """Commit what came too late for the last generation of a cooperative member: the next is known only now."""
         if self._is_rebalancing:
             return
-        commits, self._commits = self._commits, []
-        for command in commits:
+        commits, self._commits = self._commits, {}
+        for number, command in sorted(commits.items()):
             try:
-                self._commit(command, command.body)
+                self._commit(command, command.body, number)
             except DomainError as error:
                 self.reply(command, error)
+
+    def _refuse_commits(self, error: Exception) -> None:
+        while self._commits:
+            self.reply(self._commits.popitem()[1], error)
 
     def _topic_changed(self, message: TopicChanged) -> None:
         """A topic has other partitions; one that matches a pattern is read from now on. In a group, it sees to that."""
@@ -218,8 +226,7 @@ class ConsumerActor(ConsumerPolls):
     def on_stopping(self) -> bool:
         """End the poll under way, and leave the group."""
         self._end_poll()
-        while self._commits:
-            self.reply(self._commits.pop(), ActorStopped(self.stream))
+        self._refuse_commits(ActorStopped(self.stream))
         self._leave_at_once("its actor has stopped")
         self._end_membership()
         return True

@@ -28,7 +28,7 @@ from odradek_actors.protocol import Command, ListTopics, LookUp, Query
 from odradek_actors.recovery_protocol import SnapshotSchema
 from odradek_domain.consumer import Consumer, ConsumerSnapshot
 from odradek_domain.errors import ConsumerAlreadyOpen, ConsumerNotPositioned, OffsetNotFound
-from odradek_domain.group_errors import UnknownMember
+from odradek_domain.group_errors import IllegalGeneration, RebalanceInProgress, UnknownMember
 from odradek_domain.offsets import CommittedOffset, OffsetToCommit
 from odradek_domain.positions import TopicPartition
 
@@ -54,6 +54,7 @@ class ConsumerMember(EventSourcedActor[Consumer]):
             self._sought: set[TopicPartition] = set()  # moved on purpose since the last commit
             self._paused: set[TopicPartition] = set()
             self._group_ref: pykka.ActorRef[Any] | None = None
+            self._commits: dict[int, Command] = {}  # that wait for the end of a rebalance, by when they came
         return Consumer(self.id)
 
     def _end_poll(self) -> None:
@@ -65,6 +66,11 @@ class ConsumerMember(EventSourcedActor[Consumer]):
     @property
     def _has_joined(self) -> bool:
         """Whether the group knows of it, or soon will."""
+        return False
+
+    @property
+    def _is_rebalancing(self) -> bool:
+        """Whether it waits until the group has shared out anew."""
         return False
 
     # -- opening and closing ------------------------------------------------------------------------------------------
@@ -163,7 +169,11 @@ class ConsumerMember(EventSourcedActor[Consumer]):
 
     # -- committing ---------------------------------------------------------------------------------------------------
 
-    def _commit(self, command: Command, wanted: CommitOffsets) -> None:
+    def _commit(self, command: Command, wanted: CommitOffsets, number: int) -> None:
+        """Commit, or have the group do so; `number` is larger than that of each commit before.
+
+        One that comes too late for its generation waits for the next one, in which the partitions may still be here.
+        """
         offsets = tuple(
             self._to_commit(partition, offset, metadata)
             for partition, offset, metadata, topic_id in wanted.offsets
@@ -171,6 +181,9 @@ class ConsumerMember(EventSourcedActor[Consumer]):
         )
 
         def committed(answer: Any) -> None:
+            if isinstance(answer, IllegalGeneration | RebalanceInProgress) and self._is_rebalancing:
+                self._commits[number] = command
+                return
             if not isinstance(answer, Exception):
                 self._sought.difference_update(partition for partition, *_ in wanted.offsets)
             self.reply(command, None if not isinstance(answer, Exception) else answer)

@@ -113,10 +113,6 @@ class ConsumerPolls(GroupMembership):
     def _is_polling(self) -> bool:
         return self._poll is not None
 
-    @property
-    def _is_rebalancing(self) -> bool:
-        return self._stage in ("joining", "syncing") and bool(self.state.assignment)
-
     def _poll_timed_out(self) -> None:
         if self._poll is None or self._poll.body.timeout <= 0:
             return

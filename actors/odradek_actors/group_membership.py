@@ -65,7 +65,6 @@ class GroupMembership(ConsumerMember):
             self._is_held = False  # an append was refused: wait for the timer
             self._fencing: FencedInstanceId | None = None
             self._polled_at = 0.0
-            self._commits: list[Command] = []  # that wait for the end of a rebalance
         return super().initial_state()
 
     def _open(self, command: Command, wanted: OpenConsumer) -> None:
@@ -79,6 +78,10 @@ class GroupMembership(ConsumerMember):
     def _has_joined(self) -> bool:
         """Whether the group knows of it, or soon will."""
         return bool(self._member_id) or self._stage != "out"
+
+    @property
+    def _is_rebalancing(self) -> bool:
+        return self._stage in ("joining", "syncing")
 
     # -- for the subclass ---------------------------------------------------------------------------------------------
 
