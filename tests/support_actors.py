@@ -16,6 +16,7 @@ from odradek_actors.event_sourced import EventSourcedActor
 from odradek_actors.protocol import Command, Receipt, Recipient, Recover
 from odradek_actors.runtime import Promise, ThreadedRuntime
 from odradek_actors.system import ActorSystem
+from odradek_domain.assignors import Assignor
 from odradek_events import LogStore
 from odradek_events.snapshots import SnapshotStore
 
@@ -79,11 +80,20 @@ class World:
         self._is_recovering = recovering
         self._open: list[ActorSystem] = []
 
-    def open(self, actors: dict[str, ActorClass] | None = None, **settings: Any) -> ActorSystem:
+    def open(
+        self, actors: dict[str, ActorClass] | None = None, assignors: Iterable[Assignor] = (), **settings: Any
+    ) -> ActorSystem:
         """Open a system: a new run."""
         self.runtime = KitRuntime(recovering=self._is_recovering)
         chosen = Settings(**{**self._usual, **settings})
-        system = ActorSystem(self.log, settings=chosen, actors=actors, runtime=self.runtime, snapshots=self.snapshots)
+        system = ActorSystem(
+            self.log,
+            settings=chosen,
+            actors=actors,
+            runtime=self.runtime,
+            snapshots=self.snapshots,
+            assignors=assignors,
+        )
         self._open.append(system)
         return system
 

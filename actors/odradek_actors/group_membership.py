@@ -64,6 +64,7 @@ class GroupMembership(ConsumerMember):
             self._to_let_go: tuple[TopicPartition, ...] = ()
             self._is_held = False  # an append was refused: wait for the timer
             self._fencing: FencedInstanceId | None = None
+            self._untold: Exception | None = None  # why it could not join, while nobody polled
             self._polled_at = 0.0
         return super().initial_state()
 
@@ -177,8 +178,9 @@ class GroupMembership(ConsumerMember):
         """Ask to join on behalf of a poll: who polls has dealt with what it was given. Before that, let go."""
         if self._stage in ("joining", "syncing") or (self._stage == "member" and not self._must_rejoin):
             return
-        if self._fencing is not None:
-            self._refuse_poll(self._fencing)
+        refusal, self._untold = self._fencing or self._untold, None
+        if refusal is not None:
+            self._refuse_poll(refusal)
             return
         owned = self.state.assignment or ()
         if owned and not self._member.is_cooperative:
@@ -244,6 +246,7 @@ class GroupMembership(ConsumerMember):
         if isinstance(error, _LOST):
             self._end_membership()
         elif not isinstance(error, RebalanceInProgress | OutcomeUnknown | ActorStopped):
+            self._untold = None if self._is_polling else error
             self._refuse_poll(error)
         if isinstance(error, ActorStopped | OutcomeUnknown):  # nobody is told: it is tried again in a moment
             self.tick(self.settings.retry_backoff, Tick("rejoin"))
@@ -256,7 +259,7 @@ class GroupMembership(ConsumerMember):
         self._stage, self._must_rejoin = "out", ""
         self._member_id, self._generation = "", -1
         self._had = Claim()
-        self._share = None
+        self._share = self._untold = None
         self._to_let_go = ()
         self._notices.clear()
 
