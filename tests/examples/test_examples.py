@@ -134,3 +134,11 @@ def test_an_example_is_short_and_tested(path: Path) -> None:
     assert len(source.splitlines()) <= 60
     assert source.startswith('"""')
     assert f'run("{path.name}"' in Path(__file__).read_text()
+
+
+def test_a_group_shares_out_as_its_consumers_come_and_go(tmp_path: Path) -> None:
+    printed = run("13_consumer_group.py", tmp_path)
+    assert "done: 400 of 400, twice: 0" in printed
+    assert "generation 1: {'a': [0, 1, 2, 3]}" in printed
+    assert re.search(r"generation \d: \{'a': \[\d, \d\], 'b': \[\d, \d\]\}", printed)
+    assert re.search(r"generation \d: \{'a': \[\d(, \d)?\], 'b': \[.+\], 'c': \[\d\]\}", printed)
