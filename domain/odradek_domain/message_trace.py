@@ -37,6 +37,14 @@ _COMMANDS = {
     "ConsumerRegistered": "open consumer",
     "ConsumerResumed": "open consumer",
     "ConsumerSubscribed": "subscribe",
+    "PartitionsAssigned": "assign",
+    "MemberJoined": "join group",
+    "StaticMemberReplaced": "join group",
+    "RebalanceStarted": "join group",
+    "MemberLeft": "leave group",
+    "PartitionsRevoked": "close consumer",
+    "OffsetsExpired": "delete offsets",
+    "GroupDeleted": "delete group",
 }
 
 

@@ -64,7 +64,7 @@ def _facts(snapshot: AggregateSnapshot) -> Iterable[tuple[str, Fact]]:
         case ConsumerSnapshot():
             return _consumer_facts(snapshot)
         case GroupSnapshot():
-            return [(f"committed {item.topic}/{item.partition}", item.offset) for item in snapshot.committed]
+            return _group_facts(snapshot)
         case _:
             assert_never(snapshot)
 
@@ -85,7 +85,20 @@ def _topic_facts(topic: TopicSnapshot) -> Iterable[tuple[str, Fact]]:
 def _consumer_facts(consumer: ConsumerSnapshot) -> Iterable[tuple[str, Fact]]:
     yield "group", consumer.group_id
     yield "subscriptions", ", ".join(consumer.subscriptions)
+    if consumer.pattern is not None:
+        yield "pattern", consumer.pattern
+    if consumer.assignment is not None:
+        yield "assignment", ", ".join(map(str, consumer.assignment))
     for position in consumer.positions:
         yield f"position {position.topic}/{position.partition}", position.offset
     for committed in consumer.committed:
+        yield f"committed {committed.topic}/{committed.partition}", committed.offset
+
+
+def _group_facts(group: GroupSnapshot) -> Iterable[tuple[str, Fact]]:
+    yield "state", group.state.value
+    yield "generation", group.generation
+    for member in group.members:
+        yield f"member {member.member_id}", ", ".join(f"{topic}/{number}" for topic, number in member.partitions)
+    for committed in group.committed:
         yield f"committed {committed.topic}/{committed.partition}", committed.offset

@@ -11,9 +11,11 @@ from typing import Any
 from odradek_events.projection import Projection
 from odradek_events.record import Query, QueryItem, Recorded
 from odradek_events.types import (
+    GroupDeleted,
     MessageProduced,
     OffsetCommitted,
     OffsetReset,
+    OffsetsExpired,
     PartitionsAdded,
     RecordsDeleted,
     TopicCreated,
@@ -23,6 +25,7 @@ from odradek_events.types import (
 __all__ = ["ConsumerLag", "MessagesByKey", "TopicCatalogue", "shipped_projections"]
 
 _TOPIC_EVENTS = ("TopicCreated", "PartitionsAdded", "RecordsDeleted", "TopicDeleted", "MessageProduced")
+_COMMITS = ("OffsetCommitted", "OffsetReset", "OffsetsExpired", "GroupDeleted")
 
 
 def shipped_projections() -> tuple[Projection, ...]:
@@ -111,8 +114,8 @@ class ConsumerLag:
     """
 
     name = "consumer_lag"
-    version = 1
-    query = Query((QueryItem((*_TOPIC_EVENTS, "OffsetCommitted", "OffsetReset")),))
+    version = 2
+    query = Query((QueryItem((*_TOPIC_EVENTS, *_COMMITS)),))
 
     def create(self, db: sqlite3.Connection) -> None:
         """Make the tables."""
@@ -157,6 +160,12 @@ class ConsumerLag:
                 self._note(db, recorded, committed, committed.consumer_id)
             case OffsetReset() as reset if recorded.stream.startswith("group/"):  # a consumer's moves its position only
                 self._note(db, recorded, reset, None)
+            case OffsetsExpired(owner=owner, partitions=places):
+                gone = [(owner, topic, partition) for topic, partition in places]
+                forget = "DELETE FROM consumer_lag_committed WHERE owner = ? AND topic = ? AND partition = ?"
+                db.executemany(forget, gone)
+            case GroupDeleted(group_id=group):
+                db.execute("DELETE FROM consumer_lag_committed WHERE owner = ?", (f"group/{group}",))
             case _:
                 pass
 

@@ -15,7 +15,15 @@ from odradek_events import MemoryLog
 from odradek_events.projection import ProjectionRunner
 from odradek_events.projection_store import open_views
 from odradek_events.projection_views import shipped_projections
-from odradek_events.types import OffsetCommitted, OffsetReset, PartitionsAdded, RecordsDeleted, TopicDeleted
+from odradek_events.types import (
+    GroupDeleted,
+    OffsetCommitted,
+    OffsetReset,
+    OffsetsExpired,
+    PartitionsAdded,
+    RecordsDeleted,
+    TopicDeleted,
+)
 
 
 class Views:
@@ -102,6 +110,16 @@ def test_an_operators_reset_of_a_group_is_a_row_and_a_seek_of_a_consumer_is_none
         (4, 1, "c"),
         (1, 4, None),
     ]
+
+
+def test_what_is_expired_or_deleted_is_no_longer_committed_and_was_all_the_same(views: Views) -> None:
+    views.group(committed(1))
+    views.group(committed(0, partition=1))
+    views.group(OffsetsExpired("group/g", (("orders", 0),), "deleted", START))
+    assert views.rows("SELECT partition FROM consumer_lag_now") == [(1,)]
+    views.group(GroupDeleted("g", START))
+    assert views.rows("SELECT * FROM consumer_lag_now") == []
+    assert len(views.rows("SELECT * FROM consumer_lag")) == 2
 
 
 def test_the_catalogue_keeps_every_life_of_a_topic(views: Views) -> None:

@@ -119,6 +119,11 @@ def _print_tables(state: SystemState) -> None:
         ],
     )
     table(
+        "Groups",
+        ["group", "state", "generation", "members"],
+        [[group.id, group.state.value, group.generation, len(group.members)] for group in state.groups.values()],
+    )
+    table(
         "Committed offsets",
         ["owner", "topic", "partition", "committed", "next offset", "lag"],
         [
