@@ -75,6 +75,13 @@ def poll_all(consumers: Sequence[ConsumerHandle], count: int) -> dict[str, list[
     return records
 
 
+def poll_on(consumer: ConsumerHandle) -> None:
+    """Poll for as long as a test's patience lasts; for what is expected to raise."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        consumer.poll(timeout=0.1)
+
+
 def places(records: Sequence[ConsumerRecord]) -> list[tuple[str, int, int]]:
     """Return where messages come from, sorted: topic, partition, offset."""
     return sorted((record.topic, record.partition, record.offset) for record in records)
