@@ -100,7 +100,7 @@ ATTEMPTS: dict[type[Aggregate], tuple[Attempt, ...]] = {
     ),
     ConsumerGroup: (
         lambda group, a, b: group.commit_offsets([_wanted(a, b), _wanted(b, a)], after(a), "c0"),
-        lambda group, a, b: [group.reset_offset(_wanted(a, b), after(a), "operator")],
+        lambda group, a, b: group.reset_offsets([_wanted(a, b)], after(a), "operator"),
     ),
 }
 

@@ -32,7 +32,9 @@ from odradek_domain.aggregate import Aggregate
 from odradek_domain.assignors import Assignor, MemberSubscription
 from odradek_domain.errors import DomainError
 from odradek_domain.group_member import GroupMember, GroupSnapshot, GroupState
+from odradek_domain.lag import MemberLag
 from odradek_domain.message_trace import follow_messages
+from odradek_domain.offset_reset import PlannedReset, ShiftBy
 from odradek_domain.positions import TopicPartition
 from odradek_domain.system_state import SystemState
 from odradek_events.errors import LogError
@@ -71,9 +73,11 @@ __all__ = [
     "GroupState",
     "LogError",
     "LogStore",
+    "MemberLag",
     "MemberSubscription",
     "MemoryLog",
     "OffsetTag",
+    "PlannedReset",
     "ProducerHandle",
     "Projection",
     "ProjectionLag",
@@ -86,6 +90,7 @@ __all__ = [
     "Recorded",
     "ReplayCheck",
     "Settings",
+    "ShiftBy",
     "SnapshotSchema",
     "SnapshotWarning",
     "SqliteLog",

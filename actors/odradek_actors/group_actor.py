@@ -97,7 +97,7 @@ class GroupActor(EventSourcedActor[ConsumerGroup]):
             case LeaveGroup(member_id, reason, consumer_id):
                 return group.leave([member_id] if member_id else group.members_of(consumer_id), reason, now)
             case ResetGroupOffsets(offsets, reason):
-                return [group.reset_offset(offset, now, reason) for offset in offsets]
+                return group.reset_offsets(offsets, now, reason)
             case DeleteGroupOffsets(partitions):
                 return group.delete_offsets(partitions, now)
             case DeleteGroup():

@@ -7,6 +7,8 @@ at once when a rebalance begins (RebalanceBegun), so that they need not wait for
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import msgspec
 
 from odradek_domain.group_member import Claim
@@ -18,11 +20,13 @@ __all__ = [
     "DeleteGroup",
     "DeleteGroupOffsets",
     "DescribeGroup",
+    "FindOffsets",
     "GetCommitted",
     "Heartbeat",
     "JoinGroup",
     "JoinResult",
     "LeaveGroup",
+    "ListGroups",
     "RebalanceBegun",
     "ResetGroupOffsets",
     "SyncGroup",
@@ -137,6 +141,17 @@ class DeleteGroupOffsets(msgspec.Struct, frozen=True, gc=False):
 
 class DeleteGroup(msgspec.Struct, frozen=True):
     """Delete a group without members, with its committed offsets."""
+
+
+class FindOffsets(msgspec.Struct, frozen=True, gc=False):
+    """Ask the LogReader for the OffsetsAtTime of a topic."""
+
+    topic: str
+    moment: datetime
+
+
+class ListGroups(msgspec.Struct, frozen=True):
+    """Ask the LogReader for the ids of all groups, sorted."""
 
 
 class TopicChanged(msgspec.Struct, frozen=True, gc=False):

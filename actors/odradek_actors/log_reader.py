@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from odradek_actors.actor import ActorContext, OdradekActor
+from odradek_actors.group_protocol import FindOffsets, ListGroups
 from odradek_actors.protocol import (
     CountProduced,
     FetchResult,
@@ -24,7 +25,7 @@ from odradek_actors.protocol import (
 )
 from odradek_actors.recovery_protocol import ReadStream, Restored, SnapshotSchema, StreamChunk
 from odradek_actors.retention_protocol import FindRetained
-from odradek_domain.retention import Walker
+from odradek_domain.message_walk import offsets_at_time, walk_messages
 from odradek_events.errors import LogError
 from odradek_events.log import LogStore
 from odradek_events.record import Commit
@@ -44,7 +45,7 @@ class _Continue(msgspec.Struct, frozen=True):
 
 class _WalkOn(msgspec.Struct, frozen=True):
     query: Query
-    walking: Generator[None, None, tuple[int, ...]]  # the reader's own, told to itself only
+    walking: Generator[None, None, object]  # the reader's own, told to itself only
 
     def bounce(self) -> tuple[Recipient, object]:
         return self.query.bounce()
@@ -62,6 +63,7 @@ class LogReaderActor(OdradekActor):
             CountProduced: self._count,
             LocateMessage: self._locate,
             ListTopics: self._topics,
+            ListGroups: self._groups,
         }
         self.handlers = {
             ReadStream: self._read_stream,
@@ -75,10 +77,13 @@ class LogReaderActor(OdradekActor):
         self.stop()
 
     def _answer(self, query: Query) -> None:
-        if type(query.body) is FindRetained:
-            self._walk_on(_WalkOn(query, self._walk(query.body)))
-            return
-        self.reply(query, self._queries[type(query.body)](query.body))
+        match query.body:
+            case FindRetained(topic, walks, not_before):
+                self._walk_on(_WalkOn(query, walk_messages(self._event_log, topic, walks, not_before)))
+            case FindOffsets(topic, moment):
+                self._walk_on(_WalkOn(query, offsets_at_time(self._event_log, topic, moment)))
+            case body:
+                self.reply(query, self._queries[type(body)](body))
 
     def _read_stream(self, request: ReadStream) -> None:
         snapshot = None if request.schema is None else self._newest_snapshot(request.stream, request.schema)
@@ -155,34 +160,6 @@ class LogReaderActor(OdradekActor):
         else:
             self.send(self.actor_ref, message)
 
-    def _walk(self, wanted: FindRetained) -> Generator[None, None, tuple[int, ...]]:
-        """Yield from time to time, so that short reads get in between; return where the walks ended.
-
-        Walks share what was read for one of them: reading commits that hold every partition for each anew took as many
-        times longer.
-        """
-        walkers = [Walker(walk) for walk in wanted.walks]
-        under_way = {walker.partition: walker for walker in walkers}
-        seen = 0
-        for walker in walkers:
-            tag = f"partition:{wanted.topic}/{walker.partition}"
-            if walker.partition not in under_way:
-                continue
-            first = self._event_log.locate(tag, walker.offset, wanted.not_before)
-            after = (wanted.not_before if first is None else first) - 1
-            for commit in self._event_log.commits(after=after, tags=(tag,), types=("MessageProduced",)):
-                for event in commit.events:
-                    met = under_way.get(event.partition) if type(event) is MessageProduced else None
-                    if met is not None and event.offset == met.offset and not met.passes(event):
-                        del under_way[event.partition]
-                if walker.partition not in under_way:
-                    break
-                seen += len(commit.events)
-                if seen >= _CHUNK_EVENTS:
-                    seen = 0
-                    yield
-        return tuple(walker.offset for walker in walkers)
-
     def _count(self, wanted: CountProduced) -> tuple[int, int]:
         count, last = 0, wanted.after
         for recorded in self._event_log.read(
@@ -213,6 +190,15 @@ class LogReaderActor(OdradekActor):
                 changes.append((recorded.position, recorded.event.topic, kind == "TopicCreated"))
         existing: dict[str, bool] = {topic: exists for _, topic, exists in sorted(changes)}
         return tuple(sorted(itertools.compress(existing, existing.values())))
+
+    def _groups(self, _: ListGroups) -> tuple[str, ...]:
+        deleted = {
+            recorded.stream
+            for recorded in self._event_log.read(types=("GroupDeleted",))
+            if recorded.version == self._event_log.stream_version(recorded.stream)
+        }
+        streams = (stream for stream in self._event_log.streams() if stream.startswith("group/"))
+        return tuple(stream.removeprefix("group/") for stream in streams if stream not in deleted)
 
 
 def _decoded(snapshot: StoredSnapshot, schema: SnapshotSchema) -> Restored | str:

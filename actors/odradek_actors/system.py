@@ -8,19 +8,12 @@ from typing import Any
 from odradek_actors.arguments import names, seconds
 from odradek_actors.committing_consumer import AutoOffsetReset
 from odradek_actors.consumer_handle import ConsumerHandle
-from odradek_actors.group_protocol import DeleteGroup, DescribeGroup, GetCommitted
+from odradek_actors.group_calls import GroupCalls
 from odradek_actors.member_settings import member_settings
 from odradek_actors.producer_handle import Acks, ProducerHandle
-from odradek_actors.protocol import (
-    TopicDescription,
-)
+from odradek_actors.protocol import TopicDescription
 from odradek_actors.runtime import Promise
-from odradek_actors.topic_calls import TopicCalls
 from odradek_domain.errors import PartitionNotFound
-from odradek_domain.group_errors import GroupNotFound
-from odradek_domain.group_member import GroupSnapshot, GroupState
-from odradek_domain.names import GroupId
-from odradek_domain.offsets import CommittedOffset
 
 __all__ = ["ActorHandle", "ActorSystem"]
 
@@ -44,7 +37,7 @@ class ActorHandle:
         return self._system.query(self.stream, query)
 
 
-class ActorSystem(TopicCalls):
+class ActorSystem(GroupCalls):
     """An event-sourced actor system on one log. A context manager; closing is orderly.
 
     Usable from several threads. Methods that wait do so for 30 s and then raise RequestTimedOut; SystemClosed after
@@ -124,31 +117,6 @@ class ActorSystem(TopicCalls):
             max_poll_records=max_poll_records,
             auto_commit_interval=auto_commit_interval if enable_auto_commit else None,
         )
-
-    def describe_group(self, group: str) -> GroupSnapshot:
-        """Return a group's state, generation, members with what they read and have, and committed offsets.
-
-        GroupNotFound for one that nobody joined or committed to.
-        """
-        snapshot: GroupSnapshot = self.query(f"group/{GroupId(group)}", DescribeGroup()).result()
-        if snapshot.version < 0 or snapshot.state is GroupState.DEAD:
-            raise GroupNotFound(group)
-        return snapshot
-
-    def delete_group(self, group: str) -> None:
-        """Delete a group with its committed offsets; its history stays in the log.
-
-        GroupNotFound, or GroupNotEmpty while it has members.
-        """
-        self.command(f"group/{GroupId(group)}", DeleteGroup()).result()
-
-    def committed_offsets(self, group: str) -> tuple[CommittedOffset, ...]:
-        """Return all committed offsets (each that of the next message to read) of a group, by topic and partition.
-
-        A group that has committed nothing has none.
-        """
-        offsets: tuple[CommittedOffset, ...] = self.query(f"group/{GroupId(group)}", GetCommitted()).result()
-        return offsets
 
     def actor(self, stream: str) -> ActorHandle:
         """Return the way to the actor of a stream, `<type>/<id>`, whose type was passed as `actors={type: class}`."""

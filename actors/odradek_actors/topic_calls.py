@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Any
+
 import msgspec
 
-from odradek_actors.arguments import seconds, whole_number
+from odradek_actors.arguments import moment, seconds, whole_number
+from odradek_actors.group_protocol import FindOffsets
 from odradek_actors.protocol import (
     AddPartitions,
     CreateTopic,
@@ -17,6 +21,8 @@ from odradek_actors.protocol import (
 )
 from odradek_actors.retention_protocol import ApplyRetention, SetRetention
 from odradek_actors.running_system import RunningSystem
+from odradek_actors.runtime import Promise
+from odradek_domain.message_walk import OffsetsAtTime
 from odradek_domain.names import TopicName
 from odradek_domain.retention import Limit
 
@@ -43,10 +49,22 @@ class TopicCalls(RunningSystem):
 
     def list_topics(self) -> list[str]:
         """Return the names of all topics, sorted."""
-        promise = self.runtime.promise()
+        return list(self._read_log(ListTopics()).result())
+
+    def offsets_for_times(self, name: str, at: datetime, timeout: float | None = None) -> dict[int, int | None]:
+        """Return by partition the first readable offset whose message's timestamp is `at` or later; None for none.
+
+        Reads all messages before it, some 400 000 a second: RequestTimedOut after `timeout` seconds (30).
+        """
+        limit = None if timeout is None else seconds("timeout", timeout)
+        found: OffsetsAtTime = self._read_log(FindOffsets(TopicName(name), moment("at", at))).result(limit)
+        return {part.id: offset for part, offset in zip(found.partitions, found.offsets, strict=True)}
+
+    def _read_log(self, query: object) -> Promise[Any]:
         self._require_open()
-        self.runtime.send(self._log_reader, Query(ListTopics(), promise))
-        return list(promise.result())
+        promise = self.runtime.promise()
+        self.runtime.send(self._log_reader, Query(query, promise))
+        return promise
 
     def add_partitions(self, name: str, total: int) -> TopicDescription:
         """Give a topic `total` partitions in all, more than now; keys may route elsewhere from then on, as in Kafka."""

@@ -15,7 +15,7 @@
     ├── ConsumerAlreadyOpen · ConsumerClosed
     ├── (in `group_errors`)
     │   ├── UnknownMember · IllegalGeneration · RebalanceInProgress · FencedInstanceId
-    │   ├── UnknownAssignor · InconsistentAssignors · GroupNotEmpty · GroupNotFound
+    │   ├── UnknownAssignor · InconsistentAssignors · GroupNotEmpty · GroupNotFound · NothingToShift
     │   └── ConsumerNotAssigned · SubscriptionConflict
     └── RepositoryError             the repositories could not store or load
 

@@ -260,10 +260,10 @@ class ConsumerGroup(Aggregate):
         """Decide to commit these offsets, all or none."""
         return [event for wanted in offsets for event in self.committed.commit(wanted, at, consumer_id)]
 
-    def reset_offset(self, wanted: OffsetToCommit, at: datetime, reason: str) -> OffsetReset:
-        """Decide to continue a partition at an offset in whatever direction; GroupNotEmpty while there are members."""
+    def reset_offsets(self, offsets: Sequence[OffsetToCommit], at: datetime, reason: str) -> list[OffsetReset]:
+        """Decide to continue at these offsets in whatever direction; GroupNotEmpty while there are members."""
         self.require_inactive()
-        return self.committed.reset(wanted, at, reason)
+        return [self.committed.reset(wanted, at, reason) for wanted in offsets]
 
     def delete_offsets(self, partitions: Iterable[TopicPartition], at: datetime) -> list[OffsetsExpired]:
         """Decide to forget what is committed in these partitions; GroupNotEmpty while there are members."""

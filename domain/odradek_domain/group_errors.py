@@ -13,6 +13,7 @@ __all__ = [
     "GroupNotFound",
     "IllegalGeneration",
     "InconsistentAssignors",
+    "NothingToShift",
     "RebalanceInProgress",
     "SubscriptionConflict",
     "UnknownAssignor",
@@ -117,6 +118,19 @@ class GroupNotFound(DomainError):
             f"there is no group {group!r}; look at `odradek groups` for those there are, or subscribe to begin one"
         )
         self.group = group
+
+
+class NothingToShift(DomainError):
+    """The group has committed nothing in this partition, so there is no offset to shift."""
+
+    code = "nothing_to_shift"
+
+    def __init__(self, group: str, topic: str, partition: int) -> None:
+        super().__init__(
+            f"group {group!r} has committed nothing in {topic}/{partition} that could be shifted; "
+            "reset it to earliest, latest, an offset or a time instead"
+        )
+        self.group, self.topic, self.partition = group, topic, partition
 
 
 class ConsumerNotAssigned(DomainError):

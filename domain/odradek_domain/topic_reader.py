@@ -15,7 +15,7 @@ from odradek_domain.names import TopicName
 from odradek_events.log import ReadableLog
 from odradek_events.types import MessageProduced, PartitionsAdded, RecordsDeleted, TopicCreated, TopicDeleted
 
-__all__ = ["Bounds", "PartitionBounds", "TopicOutline", "TopicReader", "begin_offsets"]
+__all__ = ["Bounds", "PartitionBounds", "TopicBounds", "TopicOutline", "TopicReader", "begin_offsets"]
 
 _MAX_OFFSET = (1 << 63) - 1
 
@@ -29,6 +29,15 @@ class Bounds(Protocol):
     def log_start_offset(self) -> int: ...
     @property
     def high_watermark(self) -> int: ...
+
+
+class TopicBounds(Protocol):
+    """An incarnation of a topic (None: there is none), and the bounds of its partitions."""
+
+    @property
+    def topic_id(self) -> str | None: ...
+    @property
+    def partitions(self) -> Sequence[Bounds]: ...
 
 
 class PartitionBounds(msgspec.Struct, frozen=True, gc=False):

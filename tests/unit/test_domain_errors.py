@@ -70,6 +70,7 @@ EXAMPLES: list[tuple[DomainError, dict[str, object]]] = [
         group_errors.InconsistentAssignors("g", ["x"], ["range"]),
         {"group": "g", "assignors": ("x",), "common": ("range",)},
     ),
+    (group_errors.NothingToShift("g", "orders", 1), {"group": "g", "topic": "orders", "partition": 1}),
     (group_errors.RebalanceInProgress("g"), {"group": "g"}),
     (
         group_errors.SubscriptionConflict("c", "topics", "a pattern"),

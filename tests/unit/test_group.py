@@ -65,11 +65,11 @@ def test_a_negative_offset_is_refused() -> None:
 def test_a_reset_moves_a_commit_in_whatever_direction() -> None:
     scenario = (
         group(wanted(5))
-        .when(ConsumerGroup.reset_offset, wanted(2), after(1), "operator")
+        .when(ConsumerGroup.reset_offsets, [wanted(2)], after(1), "operator")
         .then(OffsetReset("group/billing", "orders", "t-1", 0, 2, "operator", after(1)))
     )
     assert scenario.aggregate.committed.get(ORDERS_0) == CommittedOffset("orders", 0, "t-1", 2)
-    scenario.when(ConsumerGroup.reset_offset, wanted(-1), NOON, "operator").then_raises(InvalidOffset)
+    scenario.when(ConsumerGroup.reset_offsets, [wanted(-1)], NOON, "operator").then_raises(InvalidOffset)
 
 
 def test_a_commit_for_another_incarnation_of_the_topic_may_be_lower_and_replaces_it() -> None:

@@ -292,7 +292,8 @@ def commit(offset: int) -> OffsetCommitted:
 def test_offsets_are_reset_deleted_and_the_group_deleted_only_without_members() -> None:
     wanted = OffsetToCommit("t", 0, "t-1", 1)
     for decide, *arguments in (
-        (ConsumerGroup.reset_offset, wanted, NOON, "operator"),
+        (ConsumerGroup.reset_offsets, [wanted], NOON, "operator"),
+        (ConsumerGroup.reset_offsets, [], NOON, "operator"),
         (ConsumerGroup.delete_offsets, [TopicPartition("t", 0)], NOON),
         (ConsumerGroup.delete, NOON),
     ):
