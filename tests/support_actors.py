@@ -97,6 +97,11 @@ class World:
         self._open.append(system)
         return system
 
+    @property
+    def systems(self) -> tuple[ActorSystem, ...]:
+        """The systems that neither crashed nor were closed."""
+        return tuple(system for system in self._open if not system.is_closed)
+
     def crash(self) -> None:
         """End the run that was opened last, without any order."""
         system = self._open.pop()

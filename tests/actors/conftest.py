@@ -67,10 +67,10 @@ def no_thread_is_left_behind() -> Iterator[None]:
 
 
 @pytest.fixture
-def replayed(system: ActorSystem) -> Iterator[None]:
+def replayed(world: World) -> Iterator[None]:
     """Fail a test that leaves behind a system whose actors are not what the log says."""
     yield
-    if not system.is_closed:
+    for system in world.systems:
         system.settle()
         check = system.check_replay()
         assert check.holds, check
