@@ -57,6 +57,7 @@ class GroupMembership(ConsumerMember):
             self._stage = "out"
             self._life = 0
             self._must_rejoin = ""  # why
+            self._ended_generation = -1  # the last that the group said is over
             self._had = Claim()  # its last share
             self._share: SyncResult | None = None  # to be taken
             self._notices: deque[Notice] = deque()
@@ -147,7 +148,8 @@ class GroupMembership(ConsumerMember):
 
         def taken(_: object) -> None:
             self._share = None
-            self._stage, self._must_rejoin = "member", ""
+            is_over = share.generation == self._ended_generation
+            self._stage, self._must_rejoin = "member", "the group rebalances" if is_over else ""
             self._had = Claim(share.partitions, share.generation)
             if gone:
                 self._notify("revoked", gone)
@@ -257,14 +259,16 @@ class GroupMembership(ConsumerMember):
         """Be no member. What it has it has lost (`_settle`), unless it lets go of it by itself."""
         self._life = self.runtime.new_number()
         self._stage, self._must_rejoin = "out", ""
-        self._member_id, self._generation = "", -1
+        self._member_id, self._generation, self._ended_generation = "", -1, -1
         self._had = Claim()
         self._share = self._untold = None
         self._to_let_go = ()
         self._notices.clear()
 
     def _rebalance_begun(self, message: RebalanceBegun) -> None:
-        if self._stage == "member" and message.generation == self._generation and self._share is None:
+        """Join again; a share that is still to be taken is taken first, and is over then."""
+        self._ended_generation = message.generation
+        if self._stage == "member" and message.generation == self._generation:
             self._must_rejoin = self._must_rejoin or "the group rebalances"
             self._go_on_polling()
 
