@@ -115,7 +115,7 @@ class GroupNotFound(DomainError):
 
     def __init__(self, group: str) -> None:
         super().__init__(
-            f"there is no group {group!r}; look at `odradek groups` for those there are, or subscribe to begin one"
+            f"there is no group {group!r}; look at `odradek groups list` for those there are, or subscribe to begin one"
         )
         self.group = group
 

@@ -14,7 +14,20 @@ from support_cli import COMMAND, here, odradek, produced, refused
 import odradek as face
 from odradek.cli.exit_codes import TABLE, ExitCode, exit_code_of, sentence_of
 
-COMMANDS = ["simulate", "produce", "consume", "topics", "log", "state", "diff", "verify", "stats", "backup"]
+COMMANDS = [
+    "simulate",
+    "produce",
+    "consume",
+    "topics",
+    "groups",
+    "offsets",
+    "log",
+    "state",
+    "diff",
+    "verify",
+    "stats",
+    "backup",
+]
 
 
 def test_it_says_its_version() -> None:

@@ -17,6 +17,8 @@ from odradek.cli.care import backup, salvage, stats, verify
 from odradek.cli.consume import consume
 from odradek.cli.exchange import export, import_
 from odradek.cli.exit_codes import TABLE
+from odradek.cli.groups import groups
+from odradek.cli.offsets import offsets
 from odradek.cli.output import line
 from odradek.cli.produce import produce
 from odradek.cli.project import project
@@ -86,4 +88,6 @@ for command in _COMMANDS:
     app.command()(command)
 app.command("import")(import_)
 app.add_typer(topics, name="topics")
+app.add_typer(groups, name="groups")
+app.add_typer(offsets, name="offsets")
 app.command(context_settings={"ignore_unknown_options": True})(diff)  # so that -1 is a position and no option

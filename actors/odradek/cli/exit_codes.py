@@ -13,6 +13,7 @@ from odradek_domain.errors import (
     TopicNotFound,
     ValidationError,
 )
+from odradek_domain.group_errors import GroupNotFound
 from odradek_events.errors import (
     CorrelationIsAmbiguous,
     CorrelationNotFound,
@@ -56,7 +57,7 @@ TABLE: dict[ExitCode, str] = {
     ExitCode.UNREADABLE: "a file is not there, not a log, from a newer Odradek, or cannot be read",
     ExitCode.LOCKED: "another process is writing the log",
     ExitCode.UNWRITABLE: "no room, or no permission to write",
-    ExitCode.NO_SUCH_PLACE: "no such topic, partition, offset, position or id",
+    ExitCode.NO_SUCH_PLACE: "no such topic, partition, group, offset, position or id",
     ExitCode.REFUSED: "the system refused, did not answer in time, or lacks a library",
     ExitCode.BUG: "a bug in Odradek",
     ExitCode.INTERRUPTED: "interrupted",
@@ -69,6 +70,7 @@ _BY_ERROR: tuple[tuple[type[Exception], ExitCode], ...] = (
     (InvalidStream, ExitCode.USAGE),
     (TopicNotFound, ExitCode.NO_SUCH_PLACE),
     (PartitionNotFound, ExitCode.NO_SUCH_PLACE),
+    (GroupNotFound, ExitCode.NO_SUCH_PLACE),
     (OffsetNotFound, ExitCode.NO_SUCH_PLACE),
     (NoCommittedOffset, ExitCode.NO_SUCH_PLACE),
     (PositionBeyondHead, ExitCode.NO_SUCH_PLACE),
