@@ -6,7 +6,7 @@ import threading
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from support_actors import World, event_types, produce
+from support_actors import World, event_types, in_threads, produce
 from support_groups import balance, member, places, poll_all
 
 from odradek_actors.errors import SystemClosed
@@ -18,7 +18,7 @@ from odradek_domain.lag import MemberLag
 from odradek_domain.offset_reset import PlannedReset, ShiftBy
 from odradek_domain.offsets import OffsetToCommit
 from odradek_events import LogStore
-from odradek_events.errors import LogFull
+from odradek_events.errors import LogFull, LogUnavailable
 from odradek_events.record import Recorded
 from odradek_events.testing import FaultyLog
 
@@ -98,14 +98,32 @@ def test_a_moment_of_a_topic_that_is_not_there_is_refused(orders: ActorSystem) -
         orders.offsets_for_times("orders", NOON.replace(tzinfo=None))
 
 
-def test_a_long_walk_lets_others_read_in_between_and_finds_its_end(system: ActorSystem) -> None:
+def test_long_walks_at_once_each_find_their_end(system: ActorSystem) -> None:
     batches = [system.producer("p").send_batch("orders", ["x"] * 5000, timestamp=at(n)) for n in range(10)]
     for batch in batches:
         batch.result()
+    found: dict[int, dict[int, int | None]] = {}
 
-    promises = [system.offsets_for_times("orders", at(n)) for n in (0, 9, 10)]
+    in_threads(*(lambda n=n: found.update({n: system.offsets_for_times("orders", at(n))}) for n in (0, 4, 9, 10)))
 
-    assert promises == [{0: 0}, {0: 45_000}, {0: None}]
+    assert found == {0: {0: 0}, 4: {0: 20_000}, 9: {0: 45_000}, 10: {0: None}}
+
+
+def test_a_log_that_cannot_be_read_is_the_answer_and_later_it_can(faulty_world: World, faulty: FaultyLog) -> None:
+    system = faulty_world.open()
+    stamped(system, "orders", 0, 1, 2, 3)
+    system.settle()
+
+    faulty.is_unreadable = True
+    with pytest.raises(LogUnavailable):
+        system.offsets_for_times("orders", at(2))
+    with pytest.raises(LogUnavailable):
+        system.reset_offsets("g", ["orders"], at(2))
+    faulty.is_unreadable = False
+
+    assert system.offsets_for_times("orders", at(2)) == {0: 1}
+    system.reset_offsets("g", ["orders"], at(2))
+    assert offsets(system) == {("orders", 0): 1}
 
 
 # -- resetting --------------------------------------------------------------------------------------------------------

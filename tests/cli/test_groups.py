@@ -7,10 +7,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from support_actors import World
 from support_cli import Outcome, here, produced, refused
 from support_groups import balance, member
 
-from odradek import ActorSystem, SystemState, open_log
+from odradek import ActorSystem, SqliteLog, SystemState, open_log
 
 COFFEE = "café ☕"
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
@@ -165,6 +166,9 @@ def test_a_deleted_group_is_gone_and_its_history_stays(log: Path) -> None:
         (["--shift-by", "-3"], 1),
         (["--shift-by", "-99"], 0),
         (["--shift-by", 0], 4),
+        (["--shift-by", (1 << 63) - 1], 10),
+        (["--shift-by", 1 - (1 << 63)], 0),
+        (["--to-offset", (1 << 63) - 1], 10),
     ],
 )
 def test_offsets_go_where_they_are_told_and_a_dry_run_says_so_first(
@@ -219,6 +223,18 @@ def test_a_group_that_another_process_reads_is_shown_what_would_change_and_not_c
     assert committed(live) == {0: 4}
 
 
+def test_members_of_a_process_that_died_are_listed_until_the_group_is_used(log: Path) -> None:
+    world = World(SqliteLog(log))
+    balance(system := world.open(), member(system, "c", "orders", group="billing"), partitions=2, group="billing")
+    world.crash()
+    world.close()
+
+    assert here("groups", "list", log, "--json").json[0]["members"] == 1
+    assert reset(log, "--to-latest").code == 0
+    assert committed(log) == {0: 10, 1: 10}
+    assert here("groups", "list", log, "--json").json[0]["members"] == 0
+
+
 @pytest.mark.parametrize("dry_run", [[], ["--dry-run"]])
 def test_what_is_not_there_is_not_reset(log: Path, dry_run: list[str]) -> None:
     refused(reset(log, "--to-latest", *dry_run, topic="payments"), 6, "there is no topic 'payments'")
@@ -241,6 +257,8 @@ def test_what_is_not_there_is_not_reset(log: Path, dry_run: list[str]) -> None:
         (["--to-datetime", "tomorrow"], ["--to-datetime", "'tomorrow' is no time", "2026-01-31T12:00:00Z"]),
         (["--by-duration", "7x"], ["--by-duration", "'7x' is no duration"]),
         (["--by-duration", "-7d"], ["--by-duration"]),
+        (["--to-offset", 1 << 63], ["--to-offset", "is not a number up to"]),
+        (["--shift-by", -(1 << 63)], ["--shift-by", "is not a number from"]),
         (["--shift-by", "1.5"], ["--shift-by", "'1.5' is not a whole number"]),
         (["--to-latest", "--partition", "-1"], ["--partition"]),
         (["--to-latest", "--topic", "a", "--partition", "0"], ["--partition", "one topic"]),

@@ -24,6 +24,7 @@ __all__ = ["offsets"]
 offsets = typer.Typer(rich_markup_mode=None)
 
 _READ_SECONDS = 86_400.0  # whoever waits may end it
+_LARGEST = (1 << 63) - 1  # of offsets, as in Kafka
 _TARGETS = "--to-earliest, --to-latest, --to-offset, --to-datetime, --by-duration, --shift-by"
 
 TopicOption = Annotated[list[str], typer.Option("--topic", metavar="TOPIC", help="A topic; may be repeated.")]
@@ -54,7 +55,7 @@ def reset(
     partition: PartitionOption = None,
     to_earliest: Annotated[bool, typer.Option("--to-earliest", help="To the first message there is.")] = False,
     to_latest: Annotated[bool, typer.Option("--to-latest", help="To the end: only what comes from now on.")] = False,
-    to_offset: Annotated[int | None, typer.Option(min=0, metavar="N", help="To this offset.")] = None,
+    to_offset: Annotated[int | None, typer.Option(min=0, max=_LARGEST, metavar="N", help="To this offset.")] = None,
     to_datetime: Annotated[
         str | None,
         typer.Option(metavar="TIME", help="To the first message as young as that, such as 2026-01-31T12:00 (UTC)."),
@@ -63,7 +64,10 @@ def reset(
         str | None, typer.Option(metavar="DURATION", help="To the first message as young as that, such as 90m or 7d.")
     ] = None,
     shift_by: Annotated[
-        int | None, typer.Option(metavar="N", help="So many messages on, or back with a negative number.")
+        int | None,
+        typer.Option(
+            min=-_LARGEST, max=_LARGEST, metavar="N", help="So many messages on, or back with a negative number."
+        ),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only show what would change; works while another process writes.")
