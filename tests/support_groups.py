@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from odradek_actors.consumer_handle import ConsumerHandle
@@ -12,6 +13,7 @@ from odradek_actors.consumer_protocol import ConsumerRecord
 from odradek_actors.errors import RequestTimedOut
 from odradek_actors.rebalance_listener import RebalanceListener
 from odradek_actors.system import ActorSystem
+from odradek_domain.group_errors import GroupNotFound
 from odradek_domain.group_member import GroupState
 from odradek_domain.positions import TopicPartition
 from odradek_events import LogStore
@@ -40,26 +42,39 @@ def member(
     return consumer
 
 
-def nudge(consumer: ConsumerHandle) -> None:
-    """Poll for no messages, for a moment: the rebalance goes on as far as it can."""
-    with suppress(RequestTimedOut):
+def nudge(consumer: ConsumerHandle, *expected: type[Exception]) -> None:
+    """Poll for no messages, for a moment: the rebalance goes on as far as it can. `expected` errors are passed over."""
+    with suppress(RequestTimedOut, *expected):
         consumer.wait_for_assignment(0.02)
 
 
-def balance(system: ActorSystem, *consumers: ConsumerHandle, partitions: int, group: str = "g") -> int:
-    """Poll by turns until these are the group's members and all partitions are read; return the generation."""
+def balance(
+    system: ActorSystem,
+    *consumers: ConsumerHandle,
+    partitions: int,
+    group: str = "g",
+    expected: tuple[type[Exception], ...] = (),
+) -> int:
+    """Poll by turns until these are the group's members and all partitions are read; return the generation.
+
+    Errors of the types `expected` may come out of polls, and do no harm.
+    """
     names = {consumer.consumer_id for consumer in consumers}
 
     def is_done() -> bool:
-        snapshot = system.describe_group(group)
+        try:
+            snapshot = system.describe_group(group)
+        except GroupNotFound:
+            return False
         given = {found.consumer_id: found.partitions for found in snapshot.members}
         has = {consumer.consumer_id: consumer.assignment for consumer in consumers}
         is_whole = sum(map(len, given.values())) == partitions
         return snapshot.state is GroupState.STABLE and set(given) == names and given == has and is_whole
 
-    for consumer in consumers:
-        nudge(consumer)
-    until(is_done, *(lambda consumer=consumer: nudge(consumer) for consumer in consumers), what="balanced")
+    turns = [partial(nudge, consumer, *expected) for consumer in consumers]
+    for turn in turns:
+        turn()
+    until(is_done, *turns, what="balanced")
     return system.describe_group(group).generation
 
 

@@ -112,6 +112,7 @@ class ConsumerActor(ConsumerPolls):
         """Read nothing; leave the group."""
         self._leave_at_once("it unsubscribed")
         self._end_membership()
+        self._announced = ()
         self._paused.clear()
         self._subscribe_to((), None, command)
 

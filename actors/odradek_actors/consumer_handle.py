@@ -219,7 +219,7 @@ class ConsumerHandle(CommittingConsumer):
             if notice.kind == "revoked":
                 self._auto_commit(is_due=True)
                 self._listener.on_partitions_revoked(notice.partitions)
-            else:
+            elif self._assignment.intersection(notice.partitions):  # else they were revoked just before
                 self._listener.on_partitions_lost(notice.partitions)
         finally:
             self._drop(set(notice.partitions))

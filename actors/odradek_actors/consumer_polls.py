@@ -88,7 +88,7 @@ class ConsumerPolls(GroupMembership):
         if self._is_group_managed and not self._notices:
             self._join_if_needed(self._poll)
         if self._notices:
-            self._answer_poll(self._notices[0])
+            self._answer_poll(self._next_notice())
         elif self._poll is not None and self._poll.body.max_messages:
             self._fetch_on()
         elif self._poll is not None and not (self._is_group_managed and self._stage != "member"):

@@ -62,6 +62,7 @@ class GroupMembership(ConsumerMember):
             self._share: SyncResult | None = None  # to be taken
             self._notices: deque[Notice] = deque()
             self._noticed = 0  # the number of the newest notice
+            self._announced: tuple[TopicPartition, ...] = ()  # what the poller knows to be its own
             self._to_let_go: tuple[TopicPartition, ...] = ()
             self._is_held = False  # an append was refused: wait for the timer
             self._fencing: FencedInstanceId | None = None
@@ -72,7 +73,7 @@ class GroupMembership(ConsumerMember):
     def _open(self, command: Command, wanted: OpenConsumer) -> None:
         if self._handle is None:
             self._end_membership()
-            self._fencing = None
+            self._fencing, self._announced = None, ()
             self._polled_at = self.runtime.monotonic()
         super()._open(command, wanted)
 
@@ -111,34 +112,34 @@ class GroupMembership(ConsumerMember):
     # -- steps --------------------------------------------------------------------------------------------------------
 
     def _settle(self) -> bool:
-        """Record what the group's answers led to; return whether that is under way now."""
+        """Record what the group's answers led to; return whether that is under way now.
+
+        What is to be done is found by comparing what is recorded with what is known here: an append without a clear
+        answer may have recorded it.
+        """
         owned = self.state.assignment or ()
-        is_lost = self._is_group_managed and self._handle is not None and not self._has_joined
-        if owned and is_lost:
-            self._let_go(owned, lambda: self._notify("lost", owned), is_lost=True)
-            return True
+        if self._is_group_managed and self._handle is not None and not self._has_joined:
+            if owned:
+                self._let_go(owned, is_lost=True)
+                return True
+            if self._announced:
+                self._notify("lost", self._announced)
+                self._announced = ()
         gone = tuple(place for place in self._to_let_go if place in owned)
         if gone:
-            self._let_go(gone, self._to_let_go_is_done)
+            self._let_go(gone)
             return True
+        self._to_let_go = ()
         return self._share is not None and self._take(self._share)
 
-    def _to_let_go_is_done(self) -> None:
-        self._to_let_go = ()
-
-    def _let_go(
-        self, partitions: tuple[TopicPartition, ...], then: Callable[[], None], *, is_lost: bool = False
-    ) -> None:
+    def _let_go(self, partitions: tuple[TopicPartition, ...], *, is_lost: bool = False) -> None:
+        """Record that these are read no longer. If that is refused it is tried again: there is no way back."""
         self._drop_fetches()
-
-        def done(_: object) -> None:
-            self._paused.difference_update(partitions)
-            self._sought.difference_update(partitions)
-            self._keep_of_delivery(lambda message: (message.topic, message.partition) not in partitions)
-            then()
-
+        self._paused.difference_update(partitions)
+        self._sought.difference_update(partitions)
+        self._keep_of_delivery(lambda message: (message.topic, message.partition) not in partitions)
         events = self.state.let_go(partitions, self.runtime.now(), self._generation, is_lost=is_lost)
-        self.persist(events, (), done)
+        self.persist(events, (), lambda _: None)
 
     def _take(self, share: SyncResult) -> bool:
         """Read what is new of a share; have what is no longer in it let go of, and then join again."""
@@ -153,7 +154,7 @@ class GroupMembership(ConsumerMember):
             self._had = Claim(share.partitions, share.generation)
             if gone:
                 self._notify("revoked", gone)
-            self._notify("assigned", added)
+            self._notify("assigned", (place for place in share.partitions if place not in self._announced))
 
         if not added and self.state.assignment is not None:
             taken(None)
@@ -168,11 +169,18 @@ class GroupMembership(ConsumerMember):
         self._noticed += 1
         self._notices.append(Notice(self._noticed, kind, tuple(partitions)))
 
+    def _next_notice(self) -> Notice:
+        notice = self._notices[0]
+        if notice.kind == "assigned":
+            self._announced = tuple(sorted({*self._announced, *notice.partitions}))
+        return notice
+
     def _acknowledge(self, noticed: int) -> None:
         """What was asked for by notices up to this number has been done."""
         while self._notices and self._notices[0].number <= noticed:
             notice = self._notices.popleft()
             if notice.kind == "revoked":
+                self._announced = tuple(place for place in self._announced if place not in notice.partitions)
                 self._to_let_go = notice.partitions
                 self._must_rejoin = self._must_rejoin or f"{self.id} has let go of partitions"
 
