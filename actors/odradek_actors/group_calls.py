@@ -26,9 +26,9 @@ from odradek_domain.names import GroupId, TopicName
 from odradek_domain.offset_reset import (
     PlannedReset,
     ResetTarget,
-    changed_offsets,
     checked_target,
     plan_reset,
+    planned_offsets,
     reset_reason,
     wanted_partitions,
 )
@@ -110,7 +110,7 @@ class GroupCalls(TopicCalls):
         if dry_run:
             self._require_no_members(snapshot)
         else:
-            command = ResetGroupOffsets(changed_offsets(plan), reset_reason(target))
+            command = ResetGroupOffsets(planned_offsets(plan), reset_reason(target))
             self.command(f"group/{snapshot.group_id}", command).result()
         return plan
 

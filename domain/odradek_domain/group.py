@@ -261,9 +261,9 @@ class ConsumerGroup(Aggregate):
         return [event for wanted in offsets for event in self.committed.commit(wanted, at, consumer_id)]
 
     def reset_offsets(self, offsets: Sequence[OffsetToCommit], at: datetime, reason: str) -> list[OffsetReset]:
-        """Decide to continue at these offsets in whatever direction; GroupNotEmpty while there are members."""
+        """Decide to continue elsewhere, at these offsets, in whatever direction; GroupNotEmpty while it has members."""
         self.require_inactive()
-        return [self.committed.reset(wanted, at, reason) for wanted in offsets]
+        return [self.committed.reset(wanted, at, reason) for wanted in offsets if not self.committed.has(wanted)]
 
     def delete_offsets(self, partitions: Iterable[TopicPartition], at: datetime) -> list[OffsetsExpired]:
         """Decide to forget what is committed in these partitions; GroupNotEmpty while there are members."""

@@ -22,9 +22,9 @@ __all__ = [
     "PlannedReset",
     "ResetTarget",
     "ShiftBy",
-    "changed_offsets",
     "checked_target",
     "plan_reset",
+    "planned_offsets",
     "reset_reason",
     "wanted_partitions",
 ]
@@ -146,13 +146,9 @@ def plan_reset(
     return tuple(plan)
 
 
-def changed_offsets(plan: Iterable[PlannedReset]) -> tuple[OffsetToCommit, ...]:
-    """Return the offsets that a plan changes."""
-    return tuple(
-        OffsetToCommit(item.topic, item.partition, item.topic_id, item.after)
-        for item in plan
-        if item.after != item.before
-    )
+def planned_offsets(plan: Iterable[PlannedReset]) -> tuple[OffsetToCommit, ...]:
+    """Return the offsets that a plan leads to, also where they are by now: they may be elsewhere once it is done."""
+    return tuple(OffsetToCommit(item.topic, item.partition, item.topic_id, item.after) for item in plan)
 
 
 def reset_reason(to: ResetTarget) -> str:

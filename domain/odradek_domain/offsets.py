@@ -53,6 +53,11 @@ class CommittedOffsets:
         found = self._by_partition.get(partition)
         return None if found is None or topic_id not in (None, found.topic_id) else found
 
+    def has(self, wanted: OffsetToCommit) -> bool:
+        """Say whether this offset is the committed one, whatever the metadata."""
+        known = self.get(TopicPartition(wanted.topic, wanted.partition), wanted.topic_id)
+        return known is not None and known.offset == wanted.offset
+
     def all(self) -> tuple[CommittedOffset, ...]:
         """Return every commit, in order of topic and partition."""
         return tuple(committed for _, committed in sorted(self._by_partition.items()))

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support_domain import NOON
 
-from odradek_domain.offset_reset import PlannedReset, ResetTarget, ShiftBy, changed_offsets, plan_reset
+from odradek_domain.group import ConsumerGroup
+from odradek_domain.offset_reset import PlannedReset, ResetTarget, ShiftBy, plan_reset, planned_offsets
 from odradek_domain.offsets import CommittedOffset, CommittedOffsets
 from odradek_domain.topic_reader import PartitionBounds, TopicOutline
 
@@ -54,10 +55,12 @@ def test_a_shift_is_exact_inside_the_range_and_stops_at_its_ends(
 def test_a_reset_to_a_place_done_again_changes_nothing(
     parts: list[list[int]], offsets: list[int], to: ResetTarget
 ) -> None:
-    group = committed(offsets)
-    plan = planned(parts, group, to)
-    for wanted in changed_offsets(plan):
-        group.apply(group.reset(wanted, NOON, "operator"))
+    group = ConsumerGroup("g")
+    group.committed.restore(committed(offsets).all())
+    plan = planned(parts, group.committed, to)
+    events = group.reset_offsets(planned_offsets(plan), NOON, "operator")
+    group.apply_all(events)
 
-    assert [item.offset for item in group.all()][: len(parts)] == [item.after for item in plan]
-    assert changed_offsets(planned(parts, group, to)) == ()
+    assert [event.partition for event in events] == [item.partition for item in plan if item.after != item.before]
+    assert [item.offset for item in group.committed.all()][: len(parts)] == [item.after for item in plan]
+    assert group.reset_offsets(planned_offsets(planned(parts, group.committed, to)), NOON, "operator") == []

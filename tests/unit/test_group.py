@@ -72,6 +72,18 @@ def test_a_reset_moves_a_commit_in_whatever_direction() -> None:
     scenario.when(ConsumerGroup.reset_offsets, [wanted(-1)], NOON, "operator").then_raises(InvalidOffset)
 
 
+def test_a_reset_to_where_a_partition_is_already_is_no_event_but_for_another_incarnation() -> None:
+    scenario = (
+        group(wanted(5, metadata="note")).when(ConsumerGroup.reset_offsets, [wanted(5)], NOON, "x").then_nothing()
+    )
+    scenario.when(ConsumerGroup.reset_offsets, [wanted(5), wanted(5, partition=1)], NOON, "x").then(
+        OffsetReset("group/billing", "orders", "t-1", 1, 5, "x", NOON)
+    )
+    group(wanted(5)).when(ConsumerGroup.reset_offsets, [wanted(5, topic_id="t-2")], NOON, "x").then(
+        OffsetReset("group/billing", "orders", "t-2", 0, 5, "x", NOON)
+    )
+
+
 def test_a_commit_for_another_incarnation_of_the_topic_may_be_lower_and_replaces_it() -> None:
     scenario = group(wanted(5)).when(ConsumerGroup.commit_offsets, [wanted(1, topic_id="t-2")], NOON)
     offsets = scenario.then(committed(1, topic_id="t-2")).aggregate.committed

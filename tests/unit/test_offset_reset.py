@@ -14,9 +14,9 @@ from odradek_domain.offset_reset import (
     PlannedReset,
     ResetTarget,
     ShiftBy,
-    changed_offsets,
     checked_target,
     plan_reset,
+    planned_offsets,
     reset_reason,
     wanted_partitions,
 )
@@ -98,9 +98,8 @@ def test_what_is_not_there_cannot_be_reset() -> None:
             plan("latest", ("orders", partition))
 
 
-def test_only_what_changes_is_changed() -> None:
-    assert changed_offsets(plan(15)) == (OffsetToCommit("orders", 1, "t-1", 5),)
-    assert changed_offsets(plan(ShiftBy(0), ("orders", 0))) == ()
+def test_a_plan_leads_to_offsets_also_where_they_are_already() -> None:
+    assert planned_offsets(plan(15)) == (OffsetToCommit("orders", 0, "t-1", 15), OffsetToCommit("orders", 1, "t-1", 5))
 
 
 def test_topics_and_partitions_are_sorted_and_a_topic_holds_its_partitions() -> None:
