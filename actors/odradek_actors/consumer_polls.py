@@ -1,8 +1,8 @@
 """How a consumer polls: fetches, records what it delivers, delivers.
 
-One poll at a time. A poll asks one topic after another, beginning with a different one each time; when all are empty
-it asks all of them to wait. Every round of fetches has a number, and an answer from an earlier round (before a seek,
-say) is dropped. Only this actor times a poll out.
+One poll at a time. A poll asks one topic after another what it has, beginning with a different one each time; when all
+are empty it asks all of them to wait. Every round of fetches has a number, and an answer from an earlier round (before
+a seek, say) is dropped. Only this actor times a poll out.
 
 A poll is also where a rebalance goes on (`group_membership`): it is answered by a Notice when partitions come or go.
 
@@ -34,6 +34,10 @@ from odradek_domain.positions import TopicPartition
 from odradek_events.types import MessageProduced
 
 __all__ = ["ConsumerPolls"]
+
+# Seconds that a poll whose time is over waits for what a topic has: old messages may take longer to read than a poll
+# would wait, and polls that gave up in between would never get any.
+_DUE_WITHIN = 5.0
 
 
 class ConsumerPolls(GroupMembership):
@@ -119,8 +123,10 @@ class ConsumerPolls(GroupMembership):
         remaining = self._deadline - self.runtime.monotonic()
         if remaining > 0:
             self._alarm.wake_in(remaining)
-        elif self._appending is not None and self._poll in self._appending[1]:
-            self._alarm.wake_in(self.settings.retry_backoff)  # it is about to be answered
+        elif (self._asked is not None and remaining > -_DUE_WITHIN) or (
+            self._appending is not None and self._poll in self._appending[1]
+        ):
+            self._alarm.wake_in(self.settings.retry_backoff)  # it is about to be answered, by a topic or the journal
         else:
             self._end_poll()
 
@@ -149,21 +155,17 @@ class ConsumerPolls(GroupMembership):
         self._ask_next()
 
     def _ask_next(self) -> None:
-        """Ask the next topic for what it has; after the last, or if there is only one, ask and wait."""
+        """Ask the next topic for what it has; after the last, ask all and wait."""
         if self._poll is None:
             return
         self._round = self.runtime.new_number()
         topics = self._topics()
-        if len(topics) > 1 and self._to_ask:
+        if self._to_ask:
             self._fetch(self._to_ask.pop(0), wait=False)
             return
         if self._poll.body.timeout <= 0:
-            if self._to_ask:
-                self._fetch(self._to_ask.pop(0), wait=False)
-            else:
-                self._end_poll()
+            self._end_poll()
             return
-        self._to_ask = []
         for topic in topics:
             self._fetch(topic, wait=True)
 

@@ -108,7 +108,10 @@ def test_an_answer_to_a_fetch_from_before_a_seek_is_dropped(runtime: KitRuntime)
 def test_an_answer_to_a_fetch_whose_poll_is_over_is_dropped(runtime: KitRuntime) -> None:
     consumer = Consumer(runtime)
     over = consumer.ask(Poll(1, 0, 500, 0.01))
-    late, _ = consumer.topic.next_fetch()
+    first, _ = consumer.topic.next_fetch()
+    first.reply_to.tell(Reply(first.request_id, FetchResult("orders", "t-1", ((0, 0),), ())))
+    late, waiting = consumer.topic.next_fetch()
+    assert waiting.wait
     assert over.result(10).messages == ()
 
     late.reply_to.tell(Reply(late.request_id, found(0, b"late")))
@@ -118,6 +121,19 @@ def test_an_answer_to_a_fetch_whose_poll_is_over_is_dropped(runtime: KitRuntime)
     assert fetch.positions == ((0, 0),)
     query.reply_to.tell(Reply(query.request_id, found(0, b"again")))
     assert [message.value for message in polled.result(10).messages] == [b"again"]
+
+
+def test_a_poll_whose_time_is_over_waits_for_what_a_topic_is_reading(runtime: KitRuntime) -> None:
+    consumer = Consumer(runtime)
+    polled = consumer.ask(Poll(1, 0, 500, 0.01))
+    query, fetch = consumer.topic.next_fetch()
+    assert not fetch.wait
+    with pytest.raises(RequestTimedOut):
+        polled.result(0.2)
+
+    query.reply_to.tell(Reply(query.request_id, found(0, b"slow")))
+
+    assert [message.value for message in polled.result(10).messages] == [b"slow"]
 
 
 def test_the_same_answer_twice_delivers_once(runtime: KitRuntime) -> None:
