@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 import threading
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
@@ -13,7 +14,7 @@ from odradek_actors.consumer_handle import ConsumerHandle
 from odradek_actors.consumer_protocol import ConsumerRecord, Delivery, OpenConsumer, Poll, Subscribe
 from odradek_actors.directory import ActorClass
 from odradek_actors.event_sourced import EventSourcedActor
-from odradek_actors.protocol import Command, Receipt, Recipient, Recover
+from odradek_actors.protocol import Command, Fetch, Query, Receipt, Recipient, Recover
 from odradek_actors.runtime import Promise, ThreadedRuntime
 from odradek_actors.system import ActorSystem
 from odradek_domain.assignors import Assignor
@@ -113,6 +114,28 @@ class World:
         for system in self._open:
             system.close()
         self.log.close()
+
+
+class Probe:
+    """Stands for an actor: keeps what it is told."""
+
+    def __init__(self) -> None:
+        self._told: queue.Queue[Any] = queue.Queue()
+
+    def tell(self, message: Any) -> None:
+        """Take a message."""
+        self._told.put(message)
+
+    def next(self) -> Any:
+        """Return the next message."""
+        return self._told.get(timeout=10)
+
+    def next_fetch(self) -> tuple[Query, Fetch]:
+        """Return the next message, which has to be a Fetch."""
+        query = self.next()
+        assert isinstance(query, Query)
+        assert isinstance(query.body, Fetch)
+        return query, query.body
 
 
 class RawConsumer:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from support_actors import QUICK, KitRuntime, in_threads
+from support_actors import QUICK, KitRuntime, Probe, in_threads
 
 from odradek_actors.actor import ActorContext, OdradekActor, Settings
 from odradek_actors.consumer_actor import ConsumerActor
@@ -16,7 +16,7 @@ from odradek_actors.consumer_protocol import OpenConsumer, Poll, SeekTo, Subscri
 from odradek_actors.errors import ActorStopped, NotUnderstood, RequestTimedOut
 from odradek_actors.journal import JournalActor
 from odradek_actors.log_reader import LogReaderActor
-from odradek_actors.protocol import Command, Fetch, FetchResult, GetStatus, LookUp, Query, Reply, Stop, Tick
+from odradek_actors.protocol import Command, FetchResult, GetStatus, LookUp, Query, Reply, Stop, Tick
 from odradek_actors.runtime import Budget, Promise, ThreadedRuntime
 from odradek_domain.positions import TopicPartition
 from odradek_events import MemoryLog
@@ -24,26 +24,6 @@ from odradek_events.snapshots import MemorySnapshots
 from odradek_events.types import MessageProduced
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
-
-
-class Probe:
-    """Stands for an actor: keeps what it is told."""
-
-    def __init__(self) -> None:
-        self._told: queue.Queue[Any] = queue.Queue()
-
-    def tell(self, message: Any) -> None:
-        self._told.put(message)
-
-    def next(self) -> Any:
-        """Return the next message."""
-        return self._told.get(timeout=10)
-
-    def next_fetch(self) -> tuple[Query, Fetch]:
-        query = self.next()
-        assert isinstance(query, Query)
-        assert isinstance(query.body, Fetch)
-        return query, query.body
 
 
 class DirectoryOf:
