@@ -228,6 +228,14 @@ class RunningSystem:
         if self.is_closed:
             raise SystemClosed()
 
+    def kill(self, stream: str) -> None:
+        """End a stream's actor at once, in the middle of whatever it does, as a fault would: for tests and simulations.
+
+        Who waits for it is told. The next message to the stream starts another actor, which recovers from the log.
+        """
+        self._require_open()
+        self._ref(stream).stop(block=False)
+
     # -- closing ------------------------------------------------------------------------------------------------------
 
     def close(self, timeout: float = 30.0) -> None:

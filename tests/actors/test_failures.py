@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -535,6 +536,16 @@ def test_a_member_whose_actor_was_killed_holds_nobody_up(faulty_world: World, sy
 
     assert len(read_all(second, 1)) == 1
     assert [member.consumer_id for member in system.describe_group("g").members] == ["c2"]
+
+
+def test_a_killed_actor_is_followed_by_one_that_recovers(system: ActorSystem) -> None:
+    before, after = system.describe_topic("orders"), None
+    system.kill("topic/orders")
+    while after is None:
+        with suppress(ActorStopped):  # the dying one's answer
+            after = system.describe_topic("orders")
+    assert after == before
+    assert system.producer("p").send("orders", "second").result().offset == 1
 
 
 def test_members_stay_members_when_their_groups_actor_dies(faulty_world: World, system: ActorSystem) -> None:

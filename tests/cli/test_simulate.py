@@ -14,7 +14,8 @@ import pytest
 from support_cli import here, odradek, produced, refused, running
 
 from odradek import ActorSystem, ConsumerRecord, Receipt, ReplayCheck, SystemState, TopicPartition, open_log
-from odradek.cli.simulation import ConsumerTally, ProducerTally
+from odradek.cli.consumer_tally import ConsumerTally
+from odradek.cli.simulation import ProducerTally
 from odradek.cli.verdict import judge
 from odradek.cli.workload import Workload, sender_of
 from odradek_events.snapshots_sqlite import open_snapshots
@@ -65,14 +66,31 @@ def test_the_same_seed_sends_the_same_messages_and_another_seed_others(tmp_path:
     assert {producer: len(entries) for producer, entries in first.items()} == {1: 150, 2: 150, 3: 150, 4: 150}
 
 
-def test_groups_are_given_one_consumer_each_and_the_rest_read_alone(tmp_path: Path) -> None:
+def test_members_share_what_a_group_reads_and_the_rest_read_alone(tmp_path: Path) -> None:
     log = tmp_path / "run.db"
     options = ["--producers", "3", "--consumers", "3", "--groups", "1", "--topics", "1", "--partitions", "2"]
     assert here("simulate", *SMALL, *options, "--log", log).code == 0
     state = here("state", log, "--json").json["aggregates"]
     assert {name for name in state if name.startswith("group/")} == {"group/group-1"}
-    assert [state[f"consumer/consumer-{n}"]["group_id"] for n in (1, 2, 3)] == ["group-1", None, None]
+    members = {name: found["group_id"] for name, found in state.items() if name.startswith("consumer/")}
+    assert members == {
+        "consumer/consumer-2": None,
+        "consumer/consumer-3": None,
+        "consumer/group-1-member-1": "group-1",
+        "consumer/group-1-member-2": "group-1",
+    }
     assert len(state["topic/topic-1"]["partitions"]) == 2
+
+
+def test_members_that_leave_stall_and_die_are_replaced_and_everything_is_read() -> None:
+    options = ["--messages", "60000", "--batch", "20", "--members", "3", "--churn", "3", "--groups", "1"]
+    report = here("simulate", *options, "--consumers", "1", "--json").json
+    assert all(invariant["holds"] for invariant in report["invariants"])
+    (group,) = report["groups"]
+    assert group["joined"] >= 3 + 2  # the one that stalled comes back, or another comes for it
+    assert group["dismissed"] >= 1
+    assert group["generations"] > 3
+    assert report["consumed"]["messages"] == 60000
 
 
 @pytest.mark.parametrize("options", [["--messages", "0"], ["--consumers", "0"], ["--messages", "2", "--batch", "1"]])
@@ -87,6 +105,8 @@ def workload(**changes: Any) -> Workload:
         "producers": 3,
         "consumers": 1,
         "groups": 1,
+        "members": 2,
+        "churn": 0,
         "messages": 3001,
         "message_size": 40,
         "batch": 100,
@@ -116,7 +136,7 @@ def test_skew_makes_few_keys_frequent() -> None:
 @pytest.mark.parametrize(
     ("options", "word"),
     [
-        (["--groups", "5"], "5 groups need 5 consumers"),
+        (["--groups", "5"], "5 groups are more than the 3 readers"),
         (["--partitions", "0"], "--partitions"),
         (["--partitions", "-3"], "--partitions"),
         (["--topics", "0"], "--topics"),
@@ -198,14 +218,14 @@ class Run:
             self.state: SystemState = system.state()
         self.receipts: list[Receipt] = receipts
         self.producer = ProducerTally(1)
-        self.consumer = ConsumerTally(1, None)
+        self.consumer = ConsumerTally(1)
 
     def broken(self, receipts: list[Receipt] | None = None, messages: list[ConsumerRecord] | None = None) -> list[str]:
         """Return the names of the invariants that do not hold."""
         self.consumer.receive(self.messages)
         self.producer.acknowledge(self.receipts if receipts is None else receipts, self.consumer.content)
         if messages is not None:
-            self.consumer = ConsumerTally(1, None)
+            self.consumer = ConsumerTally(1)
             self.consumer.receive(messages)
         verdict = judge([self.producer], [self.consumer], self.state, self.replay)
         assert all(invariant.problem for invariant in verdict if not invariant.holds)

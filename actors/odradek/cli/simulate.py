@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -29,17 +30,27 @@ def simulate(
     partitions: Annotated[int, typer.Option(min=1, max=MAX_PARTITIONS, help="Partitions of each topic.")] = 4,
     producers: Annotated[int, typer.Option(min=1, max=1000, help="Producers, each in its own thread.")] = 4,
     consumers: Annotated[
-        int, typer.Option(min=0, max=1000, help="Consumers, each in its own thread; each reads all topics.")
+        int, typer.Option(min=0, max=1000, help="Readers of all topics: the first are groups, the others consumers.")
     ] = 3,
     groups: Annotated[
         int | None,
         typer.Option(
             min=0,
-            help="Consumer groups. A group has one live consumer at present: the first consumers get a group each, the "
-            "others read without one.",
+            help="How many of the readers are consumer groups.",
             show_default="2, or fewer with fewer consumers",
         ),
     ] = None,
+    members: Annotated[
+        int, typer.Option(min=1, max=1000, help="Members of each group, each in its own thread; they share partitions.")
+    ] = 2,
+    churn: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            max=1000,
+            help="Members of each group that leave, stall and die in turn while it reads; others take over.",
+        ),
+    ] = 0,
     messages: Annotated[int, typer.Option(min=0, help="Messages, all producers together.")] = 200_000,
     message_size: Annotated[int, typer.Option(min=MIN_MESSAGE_SIZE, max=1 << 20, help="Bytes of each value.")] = 100,
     batch: Annotated[int, typer.Option(min=1, max=100_000, help="Messages of one send.")] = 100,
@@ -60,16 +71,18 @@ def simulate(
 
     \b
     Example:
-      odradek simulate --log run.db --overwrite --producers 8 --key-skew 1.2
+      odradek simulate --log run.db --overwrite --members 3 --churn 6
     """
     if groups is not None and groups > consumers:
-        raise bad_value("--groups", f"{groups} groups need {groups} consumers, one each; there are {consumers}")
+        raise bad_value("--groups", f"{groups} groups are more than the {consumers} readers; raise --consumers")
     workload = Workload(
         topics=topics,
         partitions=partitions,
         producers=producers,
         consumers=consumers,
         groups=min(2, consumers) if groups is None else groups,
+        members=members,
+        churn=churn,
         messages=messages,
         message_size=message_size,
         batch=batch,
@@ -160,6 +173,11 @@ def _print(report: Report) -> None:
             [row.topic, row.partition, row.log_start_offset, row.high_watermark, *(row.lag.get(o) for o in owners)]
             for row in report.partitions
         ],
+    )
+    table(
+        "Groups",
+        ["group", "generations", "joined", "left", "dismissed", "refused commits", "repeats"],
+        [list(msgspec.structs.astuple(row)) for row in report.groups],
     )
     table("Events", ["type", "events"], report.events_by_type.items())
     table(

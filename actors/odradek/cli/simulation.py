@@ -1,6 +1,6 @@
 """Runs a workload on real threads: each producer and each consumer in one of its own, the system between them.
 
-A group admits one live consumer at present, so the first consumers get a group each and the others read without one.
+The first readers are groups, whose members share the partitions (`group_simulation`); the others read alone.
 Threads share counters that one of them writes and all may read; what they find out is put together when all have ended.
 """
 
@@ -10,13 +10,15 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import TypeVar
-from zlib import crc32
 
-from odradek import ActorSystem, ConsumerRecord, Promise, Receipt, TopicPartition
-from odradek.cli.workload import Workload, sender_of
+from odradek import ActorSystem, Promise, Receipt, TopicPartition
+from odradek.cli.consumer_tally import ConsumerTally, checksum
+from odradek.cli.group_simulation import GroupRun, GroupTally
+from odradek.cli.workload import Workload
 
-__all__ = ["ConsumerTally", "ProducerTally", "Simulation"]
+__all__ = ["ProducerTally", "Simulation"]
 
 T = TypeVar("T")
 _IN_FLIGHT = 4
@@ -48,54 +50,25 @@ class ProducerTally:
         self.acknowledged += len(receipts)
 
 
-class ConsumerTally:
-    """What one consumer saw. `problems` are the first few deliveries that were out of order, missing or repeated."""
-
-    def __init__(self, number: int, group: str | None) -> None:
-        self.number = number
-        self.group = group
-        self.received = 0
-        self.content = 0
-        self.latencies: list[float] = []
-        self.seconds = 0.0
-        self.gaps: list[str] = []
-        self.disorders: list[str] = []
-        self._next_offset: dict[TopicPartition, int] = {}
-        self._last_number: dict[tuple[TopicPartition, int], int] = {}
-
-    def receive(self, messages: list[ConsumerRecord]) -> None:
-        """Take in a poll's messages."""
-        for message in messages:
-            place = TopicPartition(message.topic, message.partition)
-            expected = self._next_offset.get(place, 0)
-            if message.offset != expected:
-                self.gaps.append(f"{place} gave offset {message.offset} where {expected} was due")
-            self._next_offset[place] = message.offset + 1
-            value = message.value or b""
-            producer, number = sender_of(value)
-            sender = place, producer
-            if number <= self._last_number.get(sender, 0):
-                self.disorders.append(f"{place} gave message {number} of producer {producer} out of order")
-            self._last_number[sender] = number
-            self.content += _checksum(message.key or b"", value)
-        self.received += len(messages)
-
-
 class Simulation:
     """One run of a workload on a system."""
 
     def __init__(self, system: ActorSystem, workload: Workload) -> None:
         self.workload = workload
         self.producers = [ProducerTally(number + 1) for number in range(workload.producers)]
-        self.consumers = [
-            ConsumerTally(number + 1, f"group-{number + 1}" if number < workload.groups else None)
-            for number in range(workload.consumers)
-        ]
+        self.groups = [GroupTally(n + 1, may_repeat=workload.churn > 0) for n in range(workload.groups)]
+        self.lone_consumers = [ConsumerTally(n + 1) for n in range(workload.groups, workload.consumers)]
         self.failure: BaseException | None = None
         self._system = system
         self._must_stop = threading.Event()
         self._producers_are_done = threading.Event()
         self._began = 0.0
+        self._progress: dict[int, tuple[int, float]] = {}  # of each group: received, and since when no more
+
+    @property
+    def readers(self) -> list[GroupTally | ConsumerTally]:
+        """All that read everything."""
+        return [*self.groups, *self.lone_consumers]
 
     @property
     def acknowledged(self) -> int:
@@ -104,8 +77,8 @@ class Simulation:
 
     @property
     def received(self) -> int:
-        """How many messages were consumed by now, by all consumers together."""
-        return sum(tally.received for tally in self.consumers)
+        """How many messages were consumed by now, by all readers together."""
+        return sum(tally.received for tally in self.readers)
 
     def run(self, progress: Callable[[Simulation], None]) -> None:
         """Create the topics, run everybody to the end, and raise what a thread failed with.
@@ -116,7 +89,11 @@ class Simulation:
             self._system.create_topic(topic, self.workload.partitions)
         self._began = time.monotonic()
         producing = [self._thread(self._produce, tally) for tally in self.producers]
-        consuming = [self._thread(self._consume, tally) for tally in self.consumers]
+        consuming = [self._thread(self._consume, tally) for tally in self.lone_consumers]
+        for group in self.groups:
+            run = GroupRun(self._system, self.workload, group, partial(self._is_over, group))
+            members = range(1, self.workload.members + 1)
+            consuming += [self._thread(partial(self._be_member, run, group), number) for number in members]
         try:
             self._join(producing, progress)
             self._producers_are_done.set()
@@ -159,7 +136,7 @@ class Simulation:
                     break
                 if len(in_flight) >= _IN_FLIGHT:
                     take()
-                content = sum(_checksum(key, value) for key, value in entries)
+                content = sum(checksum(key, value) for key, value in entries)
                 promise = producer.send_batch(topic, entries)
                 promise.add_done_callback(_stopwatch(tally.latencies))
                 in_flight.append((promise, content))
@@ -167,9 +144,22 @@ class Simulation:
                 take()
         tally.seconds = time.monotonic() - self._began
 
+    def _be_member(self, run: GroupRun, tally: GroupTally, number: int) -> None:
+        run.be_member(number)
+        tally.seconds = time.monotonic() - self._began
+
+    def _is_over(self, tally: GroupTally) -> bool:
+        """Whether a group has all messages, has got none for too long (the verdict will say so), or has to stop."""
+        now = time.monotonic()
+        count, since = self._progress.get(tally.number, (-1, now))
+        if count != tally.received or not self._producers_are_done.is_set():
+            self._progress[tally.number] = tally.received, now
+            since = now
+        return self._must_stop.is_set() or self._has_all(tally) or now - since > _STALL_SECONDS
+
     def _consume(self, tally: ConsumerTally) -> None:
         last_seen = time.monotonic()
-        with self._system.consumer(f"consumer-{tally.number}", tally.group) as consumer:
+        with self._system.consumer(tally.name) as consumer:
             consumer.subscribe(self.workload.topic_names)
             while not self._must_stop.is_set() and not self._has_all(tally):
                 asked = time.monotonic()
@@ -184,14 +174,10 @@ class Simulation:
                     break  # the verdict will say what is missing
         tally.seconds = time.monotonic() - self._began
 
-    def _has_all(self, tally: ConsumerTally) -> bool:
+    def _has_all(self, tally: ConsumerTally | GroupTally) -> bool:
         return self._producers_are_done.is_set() and tally.received >= self.acknowledged
 
 
 def _stopwatch(latencies: list[float]) -> Callable[[object], None]:
     began = time.monotonic()
     return lambda _: latencies.append(time.monotonic() - began)
-
-
-def _checksum(key: bytes, value: bytes) -> int:
-    return crc32(value, crc32(key))

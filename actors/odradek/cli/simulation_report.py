@@ -6,15 +6,19 @@ from collections.abc import Sequence
 
 import msgspec
 
-from odradek import ActorSystem
+from odradek import ActorSystem, LogStore
+from odradek.cli.group_simulation import GroupTally
 from odradek.cli.simulation import Simulation
 from odradek.cli.verdict import Invariant, judge
 from odradek.cli.workload import Workload
 from odradek_domain.lag import partition_lags
 from odradek_domain.system_state import SystemState
 from odradek_events.statistics import log_statistics
+from odradek_events.types import GenerationStarted, MemberJoined, MemberLeft
 
-__all__ = ["Latency", "PartitionRow", "Report", "Throughput", "make_report"]
+__all__ = ["GroupRow", "Latency", "PartitionRow", "Report", "Throughput", "make_report"]
+
+_MEMBERSHIP = ("GenerationStarted", "MemberJoined", "MemberLeft")
 
 
 class Throughput(msgspec.Struct, frozen=True):
@@ -44,6 +48,22 @@ class PartitionRow(msgspec.Struct, frozen=True):
     lag: dict[str, int | None]
 
 
+class GroupRow(msgspec.Struct, frozen=True):
+    """A group's life: its generations, its members by what became of them, and what came of that.
+
+    `dismissed` stalled, or their actor died; `repeats` are messages that came again, `refused_commits` what former
+    members could not commit.
+    """
+
+    group: str
+    generations: int
+    joined: int
+    left: int
+    dismissed: int
+    refused_commits: int
+    repeats: int
+
+
 class Report(msgspec.Struct, frozen=True):
     """Everything that is printed."""
 
@@ -58,6 +78,7 @@ class Report(msgspec.Struct, frozen=True):
     send_latency: Latency
     poll_latency: Latency
     partitions: list[PartitionRow]
+    groups: list[GroupRow]
     events_by_type: dict[str, int]
     invariants: list[Invariant]
 
@@ -68,7 +89,7 @@ def make_report(simulation: Simulation, system: ActorSystem) -> Report:
     replay = system.check_replay()
     state = system.state()
     statistics = log_statistics(system.log)
-    producers, consumers = simulation.producers, simulation.consumers
+    producers, consumers = simulation.producers, simulation.readers
     return Report(
         simulation.workload,
         system.log.name,
@@ -81,6 +102,7 @@ def make_report(simulation: Simulation, system: ActorSystem) -> Report:
         _latency([seconds for tally in producers for seconds in tally.latencies]),
         _latency([seconds for tally in consumers for seconds in tally.latencies]),
         _partitions(state),
+        [_group_row(group, system.log) for group in simulation.groups],
         statistics.events_by_type,
         judge(producers, consumers, state, replay),
     )
@@ -97,6 +119,21 @@ def _latency(seconds: Sequence[float]) -> Latency:
     ranked = sorted(seconds)
     last = len(ranked) - 1
     return Latency(len(ranked), *(1000 * ranked[round(last * share)] for share in (0.5, 0.99, 1.0)))
+
+
+def _group_row(group: GroupTally, log: LogStore) -> GroupRow:
+    events = [recorded.event for recorded in log.read(stream=f"group/{group.name}", types=_MEMBERSHIP)]
+    departures = [event.reason for event in events if isinstance(event, MemberLeft)]
+    left = departures.count("it left")
+    return GroupRow(
+        group.name,
+        sum(isinstance(event, GenerationStarted) for event in events),
+        sum(isinstance(event, MemberJoined) for event in events),
+        left,
+        len(departures) - left,
+        group.refused_commits,
+        group.repeats,
+    )
 
 
 def _partitions(state: SystemState) -> list[PartitionRow]:

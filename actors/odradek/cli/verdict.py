@@ -7,9 +7,13 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from odradek import ReplayCheck, SystemState, TopicPartition
-from odradek.cli.simulation import ConsumerTally, ProducerTally
+from odradek.cli.consumer_tally import ConsumerTally
+from odradek.cli.group_simulation import GroupTally
+from odradek.cli.simulation import ProducerTally
 
 __all__ = ["Invariant", "judge"]
+
+Reader = ConsumerTally | GroupTally
 
 
 class Invariant(msgspec.Struct, frozen=True):
@@ -21,13 +25,16 @@ class Invariant(msgspec.Struct, frozen=True):
 
 
 def judge(
-    producers: Sequence[ProducerTally], consumers: Sequence[ConsumerTally], state: SystemState, replay: ReplayCheck
+    producers: Sequence[ProducerTally], consumers: Sequence[Reader], state: SystemState, replay: ReplayCheck
 ) -> list[Invariant]:
     """Return every invariant of a run that went to its end."""
+    delivered = "every consumer got every message exactly once"
+    if any(reader.may_repeat for reader in consumers):
+        delivered = "every group got every message at least once, every other consumer exactly once"
     return [
         _invariant("live == replay", _replay_problems(replay)),
         _invariant("every acknowledged message has its own offset, without gaps", _offset_problems(producers, state)),
-        _invariant("every consumer got every message exactly once", _delivery_problems(producers, consumers)),
+        _invariant(delivered, _delivery_problems(producers, consumers)),
         _invariant("every message arrived as it was sent", _content_problems(producers, consumers)),
         _invariant("every partition keeps the order of each producer", _order_problems(producers, consumers)),
     ]
@@ -62,27 +69,27 @@ def _offset_problems(producers: Sequence[ProducerTally], state: SystemState) -> 
         yield f"{place} acknowledged messages and does not exist"
 
 
-def _delivery_problems(producers: Sequence[ProducerTally], consumers: Sequence[ConsumerTally]) -> Iterator[str]:
+def _delivery_problems(producers: Sequence[ProducerTally], consumers: Sequence[Reader]) -> Iterator[str]:
     sent = sum(tally.acknowledged for tally in producers)
     for tally in consumers:
         if tally.gaps:
-            yield f"consumer-{tally.number}: {tally.gaps[0]}"
+            yield f"{tally.name}: {tally.gaps[0]}"
         if tally.received != sent:
-            yield f"consumer-{tally.number} got {tally.received} of {sent}"
+            yield f"{tally.name} got {tally.received} of {sent}"
 
 
-def _content_problems(producers: Sequence[ProducerTally], consumers: Sequence[ConsumerTally]) -> Iterator[str]:
+def _content_problems(producers: Sequence[ProducerTally], consumers: Sequence[Reader]) -> Iterator[str]:
     sent = sum(tally.content for tally in producers)
     for tally in consumers:
         if tally.content != sent:
-            yield f"consumer-{tally.number} got other keys or values than were sent"
+            yield f"{tally.name} got other keys or values than were sent"
 
 
-def _order_problems(producers: Sequence[ProducerTally], consumers: Sequence[ConsumerTally]) -> Iterator[str]:
+def _order_problems(producers: Sequence[ProducerTally], consumers: Sequence[Reader]) -> Iterator[str]:
     for sender in producers:
         for place, offsets in sender.offsets.items():
             if offsets != sorted(offsets):
                 yield f"producer-{sender.number} was given offsets out of order in {place}"
     for reader in consumers:
         if reader.disorders:
-            yield f"consumer-{reader.number}: {reader.disorders[0]}"
+            yield f"{reader.name}: {reader.disorders[0]}"

@@ -19,13 +19,18 @@ Entry = tuple[bytes, bytes]
 
 
 class Workload(msgspec.Struct, frozen=True, kw_only=True):
-    """How much of everything. `key_skew` is the exponent of a Zipf distribution over `keys` keys; 0 is uniform."""
+    """How much of everything. `key_skew` is the exponent of a Zipf distribution over `keys` keys; 0 is uniform.
+
+    Of the `consumers` readers the first `groups` are groups of `members` each, `churn` of which end early.
+    """
 
     topics: int
     partitions: int
     producers: int
     consumers: int
     groups: int
+    members: int
+    churn: int
     messages: int
     message_size: int
     batch: int

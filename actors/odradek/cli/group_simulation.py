@@ -1,0 +1,130 @@
+"""The groups of a simulation: members that share the partitions, and with churn come to an end and are replaced.
+
+What a group saw is put together under a lock: its members' threads all add to it. A message may come again when the
+member that had it ended before its commit, or was dismissed; that is counted, and is no fault where there is churn.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterable
+from itertools import cycle, islice
+
+from odradek import ActorError, ActorSystem, ConsumerHandle, ConsumerRecord, DomainError, TopicPartition
+from odradek.cli.consumer_tally import checksum
+from odradek.cli.workload import Workload
+
+__all__ = ["GroupRun", "GroupTally"]
+
+_ENDS = ("left", "stalled", "died")
+_POLL_SECONDS = 0.2
+_MAX_POLL_SECONDS = 0.5  # with churn: after this a member that stalls leaves
+_USUAL_MAX_POLL_SECONDS = 300.0
+
+
+class GroupTally:
+    """What one group saw, each message counted once; `repeats` are what came again, `ends` how members ended."""
+
+    def __init__(self, number: int, *, may_repeat: bool) -> None:
+        self.number = number
+        self.name = f"group-{number}"
+        self.may_repeat = may_repeat
+        self.received = 0
+        self.repeats = 0
+        self.refused_commits = 0
+        self.content = 0
+        self.latencies: list[float] = []
+        self.seconds = 0.0
+        self.gaps: list[str] = []
+        self.disorders: list[str] = []
+        self.ends: Counter[str] = Counter()
+        self._seen: dict[TopicPartition, set[int]] = {}
+        self._lock = threading.Lock()
+
+    def receive(self, messages: Iterable[ConsumerRecord]) -> None:
+        """Take in a poll's messages, from any member's thread."""
+        with self._lock:
+            for message in messages:
+                seen = self._seen.setdefault(TopicPartition(message.topic, message.partition), set())
+                if message.offset in seen:
+                    self.repeats += 1
+                    if not self.may_repeat:
+                        self.gaps.append(f"{message.topic}/{message.partition} gave offset {message.offset} again")
+                    continue
+                seen.add(message.offset)
+                self.received += 1
+                self.content += checksum(message.key or b"", message.value or b"")
+
+
+class GroupRun:
+    """One group at work. `is_over` says when there is nothing left to read, or everybody has to stop."""
+
+    def __init__(self, system: ActorSystem, workload: Workload, tally: GroupTally, is_over: Callable[[], bool]) -> None:
+        self._system = system
+        self._workload = workload
+        self._tally = tally
+        self._is_over = is_over
+        self._dice = random.Random(f"{workload.seed}/{tally.name}")
+        self._ends = deque(islice(cycle(_ENDS), workload.churn))
+        self._lock = threading.Lock()
+
+    def be_member(self, index: int) -> None:
+        """Run one member after another in this thread, until the group has all messages."""
+        life = 0
+        while not self._is_over():
+            life += 1
+            name = f"{self._tally.name}-member-{index}" + (f"-life-{life}" if life > 1 else "")
+            consumer = self._system.consumer(
+                name,
+                self._tally.name,
+                assignors=["cooperative-sticky"],
+                max_poll_interval=_MAX_POLL_SECONDS if self._workload.churn else _USUAL_MAX_POLL_SECONDS,
+            )
+            consumer.subscribe(self._workload.topic_names)
+            self._live(consumer)
+
+    def _live(self, consumer: ConsumerHandle) -> None:
+        polls_left = self._polls()
+        while not self._is_over():
+            polls_left -= self._work(consumer)
+            if polls_left > 0:
+                continue
+            polls_left = self._polls()
+            end = self._next_end()
+            if end == "died":
+                self._system.kill(f"consumer/{consumer.consumer_id}")
+                return
+            if end == "stalled":
+                time.sleep(1.5 * _MAX_POLL_SECONDS)
+            elif end == "left":
+                break
+        consumer.close()
+
+    def _work(self, consumer: ConsumerHandle) -> bool:
+        """Poll, process, commit; return whether there was something to do."""
+        asked = time.monotonic()
+        messages = consumer.poll(self._workload.batch * 10, _POLL_SECONDS)
+        if not messages:
+            return False
+        self._tally.latencies.append(time.monotonic() - asked)
+        self._tally.receive(messages)
+        try:
+            consumer.commit()
+        except (DomainError, ActorError):
+            self._tally.refused_commits += 1
+        return True
+
+    def _polls(self) -> int:
+        with self._lock:
+            return self._dice.randint(2, 6)
+
+    def _next_end(self) -> str | None:
+        with self._lock:
+            if not self._ends:
+                return None
+            end = self._ends.popleft()
+            self._tally.ends[end] += 1
+            return end
