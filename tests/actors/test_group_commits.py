@@ -10,10 +10,12 @@ from support_actors import World, produce, values
 from support_groups import COOPERATIVE, balance, fill, member, nudge, poll_all, until
 
 from odradek_actors.consumer_handle import ConsumerHandle
+from odradek_actors.group_protocol import CommitGroupOffsets
 from odradek_actors.system import ActorSystem
 from odradek_domain.errors import CommitWouldGoBackwards, ConsumerClosed, ConsumerNotPositioned, OffsetNotFound
-from odradek_domain.group_errors import ConsumerNotAssigned, GroupNotEmpty, UnknownMember
+from odradek_domain.group_errors import ConsumerNotAssigned, GroupNotEmpty, IllegalGeneration, UnknownMember
 from odradek_domain.group_member import GroupState
+from odradek_domain.offsets import OffsetToCommit
 from odradek_domain.positions import TopicPartition
 
 pytestmark = pytest.mark.usefixtures("replayed")
@@ -159,6 +161,24 @@ def test_what_a_member_read_of_a_partition_that_went_is_not_committed_later(syst
     assert committed(system) == {mine.partition: 4, theirs.partition: 2}
 
 
+def test_a_commit_for_an_earlier_generation_is_refused_and_one_for_a_later_too(system: ActorSystem) -> None:
+    produce(system, "orders", *"abc")
+    consumer = member(system, "a", "orders")
+    poll_all([consumer], 3)
+    consumer.close()
+    consumer = member(system, "a", "orders")
+    generation = balance(system, consumer, partitions=1)
+    (found,) = system.describe_group("g").members
+    topic_id = system.describe_topic("orders").topic_id
+
+    for wrong in (generation - 1, generation + 1, -1, 0):
+        offsets = (OffsetToCommit("orders", 0, topic_id, 3),)
+        zombie = CommitGroupOffsets("a", offsets, found.member_id, wrong)
+        assert isinstance(system.command("group/g", zombie).exception(10), IllegalGeneration)
+
+    assert committed(system) == {}
+
+
 def test_a_partition_that_came_back_is_committed_from_what_its_reader_committed(system: ActorSystem) -> None:
     system.create_topic("orders", 1)
     fill(system, "orders", 1, 6)
@@ -292,7 +312,7 @@ def test_what_was_handed_out_is_committed_before_partitions_go(system: ActorSyst
 
 def test_an_automatic_commit_that_is_refused_does_not_stop_the_polls(system: ActorSystem) -> None:
     produce(system, "orders", *"ab")
-    consumer = automatic(system, max_poll_interval=0.05, heartbeat_interval=0.01)
+    consumer = automatic(system, max_poll_interval=0.15, heartbeat_interval=0.01)
     poll_all([consumer], 2)
     until(lambda: system.describe_group("g").state is GroupState.EMPTY, what="it has left")
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 from support_actors import World, in_threads, produce, values
 from support_groups import COOPERATIVE, Heard, balance, fill, member, nudge, places, poll_all, reasons, until
 
-from odradek_actors.group_protocol import JoinGroup, JoinResult
+from odradek_actors.group_protocol import JoinGroup, JoinResult, LeaveGroup
 from odradek_actors.system import ActorSystem
 from odradek_domain.group_errors import IllegalGeneration, UnknownMember
-from odradek_domain.group_member import GroupState
+from odradek_domain.group_member import Claim, GroupState
 from odradek_domain.positions import TopicPartition
+from odradek_events.types import GroupAssigned
 
 pytestmark = pytest.mark.usefixtures("replayed")
 
@@ -204,6 +206,29 @@ def test_a_member_that_waits_for_the_others_to_join_is_not_silent(system: ActorS
     assert isinstance(waited.result(), JoinResult)
 
 
+def test_a_claim_of_an_earlier_generation_takes_nothing_from_who_reads_it_now(system: ActorSystem) -> None:
+    system.create_topic("orders", 4)
+    consumer = member(system, "a", "orders", assignors=COOPERATIVE)
+    generation = balance(system, consumer, partitions=4)
+    stale = Claim(consumer.assignment, generation - 1, True)
+    zombie = msgspec.structs.replace(fake_member(system, "b", 60_000), assignors=COOPERATIVE, claim=stale)
+
+    joined = system.command("group/g", zombie)
+    until(joined.done, lambda: nudge(consumer), what="it has joined")
+    leaving = LeaveGroup(joined.result().member_id)
+
+    def assigned() -> list[GroupAssigned]:
+        given = [recorded.event for recorded in system.log.read(stream="group/g", types=("GroupAssigned",))]
+        return [event for event in given if event.generation == generation + 1]
+
+    until(lambda: bool(assigned()), lambda: nudge(consumer), what="it is shared out")
+    system.command("group/g", leaving).result()
+    balance(system, consumer, partitions=4)
+
+    shares = {share.member_id: len(share.partitions) for share in assigned()[0].assignments}
+    assert shares[leaving.member_id] == 0  # until its reader has let go of some
+
+
 # -- stalling ---------------------------------------------------------------------------------------------------------
 
 
@@ -215,7 +240,7 @@ def test_a_member_that_does_not_poll_loses_its_partitions_and_joins_again_with_i
     fill(system, "orders", 2, 2)
     heard = Heard()
     how: dict[str, Any] = {"assignors": assignors, "heartbeat_interval": 0.01}
-    stalled = member(system, "stalled", "orders", listener=heard, max_poll_interval=0.1, **how)
+    stalled = member(system, "stalled", "orders", listener=heard, max_poll_interval=0.3, **how)
     lively = member(system, "lively", "orders", **how)
     balance(system, stalled, lively, partitions=2)
     mine = stalled.assignment
@@ -230,7 +255,7 @@ def test_a_member_that_does_not_poll_loses_its_partitions_and_joins_again_with_i
     balance(system, stalled, lively, partitions=2)
 
     assert heard.calls[0] == ("lost", [place.partition for place in mine])
-    assert "it did not poll for 0.1 s" in reasons(system.log)
+    assert "it did not poll for 0.3 s" in reasons(system.log)
 
 
 def test_a_member_that_polls_often_enough_is_never_dismissed(system: ActorSystem) -> None:

@@ -149,9 +149,9 @@ def test_an_answer_to_a_fetch_of_an_earlier_assignment_is_dropped(runtime: KitRu
     member.share(member.join(generation=2), FIRST, generation=2, committed=5)
     assigned = polled.result(10)
 
-    member.answer(late, found(0, b"late"))
     polled = member.poll(noticed=assigned.number)
     query, fetch = member.topic.next_fetch()
+    member.answer(late, found(6, b"late"))
 
     assert (revoked.partitions, assigned.partitions) == ((FIRST, SECOND), (FIRST,))
     assert fetch.positions == ((0, 5),)
@@ -171,10 +171,10 @@ def test_an_answer_about_a_partition_that_a_cooperative_member_gave_back_is_drop
     revoked = polled.result(10)
     assigned = member.poll(noticed=revoked.number).result(10)
 
-    member.answer(late, found(0, b"late", partition=1))
     polled = member.poll(noticed=assigned.number)
     member.next_of(JoinGroup)
     query, fetch = member.topic.next_fetch()
+    member.answer(late, found(0, b"late", partition=1))
 
     assert (revoked.partitions, assigned.partitions) == ((SECOND,), ())
     assert fetch.positions == ((0, 0),)

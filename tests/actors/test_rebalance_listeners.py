@@ -103,7 +103,7 @@ def test_what_is_lost_is_told_as_lost_and_what_comes_then_as_assigned(
 ) -> None:
     produce(system, "orders", "a")
     heard = Heard()
-    how: dict[str, Any] = {"max_poll_interval": 0.05, "heartbeat_interval": 0.01, "assignors": assignors}
+    how: dict[str, Any] = {"max_poll_interval": 0.15, "heartbeat_interval": 0.01, "assignors": assignors}
     consumer = member(system, "a", "orders", listener=heard, **how)
     balance(system, consumer, partitions=1)
     until(lambda: system.describe_group("g").state is GroupState.EMPTY, what="it has left")
@@ -122,7 +122,7 @@ def test_what_is_lost_counts_as_revoked_for_a_listener_that_does_not_tell_them_a
         def on_partitions_revoked(self, partitions: Sequence[TopicPartition]) -> None:
             revoked.extend(partitions)
 
-    consumer = member(system, "a", "orders", listener=Simple(), max_poll_interval=0.05, heartbeat_interval=0.01)
+    consumer = member(system, "a", "orders", listener=Simple(), max_poll_interval=0.15, heartbeat_interval=0.01)
     balance(system, consumer, partitions=1)
     until(lambda: system.describe_group("g").state is GroupState.EMPTY, what="it has left")
     poll_all([consumer], 1)
@@ -205,7 +205,7 @@ def test_who_leaves_may_commit_once_more(system: ActorSystem, leave: Callable[[C
 def test_what_was_lost_cannot_be_committed_any_more(system: ActorSystem) -> None:
     produce(system, "orders", "a", "b")
     heard, refused = Heard(), list[Exception]()
-    consumer = member(system, "a", "orders", listener=heard, max_poll_interval=0.05, heartbeat_interval=0.01)
+    consumer = member(system, "a", "orders", listener=heard, max_poll_interval=0.15, heartbeat_interval=0.01)
 
     def commit(_: object) -> None:
         try:

@@ -170,7 +170,7 @@ def test_a_fenced_consumer_that_is_opened_again_fences_in_its_turn(system: Actor
 
 def test_a_static_member_that_stalls_loses_its_place_with_its_session(system: ActorSystem) -> None:
     produce(system, "orders", "a")
-    how: dict[str, Any] = {"max_poll_interval": 0.05, "heartbeat_interval": 0.01, "session_timeout": 0.1}
+    how: dict[str, Any] = {"max_poll_interval": 0.15, "heartbeat_interval": 0.01, "session_timeout": 0.2}
     consumer = static(system, "a", "i", **how)
     poll_all([consumer], 1)
 
