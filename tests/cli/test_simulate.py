@@ -15,6 +15,7 @@ from support_cli import here, odradek, produced, refused, running
 
 from odradek import ActorSystem, ConsumerRecord, Receipt, ReplayCheck, SystemState, TopicPartition, open_log
 from odradek.cli.consumer_tally import ConsumerTally
+from odradek.cli.group_simulation import GroupTally, MemberTally
 from odradek.cli.simulation import ProducerTally
 from odradek.cli.verdict import judge
 from odradek.cli.workload import Workload, sender_of
@@ -243,6 +244,34 @@ def test_a_lost_a_repeated_and_a_swapped_message_are_found() -> None:
     assert lost.broken(messages=lost.messages[:1]) == [got, content]
     assert twice.broken(messages=[*twice.messages, twice.messages[1]]) == [got, content, order]
     assert swapped.broken(messages=swapped.messages[::-1]) == [got, order]
+
+
+def in_a_group(run: Run, *polls: list[ConsumerRecord], churn: bool = False, again: bool = False) -> list[str]:
+    """Return the invariants that do not hold where these polls are what a group's member got of a run."""
+    group = GroupTally(1, may_repeat=churn)
+    member = MemberTally(group)
+    for poll in polls:
+        member.receive(poll)
+        if again:
+            member.on_partitions_assigned([PLACE])
+    run.consumer.receive(run.messages)
+    run.producer.acknowledge(run.receipts, run.consumer.content)
+    verdict = judge([run.producer], [group], run.state, run.replay)
+    return [invariant.name for invariant in verdict if not invariant.holds]
+
+
+def test_a_group_that_loses_repeats_or_swaps_messages_is_found() -> None:
+    first, second = Run().messages
+    got, content = "every consumer got every message exactly once", "every message arrived as it was sent"
+    order = "every partition keeps the order of each producer"
+    at_least = "every group got every message at least once, every other consumer exactly once"
+    assert in_a_group(Run(), [first, second]) == []
+    assert in_a_group(Run(), [first]) == [got, content]
+    assert in_a_group(Run(), [first], [second], [second]) == [got, order]
+    assert in_a_group(Run(), [second], [first]) == [got, order]
+    assert in_a_group(Run(), [second, first], churn=True) == [at_least, order]
+    assert in_a_group(Run(), [first, second], [second], churn=True, again=True) == []
+    assert in_a_group(Run(), [first, second], [second], churn=True) == [at_least, order]
 
 
 def test_an_offset_given_twice_or_not_at_all_is_found() -> None:

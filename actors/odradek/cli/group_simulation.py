@@ -10,14 +10,22 @@ import random
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from itertools import cycle, islice
 
-from odradek import ActorError, ActorSystem, ConsumerHandle, ConsumerRecord, DomainError, TopicPartition
+from odradek import (
+    ActorError,
+    ActorSystem,
+    ConsumerHandle,
+    ConsumerRecord,
+    DomainError,
+    RebalanceListener,
+    TopicPartition,
+)
 from odradek.cli.consumer_tally import checksum
-from odradek.cli.workload import Workload
+from odradek.cli.workload import Workload, sender_of
 
-__all__ = ["GroupRun", "GroupTally"]
+__all__ = ["GroupRun", "GroupTally", "MemberTally"]
 
 _ENDS = ("left", "stalled", "died")
 _POLL_SECONDS = 0.2
@@ -44,19 +52,49 @@ class GroupTally:
         self._seen: dict[TopicPartition, set[int]] = {}
         self._lock = threading.Lock()
 
-    def receive(self, messages: Iterable[ConsumerRecord]) -> None:
+    def receive(self, messages: Sequence[ConsumerRecord]) -> None:
         """Take in a poll's messages, from any member's thread."""
         with self._lock:
             for message in messages:
-                seen = self._seen.setdefault(TopicPartition(message.topic, message.partition), set())
+                place = TopicPartition(message.topic, message.partition)
+                seen = self._seen.setdefault(place, set())
                 if message.offset in seen:
                     self.repeats += 1
                     if not self.may_repeat:
-                        self.gaps.append(f"{message.topic}/{message.partition} gave offset {message.offset} again")
+                        self.gaps.append(f"{place} gave offset {message.offset} again")
                     continue
                 seen.add(message.offset)
                 self.received += 1
                 self.content += checksum(message.key or b"", message.value or b"")
+
+
+class MemberTally(RebalanceListener):
+    """What one member saw in a partition is in order for as long as the partition stays its own."""
+
+    def __init__(self, group: GroupTally) -> None:
+        self._group = group
+        self._next_offset: dict[TopicPartition, int] = {}
+        self._last_number: dict[tuple[TopicPartition, int], int] = {}
+
+    def on_partitions_assigned(self, partitions: Sequence[TopicPartition]) -> None:
+        """Begin anew with these: they are read from what was committed."""
+        for place in partitions:
+            self._next_offset.pop(place, None)
+        self._last_number = {sender: last for sender, last in self._last_number.items() if sender[0] not in partitions}
+
+    def receive(self, messages: Sequence[ConsumerRecord]) -> None:
+        """Take in a poll's messages."""
+        for message in messages:
+            place = TopicPartition(message.topic, message.partition)
+            due = self._next_offset.get(place, message.offset)
+            if message.offset != due:
+                self._group.gaps.append(f"{place} gave offset {message.offset} where {due} was due")
+            self._next_offset[place] = message.offset + 1
+            producer, number = sender_of(message.value or b"")
+            if number <= self._last_number.get((place, producer), 0):
+                self._group.disorders.append(f"{place} gave message {number} of producer {producer} out of order")
+            self._last_number[place, producer] = number
+        self._group.receive(messages)
 
 
 class GroupRun:
@@ -83,13 +121,14 @@ class GroupRun:
                 assignors=["cooperative-sticky"],
                 max_poll_interval=_MAX_POLL_SECONDS if self._workload.churn else _USUAL_MAX_POLL_SECONDS,
             )
-            consumer.subscribe(self._workload.topic_names)
-            self._live(consumer)
+            tally = MemberTally(self._tally)
+            consumer.subscribe(self._workload.topic_names, listener=tally)
+            self._live(consumer, tally)
 
-    def _live(self, consumer: ConsumerHandle) -> None:
+    def _live(self, consumer: ConsumerHandle, tally: MemberTally) -> None:
         polls_left = self._polls()
         while not self._is_over():
-            polls_left -= self._work(consumer)
+            polls_left -= self._work(consumer, tally)
             if polls_left > 0:
                 continue
             polls_left = self._polls()
@@ -103,14 +142,14 @@ class GroupRun:
                 break
         consumer.close()
 
-    def _work(self, consumer: ConsumerHandle) -> bool:
+    def _work(self, consumer: ConsumerHandle, tally: MemberTally) -> bool:
         """Poll, process, commit; return whether there was something to do."""
         asked = time.monotonic()
         messages = consumer.poll(self._workload.batch * 10, _POLL_SECONDS)
         if not messages:
             return False
         self._tally.latencies.append(time.monotonic() - asked)
-        self._tally.receive(messages)
+        tally.receive(messages)
         try:
             consumer.commit()
         except (DomainError, ActorError):
