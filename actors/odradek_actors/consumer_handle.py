@@ -6,7 +6,7 @@ import re
 from collections import deque
 from collections.abc import Iterable, Iterator
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from odradek_actors.arguments import names, seconds, whole_number
 from odradek_actors.committing_consumer import CommittingConsumer
@@ -30,9 +30,6 @@ from odradek_actors.rebalance_listener import RebalanceListener
 from odradek_domain.names import TopicName
 from odradek_domain.positions import TopicPartition
 from odradek_events.types import MessageProduced
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["ConsumerHandle"]
 

@@ -33,7 +33,7 @@ class LiveMembers:
         self.syncing: dict[str, Command] = {}
 
     def joined(self, member: GroupMember, command: Command, claim: Claim) -> None:
-        """Take note of a member's join; an older one that waits is answered by nothing but this one's answer."""
+        """Take note of a member's join, in place of an older one that waits."""
         member_id = member.member_id
         self.claims[member_id] = claim
         self.joining[member_id] = command
