@@ -32,10 +32,10 @@ from odradek_actors.protocol import (
     EnsureTopic,
     Fetch,
     FetchResult,
+    Nobody,
     PartitionDescription,
     Query,
     ReadOlder,
-    Reply,
     Tick,
     TopicDescription,
 )
@@ -57,16 +57,6 @@ class TopicActorSnapshot(msgspec.Struct, frozen=True, gc=False):
 
     topic: TopicSnapshot
     created_position: int
-
-
-class _Nobody:
-    """Wants no answer: a timer asked."""
-
-    def tell(self, message: Reply) -> None:
-        """Hear nothing."""
-
-
-_NOBODY = _Nobody()
 
 
 class TopicActor(EventSourcedActor[Topic]):
@@ -241,7 +231,7 @@ class TopicActor(EventSourcedActor[Topic]):
         """Let go what is beyond the limits, unless that is under way."""
         if tick.purpose == "retention" and tick.number == self._watch:
             if not self._is_sweeping:
-                self._when_ready(Command(ApplyRetention(), _NOBODY, 0, self.runtime.new_id()))
+                self._when_ready(Command(ApplyRetention(), Nobody(), 0, self.runtime.new_id()))
             self.tick(self.settings.retention_check_interval, tick)
 
     # -- queries ------------------------------------------------------------------------------------------------------
