@@ -84,6 +84,14 @@ def test_groups_are_listed_with_their_lag(log: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("kind", ["groups", "topics"])
+def test_a_log_instead_of_a_subcommand_is_listed(log: Path, kind: str) -> None:
+    assert here(kind, log).text == here(kind, "list", log).text
+    assert here(kind, log, "--json").json == here(kind, "list", log, "--json").json
+    refused(here(kind, log.with_name("other.db")), 3, "there is no log at")
+    refused(here(kind, "desribe", log), 2, "Did you mean 'describe'?")
+
+
 def test_a_log_without_groups_says_so(tmp_path: Path) -> None:
     open_log(tmp_path / "empty.db").close()
     assert here("groups", "list", tmp_path / "empty.db").text == "There are no groups.\n"

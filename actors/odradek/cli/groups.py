@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from odradek import GroupMember, GroupSnapshot, MemberLag, SystemState, TopicPartition
+from odradek.cli.listing_group import ListingGroup
 from odradek.cli.options import ExistingLog, JsonOption, checked, open_reader, open_system
 from odradek.cli.output import bar, counted, json_line, line, plain, table
 from odradek_domain.group_errors import GroupNotFound
@@ -16,7 +17,7 @@ from odradek_domain.names import GroupId
 
 __all__ = ["GroupArgument", "groups", "replayed"]
 
-groups = typer.Typer(rich_markup_mode=None)
+groups = typer.Typer(cls=ListingGroup, rich_markup_mode=None)
 
 GroupArgument = Annotated[str, typer.Argument(metavar="GROUP", help="The consumer group's id.")]
 
@@ -25,8 +26,9 @@ GroupArgument = Annotated[str, typer.Argument(metavar="GROUP", help="The consume
 def help_(context: typer.Context) -> None:
     """Look at consumer groups, and delete them.
 
-    `list` and `describe` only look, and work while another process writes the log. They show members as the log has
-    them: those of a process that was killed stay there until the group is next used.
+    `odradek groups LOG` is short for `list`. It and `describe` only look, and work while another process writes the
+    log. They show members as the log has them: those of a process that was killed stay there until the group is next
+    used.
 
     \b
     Example:

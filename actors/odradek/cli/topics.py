@@ -9,6 +9,7 @@ import msgspec
 import typer
 
 from odradek import SystemState, TopicDescription
+from odradek.cli.listing_group import ListingGroup
 from odradek.cli.options import ExistingLog, JsonOption, bad_value, checked, open_reader, open_system
 from odradek.cli.output import bar, counted, json_line, line, table
 from odradek.cli.quantities import parse_duration_ms, parse_size, shown_duration, shown_size
@@ -19,7 +20,7 @@ from odradek_domain.topic import Topic
 
 __all__ = ["topics"]
 
-topics = typer.Typer(rich_markup_mode=None)
+topics = typer.Typer(cls=ListingGroup, rich_markup_mode=None)
 
 _APPLY_SECONDS = 86_400.0  # whoever waits may end it: what has not gone then goes when the topic wakes
 T = TypeVar("T")
@@ -38,7 +39,8 @@ RetentionSize = Annotated[
 def help_(context: typer.Context) -> None:
     """Look at topics, create, change and delete them.
 
-    `list` and `describe` only look, and work while another process writes the log. The others are its one writer.
+    `odradek topics LOG` is short for `list`. It and `describe` only look, and work while another process writes the
+    log. The others are its one writer.
 
     \b
     Example:
