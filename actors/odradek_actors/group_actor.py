@@ -84,6 +84,7 @@ class GroupActor(EventSourcedActor[ConsumerGroup]):
                     super().handle_command(command)
         except DomainError as error:
             self.reply(command, error)
+            self._is_due = True  # a generation may have waited for this one to join
         if self.is_ready and self._is_due:
             self._advance()
 
@@ -138,8 +139,8 @@ class GroupActor(EventSourcedActor[ConsumerGroup]):
         for name in body.assignors:
             if name not in self.context.assignors:
                 raise UnknownAssignor(name, self.context.assignors)
-        if body.member_id and body.member_id not in self.state.members:
-            raise UnknownMember(self.id, body.member_id)
+        if body.member_id:
+            self.state.require_member(body.member_id, None, body.instance_id)
         wanted = self._wanted(body)
         events = self.state.join(wanted, body.reason)
         self.persist(events, (command,), lambda _: self._joined(command, body, wanted.member_id, events))
@@ -329,7 +330,8 @@ class GroupActor(EventSourcedActor[ConsumerGroup]):
         self._topics.gather(self.state, gathered)
 
     def _topic_changed(self, message: TopicChanged) -> None:
-        if self._topics.note_change(message.topic, self.state):
+        is_known = self._phase != "recovering"  # what the group reads
+        if self._topics.note_change(message.topic, self.state if is_known else None):
             self._is_due = True
             if self.is_ready:
                 self._advance()
@@ -353,10 +355,11 @@ class GroupActor(EventSourcedActor[ConsumerGroup]):
         self.reply(query, None)
 
     def _set_timer(self) -> None:
-        """Be woken when the first of all deadlines is over."""
+        """Be woken when the first of all deadlines is over; in a moment, if one is that nothing can be done about."""
         due = min(self._phase_ends, self._offsets_expire_at(), self._live.next_session_end())
         if due != NEVER:
-            self._alarm.wake_in(max(0.0, due - self.runtime.monotonic()))
+            left = due - self.runtime.monotonic()
+            self._alarm.wake_in(left if left > 0 else self.settings.retry_backoff)
 
     def _offsets_expire_at(self) -> float:
         retention, idle_since = self.settings.offsets_retention, self.state.idle_since

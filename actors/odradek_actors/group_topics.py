@@ -45,9 +45,10 @@ class GroupTopics:
         gathered = self.counts_for(group.generation)
         return [] if gathered is None else sorted(dict(gathered.items() ^ self._shared_out[1].items()))
 
-    def note_change(self, topic: str, group: ConsumerGroup) -> bool:
-        """Note that a topic has changed; return whether that concerns the group."""
-        if not group.reads(topic) and (self._shared_out is None or topic not in self._shared_out[1]):
+    def note_change(self, topic: str, group: ConsumerGroup | None) -> bool:
+        """Note that a topic has changed; return whether that concerns the group, as it may if that is not known."""
+        is_shared_out = self._shared_out is not None and topic in self._shared_out[1]
+        if group is not None and not group.reads(topic) and not is_shared_out:
             return False
         self.are_stale = True
         return True

@@ -81,12 +81,15 @@ class LiveMembers:
         ]
 
     def _is_over(self, member_id: str, now: float) -> bool:
-        is_waiting = member_id in self.joining or member_id in self.syncing
-        return self._session_ends[member_id] <= now and not is_waiting
+        return self._session_ends[member_id] <= now and not self._is_waiting(member_id)
+
+    def _is_waiting(self, member_id: str) -> bool:
+        return member_id in self.joining or member_id in self.syncing
 
     def next_session_end(self) -> float:
-        """Return when the first session ends unless its member is heard of; NEVER without members."""
-        return min(self._session_ends.values(), default=NEVER)
+        """Return when the first session ends unless its member is heard of; NEVER if nobody's can end now."""
+        running = (ends for member_id, ends in self._session_ends.items() if not self._is_waiting(member_id))
+        return min(running, default=NEVER)
 
     def drain_joining(self) -> Iterator[tuple[str, Command]]:
         """Yield each join that waits, which waits no more."""

@@ -47,7 +47,11 @@ class GroupMember(msgspec.Struct, frozen=True, gc=False):
 
     def has_subscription_of(self, event: MemberJoined) -> bool:
         """Say whether a join brings nothing new."""
-        return (self.topics, self.pattern, self.assignors) == (event.topics, event.pattern, event.assignors)
+        return (
+            (self.topics, self.pattern, self.assignors) == (event.topics, event.pattern, event.assignors)
+            and self.session_timeout_ms == event.session_timeout_ms
+            and self.rebalance_timeout_ms == event.rebalance_timeout_ms
+        )
 
 
 class Claim(msgspec.Struct, frozen=True, gc=False):

@@ -6,15 +6,18 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+import msgspec
 import pytest
 from support_actors import World, event_types, produce, read_all, values
 from support_groups import COOPERATIVE, balance, fill, member, nudge, places, poll_all, poll_on, until
 
 from odradek_actors.consumer_handle import ConsumerHandle
 from odradek_actors.errors import ActorError, ActorFailed
+from odradek_actors.group_protocol import JoinGroup
 from odradek_actors.protocol import Recover
 from odradek_actors.system import ActorSystem
 from odradek_domain.errors import DomainError
+from odradek_domain.group_errors import InconsistentAssignors
 from odradek_domain.group_member import GroupState
 from odradek_events.errors import LogError
 from odradek_events.testing import FaultyLog
@@ -73,6 +76,39 @@ def persistently(action: Callable[[], object]) -> None:
         return False
 
     until(is_done, what="done without an error")
+
+
+# -- appends that take their time -------------------------------------------------------------------------------------
+
+
+def test_a_join_that_is_refused_behind_another_does_not_keep_that_one_waiting(
+    system: ActorSystem, faulty: FaultyLog
+) -> None:
+    hold = faulty.hold("group/g")
+    wanted = JoinGroup("a", "", ("orders",), None, ("range",), 60_000, 60_000)
+    joining = system.command("group/g", wanted)
+    assert hold.reached.wait(10)
+    refused = system.command("group/g", msgspec.structs.replace(wanted, consumer_id="b", assignors=("roundrobin",)))
+    assert system.committed_offsets("g") == ()  # it has come as far as this question
+    hold.release()
+
+    with pytest.raises(InconsistentAssignors):
+        refused.result(10)
+    assert joining.result(10).generation == 1
+
+
+def test_a_topic_that_is_created_while_the_group_recovers_is_shared_out(faulty_world: World, faulty: FaultyLog) -> None:
+    system = faulty_world.open(retry_backoff=0.1)
+    system.create_topic("invoices", 1)
+    consumer = member(system, "a", "invoices", "receipts")
+    balance(system, consumer, partitions=1)
+    faulty.fail("read", stream="group/g", times=2)
+    faulty_world.runtime.actors["group/g"].tell(Recover())
+    until(lambda: faulty.fired == ["read", "read"], what="it waits before it reads again")
+
+    system.create_topic("receipts", 2)
+
+    balance(system, consumer, partitions=3)
 
 
 # -- appends that fail ------------------------------------------------------------------------------------------------

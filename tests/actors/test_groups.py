@@ -10,6 +10,7 @@ from support_actors import World, in_threads, produce, values
 from support_groups import COOPERATIVE, Heard, balance, fill, member, nudge, places, poll_all, reasons, until
 
 from odradek_actors.group_protocol import JoinGroup, JoinResult, LeaveGroup
+from odradek_actors.protocol import GetStatus, Status
 from odradek_actors.system import ActorSystem
 from odradek_domain.group_errors import IllegalGeneration, UnknownMember
 from odradek_domain.group_member import Claim, GroupState
@@ -204,6 +205,24 @@ def test_a_member_that_waits_for_the_others_to_join_is_not_silent(system: ActorS
 
     assert isinstance(joined.result(), JoinResult)
     assert isinstance(waited.result(), JoinResult)
+
+
+def test_a_member_that_waits_for_longer_than_its_session_does_not_keep_the_group_busy(system: ActorSystem) -> None:
+    system.create_topic("orders", 2)
+    slow = member(system, "slow", "orders")
+    balance(system, slow, partitions=2)
+    system.command("group/g", fake_member(system, session_timeout_ms=1))
+    clock = system.consumer("clock")
+    clock.subscribe(["nothing"])
+
+    def handled() -> int:
+        status: Status = system.query("group/g", GetStatus()).result()
+        return status.handled
+
+    before = handled()
+    clock.poll(timeout=0.3)
+
+    assert handled() - before < 200  # one for each retry_backoff would be 60, and one after the other many thousands
 
 
 def test_a_claim_of_an_earlier_generation_takes_nothing_from_who_reads_it_now(system: ActorSystem) -> None:

@@ -139,6 +139,34 @@ def test_of_two_with_one_instance_id_the_older_is_fenced(system: ActorSystem) ->
     assert [found.consumer_id for found in system.describe_group("g").members] == ["newer"]
 
 
+def test_one_that_was_fenced_while_it_had_to_join_again_does_not_come_back(system: ActorSystem) -> None:
+    system.create_topic("orders", 2)
+    older = static(system, "older", "i")
+    balance(system, older, partitions=2)
+    other = member(system, "other", "orders")
+    nudge(other)  # so that the older one is to join again
+    newer = static(system, "newer", "i")
+    nudge(newer)
+
+    with pytest.raises(FencedInstanceId):
+        poll_on(older)
+
+    balance(system, other, newer, partitions=2)
+
+
+def test_who_comes_back_with_another_session_timeout_has_that_one(system: ActorSystem) -> None:
+    system.create_topic("orders", 2)
+    consumer = static(system, "a", "i", session_timeout=20.0)
+    balance(system, consumer, partitions=2)
+    consumer.close()
+
+    consumer = static(system, "a", "i", session_timeout=60.0, max_poll_interval=90.0)
+    balance(system, consumer, partitions=2)
+
+    found = system.describe_group("g").members[0]
+    assert (found.session_timeout_ms, found.rebalance_timeout_ms) == (60_000, 90_000)
+
+
 def test_the_fenced_one_hears_of_it_by_its_heartbeat_and_has_lost_what_it_had(system: ActorSystem) -> None:
     system.create_topic("orders", 2)
     older = static(system, "older", "i", heartbeat_interval=0.01)
