@@ -97,15 +97,13 @@ class ConsumerActor(ConsumerPolls):
             return None
         self._round = self.runtime.new_number()
         if isinstance(command, SeekTo):
-            self._sought.add(command.partition)
+            self._sought[command.partition] = self._round
             moved = command.partition
             self._keep_of_delivery(lambda message: (message.topic, message.partition) != moved)
         elif isinstance(command, Assign):
             self._keep_of_delivery(lambda message: False)
-        elif not self._is_group_managed:
+        elif not self._is_group_managed:  # else what it reads changes with its next share
             self._keep_of_delivery(lambda message: message.topic in self.state.subscriptions)
-        elif self._stage == "member":  # what it reads changes with its next share
-            self._must_rejoin = f"{self.id} subscribed to something else"
         return None
 
     def _unsubscribe(self, command: Command) -> None:

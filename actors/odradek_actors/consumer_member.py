@@ -6,7 +6,7 @@ How it is a member of its group is in `group_membership`, polling in `consumer_a
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import pykka
@@ -51,7 +51,7 @@ class ConsumerMember(EventSourcedActor[Consumer]):
         """Return a consumer that was never registered; what is volatile survives a recovery in place."""
         if not hasattr(self, "_sought"):
             self._delivery = Delivery(0, ())
-            self._sought: set[TopicPartition] = set()  # moved on purpose since the last commit
+            self._sought: dict[TopicPartition, int] = {}  # moved on purpose since the last commit, and by which seek
             self._paused: set[TopicPartition] = set()
             self._group_ref: pykka.ActorRef[Any] | None = None
             self._commits: dict[int, Command] = {}  # that wait for the end of a rebalance, by when they came
@@ -107,8 +107,8 @@ class ConsumerMember(EventSourcedActor[Consumer]):
         self._end_membership()
 
         def left(_: object) -> None:
-            if not self.is_ready:  # recovering meanwhile
-                self.reply(command, None)
+            if not self.is_ready or self._handle is not None:  # recovering meanwhile, or open again: its next life sees
+                self.reply(command, None)  # to what it had
                 return
             events = self.state.let_go(self.state.assignment or (), self.runtime.now(), generation)
             self.persist(events, (command,), lambda _: self.reply(command, None))
@@ -179,13 +179,14 @@ class ConsumerMember(EventSourcedActor[Consumer]):
             for partition, offset, metadata, topic_id in wanted.offsets
             if topic_id in (None, self.state.topic_id(partition.topic))
         )
+        seeks = self._sought.copy()
 
         def committed(answer: Any) -> None:
             if isinstance(answer, IllegalGeneration | RebalanceInProgress) and self._is_rebalancing:
                 self._commits[number] = command
                 return
             if not isinstance(answer, Exception):
-                self._sought.difference_update(partition for partition, *_ in wanted.offsets)
+                self._forget_seeks((partition for partition, *_ in wanted.offsets), seeks)
             self.reply(command, None if not isinstance(answer, Exception) else answer)
 
         if self.state.group_id is None:
@@ -197,6 +198,14 @@ class ConsumerMember(EventSourcedActor[Consumer]):
             raise UnknownMember(self.state.group_id, self.id)
         body = CommitGroupOffsets(self.id, offsets, self._member_id, self._generation, self._member.instance_id)
         self._ask_group(body, committed, command)
+
+    def _forget_seeks(
+        self, partitions: Iterable[TopicPartition], known: Mapping[TopicPartition, int] | None = None
+    ) -> None:
+        """Have commits go forwards only again; what has been sought since `known` may still go back."""
+        for place in partitions:
+            if known is None or self._sought.get(place) == known.get(place):
+                self._sought.pop(place, None)
 
     def _to_commit(self, partition: TopicPartition, offset: int, metadata: str) -> OffsetToCommit:
         """Allow what was delivered, and no more: a commit beyond the position would skip messages."""

@@ -95,8 +95,12 @@ class ConsumerPolls(GroupMembership):
             self._answer_poll(self._next_notice())
         elif self._poll is not None and self._poll.body.max_messages:
             self._fetch_on()
-        elif self._poll is not None and not (self._is_group_managed and self._stage != "member"):
+        elif self._poll is not None and (self._poll.body.timeout <= 0 or not self._is_awaiting_share):
             self._end_poll()  # who asks for no messages waits for its share only
+
+    @property
+    def _is_awaiting_share(self) -> bool:
+        return self._is_group_managed and self._stage != "member"
 
     def _before_polling(self) -> None:
         """Do what waits for the actor to be ready, whether or not anybody polls."""
@@ -268,7 +272,7 @@ class ConsumerPolls(GroupMembership):
             where = start if self._reset_policy == "earliest" else end
             place = TopicPartition(topic, partition)
             if offset is not None:
-                self._sought.add(place)
+                self._sought[place] = self.runtime.new_number()
             events.append(self.state.reset(place, result.topic_id, where, self._reset_policy, self.runtime.now()))
         return events
 

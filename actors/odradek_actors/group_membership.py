@@ -57,6 +57,7 @@ class GroupMembership(ConsumerMember):
             self._stage = "out"
             self._life = 0
             self._must_rejoin = ""  # why
+            self._joined_for: tuple[tuple[str, ...], str | None] = ((), None)  # topics and pattern of its last join
             self._ended_generation = -1  # the last that the group said is over
             self._had = Claim()  # its last share
             self._share: SyncResult | None = None  # to be taken
@@ -136,7 +137,7 @@ class GroupMembership(ConsumerMember):
         """Record that these are read no longer. If that is refused it is tried again: there is no way back."""
         self._drop_fetches()
         self._paused.difference_update(partitions)
-        self._sought.difference_update(partitions)
+        self._forget_seeks(partitions)
         self._keep_of_delivery(lambda message: (message.topic, message.partition) not in partitions)
         events = self.state.let_go(partitions, self.runtime.now(), self._generation, is_lost=is_lost)
         self.persist(events, (), lambda _: None)
@@ -146,8 +147,11 @@ class GroupMembership(ConsumerMember):
         owned = self.state.assignment or ()
         added = tuple(place for place in share.partitions if place not in owned)
         gone = tuple(place for place in owned if place not in share.partitions)
+        life = self._life
 
         def taken(_: object) -> None:
+            if life != self._life:  # it has left meanwhile, and lets go of what it took
+                return
             self._share = None
             is_over = share.generation == self._ended_generation
             self._stage, self._must_rejoin = "member", "the group rebalances" if is_over else ""
@@ -186,6 +190,8 @@ class GroupMembership(ConsumerMember):
 
     def _join_if_needed(self, poll: Command) -> None:
         """Ask to join on behalf of a poll: who polls has dealt with what it was given. Before that, let go."""
+        if self._stage == "member" and self._joined_for != (self.state.subscriptions, self.state.pattern):
+            self._must_rejoin = self._must_rejoin or f"{self.id} subscribed to something else"
         if self._stage in ("joining", "syncing") or (self._stage == "member" and not self._must_rejoin):
             return
         refusal, self._untold = self._fencing or self._untold, None
@@ -200,6 +206,7 @@ class GroupMembership(ConsumerMember):
 
     def _join(self, owned: tuple[TopicPartition, ...], poll: Command) -> None:
         state, member = self.state, self._member
+        self._joined_for = (state.subscriptions, state.pattern)
         claim = Claim(owned, self._had.generation, True) if member.is_cooperative else self._had
         body = JoinGroup(
             self.id,

@@ -167,6 +167,23 @@ def test_another_subscription_takes_the_place_of_the_first(system: ActorSystem, 
     assert consumer.subscription == ("bills", "notes")
 
 
+@pytest.mark.parametrize("assignors", [("range",), COOPERATIVE], ids=["eager", "cooperative"])
+def test_who_subscribes_to_something_else_while_it_joins_reads_that(
+    system: ActorSystem, assignors: tuple[str, ...]
+) -> None:
+    produce(system, "orders", "a")
+    produce(system, "invoices", "b")
+    first = member(system, "a", "orders", assignors=assignors)
+    balance(system, first, partitions=1)
+    second = member(system, "b", "orders", assignors=assignors)
+    nudge(second)  # and waits until the first one has joined again
+
+    second.subscribe(["invoices"])
+    balance(system, first, second, partitions=2)
+
+    assert second.assignment == (TopicPartition("invoices", 0),)
+
+
 def test_the_same_subscription_again_is_no_rebalance(system: ActorSystem) -> None:
     produce(system, "orders", "a", "b")
     consumer = member(system, "a", "orders")

@@ -12,18 +12,23 @@ from support_actors import QUICK, KitRuntime, Probe
 from odradek_actors.actor import ActorContext, Settings
 from odradek_actors.consumer_actor import ConsumerActor
 from odradek_actors.consumer_protocol import (
+    Assign,
+    CloseConsumer,
     CommitOffsets,
     Delivery,
+    DescribeConsumer,
     MemberSettings,
     Notice,
     OpenConsumer,
     Pause,
     Poll,
+    SeekTo,
     Subscribe,
 )
 from odradek_actors.errors import ActorStopped
 from odradek_actors.group_protocol import (
     CommitGroupOffsets,
+    GetCommitted,
     Heartbeat,
     JoinGroup,
     JoinResult,
@@ -39,8 +44,9 @@ from odradek_actors.runtime import Promise
 from odradek_domain.group_errors import IllegalGeneration, UnknownMember
 from odradek_domain.offsets import CommittedOffset
 from odradek_domain.positions import TopicPartition
-from odradek_events import MemoryLog
+from odradek_events import LogStore, MemoryLog
 from odradek_events.snapshots import MemorySnapshots
+from odradek_events.testing import FaultyLog
 from odradek_events.types import MessageProduced
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
@@ -70,10 +76,10 @@ def runtime() -> Iterator[KitRuntime]:
 class Member:
     """A consumer's actor as a member; its group and its topic do what a test says."""
 
-    def __init__(self, runtime: KitRuntime, settings: MemberSettings = EAGER) -> None:
+    def __init__(self, runtime: KitRuntime, settings: MemberSettings = EAGER, log: LogStore | None = None) -> None:
         self.group, self.topic = Probe(), Probe()
         context = ActorContext(runtime, Settings(**QUICK))
-        self.log = MemoryLog()
+        self.log = MemoryLog() if log is None else log
         context.journal = runtime.start(JournalActor, context, self.log)
         context.log_reader = runtime.start(LogReaderActor, context, self.log, MemorySnapshots())
         context.snapshots = Probe()
@@ -368,3 +374,73 @@ def test_a_cooperative_members_commits_that_come_too_late_are_made_again_in_orde
         (2, "third"),
     ]
     assert [promise.exception(10) for promise in (first, second, third)] == [None] * 3
+
+
+def test_a_commit_that_is_answered_after_a_seek_leaves_the_seek_its_way_back(runtime: KitRuntime) -> None:
+    member = Member(runtime)
+    noticed = member.become_member(FIRST, committed=4)
+    member.poll(noticed=noticed, timeout=0)
+    earlier = member.ask(CommitOffsets(1, ((FIRST, 4, "", None),)))
+    asked = member.next_of(CommitGroupOffsets)
+    member.ask(SeekTo(1, FIRST, "t-1", 0)).result(10)
+    member.answer(asked, None)
+    earlier.result(10)
+
+    back, on = (member.ask(CommitOffsets(1, ((FIRST, 0, text, None),))) for text in ("back", "on"))
+    asked = member.next_of(CommitGroupOffsets)
+    member.answer(asked, None)
+    back.result(10)
+    member.answer(member.next_of(CommitGroupOffsets), None)
+    on.result(10)
+    member.ask(CommitOffsets(1, ((FIRST, 0, "forwards again", None),)))
+
+    assert asked.body.offsets[0].is_reset
+    assert not member.next_of(CommitGroupOffsets).body.offsets[0].is_reset
+
+
+# -- leaving while something is under way -----------------------------------------------------------------------------
+
+
+def test_a_member_that_left_while_its_share_was_recorded_joins_again(runtime: KitRuntime) -> None:
+    log = FaultyLog()
+    member = Member(runtime, MemberSettings(("range",), heartbeat_interval=0.01, max_poll_interval=0.05), log)
+    polled = member.poll(timeout=0.01)
+    sync = member.join()
+    polled.result(10)
+    hold = log.hold("consumer/")
+    member.share(sync, FIRST)
+    assert hold.reached.wait(10)
+    member.next_of(LeaveGroup)
+    hold.release()
+
+    member.poll()
+
+    assert member.next_of(JoinGroup).body.member_id == ""
+
+
+def test_who_is_opened_again_while_it_leaves_keeps_what_it_chooses_then(runtime: KitRuntime) -> None:
+    member = Member(runtime)
+    member.become_member(FIRST)
+    closing = member.ask(CloseConsumer(1))
+    leaving = member.next_of(LeaveGroup)
+    member.ask(OpenConsumer(2, "g", "earliest")).result(10)
+    member.ask(Subscribe(2, ())).result(10)
+    assigning = member.ask(Assign(2, (SECOND,)))
+    member.answer(member.next_of(GetCommitted), ())
+    assigning.result(10)
+    member.answer(leaving, None)
+    closing.result(10)
+
+    described: Promise[Any] = Promise()
+    member.ref.tell(Query(DescribeConsumer(), described))
+
+    assert described.result(10).assignment == (SECOND,)
+
+
+def test_who_asks_for_its_share_and_does_not_wait_is_answered_before_it_has_one(runtime: KitRuntime) -> None:
+    member = Member(runtime)
+
+    asked = member.ask(Poll(1, 0, 0, 0))
+
+    member.next_of(JoinGroup)
+    assert delivered(asked) == []
