@@ -23,6 +23,7 @@ from odradek_actors.runtime import Promise
 from odradek_domain.errors import ConsumerClosed, DomainError, TopicNotFound
 from odradek_domain.names import ConsumerId, GroupId
 from odradek_domain.positions import TopicPartition
+from odradek_events.errors import LogError
 from odradek_events.types import MessageProduced
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ class CommittingConsumer:
         self._commits_at = now + self._auto_commit_interval
         try:
             self.commit()
-        except (ActorError, DomainError) as error:
+        except (ActorError, DomainError, LogError) as error:
             self._log.warning("auto-commit failed", error=str(error))
 
     def committed(self, topic: str, partition: int) -> int | None:

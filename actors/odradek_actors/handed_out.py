@@ -19,13 +19,15 @@ Wanted = tuple[tuple[TopicPartition, int, str, str | None], ...]  # partition, o
 class HandedOut:
     """Next offsets by partition, each with the id of the topic that was read.
 
-    A commit's answer comes on an actor's thread: what it does here are single operations of a dict.
+    A commit's answer comes on an actor's thread, and may meet a message that is just being handed out: it takes nothing
+    away, and notes apart, by a single operation of a dict, what is committed.
     """
 
-    __slots__ = ("_next",)
+    __slots__ = ("_committed", "_next")
 
     def __init__(self) -> None:
         self._next: dict[TopicPartition, tuple[int, str]] = {}
+        self._committed: dict[TopicPartition, tuple[int, str]] = {}
 
     def note(self, topic: str, partition: int, offset: int, topic_id: str) -> None:
         """Note that the message at `offset` was handed out."""
@@ -33,23 +35,29 @@ class HandedOut:
 
     def to_commit(self) -> Wanted:
         """Return what to commit, by topic and partition."""
-        return tuple((place, offset, "", topic_id) for place, (offset, topic_id) in sorted(self._next.copy().items()))
+        return tuple(
+            (place, offset, "", topic_id)
+            for place, (offset, topic_id) in sorted(self._next.items())
+            if self._committed.get(place) != (offset, topic_id)
+        )
 
     def committed(self, wanted: Wanted) -> None:
-        """Forget what is committed now, where nothing was handed out since."""
+        """Note what is committed now, where nothing was handed out since."""
         for place, offset, _, _ in wanted:
             known = self._next.get(place)
             if known is not None and known[0] == offset:
-                self._next.pop(place, None)
+                self._committed[place] = known
 
     def drop(self, places: Iterable[TopicPartition]) -> None:
         """Forget partitions that are read no longer, or from elsewhere."""
         for place in places:
             self._next.pop(place, None)
+            self._committed.pop(place, None)
 
     def clear(self) -> None:
         """Forget all."""
         self._next.clear()
+        self._committed.clear()
 
 
 def wanted_offsets(offsets: OffsetsToCommit) -> Wanted:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from support_actors import World, produce, values
-from support_groups import COOPERATIVE, balance, fill, member, nudge, poll_all, until
+from support_groups import COOPERATIVE, Heard, balance, fill, member, nudge, poll_all, until
 
 from odradek_actors.consumer_handle import ConsumerHandle
 from odradek_actors.group_protocol import CommitGroupOffsets
@@ -17,6 +17,7 @@ from odradek_domain.group_errors import ConsumerNotAssigned, GroupNotEmpty, Ille
 from odradek_domain.group_member import GroupState
 from odradek_domain.offsets import OffsetToCommit
 from odradek_domain.positions import TopicPartition
+from odradek_events.testing import FaultyLog
 
 pytestmark = pytest.mark.usefixtures("replayed")
 
@@ -318,6 +319,23 @@ def test_an_automatic_commit_that_is_refused_does_not_stop_the_polls(system: Act
 
     assert values(poll_all([consumer], 2)["a"]) == ["a", "b"]
     until(lambda: committed(system) == {0: 2}, lambda: consumer.poll(timeout=0.01), what="committed")
+
+
+def test_an_automatic_commit_that_cannot_be_stored_stops_neither_polls_nor_the_listener(
+    faulty_world: World, faulty: FaultyLog
+) -> None:
+    system = faulty_world.open()
+    produce(system, "orders", *"ab")
+    heard = Heard()
+    consumer = automatic(system, interval=0.0, listener=heard)
+    assert len(poll_all([consumer], 2)["a"]) == 2
+    faulty.reject(event="OffsetCommitted", times=1_000)
+
+    assert consumer.poll(timeout=0.01) == []
+    consumer.close()
+
+    assert heard.calls == [("assigned", [0]), ("revoked", [0])]
+    assert committed(system) == {}
 
 
 # -- where the next one begins ----------------------------------------------------------------------------------------
