@@ -17,6 +17,7 @@ from odradek_events.types import (
     OffsetCommitted,
     PartitionsAssigned,
     PartitionsRevoked,
+    StaticMemberReplaced,
 )
 
 __all__ = ["group_anomalies"]
@@ -57,6 +58,12 @@ def _judge_group(group: _Group, event: Any, ends: dict[Place, int]) -> Iterable[
     match event:
         case MemberJoined(member_id=member, consumer_id=consumer):
             group.consumers[member] = consumer
+        case StaticMemberReplaced(old_member_id=old, member_id=member, consumer_id=consumer):
+            former = group.consumers.pop(old, None)
+            if former is None:
+                yield f"{old} was replaced, and was no member"
+            group.consumers[member] = consumer
+            group.owners = {place: consumer if owner == former else owner for place, owner in group.owners.items()}
         case MemberLeft(member_id=member):
             if group.consumers.pop(member, None) is None:
                 yield f"{member} left, and was no member"

@@ -21,6 +21,7 @@ from odradek_events.types import (
     OffsetCommitted,
     PartitionsAssigned,
     PartitionsRevoked,
+    StaticMemberReplaced,
 )
 
 ZERO, ONE = ("t", 0), ("t", 1)
@@ -64,12 +65,15 @@ def test_a_sound_history_has_no_anomalies() -> None:
     took = PartitionsAssigned("a", (ZERO,), (), NOON)
     assert anomalies(SOUND, [took, consumed(0)]) == []
     assert anomalies([*SOUND, MemberLeft("g", "m-a", "", NOON), started(2, "b"), assigned(2, b=[ZERO, ONE])]) == []
+    replaced = StaticMemberReplaced("g", "i", "m-a", "m-c", "c", NOON)
+    assert anomalies([*SOUND, replaced, committed(2, "c"), started(2, "b", "c")]) == []
 
 
 @pytest.mark.parametrize(
     ("events", "found"),
     [
         ([MemberLeft("g", "m-c", "", NOON)], "m-c left, and was no member"),
+        ([StaticMemberReplaced("g", "i", "m-c", "m-d", "d", NOON)], "m-c was replaced, and was no member"),
         ([started(3, "a", "b")], "generation 3 after 1"),
         ([started(2, "a")], "generation 2 of other members than there are"),
         ([assigned(2, a=[ZERO], b=[ONE])], "shares of generation 2 in 1"),
