@@ -80,6 +80,8 @@ class GroupActor(EventSourcedActor[ConsumerGroup]):
                     self._join(command, command.body)
                 case SyncGroup():
                     self._sync(command, command.body)
+                case CommitGroupOffsets() if not command.body.is_current and self._doubtful(command.body):
+                    self._topics.keep_current(command, self._doubtful(command.body), self._when_ready)
                 case _:
                     super().handle_command(command)
         except DomainError as error:
@@ -87,6 +89,9 @@ class GroupActor(EventSourcedActor[ConsumerGroup]):
             self._is_due = True  # a generation may have waited for this one to join
         if self.is_ready and self._is_due:
             self._advance()
+
+    def _doubtful(self, body: CommitGroupOffsets) -> tuple[str, ...]:
+        return self.state.committed.in_doubt(body.offsets)
 
     def decide(self, command: Any) -> Sequence[Any]:
         """Decide who leaves, and what is committed."""

@@ -109,13 +109,17 @@ class RebalanceBegun(msgspec.Struct, frozen=True, gc=False):
 
 
 class CommitGroupOffsets(msgspec.Struct, frozen=True, gc=False):
-    """Commit offsets for a group, all or none. `member_id` is empty for a consumer that chose its partitions itself."""
+    """Commit offsets for a group, all or none. `member_id` is empty for a consumer that chose its partitions itself.
+
+    `is_current`: all are of topics as they are now; the group finds that out where there is a doubt.
+    """
 
     consumer_id: str | None
     offsets: tuple[OffsetToCommit, ...]
     member_id: str = ""
     generation: int = -1
     instance_id: str | None = None
+    is_current: bool = False
 
 
 class GetCommitted(msgspec.Struct, frozen=True):

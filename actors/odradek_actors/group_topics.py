@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import msgspec
 import pykka
 
 from odradek_actors.actor import OdradekActor
-from odradek_actors.protocol import DescribeTopic, ListTopics, LookUp, TopicDescription
+from odradek_actors.group_protocol import CommitGroupOffsets
+from odradek_actors.protocol import Command, DescribeTopic, ListTopics, LookUp, TopicDescription
 from odradek_domain.errors import TopicNotFound
 from odradek_domain.group import ConsumerGroup
 
@@ -65,42 +67,65 @@ class GroupTopics:
         generation = group.generation
         known: Mapping[str, int] = {} if self._gathered is None else self._gathered[1]
 
-        def done(counts: Mapping[str, int]) -> None:
+        def described(answers: Mapping[str, Any]) -> None:
+            counts: dict[str, int] = {}
+            for topic, answer in sorted(answers.items()):
+                if isinstance(answer, TopicDescription):
+                    counts[topic] = len(answer.partitions)
+                elif not isinstance(answer, TopicNotFound):
+                    self.are_stale = True
+                    if topic in known:
+                        counts[topic] = known[topic]
             self._is_gathering = False
-            self._gathered = generation, dict(sorted(counts.items()))
+            self._gathered = generation, counts
             then()
 
         def listed(topics: Any) -> None:
             if isinstance(topics, Exception):
                 self.are_stale = True
                 topics = known
-            self._ask_all(sorted({*group.topics, *filter(group.reads, topics)}), known, done)
+            self._ask_all(sorted({*group.topics, *filter(group.reads, topics)}), described)
 
         if group.has_patterns:
             self._actor.request(self._actor.context.log_reader, ListTopics(), listed)
         else:
             listed(())
 
-    def _ask_all(
-        self, topics: Sequence[str], known: Mapping[str, int], done: Callable[[Mapping[str, int]], None]
-    ) -> None:
-        waiting = set(topics)
-        counts: dict[str, int] = {}
+    def keep_current(self, command: Command, doubtful: Sequence[str], then: Callable[[Command], None]) -> None:
+        """Have a commit made without the offsets that are of earlier incarnations of these topics: they count no more.
+
+        The commit is refused if one of the topics cannot say which incarnation it is.
+        """
+        body: CommitGroupOffsets = command.body
+
+        def described(answers: Mapping[str, Any]) -> None:
+            ids: dict[str, str | None] = {}
+            for topic, answer in answers.items():
+                if isinstance(answer, Exception) and not isinstance(answer, TopicNotFound):
+                    self._actor.reply(command, answer)
+                    return
+                ids[topic] = answer.topic_id if isinstance(answer, TopicDescription) else None
+            offsets = tuple(
+                wanted for wanted in body.offsets if ids.get(wanted.topic, wanted.topic_id) == wanted.topic_id
+            )
+            current = msgspec.structs.replace(body, offsets=offsets, is_current=True)
+            then(msgspec.structs.replace(command, body=current))
+
+        self._ask_all(doubtful, described)
+
+    def _ask_all(self, topics: Sequence[str], then: Callable[[Mapping[str, Any]], None]) -> None:
+        """Call `then` with what each topic answers: its description, or an error."""
+        answers: dict[str, Any] = {}
 
         def answered(topic: str, answer: Any) -> None:
-            if isinstance(answer, TopicDescription):
-                counts[topic] = len(answer.partitions)
-            elif not isinstance(answer, TopicNotFound):
+            if isinstance(answer, Exception) and not isinstance(answer, TopicNotFound):
                 self._refs.pop(topic, None)
-                self.are_stale = True
-                if topic in known:
-                    counts[topic] = known[topic]
-            waiting.discard(topic)
-            if not waiting:
-                done(counts)
+            answers[topic] = answer
+            if len(answers) == len(topics):
+                then(answers)
 
         if not topics:
-            done(counts)
+            then(answers)
         for topic in topics:
             self._describe(topic, answered)
 
@@ -113,7 +138,7 @@ class GroupTopics:
             self._actor.request(ref, DescribeTopic(), lambda answer: then(topic, answer))
 
         ref = self._refs.get(topic)
-        if ref is None:
+        if ref is None or not ref.is_alive():
             self._actor.request(self._actor.context.directory, LookUp(f"topic/{topic}"), found)
         else:
             found(ref)

@@ -58,6 +58,21 @@ class CommittedOffsets:
         known = self.get(TopicPartition(wanted.topic, wanted.partition), wanted.topic_id)
         return known is not None and known.offset == wanted.offset
 
+    def in_doubt(self, offsets: Iterable[OffsetToCommit]) -> tuple[str, ...]:
+        """Return the topics of which these are of another incarnation than what is committed: one of the two is gone.
+
+        Nobody can tell from the ids which of them. To commit for the one that is gone would forget what is committed
+        for its successor.
+        """
+        return tuple(dict.fromkeys(wanted.topic for wanted in offsets if self._is_of_other(wanted)))
+
+    def _is_of_other(self, wanted: OffsetToCommit) -> bool:
+        known = self._by_partition.get(TopicPartition(wanted.topic, wanted.partition))
+        if known is not None:
+            return known.topic_id != wanted.topic_id
+        others = (item.topic_id for place, item in self._by_partition.items() if place.topic == wanted.topic)
+        return next(others, wanted.topic_id) != wanted.topic_id  # all those of a topic are of one incarnation
+
     def all(self) -> tuple[CommittedOffset, ...]:
         """Return every commit, in order of topic and partition."""
         return tuple(committed for _, committed in sorted(self._by_partition.items()))

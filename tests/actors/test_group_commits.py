@@ -17,6 +17,7 @@ from odradek_domain.group_errors import ConsumerNotAssigned, GroupNotEmpty, Ille
 from odradek_domain.group_member import GroupState
 from odradek_domain.offsets import OffsetToCommit
 from odradek_domain.positions import TopicPartition
+from odradek_events.errors import LogUnavailable
 from odradek_events.testing import FaultyLog
 
 pytestmark = pytest.mark.usefixtures("replayed")
@@ -197,6 +198,54 @@ def test_a_partition_that_came_back_is_committed_from_what_its_reader_committed(
     assert values(poll_all([first], 4)["b-first"]) == ["0-2", "0-3", "0-4", "0-5"]
     first.commit()
     assert committed(system) == {0: 6}
+
+
+def read_and_delete(system: ActorSystem) -> tuple[ConsumerHandle, ConsumerHandle]:
+    """Have two members commit one message each and read one more, and let the topic be another one then."""
+    system.create_topic("orders", 2)
+    fill(system, "orders", 2, 3)
+    first, second = (member(system, name, "orders", assignors=COOPERATIVE) for name in ("a", "b"))
+    balance(system, first, second, partitions=2)
+    for consumer in (first, second):
+        until(lambda consumer=consumer: consumer.poll(1, timeout=0.1) != [], what="it has read")  # type: ignore[misc]  # a lambda's default
+        consumer.commit()
+        until(lambda consumer=consumer: consumer.poll(1, timeout=0.1) != [], what="it has read on")  # type: ignore[misc]  # as above
+    system.delete_topic("orders")
+    system.create_topic("orders", 2)
+    fill(system, "orders", 2, 3)
+    return first, second
+
+
+def test_a_late_commit_for_a_deleted_topic_takes_nothing_from_its_successor(system: ActorSystem) -> None:
+    first, second = read_and_delete(system)
+    until(lambda: first.poll(timeout=0.1) != [], what="the successor is read")
+    first.commit()
+
+    second.commit()
+
+    successor = system.describe_topic("orders").topic_id
+    assert [(item.topic_id, item.offset) for item in system.committed_offsets("g")] == [(successor, 3)]
+
+
+def test_a_late_commit_is_refused_while_nobody_can_say_which_topic_there_is(
+    faulty_world: World, faulty: FaultyLog
+) -> None:
+    system = faulty_world.open()
+    first, second = read_and_delete(system)
+    until(lambda: first.poll(timeout=0.1) != [], what="the successor is read")
+    first.commit()
+    before = system.committed_offsets("g")
+    faulty_world.runtime.kill("topic/orders")
+    faulty.is_unreadable = True
+
+    with pytest.raises(LogUnavailable):
+        second.commit()
+    faulty.heal()
+    assert system.committed_offsets("g") == before
+    until(lambda: second.poll(timeout=0.1) != [], what="the successor is read")
+    second.commit()
+
+    assert committed(system) == {0: 3, 1: 3}
 
 
 def test_who_never_polled_or_has_closed_commits_nothing(system: ActorSystem) -> None:
