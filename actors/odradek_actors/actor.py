@@ -36,6 +36,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     delivery_timeout       after this a send fails with DeliveryTimedOut, its outcome unknown
     retry_backoff          the wait before a batch is sent again, and before an actor recovers again
     tail_messages, tail_bytes       the newest messages each partition keeps in memory; older ones are read from the log
+    read_cache_bytes       the messages read from the log last that are kept in memory, in bytes as stored; 0: none
     fetch_bytes            the most bytes of one delivery to a consumer, but always one message
     progress_interval      how often a producer records how many messages were acknowledged
     retention_check_interval        how often a topic with limits lets go what is beyond them
@@ -55,6 +56,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     retry_backoff: float = 0.05
     tail_messages: int = 4096
     tail_bytes: int = 8 << 20
+    read_cache_bytes: int = 16 << 20
     fetch_bytes: int = 16 << 20
     progress_interval: float = 1.0
     retention_check_interval: float = 300.0
@@ -65,7 +67,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """Refuse values that no system could work with."""
         if type(self.auto_create_topics) is not bool:
             raise TypeError(f"auto_create_topics is True or False, not {self.auto_create_topics!r}")
-        for name in ("max_block_ms", "tail_messages", "tail_bytes", "snapshot_interval"):
+        for name in ("max_block_ms", "tail_messages", "tail_bytes", "read_cache_bytes", "snapshot_interval"):
             whole_number(name, getattr(self, name))
         for name in _AT_LEAST_ONE:
             whole_number(name, getattr(self, name), 1)

@@ -12,7 +12,9 @@ naming an older delivery, and it is given again.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
+from operator import itemgetter
 from typing import Any
 
 from odradek_actors.alarm import Alarm
@@ -55,7 +57,7 @@ class ConsumerPolls(GroupMembership):
             self._deadline = 0.0  # of the poll
             self._alarm = Alarm(self, "poll")
             self._delivering: Delivery | None = None
-            self._topic_turns: dict[str, int] = {}
+            self._last_delivered: dict[str, int] = {}  # the partition of each topic whose turn it was
             self._not_there: set[TopicPartition] = set()  # assigned, but the topic has no such partition
             self._is_new_turn = True
             self._must_match = False  # there are other topics than when the pattern was matched
@@ -212,10 +214,8 @@ class ConsumerPolls(GroupMembership):
             mine = [place for place in self.state.assignment if place.topic == topic and place not in self._not_there]
             needs_bounds = any(place.partition not in known for place in mine)
         positions = sorted(item for item in known.items() if (topic, item[0]) not in self._paused)
-        if positions:  # each topic turns by itself: one turn for all would always pair the same topics and partitions
-            turn = self._topic_turns[topic] = self._topic_turns.get(topic, 0) + 1
-            first = turn % len(positions)
-            positions = positions[first:] + positions[:first]
+        turn = bisect_right(positions, self._last_delivered.get(topic, -1), key=itemgetter(0))
+        positions = positions[turn:] + positions[:turn]
         poll: Poll = self._poll.body if self._poll is not None else Poll(0, 0, 0, 0)
         return Fetch(
             self.id,
@@ -290,6 +290,8 @@ class ConsumerPolls(GroupMembership):
     def _deliver(self, poll: Command, result: FetchResult) -> None:
         self._round = self.runtime.new_number()  # answers still to come belong to an earlier round
         events = self.state.consume(result.messages, self.runtime.now())
+        last = result.messages[-1]
+        self._last_delivered[last.topic] = last.partition
         delivery = self._delivering = Delivery(self._delivery.number + 1, result.messages, str(result.topic_id))
 
         def deliver(_: object) -> None:

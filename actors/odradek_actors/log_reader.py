@@ -13,6 +13,7 @@ import msgspec
 
 from odradek_actors.actor import ActorContext, OdradekActor
 from odradek_actors.group_protocol import FindOffsets, ListGroups
+from odradek_actors.older_messages import OlderMessages
 from odradek_actors.protocol import (
     CountProduced,
     FetchResult,
@@ -58,6 +59,7 @@ class LogReaderActor(OdradekActor):
         super().__init__(context)
         self._event_log = log
         self._snapshots = snapshots
+        self._older_messages = OlderMessages(log, context.settings.read_cache_bytes)
         self._queries: dict[type[Any], Callable[[Any], object]] = {
             ReadOlder: self._older,
             CountProduced: self._count,
@@ -128,27 +130,15 @@ class LogReaderActor(OdradekActor):
         return None
 
     def _older(self, wanted: ReadOlder) -> FetchResult:
-        tag = f"partition:{wanted.topic}/{wanted.partition}"
-        first = self._event_log.locate(tag, wanted.offset, wanted.not_before)
         messages: list[MessageProduced] = []
         size = 0
-        for event in self._produced(tag, wanted.not_before if first is None else first):
-            offset = wanted.offset + len(messages)
-            if offset >= wanted.until_offset or len(messages) >= wanted.max_messages:
+        for message in self._older_messages.read(wanted.topic, wanted.partition, wanted.offset, wanted.not_before):
+            size += len(message.value or b"") + len(message.key or b"")
+            is_too_much = messages and size > wanted.max_bytes
+            if is_too_much or message.offset >= wanted.until_offset or len(messages) >= wanted.max_messages:
                 break
-            if event.partition != wanted.partition or event.offset != offset:
-                continue
-            size += len(event.value or b"") + len(event.key or b"")
-            if messages and size > wanted.max_bytes:
-                break
-            messages.append(event)
+            messages.append(message)
         return FetchResult(wanted.topic, wanted.topic_id, wanted.bounds, tuple(messages))
-
-    def _produced(self, tag: str, from_position: int) -> Iterator[MessageProduced]:
-        for commit in self._event_log.commits(after=from_position - 1, tags=(tag,), types=("MessageProduced",)):
-            for event in commit.events:
-                if type(event) is MessageProduced:
-                    yield event
 
     def _walk_on(self, message: _WalkOn) -> None:
         try:

@@ -159,12 +159,34 @@ class ReadableLog(ABC):
     ) -> Iterator[Commit]:
         """Yield decoded commits; see EventLog. `opaque` yields unknown events as OpaqueEvent instead of raising."""
         decode = self.codec.commit
-        for stored in self._prefiltered(query_of(types, tags, None), after, until, stream):
+        for stored in self.encoded_commits(after=after, until=until, stream=stream, tags=tags, types=types):
             commit = decode(stored, opaque=opaque)
             if commit.first_position <= after or (until is not None and commit.last_position > until):
                 commit = commit.between(after, commit.last_position if until is None else until)
             yield commit
             del commit  # where the reader lets go too, the next one is decoded into the same, still cached memory
+
+    def encoded_commits(
+        self,
+        *,
+        after: int = -1,
+        until: int | None = None,
+        stream: str | None = None,
+        tags: Collection[str] = (),
+        types: Collection[str] = (),
+    ) -> Iterator[StoredCommit]:
+        """Yield the whole commits that `commits` decodes, for who keeps what was decoded.
+
+        Unlike `stored` it knows what types were called and tagged with before.
+        """
+        return self._may_hold(query_of(types, tags, None), after, until, stream)
+
+    def _may_hold(self, query: Query, after: int, until: int | None, stream: str | None) -> Iterator[StoredCommit]:
+        """Yield the commits that may hold a match, older versions and former names of types included."""
+        items = indexed(query, self.codec.catalogue)
+        if len(items) != 1:
+            return self.stored_for_any(items, after=after, until=until, stream=stream)
+        return self.stored(after=after, until=until, stream=stream, tags=items[0].tags, types=items[0].types)
 
     def read(
         self,
@@ -207,16 +229,9 @@ class ReadableLog(ABC):
         """Return the position of the first event after `after` that matches, or may (see `read`, `opaque`); or None."""
         return next((found.position for found in self.read(after=after, query=query, opaque=True)), None)
 
-    def _prefiltered(self, query: Query, after: int, until: int | None, stream: str | None) -> Iterator[StoredCommit]:
-        """Yield the commits that may hold a match, older versions and former names of types included."""
-        items = indexed(query, self.codec.catalogue)
-        if len(items) != 1:
-            return self.stored_for_any(items, after=after, until=until, stream=stream)
-        return self.stored(after=after, until=until, stream=stream, tags=items[0].tags, types=items[0].types)
-
     def _matching(self, query: Query, after: int, last: int, stream: str | None, opaque: bool) -> Iterator[Recorded]:
         matcher = Matcher(query, self.codec)
-        for stored in self._prefiltered(query, after, last, stream):
+        for stored in self._may_hold(query, after, last, stream):
             commit = self.codec.commit(stored, opaque=True).between(after, last)
             for number, item in enumerate(commit.events):
                 if isinstance(item, OpaqueEvent):

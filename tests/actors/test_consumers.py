@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -855,6 +856,19 @@ def test_every_partition_of_every_topic_gets_its_turn() -> None:
         seen = {(m.topic, m.partition) for _ in range(20) for m in consumer.poll(10)}
 
         assert seen == {("a", 0), ("a", 1), ("b", 0), ("b", 1)}
+
+
+def test_partitions_that_are_never_empty_share_polls_evenly_whatever_lies_between_them() -> None:
+    with ActorSystem.open() as system, system.producer() as producer, system.consumer("c") as consumer:
+        system.create_topic("t", 10)
+        for partition in (1, 8, 9):
+            producer.send_batch("t", ["v"] * 200, partition=partition)
+        producer.flush()
+        consumer.subscribe(["t"])
+
+        polls = Counter(message.partition for _ in range(12) for message in consumer.poll(10))
+
+        assert polls == {1: 40, 8: 40, 9: 40}
 
 
 def test_a_very_long_poll_does_not_stop_the_timers_of_others() -> None:
