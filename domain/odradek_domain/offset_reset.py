@@ -80,7 +80,7 @@ def checked_target(to: object, now: datetime) -> ResetTarget:
             return to
         case timedelta():
             if to < timedelta():
-                raise ValueError(f"a duration to go back is not negative, and {to} is")
+                raise ValueError(f"a duration to go back must be 0 or more, not {to}")
             try:
                 return now - to
             except OverflowError:  # before the year 1
