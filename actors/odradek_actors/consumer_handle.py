@@ -64,8 +64,8 @@ class ConsumerHandle(CommittingConsumer):
         if not wanted and expression is None:
             self.unsubscribe()
             return
-        self._listener = listener or RebalanceListener()
         self._ask(Subscribe(self._number, wanted, expression))
+        self._listener = listener or RebalanceListener()
         if self.group_id is None:
             self._buffered = deque(event for event in self._buffered if expression or event.topic in wanted)
 

@@ -68,6 +68,7 @@ class GroupActor(EventSourcedActor[ConsumerGroup]):
             self._is_held = False  # an append was refused, or a topic cannot answer: wait for the timer
             self._alarm = Alarm(self, "group")
         self._is_due = True  # something has changed, so look what is to be done
+        self._is_back = True  # nobody could be heard meanwhile: deadlines begin anew
         return ConsumerGroup(self.id)
 
     # -- commands -----------------------------------------------------------------------------------------------------
@@ -240,6 +241,9 @@ class GroupActor(EventSourcedActor[ConsumerGroup]):
         group, live = self.state, self._live
         for member_id in live.departed(group.members):
             live.forget(member_id, UnknownMember(self.id, member_id))
+        if self._is_back:
+            self._is_back, self._phase_of_group = False, None
+            live.hear_all(group.members.values())
         if (group.state, group.generation) != self._phase_of_group:
             self._begin_phase()
         if self._dismiss(group.ghosts(self.context.run_id), "it is of an earlier run"):

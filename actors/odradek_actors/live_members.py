@@ -1,12 +1,12 @@
 """What a group knows of its members besides the log: refs, heartbeats, and the joins and syncs that wait.
 
 It belongs to one GroupActor, is volatile, and survives the actor's recovery in place. The next actor of the group
-begins without it: members have a whole session to be heard of again, and are known by their heartbeats.
+begins without it, and knows members by their heartbeats. After either, members have a whole session to be heard of.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 import pykka
 
@@ -42,6 +42,11 @@ class LiveMembers:
     def expect(self, member: GroupMember) -> None:
         """Give a member that was not heard of yet a whole session."""
         if member.member_id not in self._session_ends:
+            self.hear(member)
+
+    def hear_all(self, members: Iterable[GroupMember]) -> None:
+        """Give everybody a whole session again."""
+        for member in members:
             self.hear(member)
 
     def hear(self, member: GroupMember, ref: Recipient | None = None) -> None:

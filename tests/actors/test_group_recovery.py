@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 from support_actors import World, event_types, produce, read_all, values
-from support_groups import COOPERATIVE, balance, fill, member, nudge, places, poll_all, poll_on, until
+from support_groups import COOPERATIVE, balance, fill, member, nudge, places, poll_all, poll_on, reasons, until
 
 from odradek_actors.consumer_handle import ConsumerHandle
 from odradek_actors.errors import ActorError, ActorFailed
@@ -109,6 +109,26 @@ def test_a_topic_that_is_created_while_the_group_recovers_is_shared_out(faulty_w
     system.create_topic("receipts", 2)
 
     balance(system, consumer, partitions=3)
+
+
+def test_members_that_could_not_be_heard_while_the_group_recovered_are_members_still(
+    faulty_world: World, faulty: FaultyLog
+) -> None:
+    system = faulty_world.open(retry_backoff=0.05)
+    system.create_topic("orders", 2)
+    how: dict[str, Any] = {"session_timeout": 0.5, "heartbeat_interval": 0.02}
+    first = member(system, "a", "orders", **how)
+    generation = balance(system, first, partitions=2)
+    faulty.fail("read", stream="group/g", times=4)  # it is back after 0.05 * (4 + 8 + 16) seconds
+    faulty_world.runtime.actors["group/g"].tell(Recover())
+
+    persistently(lambda: system.describe_group("g"))
+    assert balance(system, first, partitions=2) == generation
+    second = member(system, "b", "orders", **how)
+    balance(system, first, second, partitions=2)
+
+    assert faulty.fired == ["read"] * 4
+    assert reasons(system.log) == []
 
 
 # -- appends that fail ------------------------------------------------------------------------------------------------

@@ -232,6 +232,19 @@ def test_a_list_and_a_pattern_exclude_one_another_until_it_unsubscribes(system: 
 # -- assignors --------------------------------------------------------------------------------------------------------
 
 
+def test_a_subscription_that_is_refused_leaves_the_listener_of_the_earlier_one(system: ActorSystem) -> None:
+    system.create_topic("orders", 1)
+    heard = Heard()
+    consumer = member(system, "a", "orders", listener=heard)
+    balance(system, consumer, partitions=1)
+    with pytest.raises(SubscriptionConflict):
+        consumer.subscribe(pattern="ord.*")
+
+    consumer.close()
+
+    assert heard.calls == [("assigned", [0]), ("revoked", [0])]
+
+
 def test_members_with_different_preferences_share_by_what_most_prefer_of_what_all_can(system: ActorSystem) -> None:
     system.create_topic("orders", 3)
     preferences = [("range", "roundrobin", "sticky"), ("sticky", "roundrobin"), ("roundrobin", "sticky")]
