@@ -155,10 +155,10 @@ class ConsumerHandle(CommittingConsumer):
         tests, and for who polls with a time-out of 0: such a poll does not wait until the group has shared out.
         """
         seconds("timeout", timeout)
-        deadline = self._system.runtime.monotonic() + timeout
-        self._fill(0, timeout)
-        if self.group_id is not None and self._system.runtime.monotonic() >= deadline:
-            raise RequestTimedOut(timeout)
+        try:
+            self._fill(0, timeout)
+        except RequestTimedOut as error:
+            raise RequestTimedOut(timeout) from error
         return self.assignment
 
     def messages(self, idle_timeout: float | None = None) -> Iterator[ConsumerRecord]:

@@ -22,7 +22,7 @@ from odradek_actors.consumer_protocol import (
     Delivery,
     Poll,
 )
-from odradek_actors.errors import ActorStopped
+from odradek_actors.errors import ActorStopped, RequestTimedOut
 from odradek_actors.group_membership import GroupMembership
 from odradek_actors.protocol import Command, Fetch, FetchResult, LookUp
 from odradek_domain.consumer import Consumer
@@ -98,7 +98,7 @@ class ConsumerPolls(GroupMembership):
         elif self._poll is not None and self._poll.body.max_messages:
             self._fetch_on()
         elif self._poll is not None and (self._poll.body.timeout <= 0 or not self._is_awaiting_share):
-            self._end_poll()  # who asks for no messages waits for its share only
+            self._end_poll_in_time()  # who asks for no messages waits for its share only
 
     @property
     def _is_awaiting_share(self) -> bool:
@@ -133,6 +133,14 @@ class ConsumerPolls(GroupMembership):
             self._appending is not None and self._poll in self._appending[1]
         ):
             self._alarm.wake_in(self.settings.retry_backoff)  # it is about to be answered, by a topic or the journal
+        else:
+            self._end_poll_in_time()
+
+    def _end_poll_in_time(self) -> None:
+        """Answer the poll under way with nothing; one for the share alone that there is none yet, if so."""
+        poll = self._poll
+        if poll is not None and not poll.body.max_messages and self._is_awaiting_share:
+            self._refuse_poll(RequestTimedOut(poll.body.timeout))
         else:
             self._end_poll()
 

@@ -84,7 +84,7 @@ class Poll(msgspec.Struct, frozen=True, gc=False):
     """Ask for the next messages, or for a Notice. Both are numbered, and given again until a poll names them.
 
     `received` is the last Delivery that arrived, `noticed` the last Notice that was acted upon. With `max_messages` 0
-    it is answered as soon as the consumer has its share of its group.
+    it is answered as soon as the consumer has its share of its group, and else with RequestTimedOut.
     """
 
     handle: int

@@ -9,6 +9,7 @@ import pytest
 from support_actors import World, in_threads, produce, values
 from support_groups import COOPERATIVE, Heard, balance, fill, member, nudge, places, poll_all, reasons, until
 
+from odradek_actors.errors import RequestTimedOut
 from odradek_actors.group_protocol import JoinGroup, JoinResult, LeaveGroup
 from odradek_actors.protocol import GetStatus, Status
 from odradek_actors.system import ActorSystem
@@ -72,6 +73,18 @@ def test_more_consumers_than_partitions_leave_some_without_any(system: ActorSyst
     assert sorted(len(consumer.assignment) for consumer in consumers) == [0, 1, 1]
     idle = next(consumer for consumer in consumers if not consumer.assignment)
     assert idle.poll(timeout=0.02) == []
+
+
+def test_who_has_its_share_need_not_wait_for_it(system: ActorSystem) -> None:
+    system.create_topic("orders", 2)
+    first, second = (member(system, name, "orders") for name in ("a", "b"))
+    balance(system, first, partitions=2)
+
+    assert len(first.wait_for_assignment(0)) == 2
+    for timeout in (0, 0.01):
+        with pytest.raises(RequestTimedOut, match=f"within {timeout} s"):
+            second.wait_for_assignment(timeout)
+    assert second.assignment == ()
 
 
 def test_two_groups_each_read_everything(system: ActorSystem) -> None:

@@ -25,7 +25,7 @@ from odradek_actors.consumer_protocol import (
     SeekTo,
     Subscribe,
 )
-from odradek_actors.errors import ActorStopped
+from odradek_actors.errors import ActorStopped, RequestTimedOut
 from odradek_actors.group_protocol import (
     CommitGroupOffsets,
     GetCommitted,
@@ -437,10 +437,13 @@ def test_who_is_opened_again_while_it_leaves_keeps_what_it_chooses_then(runtime:
     assert described.result(10).assignment == (SECOND,)
 
 
-def test_who_asks_for_its_share_and_does_not_wait_is_answered_before_it_has_one(runtime: KitRuntime) -> None:
+def test_who_asks_for_its_share_and_does_not_wait_hears_whether_it_has_one(runtime: KitRuntime) -> None:
     member = Member(runtime)
-
     asked = member.ask(Poll(1, 0, 0, 0))
+    sync = member.join()
+    assert isinstance(asked.exception(5), RequestTimedOut)
+    member.share(sync, FIRST)
 
-    member.next_of(JoinGroup)
-    assert delivered(asked) == []
+    noticed = member.ask(Poll(1, 0, 0, 0)).result(5).number
+
+    assert delivered(member.ask(Poll(1, 0, 0, 0, noticed))) == []
