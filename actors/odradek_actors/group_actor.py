@@ -205,7 +205,7 @@ class GroupActor(EventSourcedActor[ConsumerGroup]):
             self._live.hear(member)
             partitions = tuple(TopicPartition(*pair) for pair in member.partitions)
             committed = (group.committed.get(place) for place in partitions)
-            known = tuple(item for item in committed if item is not None)
+            known = tuple(item for item in committed if item is not None and self._topics.is_current(item))
             self.reply(command, SyncResult(group.generation, partitions, member.opaque, known))
 
     def _share_out(self, leaders: SyncGroup, counts: Mapping[str, int]) -> None:

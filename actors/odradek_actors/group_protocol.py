@@ -77,7 +77,7 @@ class SyncGroup(msgspec.Struct, frozen=True, gc=False):
 
 
 class SyncResult(msgspec.Struct, frozen=True, gc=False):
-    """A member's share, and what is committed in it."""
+    """A member's share, and what is committed in it; what was committed for earlier incarnations of topics is not."""
 
     generation: int
     partitions: tuple[TopicPartition, ...]

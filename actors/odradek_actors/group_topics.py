@@ -13,6 +13,7 @@ from odradek_actors.group_protocol import CommitGroupOffsets
 from odradek_actors.protocol import Command, DescribeTopic, ListTopics, LookUp, TopicDescription
 from odradek_domain.errors import TopicNotFound
 from odradek_domain.group import ConsumerGroup
+from odradek_domain.offsets import CommittedOffset
 
 __all__ = ["GroupTopics"]
 
@@ -27,6 +28,7 @@ class GroupTopics:
         self.are_stale = False
         self._actor = actor
         self._refs: dict[str, pykka.ActorRef[Any]] = {}
+        self._ids: dict[str, str] = {}  # of the topics as they were gathered
         self._is_gathering = False
         self._gathered: tuple[int, Mapping[str, int]] | None = None  # in which generation, and what
         self._shared_out: tuple[int, Mapping[str, int]] | None = None
@@ -34,6 +36,11 @@ class GroupTopics:
     def counts_for(self, generation: int) -> Mapping[str, int] | None:
         """Return the partition counts gathered in a generation; None if they are still to be."""
         return self._gathered[1] if self._gathered is not None and self._gathered[0] == generation else None
+
+    def is_current(self, committed: CommittedOffset) -> bool:
+        """Say whether a commit is of a topic as it is now; also where that is not known."""
+        known = None if self.are_stale else self._ids.get(committed.topic)
+        return known in (None, committed.topic_id)
 
     def compare(self, group: ConsumerGroup) -> list[str]:
         """Return the topics of a stable group that have other partitions now than were shared out.
@@ -78,6 +85,9 @@ class GroupTopics:
                         counts[topic] = known[topic]
             self._is_gathering = False
             self._gathered = generation, counts
+            self._ids = {
+                topic: answer.topic_id for topic, answer in answers.items() if isinstance(answer, TopicDescription)
+            }
             then()
 
         def listed(topics: Any) -> None:

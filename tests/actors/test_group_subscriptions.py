@@ -95,6 +95,32 @@ def test_the_partitions_of_a_deleted_topic_are_taken_back_and_those_of_its_succe
     assert consumer.committed("orders", 0) == 2
 
 
+def test_a_partition_that_comes_with_a_commit_of_a_deleted_topic_has_the_others_go_on_where_they_are(
+    system: ActorSystem,
+) -> None:
+    system.create_topic("orders", 2)
+    fill(system, "orders", 2, 3)
+    first, second = (member(system, name, "orders", assignors=COOPERATIVE) for name in ("a", "b"))
+    balance(system, first, second, partitions=2)
+    poll_all([first, second], 6)
+    first.commit()
+    second.commit()
+    system.delete_topic("orders")
+    system.create_topic("orders", 2)
+    system.settle()
+    balance(system, first, second, partitions=2)
+    fill(system, "orders", 2, 3)
+    until(lambda: len(first.poll(timeout=0.1)) == 3, lambda: nudge(second), what="its own is read")
+
+    second.close()
+
+    records = poll_all([first], 3)["a"]
+    records += first.poll(timeout=0.05)
+
+    assert [record.offset for record in records] == [0, 1, 2]
+    assert len({record.partition for record in records}) == 1
+
+
 def test_a_topic_deleted_and_created_again_between_two_polls_is_read_from_its_start(system: ActorSystem) -> None:
     produce(system, "orders", "old-1", "old-2")
     consumer = member(system, "a", "orders")
