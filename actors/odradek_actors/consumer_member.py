@@ -1,6 +1,6 @@
 """A consumer's life under a handle: opening, choosing what to read, committing, closing.
 
-How it is a member of its group is in `group_membership`, polling in `consumer_actor`; each builds on the one before.
+How it is a member of its group is in `group_membership`, polling in `consumer_polls`; each builds on the one before.
 """
 
 from __future__ import annotations
