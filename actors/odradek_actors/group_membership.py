@@ -126,7 +126,7 @@ class GroupMembership(ConsumerMember):
             if self._announced:
                 self._notify("lost", self._announced)
                 self._announced = ()
-        gone = tuple(place for place in self._to_let_go if place in owned)
+        gone = tuple(place for place in self._to_let_go if place in self.state.assigned)
         if gone:
             self._let_go(gone)
             return True
@@ -138,15 +138,16 @@ class GroupMembership(ConsumerMember):
         self._drop_fetches()
         self._paused.difference_update(partitions)
         self._forget_seeks(partitions)
-        self._keep_of_delivery(lambda message: (message.topic, message.partition) not in partitions)
+        going = frozenset(partitions)
+        self._keep_of_delivery(lambda message: (message.topic, message.partition) not in going)
         events = self.state.let_go(partitions, self.runtime.now(), self._generation, is_lost=is_lost)
         self.persist(events, (), lambda _: None)
 
     def _take(self, share: SyncResult) -> bool:
         """Read what is new of a share; have what is no longer in it let go of, and then join again."""
-        owned = self.state.assignment or ()
-        added = tuple(place for place in share.partitions if place not in owned)
-        gone = tuple(place for place in owned if place not in share.partitions)
+        shared = frozenset(share.partitions)
+        added = tuple(place for place in share.partitions if place not in self.state.assigned)
+        gone = tuple(place for place in self.state.assignment or () if place not in shared)
         life = self._life
 
         def taken(_: object) -> None:
@@ -158,7 +159,8 @@ class GroupMembership(ConsumerMember):
             self._had = Claim(share.partitions, share.generation)
             if gone:
                 self._notify("revoked", gone)
-            self._notify("assigned", (place for place in share.partitions if place not in self._announced))
+            announced = frozenset(self._announced)
+            self._notify("assigned", (place for place in share.partitions if place not in announced))
 
         if not added and self.state.assignment is not None:
             taken(None)
@@ -184,7 +186,8 @@ class GroupMembership(ConsumerMember):
         while self._notices and self._notices[0].number <= noticed:
             notice = self._notices.popleft()
             if notice.kind == "revoked":
-                self._announced = tuple(place for place in self._announced if place not in notice.partitions)
+                gone = frozenset(notice.partitions)
+                self._announced = tuple(place for place in self._announced if place not in gone)
                 self._to_let_go = notice.partitions
                 self._must_rejoin = self._must_rejoin or f"{self.id} has let go of partitions"
 

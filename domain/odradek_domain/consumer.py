@@ -64,6 +64,7 @@ class Consumer(Aggregate):
     """
 
     __slots__ = (
+        "_as_set",
         "_positions",
         "assignment",
         "committed",
@@ -84,6 +85,7 @@ class Consumer(Aggregate):
         self.subscriptions: tuple[str, ...] = ()
         self.pattern: str | None = None
         self.assignment: tuple[TopicPartition, ...] | None = None
+        self._as_set: tuple[object, frozenset[TopicPartition]] = None, frozenset()  # an assignment, and as a set
         self.is_manual = False  # the assignment was chosen by hand
         self.last_heartbeat: datetime | None = None
         self.committed = CommittedOffsets(f"consumer/{consumer_id}")
@@ -98,8 +100,15 @@ class Consumer(Aggregate):
 
     def get_current_offset(self, partition: TopicPartition) -> Offset | None:
         """Return the offset of the next message to deliver, or None before the first."""
-        offset = self.positions(partition.topic).get(partition.partition)
+        offset = self._positions.get(partition.topic, ("", {}))[1].get(partition.partition)
         return None if offset is None else Offset(offset)
+
+    @property
+    def assigned(self) -> frozenset[TopicPartition]:
+        """The assignment as a set; empty for a consumer that reads whole topics."""
+        if self._as_set[0] is not self.assignment:
+            self._as_set = self.assignment, frozenset(self.assignment or ())
+        return self._as_set[1]
 
     def positions(self, topic: str, topic_id: str | None = None) -> dict[int, int]:
         """Return partition -> next offset in a topic; with `topic_id` only those of that incarnation."""
@@ -143,7 +152,7 @@ class Consumer(Aggregate):
         """Raise unless it reads a partition: ConsumerNotAssigned, or ConsumerNotSubscribed where it reads topics."""
         if self.assignment is None:
             self.require_subscribed(partition.topic)
-        elif partition not in self.assignment:
+        elif partition not in self.assigned:
             raise ConsumerNotAssigned(self.id, partition.topic, partition.partition)
 
     def heartbeat(self, at: datetime) -> None:
@@ -216,7 +225,8 @@ class Consumer(Aggregate):
         self, partitions: Iterable[TopicPartition], at: datetime, generation: int, *, is_lost: bool = False
     ) -> list[PartitionsRevoked]:
         """Decide to read these partitions of the assignment no longer."""
-        gone = tuple(place for place in self.assignment or () if place in set(partitions))
+        going = frozenset(partitions)
+        gone = tuple(place for place in self.assignment or () if place in going)
         return [PartitionsRevoked(str(self.id), plain(gone), at, generation, is_lost)] if gone else []
 
     def consume(self, messages: Sequence[MessageProduced], at: datetime) -> list[MessageConsumed]:

@@ -42,11 +42,12 @@ class OffsetToCommit(msgspec.Struct, frozen=True, gc=False):
 class CommittedOffsets:
     """The committed offsets of one owner (`group/<id>` or `consumer/<id>`)."""
 
-    __slots__ = ("_by_partition", "owner")
+    __slots__ = ("_by_partition", "_topic_ids", "owner")
 
     def __init__(self, owner: str) -> None:
         self.owner = owner
         self._by_partition: dict[TopicPartition, CommittedOffset] = {}
+        self._topic_ids: dict[str, str] = {}  # of the incarnation last committed for: all of a topic are of that one
 
     def get(self, partition: TopicPartition, topic_id: str | None = None) -> CommittedOffset | None:
         """Return the commit for a partition, or None; with `topic_id` only one of that incarnation."""
@@ -64,14 +65,9 @@ class CommittedOffsets:
         Nobody can tell from the ids which of them. To commit for the one that is gone would forget what is committed
         for its successor.
         """
-        return tuple(dict.fromkeys(wanted.topic for wanted in offsets if self._is_of_other(wanted)))
-
-    def _is_of_other(self, wanted: OffsetToCommit) -> bool:
-        known = self._by_partition.get(TopicPartition(wanted.topic, wanted.partition))
-        if known is not None:
-            return known.topic_id != wanted.topic_id
-        others = (item.topic_id for place, item in self._by_partition.items() if place.topic == wanted.topic)
-        return next(others, wanted.topic_id) != wanted.topic_id  # all those of a topic are of one incarnation
+        known = self._topic_ids
+        topics = (wanted.topic for wanted in offsets if known.get(wanted.topic, wanted.topic_id) != wanted.topic_id)
+        return tuple(dict.fromkeys(topics))
 
     def all(self) -> tuple[CommittedOffset, ...]:
         """Return every commit, in order of topic and partition."""
@@ -114,13 +110,10 @@ class CommittedOffsets:
     def apply(self, event: OffsetCommitted | OffsetReset) -> None:
         """Take in a commit or a reset."""
         metadata = event.metadata if isinstance(event, OffsetCommitted) else ""
-        gone = [
-            place
-            for place, known in self._by_partition.items()
-            if place.topic == event.topic and known.topic_id != event.topic_id
-        ]
-        for place in gone:  # what was committed for the topic's earlier incarnations counts no more
-            del self._by_partition[place]
+        if self._topic_ids.get(event.topic) != event.topic_id:
+            self._topic_ids[event.topic] = event.topic_id
+            for place in [place for place in self._by_partition if place.topic == event.topic]:
+                del self._by_partition[place]  # what was committed for the topic's earlier incarnations counts no more
         self._by_partition[TopicPartition(event.topic, event.partition)] = CommittedOffset(
             event.topic, event.partition, event.topic_id, event.offset, metadata
         )
@@ -133,3 +126,4 @@ class CommittedOffsets:
     def restore(self, committed: tuple[CommittedOffset, ...]) -> None:
         """Rebuild from a snapshot."""
         self._by_partition = {TopicPartition(item.topic, item.partition): item for item in committed}
+        self._topic_ids = {item.topic: item.topic_id for item in committed}

@@ -263,3 +263,18 @@ def test_a_heartbeat_keeps_a_consumer_active_and_is_no_part_of_its_state() -> No
     assert not consumer.is_active(after(46))
     assert consumer.is_active(after(100), timeout=timedelta(seconds=100))
     assert consumer.snapshot() == before
+
+
+def test_all_of_several_partitions_are_let_go_of_however_they_are_given() -> None:
+    places = [TopicPartition("orders", number) for number in range(3)]
+    consumer = Consumer("c")
+    consumer.apply(consumer.take(places, (), NOON, "m-1", 1))
+    assert consumer.assigned == set(places)
+
+    revoked = consumer.let_go(iter(places[:2]), NOON, 1)
+    for event in revoked:
+        consumer.apply(event)
+
+    assert [event.partitions for event in revoked] == [(("orders", 0), ("orders", 1))]
+    assert consumer.assigned == {places[2]}
+    assert Consumer("d").assigned == frozenset()

@@ -95,3 +95,20 @@ def test_a_commit_for_another_incarnation_of_the_topic_may_be_lower_and_replaces
 def test_all_commits_come_in_order_of_topic_and_partition() -> None:
     offsets = group(wanted(1, 2), wanted(2, 0), OffsetToCommit("a", 1, "t-0", 3)).aggregate.committed
     assert [(item.topic, item.partition) for item in offsets.all()] == [("a", 1), ("orders", 0), ("orders", 2)]
+
+
+def test_a_topic_is_in_doubt_when_a_commit_is_of_another_incarnation_than_those_before() -> None:
+    aggregate = group(wanted(5), wanted(2, partition=1)).aggregate
+    restored = ConsumerGroup.restore(aggregate.snapshot())
+    for offsets in (aggregate.committed, restored.committed):
+        assert offsets.in_doubt([wanted(6), wanted(1, partition=2)]) == ()
+        other = [wanted(1, partition=2, topic_id="t-2"), wanted(0, topic_id="t-2")]
+        assert offsets.in_doubt([*other, OffsetToCommit("a", 0, "t-0", 3)]) == ("orders",)
+
+
+def test_a_restored_group_forgets_what_was_committed_for_an_earlier_incarnation_as_the_others_do() -> None:
+    restored = ConsumerGroup.restore(group(wanted(5), wanted(2, partition=1)).aggregate.snapshot())
+
+    restored.apply(committed(1, topic_id="t-2"))
+
+    assert restored.committed.all() == (CommittedOffset("orders", 0, "t-2", 1),)
