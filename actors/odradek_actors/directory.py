@@ -41,12 +41,14 @@ class DirectoryActor(OdradekActor):
             return ref
         if self._closing:
             return SystemClosed()
-        kind, _ = split_stream(stream)
+        kind, identifier = split_stream(stream)
         actor_class = self._classes.get(kind)
         if actor_class is None:
             return LookupError(f"no actor class is registered for streams of type {kind!r}; pass it as actors={{...}}")
-        ref = self._running[stream] = self.runtime.start(actor_class, self.context, stream)
-        return ref
+        successor = self._running[stream] = self.runtime.start(actor_class, self.context, stream)
+        if ref is not None and kind == "topic":  # the one before may have died before it told of its last change
+            self._topic_changed(TopicChanged(identifier))
+        return successor
 
     def _alive(self, kinds: tuple[str, ...]) -> tuple[tuple[str, pykka.ActorRef[Any]], ...]:
         return tuple(

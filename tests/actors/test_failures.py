@@ -20,7 +20,7 @@ from support_actors import (
 )
 
 from odradek_actors.errors import ActorError, ActorFailed, ActorStopped, DeliveryTimedOut
-from odradek_actors.protocol import DescribeTopic, FlushProducer, Query, Recover
+from odradek_actors.protocol import AddPartitions, CreateTopic, DescribeTopic, FlushProducer, Query, Recover
 from odradek_actors.system import ActorSystem
 from odradek_actors.topic_actor import TopicActor
 from odradek_domain.errors import ConsumerClosed, DomainError
@@ -494,6 +494,30 @@ def test_a_topic_killed_with_an_append_under_way_stores_everything_once(
     assert [promise.result().offset for promise in promises] == list(range(1, 21))
     assert stored_values(faulty, "orders") == ["first", *map(str, range(20))]
     assert is_replayable(system)
+
+
+@pytest.mark.parametrize("group", [None, "g"], ids=["alone", "grouped"])
+@pytest.mark.parametrize("topic", ["orders", "orders-eu"])
+def test_a_change_that_a_topic_died_before_it_told_of_reaches_who_reads_it(
+    faulty_world: World, system: ActorSystem, faulty: FaultyLog, group: str | None, topic: str
+) -> None:
+    consumer = system.consumer("c", group)
+    consumer.subscribe(pattern="orders.*")
+    assert values(read_all(consumer, 1)) == ["first"]
+    consumer.commit()
+    hold = faulty.hold(f"topic/{topic}")
+    if topic == "orders":
+        change = system.command("topic/orders", AddPartitions(2))
+    else:
+        change = system.command(f"topic/{topic}", CreateTopic(2))
+    assert hold.reached.wait(10)
+
+    faulty_world.runtime.kill(f"topic/{topic}")
+    hold.release()
+
+    assert isinstance(change.exception(10), OutcomeUnknown)
+    system.producer("q").send(topic, "second", partition=1).result()
+    assert values(read_all(consumer, 1)) == ["second"]
 
 
 def test_whoever_waits_on_a_killed_actor_is_told(faulty_world: World, system: ActorSystem, faulty: FaultyLog) -> None:
