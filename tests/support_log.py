@@ -6,9 +6,11 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from odradek_events.codec import Codec
+from odradek_events.record import Commit, StoredCommit
 from odradek_events.testing.samples import START, append, at, created, produced, refusal
 
-__all__ = ["START", "append", "at", "created", "ordinary_user", "produced", "refusal"]
+__all__ = ["START", "CountingCodec", "append", "at", "created", "ordinary_user", "produced", "refusal"]
 
 
 @contextmanager
@@ -22,3 +24,14 @@ def ordinary_user() -> Iterator[None]:
         yield
     finally:
         os.seteuid(0)
+
+
+class CountingCodec(Codec):
+    """Counts the commits that are decoded."""
+
+    decoded = 0
+
+    def commit(self, stored: StoredCommit, *, opaque: bool = False) -> Commit:
+        """Decode a commit."""
+        self.decoded += 1
+        return super().commit(stored, opaque=opaque)

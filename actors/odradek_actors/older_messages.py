@@ -22,7 +22,9 @@ _ByPartition = Mapping[int, Sequence[MessageProduced]]
 class OlderMessages:
     """Reads messages of topics, and keeps the commits used last: up to `limit` bytes, as they are stored.
 
-    In memory they take a few times as much. A commit is always one stream's, so one topic's.
+    In memory they take a few times as much. A commit counts for half of the limit at most, so the last two are kept,
+    however large: a reader comes for a poll's worth at a time, and would have all of a large one decoded for each. A
+    commit is always one stream's, so one topic's. With a limit of 0 nothing is kept.
     """
 
     __slots__ = ("_kept", "_limit", "_log", "kept_bytes")
@@ -74,6 +76,9 @@ class OlderMessages:
         return messages
 
     def _keep(self, position: int, size: int, messages: _ByPartition) -> None:
+        if not self._limit:
+            return
+        size = min(size, (self._limit + 1) // 2)
         self._kept[position] = size, messages
         self.kept_bytes += size
         while self.kept_bytes > self._limit:

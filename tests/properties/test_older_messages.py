@@ -2,32 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support_domain import NOON, record
+from support_log import CountingCodec
 from support_retention import stored
 
 from odradek_actors.older_messages import OlderMessages
 from odradek_events import MemoryLog
-from odradek_events.codec import Codec
-from odradek_events.record import Commit, StoredCommit
 from odradek_events.types import MessageProduced, TopicCreated, TopicDeleted
 
 PARTITIONS = 3
 batches = st.lists(st.lists(st.integers(0, PARTITIONS - 1), min_size=1, max_size=8), max_size=9)
-
-
-class CountingCodec(Codec):
-    """Counts what is decoded."""
-
-    decoded = 0
-
-    def commit(self, stored: StoredCommit, *, opaque: bool = False) -> Commit:
-        """Decode a commit."""
-        self.decoded += 1
-        return super().commit(stored, opaque=opaque)
 
 
 def messages_of(batches: list[list[int]]) -> list[list[MessageProduced]]:
@@ -107,3 +96,22 @@ def test_a_read_ends_before_it_drives_out_what_the_next_one_needs() -> None:
 
     assert positions == [400, 400, 400]
     assert codec.decoded < 60
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(1, 2000))
+def test_commits_larger_than_the_limit_are_not_decoded_anew_for_each_poll(limit: int) -> None:
+    codec = CountingCodec()
+    log = MemoryLog(codec)
+    record(log, "topic/orders", TopicCreated("orders", "t-1", PARTITIONS, NOON))
+    for batch in messages_of([[0, 1, 2] * 100] * 2):
+        record(log, "topic/orders", *batch)
+    older = OlderMessages(log, limit)
+    codec.decoded = 0
+
+    for offset in range(0, 200, 10):
+        for partition in range(PARTITIONS):
+            assert len(list(itertools.islice(older.read("orders", partition, offset, 0), 10))) == 10
+
+    assert codec.decoded == 2
+    assert older.kept_bytes <= limit
