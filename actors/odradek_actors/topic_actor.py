@@ -225,14 +225,18 @@ class TopicActor(EventSourcedActor[Topic]):
             self._watched = self.state.retention
             self._watch = self.runtime.new_number()
             if self._watched.is_limited:
-                self.on_tick(Tick("retention", self._watch))
+                self._let_go()  # behind a sweep under way, which is for other limits and comes to nothing
+                self.tick(self.settings.retention_check_interval, Tick("retention", self._watch))
 
     def on_tick(self, tick: Tick) -> None:
         """Let go what is beyond the limits, unless that is under way."""
         if tick.purpose == "retention" and tick.number == self._watch:
             if not self._is_sweeping:
-                self._when_ready(Command(ApplyRetention(), Nobody(), 0, self.runtime.new_id()))
+                self._let_go()
             self.tick(self.settings.retention_check_interval, tick)
+
+    def _let_go(self) -> None:
+        self._when_ready(Command(ApplyRetention(), Nobody(), 0, self.runtime.new_id()))
 
     # -- queries ------------------------------------------------------------------------------------------------------
 

@@ -54,12 +54,12 @@ def walk_messages(
                 met = under_way.get(event.partition) if type(event) is MessageProduced else None
                 if met is not None and event.offset == met.offset and not met.passes(event):
                     del under_way[event.partition]
-            if walker.partition not in under_way:
-                break
             seen += len(commit.events)
             if seen >= _CHUNK_EVENTS:
                 seen = 0
                 yield
+            if walker.partition not in under_way:
+                break
     return tuple(walker.offset for walker in walkers)
 
 

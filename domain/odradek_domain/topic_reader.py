@@ -140,20 +140,23 @@ class TopicReader:
                         starts[partition] = max(start, starts.get(partition, 0))
                     case _:
                         continue  # another topic's
-        bounds = tuple(
-            PartitionBounds(number, starts.get(number, 0), self._high_watermark(number, position))
-            for number in range(count)
-        )
+        ends = self._high_watermarks(count, position)
+        bounds = tuple(PartitionBounds(number, starts.get(number, 0), end) for number, end in enumerate(ends))
         return TopicOutline(event.topic_id, position, head, bounds)
 
-    def _high_watermark(self, partition: int, created: int) -> int:
-        position = self._log.locate(self._tag(partition), _MAX_OFFSET, created)
-        if position is None:
-            return 0
-        commit = self._log.codec.commit(self._log.commit_at(position))
-        return 1 + max(
-            event.offset for event in commit.events if type(event) is MessageProduced and event.partition == partition
-        )
+    def _high_watermarks(self, count: int, created: int) -> list[int]:
+        """Return them by partition. Many partitions may end in one commit, which is decoded once for all of them."""
+        ends = [0] * count
+        last_of: dict[int, set[int]] = {}
+        for number in range(count):
+            position = self._log.locate(self._tag(number), _MAX_OFFSET, created)
+            if position is not None:
+                last_of.setdefault(position, set()).add(number)
+        for position, partitions in last_of.items():
+            for event in self._log.codec.commit(self._log.commit_at(position)).events:
+                if type(event) is MessageProduced and event.partition in partitions:
+                    ends[event.partition] = max(ends[event.partition], event.offset + 1)
+        return ends
 
     def _tag(self, partition: int) -> str:
         return f"partition:{self.topic}/{partition}"

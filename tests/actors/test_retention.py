@@ -235,6 +235,20 @@ def test_partitions_that_share_commits_are_walked_together() -> None:
     world.close()
 
 
+def test_limits_that_are_changed_during_a_walk_are_applied_after_it() -> None:
+    world = World(HookedLog())
+    system = world.open()
+    send_aged(system, 5, 4, 3)
+    assert isinstance(world.log, HookedLog)
+    world.log.on_walk = lambda: system.set_retention("orders", retention_ms=HOUR)
+
+    system.set_retention("orders", retention_ms=4 * HOUR)
+    system.settle()
+
+    assert bounds(system) == [(3, 3)]
+    world.close()
+
+
 def test_who_does_not_wait_for_a_walk_is_told_and_it_goes_on() -> None:
     world = World(HookedLog())
     system = world.open()

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from support_domain import NOON, record
+from support_log import CountingCodec
+from support_retention import stored
 
 from odradek import ActorSystem, MemoryLog, SystemState
 from odradek_domain.errors import OffsetNotFound, TopicNotFound
@@ -12,6 +15,7 @@ from odradek_domain.lag import PartitionLag, partition_lags
 from odradek_domain.state_difference import state_difference
 from odradek_domain.topic_reader import PartitionBounds, TopicReader
 from odradek_events.statistics import log_statistics
+from odradek_events.types import TopicCreated
 
 
 @pytest.fixture
@@ -67,6 +71,20 @@ def test_a_reader_honours_deleted_records_and_incarnations(system: ActorSystem, 
     system.create_topic("t", 1)
     assert TopicReader(log, "t").outline.partitions == (PartitionBounds(0, 0, 0),)
     assert places(TopicReader(log, "t")) == []
+
+
+def test_a_commit_in_which_many_partitions_end_is_decoded_once_for_all_of_them() -> None:
+    codec = CountingCodec()
+    log = MemoryLog(codec)
+    record(log, "topic/orders", TopicCreated("orders", "t-1", 40, NOON))
+    for offset in range(2):
+        record(log, "topic/orders", *[stored(offset, partition=number) for number in range(30 + offset)])
+    codec.decoded = 0
+
+    outline = TopicReader(log, "orders").outline
+
+    assert [part.high_watermark for part in outline.partitions] == [2] * 30 + [2] + [0] * 9
+    assert codec.decoded <= 3
 
 
 def test_lag_is_what_is_left_to_read_of_what_can_be_read(system: ActorSystem, log: MemoryLog) -> None:

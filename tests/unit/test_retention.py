@@ -7,13 +7,15 @@ from typing import Any
 
 import pytest
 from msgspec import UNSET
-from support_domain import NOON, after, given, given_topic, recreate
+from support_domain import NOON, after, given, given_topic, record, recreate
 from support_retention import ends_of, let_go, stored
 
 from odradek_domain.errors import TopicAlreadyExists, TopicNotFound
+from odradek_domain.message_walk import walk_messages
 from odradek_domain.partition import TailLimit
-from odradek_domain.retention import InvalidRetention, RetentionPolicy
+from odradek_domain.retention import InvalidRetention, RetentionPolicy, RetentionWalk
 from odradek_domain.topic import Topic
+from odradek_events import MemoryLog
 from odradek_events.types import RecordsDeleted, TopicRetentionSet
 
 SECOND = 1000  # milliseconds
@@ -169,3 +171,14 @@ def test_a_walk_by_size_begins_at_a_mark_and_is_spared_where_nothing_can_go() ->
     assert (walk.from_offset, walk.start_offset, walk.until_offset) == (28, 0, 40)
     assert let_go(topic, messages, NOON) == [RecordsDeleted("orders", 0, 31, NOON)]
     assert topic.plan_retention(NOON).walks == ()
+
+
+def test_a_walk_lets_others_in_also_where_it_ends_at_once_in_each_of_many_partitions() -> None:
+    log = MemoryLog()
+    for partition in range(50):
+        record(log, "topic/orders", *[stored(offset, partition=partition) for offset in range(1000)])
+    walks = [RetentionWalk(partition, 0, 0, 1000, NOON, -1) for partition in range(50)]
+
+    pauses = len(list(walk_messages(log, "orders", walks, 0)))
+
+    assert pauses >= 2
