@@ -121,7 +121,8 @@ class ReadableLog(ABC):
     def locate(self, tag: str, offset: int, not_before: int = 0) -> int | None:
         """Return the first position of the commit whose entry for `tag` has the highest offset up to `offset`, or None.
 
-        Only commits from position `not_before` on count: offsets restart when a topic is created anew.
+        Only commits from position `not_before` on count, as offsets restart when a topic is created anew; and none
+        beyond the head, also while it is being appended.
         """
 
     @abstractmethod

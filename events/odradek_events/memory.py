@@ -107,7 +107,7 @@ class MemoryLog(LogStore):
         """Return the first position of the commit that covers `offset` of `tag`; see ReadableLog."""
         entries = self._by_offset.get(tag, [])
         for number in range(bisect.bisect_left(entries, (offset + 1, -1)) - 1, -1, -1):
-            if entries[number][1] >= not_before:
+            if not_before <= entries[number][1] <= self._head.position:  # not what is being appended
                 return entries[number][1]
         return None
 

@@ -290,10 +290,11 @@ class SqliteLog(LogStore):
         """Return the first position of the commit that covers `offset` of `tag`; see ReadableLog."""
         rows = self._file.fetch(
             "SELECT first_position FROM tags WHERE tag = ? AND first_offset <= ? AND first_offset IS NOT NULL "
-            "AND first_position >= ? ORDER BY first_offset DESC, first_position DESC LIMIT 1",
+            "AND first_position BETWEEN ? AND ? ORDER BY first_offset DESC, first_position DESC LIMIT 1",
             tag,
             max(-1, min(offset, _MAX)),
             max(0, min(not_before, _MAX)),
+            _MAX if self.read_only else self._head.position,  # not what is committed and no part of the log yet
         )
         return rows[0][0] if rows else None
 

@@ -218,3 +218,19 @@ class ConcurrencyCases(LogSuite):
                 assert log.stream_version("topic/a") >= head
             writing.result()
         assert log.head().position == 199
+
+    def test_what_racing_readers_locate_is_there_to_be_read(self, log: LogStore) -> None:
+        append(log, "topic/orders", created(), produced(0))
+        is_written = threading.Event()
+
+        def run(number: int) -> None:
+            if number == 0:
+                for offset in range(1, 60):
+                    append(log, "topic/orders", produced(offset))
+                is_written.set()
+            while not is_written.is_set():
+                position = log.locate("partition:orders/0", 1 << 62)
+                assert position is not None
+                assert log.commit_at(position).first_position == position
+
+        _together(_WRITERS, run)
