@@ -7,6 +7,7 @@ stream: created again it has a new topic id, offsets restart at 0, and commits f
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -257,18 +258,20 @@ class Topic(Aggregate):
         Refuses older epochs, gaps, and commands of which only a part is stored.
         """
         found: dict[int, int] = {}
+        counts: Counter[int] | None = None  # of messages by partition; counting each by itself took their square
         for partition, sequence in sequences.items():
             known = ahead.sequence(partition, command.producer_id)
             if command.producer_epoch < known.epoch:
                 raise ProducerFenced(command.producer_id, command.producer_epoch, known.epoch)
             same_epoch = command.producer_epoch == known.epoch
-            offset = known.find(sequence, command.partitions.count(partition)) if same_epoch else None
-            if offset is not None:
-                found[partition] = offset
-                continue
             expected = known.next_sequence if same_epoch else 0
-            if sequence != expected:
+            if sequence == expected:
+                continue  # what comes next is no repeat
+            counts = counts or Counter(command.partitions)
+            offset = known.find(sequence, counts[partition]) if same_epoch else None
+            if offset is None:
                 raise OutOfOrderSequence(command.producer_id, self.name, partition, expected, sequence)
+            found[partition] = offset
         if not found:
             return None
         if len(found) < len(sequences):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from support_domain import NOON, batch, given, given_topic, message, recreate, store
 
@@ -61,6 +63,35 @@ def test_a_gap_is_refused_and_the_missing_batch_mends_it() -> None:
     assert (no.value.expected, no.value.sequence) == (2, 3)
     store(topic, batch(1, sequence=2))
     assert store(topic, batch(1, sequence=3)).offsets == [3]
+
+
+class Walked(tuple[int, ...]):
+    """Partitions of messages that know how often they were counted through."""
+
+    walks = 0
+
+    def count(self, value: object, /) -> int:
+        """Count one value."""
+        type(self).walks += 1
+        return super().count(value)
+
+    def __iter__(self) -> Iterator[int]:
+        """Go over all of them."""
+        type(self).walks += 1
+        return super().__iter__()
+
+
+def test_the_messages_of_a_batch_are_not_walked_over_for_each_of_its_partitions() -> None:
+    topic = given_topic(partitions=50)
+    places = Walked(range(50))
+    wide = AppendMessages(
+        tuple(message() for _ in places), places, "p", base_sequences=tuple((place, 0) for place in range(50))
+    )
+    Walked.walks = 0
+
+    assert [store(topic, wide).is_duplicate for _ in range(2)] == [False, True]
+
+    assert Walked.walks < 20
 
 
 def test_half_a_repeat_is_refused() -> None:
