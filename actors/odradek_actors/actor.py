@@ -36,7 +36,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     delivery_timeout       after this a send fails with DeliveryTimedOut, its outcome unknown
     retry_backoff          the wait before a batch is sent again, and before an actor recovers again
     tail_messages, tail_bytes       the newest messages each partition keeps in memory; older ones are read from the log
-    read_cache_bytes       the messages read from the log last that are kept in memory, in bytes as stored; 0: none
+    read_cache_bytes       the commits read from the log last that are kept in memory, in bytes as stored, and
+                           the last two in any case; 0: none
     fetch_bytes            the most bytes of one delivery to a consumer, but always one message
     progress_interval      how often a producer records how many messages were acknowledged
     retention_check_interval        how often a topic with limits lets go what is beyond them
