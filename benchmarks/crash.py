@@ -26,7 +26,7 @@ from pathlib import Path
 from crash_check import LARGEST_BATCH, PARTITIONS, Promised, Seen, ends_in_half_a_transaction
 
 from odradek import ActorSystem, ProducerHandle, Promise, Receipt, open_log, verify
-from odradek_events.snapshots_sqlite import open_snapshots
+from odradek_events.snapshots.sqlite import open_snapshots
 
 PRODUCERS = 3
 UNANSWERED = 4

@@ -12,7 +12,7 @@ from collections import Counter
 from pathlib import Path
 
 from odradek import LogStore
-from odradek_events.appending import EMPTY_DIGEST, chain
+from odradek_events.log.judging import EMPTY_DIGEST, chain
 from odradek_events.types import MessageProduced, OffsetCommitted
 
 __all__ = ["LARGEST_BATCH", "PARTITIONS", "Promised", "Seen", "ends_in_half_a_transaction"]

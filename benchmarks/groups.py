@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from odradek import ActorSystem, ConsumerHandle
-from odradek_events.subscription import Subscription
+from odradek_events.log.subscription import Subscription
 
 MEMBERS = 50
 PARTITIONS = 200

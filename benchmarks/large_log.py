@@ -17,14 +17,14 @@ from rich.console import Console
 from rich.progress import track
 
 from odradek import ActorSystem, Append, Appended, SqliteLog, TopicPartition
-from odradek_actors.protocol import GetSnapshot
-from odradek_domain.consumer import Consumer
+from odradek_actors.messages.core import GetSnapshot
+from odradek_domain.consumer.consumer import Consumer
 from odradek_domain.errors import DomainError
-from odradek_domain.message import Message
-from odradek_domain.partition import TailLimit
-from odradek_domain.producer import Producer
-from odradek_domain.system_state import SystemState
-from odradek_domain.topic import AppendMessages, Topic
+from odradek_domain.producer.producer import Producer
+from odradek_domain.replay.system_state import SystemState
+from odradek_domain.topic.partition import TailLimit
+from odradek_domain.topic.topic import AppendMessages, Topic
+from odradek_domain.values.message import Message
 from odradek_events.types import MessageProduced
 
 __all__ = ["extend", "snapshot"]

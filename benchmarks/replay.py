@@ -22,7 +22,7 @@ import msgspec
 import odradek_runs
 
 from odradek import ActorSystem, open_log
-from odradek_events.registry import CATALOGUE
+from odradek_events.schema.registry import CATALOGUE
 
 
 def write(path: Path, total: int, batch: int) -> None:

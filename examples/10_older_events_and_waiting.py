@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 import msgspec
 
 from odradek import Append, MemoryLog, Upcaster, event
-from odradek_events.codec import Codec
-from odradek_events.registry import Catalogue
+from odradek_events.schema.codec import Codec
+from odradek_events.schema.registry import Catalogue
 
 last_year = Catalogue()  # a program knows its own types; one example has to play two programs
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-collect_ignore_glob = ["support_*.py"]  # imported by name: collected too, they would register their events twice
+collect_ignore_glob = ["support/*.py"]  # imported by name: collected too, they would register their events twice
 
 
 @pytest.fixture

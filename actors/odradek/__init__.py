@@ -16,43 +16,43 @@ one in a partition. All begin at 0 and have no gaps.
 """
 
 from odradek.logging_setup import configure_logging
-from odradek_actors.actor import Settings
-from odradek_actors.consumer_handle import ConsumerHandle
-from odradek_actors.consumer_protocol import ConsumerRecord
+from odradek_actors.base.actor import Settings
+from odradek_actors.base.event_sourced import EventSourcedActor
+from odradek_actors.client.consumer import ConsumerHandle
+from odradek_actors.client.producer import ProducerHandle
+from odradek_actors.client.rebalance_listener import RebalanceListener
+from odradek_actors.client.replay_check import ReplayCheck
+from odradek_actors.client.system import ActorHandle, ActorSystem
 from odradek_actors.errors import ActorError, SnapshotWarning
-from odradek_actors.event_sourced import EventSourcedActor
-from odradek_actors.live_state import ReplayCheck
-from odradek_actors.producer_handle import ProducerHandle
-from odradek_actors.protocol import Receipt, TopicDescription
-from odradek_actors.rebalance_listener import RebalanceListener
-from odradek_actors.recovery_protocol import SnapshotSchema
-from odradek_actors.runtime import Promise
-from odradek_actors.system import ActorHandle, ActorSystem
+from odradek_actors.messages.consumers import ConsumerRecord
+from odradek_actors.messages.core import Receipt, TopicDescription
+from odradek_actors.messages.recovery import SnapshotSchema
+from odradek_actors.runtime.threads import Promise
 from odradek_domain.aggregate import Aggregate
-from odradek_domain.assignors import Assignor, MemberSubscription
 from odradek_domain.errors import DomainError
-from odradek_domain.group_member import GroupMember, GroupSnapshot, GroupState
-from odradek_domain.lag import MemberLag
-from odradek_domain.message_trace import follow_messages
-from odradek_domain.offset_reset import PlannedReset, ShiftBy
-from odradek_domain.positions import TopicPartition
-from odradek_domain.system_state import SystemState
+from odradek_domain.group.assignors.kafka import Assignor, MemberSubscription
+from odradek_domain.group.member import GroupMember, GroupSnapshot, GroupState
+from odradek_domain.group.offset_reset import PlannedReset, ShiftBy
+from odradek_domain.replay.lag import MemberLag
+from odradek_domain.replay.message_trace import follow_messages
+from odradek_domain.replay.system_state import SystemState
+from odradek_domain.values.positions import TopicPartition
 from odradek_events.errors import LogError
-from odradek_events.exchange import export_log, import_log
-from odradek_events.integrity import verify
-from odradek_events.log import EventLog, LogStore
-from odradek_events.memory import MemoryLog
+from odradek_events.exchange.jsonl import export_log, import_log
+from odradek_events.exchange.parquet import export_parquet
+from odradek_events.log.memory import MemoryLog
+from odradek_events.log.port import EventLog, LogStore
+from odradek_events.maintenance.backup import backup
+from odradek_events.maintenance.salvage import salvage
+from odradek_events.maintenance.verify import verify
 from odradek_events.opening import open_log
-from odradek_events.parquet import export_parquet
-from odradek_events.projection import Projection, ProjectionLag, ProjectionRunner
-from odradek_events.projection_store import open_views
+from odradek_events.projections.runner import Projection, ProjectionLag, ProjectionRunner
+from odradek_events.projections.view_file import open_views
 from odradek_events.record import Append, Appended, Condition, Query, QueryItem, Recorded
-from odradek_events.registry import OffsetTag, event
-from odradek_events.salvage import salvage
-from odradek_events.sqlite import SqliteLog
+from odradek_events.schema.registry import OffsetTag, event
+from odradek_events.schema.upcasters import Upcaster
+from odradek_events.sqlite.log import SqliteLog
 from odradek_events.trace import trace
-from odradek_events.transfer import backup
-from odradek_events.upcasters import Upcaster
 
 __all__ = [
     "ActorError",

@@ -15,6 +15,6 @@ Needs no test framework. Tests of event stores are in `odradek_events.testing`, 
 """
 
 from odradek_actors.testing import ActorKit, Sent
-from odradek_events.scenario import Outcome, Scenario, given
+from odradek_events.scenario.scenario import Outcome, Scenario, given
 
 __all__ = ["ActorKit", "Outcome", "Scenario", "Sent", "given"]

@@ -24,17 +24,17 @@ from typing import Any, Self
 
 import msgspec
 
-from odradek_actors.actor import Settings
-from odradek_actors.behaviour import RESTORING, TAKING
-from odradek_actors.directory import ActorClass
-from odradek_actors.protocol import Query
-from odradek_actors.runtime import Promise, wait_for_all
-from odradek_actors.system import ActorSystem
+from odradek_actors.base.actor import Settings
+from odradek_actors.base.behaviour import RESTORING, TAKING
+from odradek_actors.client.system import ActorSystem
+from odradek_actors.infrastructure.directory import ActorClass
+from odradek_actors.messages.core import Query
+from odradek_actors.runtime.threads import Promise, wait_for_all
 from odradek_events.errors import LogFull
-from odradek_events.memory import MemoryLog
+from odradek_events.log.memory import MemoryLog
 from odradek_events.record import Append, Rejected, Verdict
-from odradek_events.scenario_text import difference_of, facts_of
-from odradek_events.snapshots import MemorySnapshots, StoredSnapshot
+from odradek_events.scenario.report import difference_of, facts_of
+from odradek_events.snapshots.store import MemorySnapshots, StoredSnapshot
 
 __all__ = ["ActorKit", "Sent"]
 

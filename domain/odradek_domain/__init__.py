@@ -6,16 +6,16 @@ value objects, `partitioner` and `services` the rules between aggregates, `repos
 `system_state` everything folded from a log. May import event types and the log's port. Start reading at `topic`.
 """
 
-from odradek_domain.consumer import Consumer
+from odradek_domain.consumer.consumer import Consumer
 from odradek_domain.errors import DomainError
-from odradek_domain.group import ConsumerGroup
-from odradek_domain.message import Message
-from odradek_domain.names import ConsumerId, GroupId, MessageId, ProducerId, TopicName
-from odradek_domain.partition import Partition
-from odradek_domain.positions import Offset, PartitionId, TopicPartition
-from odradek_domain.producer import Producer
-from odradek_domain.system_state import SystemState
-from odradek_domain.topic import Topic
+from odradek_domain.group.group import ConsumerGroup
+from odradek_domain.producer.producer import Producer
+from odradek_domain.replay.system_state import SystemState
+from odradek_domain.topic.partition import Partition
+from odradek_domain.topic.topic import Topic
+from odradek_domain.values.message import Message
+from odradek_domain.values.names import ConsumerId, GroupId, MessageId, ProducerId, TopicName
+from odradek_domain.values.positions import Offset, PartitionId, TopicPartition
 
 __all__ = [
     "Consumer",

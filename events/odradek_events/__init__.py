@@ -12,8 +12,8 @@ finds conversations; `projection` keeps views up to date, on `projection_store`;
 
 from odradek_events import types
 from odradek_events.errors import LogError
-from odradek_events.log import EventLog, LogStore
-from odradek_events.memory import MemoryLog
+from odradek_events.log.memory import MemoryLog
+from odradek_events.log.port import EventLog, LogStore
 from odradek_events.opening import open_log
 from odradek_events.record import (
     ANY,
@@ -30,9 +30,9 @@ from odradek_events.record import (
     Recorded,
     Rejected,
 )
-from odradek_events.registry import OffsetTag, event
-from odradek_events.sqlite import SqliteLog
-from odradek_events.upcasters import Upcaster
+from odradek_events.schema.registry import OffsetTag, event
+from odradek_events.schema.upcasters import Upcaster
+from odradek_events.sqlite.log import SqliteLog
 
 __all__ = [
     "ANY",

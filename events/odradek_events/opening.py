@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 
 from odradek_events.errors import LogNotFound
-from odradek_events.memory import MemoryLog
-from odradek_events.sqlite import Durability, SqliteLog
+from odradek_events.log.memory import MemoryLog
+from odradek_events.sqlite.log import Durability, SqliteLog
 
 __all__ = ["open_log"]
 

@@ -18,7 +18,7 @@ from datetime import datetime
 import msgspec
 
 from odradek_events.errors import CorrelationIsAmbiguous, CorrelationNotFound
-from odradek_events.log import ReadableLog
+from odradek_events.log.port import ReadableLog
 from odradek_events.record import CommitMetadata, Recorded, StoredCommit
 
 __all__ = ["Follow", "Trace", "TracedDecision", "TracedEvent", "trace", "trace_at"]

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support_actors import World
+from support.actors import World
 
-from odradek_actors.system import ActorSystem
+from odradek_actors.client.system import ActorSystem
 from odradek_events import MemoryLog, SqliteLog
 from odradek_events.testing import FaultyLog
 

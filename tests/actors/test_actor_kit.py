@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from support_accounts import (
+from support.accounts import (
     Account,
     AccountActor,
     AccountSnapshot,
@@ -25,8 +25,8 @@ from support_accounts import (
 )
 
 from odradek.testing import ActorKit
-from odradek_actors.directory import ActorClass
 from odradek_actors.errors import RequestTimedOut
+from odradek_actors.infrastructure.directory import ActorClass
 
 ACTORS: list[ActorClass] = [AccountActor, SavedAccountActor]
 

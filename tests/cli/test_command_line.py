@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
-from support_cli import COMMAND, here, odradek, produced, refused
+from support.cli import COMMAND, here, odradek, produced, refused
 
 import odradek as face
 from odradek.cli.exit_codes import TABLE, ExitCode, exit_code_of, sentence_of

@@ -10,7 +10,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from support_cli import COMMAND, here, odradek, produced, refused, running
+from support.cli import COMMAND, here, odradek, produced, refused, running
 
 from odradek import ActorSystem, SqliteLog
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pyarrow.parquet
 import pytest
-from support_cli import COMMAND, here, odradek, produced, refused, running
+from support.cli import COMMAND, here, odradek, produced, refused, running
 
 from odradek import SystemState, open_log
 

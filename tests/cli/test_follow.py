@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support_cli import here, refused, running
+from support.cli import here, refused, running
 
 from odradek import ActorSystem
 

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from support_actors import World
-from support_cli import Outcome, here, produced, refused
-from support_groups import balance, member
+from support.actors import World
+from support.cli import Outcome, here, produced, refused
+from support.groups import balance, member
 
 from odradek import ActorSystem, SqliteLog, SystemState, open_log
 

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from support_cli import COMMAND, here, odradek, refused
-from support_log import append, produced
+from support.cli import COMMAND, here, odradek, refused
+from support.log import append, produced
 
 from odradek import ActorSystem, Append, SqliteLog, SystemState, event, open_log
 from odradek.cli.output import counted
-from odradek_events.snapshots import StoredSnapshot
-from odradek_events.snapshots_sqlite import open_snapshots
+from odradek_events.snapshots.sqlite import open_snapshots
+from odradek_events.snapshots.store import StoredSnapshot
 
 
 @event("CliTestThing", version=1, tags=("thing:{name}",))

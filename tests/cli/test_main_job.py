@@ -6,7 +6,7 @@ import sysconfig
 from collections import Counter
 from pathlib import Path
 
-from support_cli import here, odradek
+from support.cli import here, odradek
 
 LINES = 100_000
 

@@ -9,11 +9,11 @@ import signal
 from pathlib import Path
 
 import pytest
-from support_cli import here, odradek, produced, refused, running
+from support.cli import here, odradek, produced, refused, running
 
 from odradek import ActorSystem, SqliteLog, SystemState, open_log
+from odradek.cli.commands.produce import send_lines
 from odradek.cli.exit_codes import CommandError, ExitCode
-from odradek.cli.produce import send_lines
 
 MEBIBYTE = 1 << 20
 

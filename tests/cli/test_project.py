@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support_cli import here, odradek, refused, running
+from support.cli import here, odradek, refused, running
 
 from odradek import ActorSystem
-from odradek_events.projection_store import open_views
+from odradek_events.projections.view_file import open_views
 
 QUIET: dict[str, Any] = {"progress_interval": 3600.0}
 NAMES = ["topic_catalogue", "consumer_lag", "messages_by_key"]

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support_cli import here, odradek, produced, refused, running
+from support.cli import here, odradek, produced, refused, running
 
 from odradek import ActorSystem, ConsumerRecord, Receipt, ReplayCheck, SystemState, TopicPartition, open_log
 from odradek.cli.consumer_tally import ConsumerTally
@@ -19,7 +19,7 @@ from odradek.cli.group_simulation import GroupTally, MemberTally
 from odradek.cli.simulation import ProducerTally
 from odradek.cli.verdict import judge
 from odradek.cli.workload import Workload, sender_of
-from odradek_events.snapshots_sqlite import open_snapshots
+from odradek_events.snapshots.sqlite import open_snapshots
 
 SMALL = ["--messages", "600", "--batch", "20", "--keys", "30"]
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from support_cli import here, produced, refused
+from support.cli import here, produced, refused
 
 from odradek import ActorSystem, SystemState, open_log
-from odradek.cli.quantities import parse_duration_ms, parse_size, shown_duration, shown_size
+from odradek.cli.formats.quantities import parse_duration_ms, parse_size, shown_duration, shown_size
 
 WRITING = ["create", "delete", "add-partitions", "set-retention", "delete-records"]
 

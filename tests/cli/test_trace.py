@@ -8,12 +8,12 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from support_cli import here, odradek, produced, refused
+from support.cli import here, odradek, produced, refused
 
 from odradek import ActorSystem, Append, SqliteLog, event
-from odradek.cli.trace_mermaid import mermaid_lines
-from odradek.cli.trace_text import trace_json, trace_lines
-from odradek_domain.message_trace import follow_messages
+from odradek.cli.formats.trace_mermaid import mermaid_lines
+from odradek.cli.formats.trace_text import trace_json, trace_lines
+from odradek_domain.replay.message_trace import follow_messages
 from odradek_events import Decision, MemoryLog
 from odradek_events.trace import trace
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from support_cli import here, odradek
+from support.cli import here, odradek
 
 from odradek import ActorSystem, Append, SqliteLog, event
-from odradek_events.codec import Codec
-from odradek_events.registry import Catalogue
+from odradek_events.schema.codec import Codec
+from odradek_events.schema.registry import Catalogue
 
 LATER = datetime(2100, 1, 1, tzinfo=UTC)
 ELSEWHERE = Catalogue()

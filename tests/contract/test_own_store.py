@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support_jsonl import JsonLinesLog
+from support.jsonl import JsonLinesLog
 
 from odradek_events import LogStore
 from odradek_events.testing import DurableLogConformance, LogConformance
@@ -24,4 +24,4 @@ class TestJsonLinesLog(LogConformance):
 class TestJsonLinesLogOnDisk(DurableLogConformance):
     """The same, from one process to the next."""
 
-    opener = "support_jsonl:JsonLinesLog"
+    opener = "support.jsonl:JsonLinesLog"

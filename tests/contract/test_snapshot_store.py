@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from odradek_events.snapshots import MemorySnapshots, SnapshotStore
-from odradek_events.snapshots_sqlite import SqliteSnapshots
+from odradek_events.snapshots.sqlite import SqliteSnapshots
+from odradek_events.snapshots.store import MemorySnapshots, SnapshotStore
 from odradek_events.testing import SnapshotConformance
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import support_broken_logs as broken
+import support.broken_logs as broken
 
 from odradek_events import Append, LogStore, MemoryLog
 from odradek_events.testing import DurableLogConformance, LogConformance
@@ -114,14 +114,14 @@ BROKEN_ON_DISK = [
 
 @pytest.mark.parametrize(("name", "case"), BROKEN_ON_DISK)
 def test_a_broken_log_on_disk_fails_its_case(name: str, case: str, tmp_path: Path) -> None:
-    suite = type(name, (DurableLogConformance,), {"opener": f"support_broken_logs:{name}"})()
+    suite = type(name, (DurableLogConformance,), {"opener": f"support.broken_logs:{name}"})()
     (tmp_path / "place").mkdir()
     with pytest.raises((AssertionError, pytest.fail.Exception)):
         getattr(suite, case)(tmp_path / "place" / "log")
 
 
 def test_a_log_that_forgets_at_closing_is_not_what_the_log_in_memory_is() -> None:
-    suite = type("Suite", (DurableLogConformance,), {"opener": "support_broken_logs:ForgetsAtClosing"})()
+    suite = type("Suite", (DurableLogConformance,), {"opener": "support.broken_logs:ForgetsAtClosing"})()
     history = suite.test_any_history_with_closings_is_what_the_log_in_memory_makes_of_it
     with pytest.raises(AssertionError):
         history.hypothesis.inner_test(

@@ -14,8 +14,8 @@ from typing import Any
 import msgspec
 
 from odradek_events import Append, Appended, SqliteLog, event
-from odradek_events.codec import Codec
-from odradek_events.registry import Catalogue
+from odradek_events.schema.codec import Codec
+from odradek_events.schema.registry import Catalogue
 
 START = datetime(2023, 1, 1, tzinfo=UTC)
 

@@ -6,11 +6,11 @@ import shutil
 from pathlib import Path
 
 import pytest
-from support_groups import balance, member, places, poll_all
+from support.groups import balance, member, places, poll_all
 
 from odradek import ActorSystem
-from odradek_domain.group_member import GroupState
-from odradek_domain.system_state import SystemState
+from odradek_domain.group.member import GroupState
+from odradek_domain.replay.system_state import SystemState
 
 FORMAT_1 = Path(__file__).parent / "format-1.db"
 COMMITTED = {("orders", 0): 2, ("orders", 1): 1}  # see format-1.json

@@ -10,18 +10,18 @@ from typing import Any
 
 import msgspec
 import pytest
-from support_log import append, produced
+from support.log import append, produced
 
 from odradek import ActorSystem
-from odradek_domain.system_state import SystemState
+from odradek_domain.replay.system_state import SystemState
 from odradek_events import SqliteLog, Upcaster, event, open_log, types
-from odradek_events.codec import Codec
 from odradek_events.errors import UnknownEventType
-from odradek_events.integrity import verify
-from odradek_events.log import ReadableLog
-from odradek_events.registry import CATALOGUE, Catalogue
-from odradek_events.salvage import salvage
-from odradek_events.transfer import backup
+from odradek_events.log.port import ReadableLog
+from odradek_events.maintenance.backup import backup
+from odradek_events.maintenance.salvage import salvage
+from odradek_events.maintenance.verify import verify
+from odradek_events.schema.codec import Codec
+from odradek_events.schema.registry import CATALOGUE, Catalogue
 
 HERE = Path(__file__).parent
 FORMAT_1 = HERE / "format-1.db"

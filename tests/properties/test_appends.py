@@ -6,10 +6,10 @@ from collections import defaultdict
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support_domain import given_topic, in_batches, message, outcome, store_one_by_one
+from support.domain import given_topic, in_batches, message, outcome, store_one_by_one
 
 from odradek_domain.errors import DomainError
-from odradek_domain.topic import AppendDecision, AppendMessages, Topic
+from odradek_domain.topic.topic import AppendDecision, AppendMessages, Topic
 from odradek_events.types import MessageProduced
 
 PARTITIONS = 3

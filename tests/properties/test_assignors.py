@@ -10,14 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from odradek_domain.assignors import (
+from odradek_domain.group.assignors.kafka import (
     BUILT_IN,
     MemberSubscription,
     checked_assignment,
     in_assignment_order,
     withhold_owned,
 )
-from odradek_domain.positions import TopicPartition
+from odradek_domain.values.positions import TopicPartition
 
 Target = Mapping[str, tuple[TopicPartition, ...]]
 Group = tuple[list[MemberSubscription], dict[str, int]]

@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from odradek_events import Upcaster, event
-from odradek_events.codec import Codec
 from odradek_events.errors import RegistrationError, UpcasterFailed
 from odradek_events.record import CommitMetadata, Decision, StoredCommit
-from odradek_events.registry import Catalogue
+from odradek_events.schema.codec import Codec
+from odradek_events.schema.registry import Catalogue
 
 NAMES = "abcdef"
 T = datetime(2024, 5, 1, tzinfo=UTC)

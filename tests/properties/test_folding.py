@@ -7,11 +7,11 @@ from random import Random
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support_domain import in_batches, record
-from support_histories import STREAMS, World, everything_it_decides, restored, snapshot_of, worlds
+from support.domain import in_batches, record
+from support.histories import STREAMS, World, everything_it_decides, restored, snapshot_of, worlds
 
-from odradek_domain.system_state import SystemState
-from odradek_domain.topic import Topic
+from odradek_domain.replay.system_state import SystemState
+from odradek_domain.topic.topic import Topic
 from odradek_events import Commit, MemoryLog
 
 streams = st.sampled_from(list(STREAMS))

@@ -10,11 +10,11 @@ from typing import Any
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from support_log import START
+from support.log import START
 
 from odradek_events import ANY, Append, Decision, MemoryLog, Rejected, SqliteLog
 from odradek_events.errors import LogError
-from odradek_events.integrity import verify
+from odradek_events.maintenance.verify import verify
 from odradek_events.types import MessageProduced, OffsetCommitted, TopicCreated, TopicDeleted
 
 TOPICS = ("a", "b/c", "ü☃", "nul\0", "𝄞'\"%")

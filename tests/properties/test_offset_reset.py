@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
-from support_domain import NOON
+from support.domain import NOON
 
-from odradek_domain.group import ConsumerGroup
-from odradek_domain.offset_reset import PlannedReset, ResetTarget, ShiftBy, plan_reset, planned_offsets
-from odradek_domain.offsets import CommittedOffset, CommittedOffsets
-from odradek_domain.topic_reader import PartitionBounds, TopicOutline
+from odradek_domain.group.group import ConsumerGroup
+from odradek_domain.group.offset_reset import PlannedReset, ResetTarget, ShiftBy, plan_reset, planned_offsets
+from odradek_domain.replay.topic_reader import PartitionBounds, TopicOutline
+from odradek_domain.values.committed_offsets import CommittedOffset, CommittedOffsets
 
 numbers = st.integers(0, 60)
 bounds = st.lists(st.tuples(numbers, numbers).map(sorted), min_size=1, max_size=4)

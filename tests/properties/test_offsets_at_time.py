@@ -6,10 +6,10 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support_domain import NOON, after, record
-from support_retention import stored
+from support.domain import NOON, after, record
+from support.retention import stored
 
-from odradek_domain.message_walk import finished, offsets_at_time
+from odradek_domain.replay.log_scans import finished, offsets_at_time
 from odradek_events import MemoryLog
 from odradek_events.types import MessageProduced, PartitionsAdded, RecordsDeleted, TopicCreated, TopicDeleted
 

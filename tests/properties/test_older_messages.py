@@ -7,11 +7,11 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support_domain import NOON, record
-from support_log import CountingCodec
-from support_retention import stored
+from support.domain import NOON, record
+from support.log import CountingCodec
+from support.retention import stored
 
-from odradek_actors.older_messages import OlderMessages
+from odradek_actors.infrastructure.commit_cache import OlderMessages
 from odradek_events import MemoryLog
 from odradek_events.types import MessageProduced, TopicCreated, TopicDeleted
 

@@ -7,12 +7,12 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support_domain import NOON, after, given_topic, in_batches, record
-from support_retention import let_go, stored
+from support.domain import NOON, after, given_topic, in_batches, record
+from support.retention import let_go, stored
 
-from odradek_actors.system import ActorSystem
-from odradek_domain.partition import Partition
-from odradek_domain.size_marks import message_size
+from odradek_actors.client.system import ActorSystem
+from odradek_domain.topic.byte_index import message_size
+from odradek_domain.topic.partition import Partition
 from odradek_events import MemoryLog
 from odradek_events.types import MessageProduced, RecordsDeleted, TopicCreated, TopicDeleted
 

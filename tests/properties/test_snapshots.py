@@ -6,14 +6,14 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support_actors import QUICK
-from support_histories import STREAMS, World, worlds
+from support.actors import QUICK
+from support.histories import STREAMS, World, worlds
 
-from odradek_actors.actor import Settings
-from odradek_actors.protocol import GetSnapshot
-from odradek_actors.system import ActorSystem
+from odradek_actors.base.actor import Settings
+from odradek_actors.client.system import ActorSystem
+from odradek_actors.messages.core import GetSnapshot
 from odradek_events import Append, MemoryLog
-from odradek_events.snapshots import MemorySnapshots
+from odradek_events.snapshots.store import MemorySnapshots
 
 
 def asked(log: MemoryLog, snapshots: MemorySnapshots, **chosen: Any) -> dict[str, Any]:

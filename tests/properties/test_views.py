@@ -10,14 +10,14 @@ from typing import Any
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from support_histories import World, worlds
+from support.histories import World, worlds
 
-from odradek_domain.lag import partition_lags
-from odradek_domain.system_state import SystemState
+from odradek_domain.replay.lag import partition_lags
+from odradek_domain.replay.system_state import SystemState
 from odradek_events import LogStore
-from odradek_events.projection import ProjectionRunner
-from odradek_events.projection_store import open_views
-from odradek_events.projection_views import shipped_projections
+from odradek_events.projections.runner import ProjectionRunner
+from odradek_events.projections.shipped import shipped_projections
+from odradek_events.projections.view_file import open_views
 from odradek_events.types import MessageProduced, OffsetCommitted, OffsetReset, TopicDeleted
 
 TABLES = ("topic_catalogue", "topic_catalogue_partitions", "consumer_lag", "consumer_lag_now", "messages_by_key")

@@ -33,7 +33,7 @@ DOMAIN = [path for path, package in MODULES.items() if package == "odradek_domai
 ACTORS = [path for path, package in MODULES.items() if package == "odradek_actors"]
 COMMANDS = [path for path in MODULES if path.startswith("actors/odradek/cli")]
 FACE = [path for path, package in MODULES.items() if package == "odradek" and path not in COMMANDS]
-CLOCK_OWNERS = ["actors/odradek_actors/runtime.py"]
+CLOCK_OWNERS = ["actors/odradek_actors/runtime/threads.py"]
 
 MAX_LINES = 400
 
@@ -150,17 +150,12 @@ WITHOUT_CLOCKS = [path for path in ACTORS + FACE if path not in CLOCK_OWNERS]
 DICE_AND_CLOCKS = ("time", "uuid", "random", "secrets", "threading")
 WORLD = (*DICE_AND_CLOCKS, "asyncio", "concurrent", "io", "multiprocessing", "os", "pathlib", "pykka", "sqlite3")
 STORE_MODULES = (
-    "building",
-    "codec",
-    "memory",
+    "log.memory",
+    "maintenance.builder",
     "opening",
+    "schema.codec",
     "snapshots",
-    "snapshots_sqlite",
     "sqlite",
-    "sqlite_file",
-    "sqlite_index",
-    "sqlite_lock",
-    "sqlite_rows",
 )
 STORES = tuple(f"odradek_events.{name}" for name in STORE_MODULES)
 

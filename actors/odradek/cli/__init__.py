@@ -11,21 +11,21 @@ from typing import Annotated, Literal
 
 import typer
 
-from odradek.cli import read_log
 from odradek.cli.application import Application
-from odradek.cli.care import backup, salvage, stats, verify
-from odradek.cli.consume import consume
-from odradek.cli.exchange import export, import_
+from odradek.cli.commands import log as read_log
+from odradek.cli.commands.consume import consume
+from odradek.cli.commands.exchange import export, import_
+from odradek.cli.commands.groups import groups
+from odradek.cli.commands.maintenance import backup, salvage, stats, verify
+from odradek.cli.commands.offsets import offsets
+from odradek.cli.commands.produce import produce
+from odradek.cli.commands.project import project
+from odradek.cli.commands.simulate import simulate
+from odradek.cli.commands.state import diff, state
+from odradek.cli.commands.topics import topics
+from odradek.cli.commands.trace import trace
 from odradek.cli.exit_codes import TABLE
-from odradek.cli.groups import groups
-from odradek.cli.offsets import offsets
 from odradek.cli.output import line
-from odradek.cli.produce import produce
-from odradek.cli.project import project
-from odradek.cli.simulate import simulate
-from odradek.cli.state import diff, state
-from odradek.cli.topics import topics
-from odradek.cli.trace import trace
 from odradek.logging_setup import configure_logging
 
 __all__ = ["app"]

@@ -13,7 +13,7 @@ from odradek_domain.errors import (
     TopicNotFound,
     ValidationError,
 )
-from odradek_domain.group_errors import GroupNotFound
+from odradek_domain.group.errors import GroupNotFound
 from odradek_events.errors import (
     CorrelationIsAmbiguous,
     CorrelationNotFound,
@@ -28,8 +28,8 @@ from odradek_events.errors import (
     OutcomeUnknown,
     PositionBeyondHead,
 )
-from odradek_events.exchange_errors import DamagedExport, LibraryMissing
-from odradek_events.projection_errors import NotViews, ProjectionError, ViewsUnavailable
+from odradek_events.exchange.errors import DamagedExport, LibraryMissing
+from odradek_events.projections.errors import NotViews, ProjectionError, ViewsUnavailable
 
 __all__ = ["TABLE", "CommandError", "ExitCode", "exit_code_of", "sentence_of"]
 

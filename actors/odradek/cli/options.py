@@ -16,7 +16,7 @@ import typer
 from odradek import ActorError, ActorSystem, LogError, SqliteLog
 from odradek.cli.exit_codes import CommandError, ExitCode
 from odradek_events.errors import LogNotFound, PositionBeyondHead
-from odradek_events.sqlite import Durability
+from odradek_events.sqlite.log import Durability
 
 __all__ = [
     "DurabilityOption",

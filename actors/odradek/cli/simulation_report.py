@@ -11,9 +11,9 @@ from odradek.cli.group_simulation import GroupTally
 from odradek.cli.simulation import Simulation
 from odradek.cli.verdict import Invariant, judge
 from odradek.cli.workload import Workload
-from odradek_domain.lag import partition_lags
-from odradek_domain.system_state import SystemState
-from odradek_events.statistics import log_statistics
+from odradek_domain.replay.lag import partition_lags
+from odradek_domain.replay.system_state import SystemState
+from odradek_events.maintenance.statistics import log_statistics
 from odradek_events.types import GenerationStarted, MemberJoined, MemberLeft
 
 __all__ = ["GroupRow", "Latency", "PartitionRow", "Report", "Throughput", "make_report"]

@@ -17,9 +17,9 @@ except ModuleNotFoundError as error:
 
 pytest.register_assert_rewrite(*(module.name for module in pkgutil.iter_modules(__path__, f"{__name__}.")))
 
+from odradek_events.log.faulty import FaultyLog, Hold  # noqa: E402
 from odradek_events.testing.conformance import LogConformance  # noqa: E402 - pytest rewrites what comes after the call
 from odradek_events.testing.durable import DurableLogConformance  # noqa: E402
-from odradek_events.testing.faulty import FaultyLog, Hold  # noqa: E402
 from odradek_events.testing.snapshots import SnapshotConformance  # noqa: E402
 
 __all__ = ["DurableLogConformance", "FaultyLog", "Hold", "LogConformance", "SnapshotConformance"]

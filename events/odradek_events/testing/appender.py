@@ -11,7 +11,7 @@ import itertools
 import sys
 from collections.abc import Callable
 
-from odradek_events.log import LogStore
+from odradek_events.log.port import LogStore
 from odradek_events.record import Append, Appended
 from odradek_events.testing.samples import at, produced
 

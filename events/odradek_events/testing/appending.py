@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from odradek_events.errors import InvalidStream, LogUnavailable, WrongExpectedVersion
-from odradek_events.log import LogStore
+from odradek_events.log.port import LogStore
 from odradek_events.record import ANY, NO_STREAM, Append, Appended, Rejected
 from odradek_events.testing.samples import (
     START,

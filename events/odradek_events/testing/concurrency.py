@@ -14,7 +14,7 @@ from typing import TypeVar
 import pytest
 
 from odradek_events.errors import AppendError, ConditionNotMet, WrongExpectedVersion
-from odradek_events.log import LogStore
+from odradek_events.log.port import LogStore
 from odradek_events.record import Append, Appended, Condition
 from odradek_events.testing.samples import (
     PATIENCE,

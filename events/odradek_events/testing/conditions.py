@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from odradek_events.errors import AppendError, ConditionBeyondHead, ConditionNotMet, WrongExpectedVersion
-from odradek_events.log import LogStore
+from odradek_events.log.port import LogStore
 from odradek_events.record import NO_STREAM, Append, Appended, Condition, Query, QueryItem, Rejected
 from odradek_events.testing.samples import START, answer, append, codec_that_knows, created, none_with, produced
 from odradek_events.testing.suite import LogSuite

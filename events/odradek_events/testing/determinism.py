@@ -11,10 +11,10 @@ from typing import Any
 
 import msgspec
 
-from odradek_events.appending import EMPTY_DIGEST, chain
-from odradek_events.integrity import verify
-from odradek_events.log import LogStore
-from odradek_events.memory import MemoryLog
+from odradek_events.log.judging import EMPTY_DIGEST, chain
+from odradek_events.log.memory import MemoryLog
+from odradek_events.log.port import LogStore
+from odradek_events.maintenance.verify import verify
 from odradek_events.record import ANY, Append, Decision, Recorded, Rejected
 from odradek_events.testing.samples import Measured, at, created, none_with, produced
 from odradek_events.testing.suite import LogSuite

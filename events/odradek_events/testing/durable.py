@@ -17,9 +17,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from odradek_events.errors import LogError, LogLocked
-from odradek_events.integrity import verify
-from odradek_events.log import LogStore
-from odradek_events.memory import MemoryLog
+from odradek_events.log.memory import MemoryLog
+from odradek_events.log.port import LogStore
+from odradek_events.maintenance.verify import verify
 from odradek_events.record import ANY, Append
 from odradek_events.testing.appender import opener_named
 from odradek_events.testing.determinism import told

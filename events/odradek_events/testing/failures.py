@@ -9,10 +9,10 @@ from __future__ import annotations
 import pytest
 
 from odradek_events.errors import LogFull, LogUnavailable, OutcomeUnknown
-from odradek_events.integrity import verify
-from odradek_events.log import LogStore
+from odradek_events.log.faulty import FaultyLog
+from odradek_events.log.port import LogStore
+from odradek_events.maintenance.verify import verify
 from odradek_events.record import NO_STREAM, Append, Appended, Failed, Rejected
-from odradek_events.testing.faulty import FaultyLog
 from odradek_events.testing.samples import START, answer, append, created, positions, produced
 from odradek_events.testing.suite import LogSuite
 

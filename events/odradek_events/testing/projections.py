@@ -9,10 +9,10 @@ from queue import SimpleQueue
 
 import pytest
 
-from odradek_events.log import LogStore
-from odradek_events.projection import ProjectionRunner
-from odradek_events.projection_errors import ProjectionFailed
-from odradek_events.projection_store import open_views
+from odradek_events.log.port import LogStore
+from odradek_events.projections.errors import ProjectionFailed
+from odradek_events.projections.runner import ProjectionRunner
+from odradek_events.projections.view_file import open_views
 from odradek_events.record import Query, QueryItem, Recorded
 from odradek_events.testing.samples import PATIENCE, append, created, produced
 from odradek_events.testing.suite import LogSuite

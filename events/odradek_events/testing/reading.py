@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from odradek_events.errors import PositionBeyondHead
-from odradek_events.log import LogStore
+from odradek_events.log.port import LogStore
 from odradek_events.record import Append, Query, QueryItem
 from odradek_events.testing.samples import START, append, at, codec_that_knows, created, positions, produced
 from odradek_events.testing.suite import LogSuite

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from odradek_events.errors import CommitIdReused, ConditionNotMet, WrongExpectedVersion
-from odradek_events.log import LogStore
+from odradek_events.log.port import LogStore
 from odradek_events.record import ANY, NO_STREAM, Append, Appended, Decision
 from odradek_events.testing.samples import START, Chosen, answer, append, created, none_with, produced
 from odradek_events.testing.suite import LogSuite

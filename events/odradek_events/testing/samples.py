@@ -8,11 +8,11 @@ from typing import Any
 
 import msgspec
 
-from odradek_events.codec import Codec
 from odradek_events.errors import AppendError
-from odradek_events.log import EventLog, ReadableLog
+from odradek_events.log.port import EventLog, ReadableLog
 from odradek_events.record import ANY, Append, Appended, Condition, Query, QueryItem, Rejected
-from odradek_events.registry import CATALOGUE, Catalogue, OffsetTag, event
+from odradek_events.schema.codec import Codec
+from odradek_events.schema.registry import CATALOGUE, Catalogue, OffsetTag, event
 from odradek_events.types import MessageProduced, TopicCreated
 
 __all__ = [

@@ -7,11 +7,12 @@ from collections.abc import Callable, Mapping
 import msgspec
 import pytest
 
-from odradek_events.codec import Codec, OpaqueEvent
 from odradek_events.errors import EventNotSerializable, UnknownEventType
-from odradek_events.log import LogStore
+from odradek_events.log.port import LogStore
 from odradek_events.record import NO_STREAM, Append, Appended, Decision, Rejected
-from odradek_events.registry import Catalogue, event
+from odradek_events.schema.codec import Codec, OpaqueEvent
+from odradek_events.schema.registry import Catalogue, event
+from odradek_events.schema.upcasters import Upcaster
 from odradek_events.testing.samples import (
     START,
     Measured,
@@ -26,7 +27,6 @@ from odradek_events.testing.samples import (
 )
 from odradek_events.testing.suite import LogSuite
 from odradek_events.types import TopicCreated
-from odradek_events.upcasters import Upcaster
 
 __all__ = ["SerialisationCases"]
 

@@ -1,6 +1,6 @@
 """Case D: snapshots are kept by stream and version, the newest is found, and a damaged one can be told.
 
-Whether a snapshot fits the log is not its store's business: `odradek_events.snapshots.why_unusable` says so.
+Whether a snapshot fits the log is not its store's business: `odradek_events.snapshots.store.why_unusable` says so.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from odradek_events.record import CommitEnd
-from odradek_events.snapshots import SnapshotStore, StoredSnapshot
+from odradek_events.snapshots.store import SnapshotStore, StoredSnapshot
 
 __all__ = ["SnapshotConformance", "at_version", "versions"]
 

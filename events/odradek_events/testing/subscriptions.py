@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from odradek_events.errors import LogUnavailable, PositionNotReached, UnknownEventType
-from odradek_events.log import LogStore
+from odradek_events.log.port import LogStore
 from odradek_events.record import Query, QueryItem
 from odradek_events.testing.samples import PATIENCE, append, codec_that_knows, created, produced
 from odradek_events.testing.suite import LogSuite

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from odradek_events.log import LogStore
+from odradek_events.log.port import LogStore
 
 __all__ = ["LogSuite"]
 

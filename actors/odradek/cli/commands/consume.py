@@ -1,0 +1,157 @@
+"""`odradek consume`: messages of a topic on stdout.
+
+Without a group it reads the log beside whoever writes it, and leaves no trace. With one it is the log's writer: it
+polls, flushes its output, and then commits, so that a message whose output was lost is given again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Annotated, Any, Literal, cast
+
+import typer
+
+from odradek import ConsumerHandle, TopicDescription
+from odradek.cli.exit_codes import CommandError, ExitCode
+from odradek.cli.formats.messages import FORMAT_HELP, Formatter, Readable, make_formatter
+from odradek.cli.options import (
+    DurabilityOption,
+    ExistingLog,
+    bad_value,
+    checked,
+    open_reader,
+    open_system,
+)
+from odradek.cli.output import raw_output, write_all
+from odradek_domain.replay.topic_reader import TopicReader, begin_offsets
+from odradek_domain.values.names import ConsumerId, GroupId, TopicName
+
+__all__ = ["consume"]
+
+_CHUNK = 5000
+Begin = int | Literal["earliest", "latest"]
+
+
+def consume(
+    log: ExistingLog,
+    topic: Annotated[str, typer.Argument(metavar="TOPIC", help="The topic to read.")],
+    group: Annotated[
+        str | None,
+        typer.Option(help="Read as a member of this group: go on where it stopped, and commit what was printed."),
+    ] = None,
+    consumer_id: Annotated[
+        str | None, typer.Option(help="The member's id; only with --group.", show_default="<group>-1")
+    ] = None,
+    from_: Annotated[
+        str,
+        typer.Option(
+            "--from",
+            metavar="earliest|latest|OFFSET",
+            help="Where to begin; in a group, earliest and latest count only where nothing is committed.",
+        ),
+    ] = "earliest",
+    max_: Annotated[int | None, typer.Option("--max", min=1, help="Stop after so many messages.")] = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="At the end wait for more, until --max or Ctrl-C; only without --group.")
+    ] = False,
+    format_: Annotated[str, typer.Option("--format", help=FORMAT_HELP)] = "%v",
+    durability: DurabilityOption = "full",
+) -> None:
+    """Print the messages of a topic.
+
+    Without --group this only looks: it records nothing, and works while another process writes the log. With --group
+    it is the log's one writer.
+
+    \b
+    Example:
+      odradek consume orders.db orders --format '%p %o %k %v' --max 10
+    """
+    name = checked("TOPIC", TopicName, topic)
+    begin = _parse_begin(from_)
+    printer = _Printer(make_formatter(format_), max_)
+    if group is None and consumer_id is not None:
+        raise bad_value("--consumer-id", "it needs --group; without a group nothing is recorded under any id")
+    if group is not None and follow:
+        raise bad_value("--follow", "not with --group: this process is then the one writer, so nothing would ever come")
+    try:
+        if group is None:
+            _look(log, name, begin, follow, printer)
+        else:
+            member = checked("--consumer-id", ConsumerId, f"{group}-1" if consumer_id is None else consumer_id)
+            with open_system(log, durability=durability, must_exist=True) as system:
+                system.describe_topic(name)  # TopicNotFound, before anything is recorded
+                reset = begin if isinstance(begin, str) else "earliest"
+                with system.consumer(member, checked("--group", GroupId, group), auto_offset_reset=reset) as consumer:
+                    consumer.subscribe([name])
+                    consumer.wait_for_assignment()
+                    if isinstance(begin, int):
+                        _seek(consumer, system.describe_topic(name), begin)
+                    _take_part(consumer, printer)
+    except KeyboardInterrupt:
+        raise CommandError(f"interrupted after {printer.count} messages", ExitCode.INTERRUPTED) from None
+
+
+def _parse_begin(text: str) -> Begin:
+    if text in ("earliest", "latest"):
+        return cast(Begin, text)
+    if text.isascii() and text.isdigit() and len(text) <= 18:
+        return int(text)
+    raise bad_value("--from", f"{text[:80]!r} is no place to begin; write earliest, latest, or an offset like 41")
+
+
+class _Printer:
+    """Writes messages, no more than asked for."""
+
+    def __init__(self, format: Formatter, most: int | None) -> None:
+        self.count = 0
+        self._format = format
+        self._most = most
+        self._output = raw_output()
+
+    @property
+    def room(self) -> int:
+        """How many more may be printed, at most a chunk."""
+        return _CHUNK if self._most is None else min(_CHUNK, self._most - self.count)
+
+    def print(self, messages: Iterable[Readable]) -> int:
+        """Write and flush up to `room` messages; return how many."""
+        lines = [self._format(message) for message in islice(messages, self.room)]
+        self.count += len(lines)  # before they are written: what a reader has seen is always counted
+        write_all(self._output, b"".join(lines))
+        self._output.flush()
+        return len(lines)
+
+
+def _look(path: str, topic: str, begin: Begin, follow: bool, printer: _Printer) -> None:
+    """Print from the log itself."""
+    with open_reader(path) as log:
+        reader = TopicReader(log, topic)
+        if begin == "latest":
+            reader.begin_at_end()
+        elif isinstance(begin, int):
+            reader.begin_at(begin)
+        while True:
+            head = log.head().position  # before it is read: what comes meanwhile is not waited for
+            messages: Iterator[Readable] = reader.read()
+            while printer.room and printer.print(messages):
+                pass
+            if not follow or not printer.room:
+                return
+            log.wait_for(head + 1)
+
+
+def _seek(consumer: ConsumerHandle, topic: TopicDescription, offset: int) -> None:
+    """Begin every partition at an offset, or at the nearest end of one that has not got it."""
+    for partition, nearest in begin_offsets(topic.name, topic.partitions, offset).items():
+        consumer.seek(topic.name, partition, nearest)
+
+
+def _take_part(consumer: ConsumerHandle, printer: _Printer) -> None:
+    """Print what the group has not dealt with; commit what was flushed."""
+    while printer.room:
+        messages: list[Any] = consumer.poll(printer.room, timeout=0)
+        if not messages:
+            return
+        printer.print(messages)
+        consumer.commit()

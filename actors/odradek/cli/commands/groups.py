@@ -1,0 +1,171 @@
+"""`odradek groups`: which consumer groups a log has, who is in them, how far they are, and their end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Any
+
+import typer
+
+from odradek import GroupMember, GroupSnapshot, MemberLag, SystemState, TopicPartition
+from odradek.cli.default_command import ListingGroup
+from odradek.cli.options import ExistingLog, JsonOption, checked, open_reader, open_system
+from odradek.cli.output import bar, counted, json_line, line, plain, table
+from odradek_domain.group.errors import GroupNotFound
+from odradek_domain.replay.lag import group_lags
+from odradek_domain.values.names import GroupId
+
+__all__ = ["GroupArgument", "groups", "replayed"]
+
+groups = typer.Typer(cls=ListingGroup, rich_markup_mode=None)
+
+GroupArgument = Annotated[str, typer.Argument(metavar="GROUP", help="The consumer group's id.")]
+
+
+@groups.callback(invoke_without_command=True)
+def help_(context: typer.Context) -> None:
+    """Look at consumer groups, and delete them.
+
+    `odradek groups LOG` is short for `list`. It and `describe` only look, and work while another process writes the
+    log. They show members as the log has them: those of a process that was killed stay there until the group is next
+    used.
+
+    \b
+    Example:
+      odradek groups list orders.db
+      odradek groups describe orders.db billing
+    """
+    if context.invoked_subcommand is None:
+        line(context.get_help())
+
+
+@groups.command("list")
+def list_(log: ExistingLog, json: JsonOption = False) -> None:
+    """Print the groups of a log, with their members, their topics and how far they are behind.
+
+    \b
+    Example:
+      odradek groups list orders.db
+    """
+    state = replayed(log)
+    found = [_summary(group.snapshot(), state) for group in state.groups.values() if group.exists]
+    if json:
+        json_line(found)
+        return
+    if not found:
+        line("There are no groups.")
+    table(
+        "Groups",
+        ["group", "state", "generation", "members", "topics", "lag"],
+        [
+            [item["group"], item["state"], item["generation"], item["members"], " ".join(item["topics"]), item["lag"]]
+            for item in found
+        ],
+    )
+
+
+@groups.command()
+def describe(log: ExistingLog, group: GroupArgument, json: JsonOption = False) -> None:
+    """Print a group's members and what each has, and how far the group is in each partition.
+
+    \b
+    Example:
+      odradek groups describe orders.db billing --json
+    """
+    name = checked("GROUP", GroupId, group)
+    state = replayed(log)
+    found = state.groups.get(name)
+    if found is None or not found.exists:
+        raise GroupNotFound(name)
+    snapshot = found.snapshot()
+    lags = group_lags(snapshot, state.topics)
+    if json:
+        members = [_member(member) for member in snapshot.members]
+        json_line({**_summary(snapshot, state), **_generation(snapshot), "members": members, "partitions": lags})
+        return
+    _print(snapshot, lags)
+
+
+@groups.command()
+def delete(log: ExistingLog, group: GroupArgument, json: JsonOption = False) -> None:
+    """Delete a group without members, with its committed offsets. Its history stays in the log.
+
+    \b
+    Example:
+      odradek groups delete orders.db billing
+    """
+    name = checked("GROUP", GroupId, group)
+    with open_system(log, must_exist=True) as system:
+        system.delete_group(name)
+    if json:
+        json_line({"deleted": str(name)})
+    else:
+        line(f"Deleted group {plain(name)}.")
+
+
+def replayed(path: str) -> SystemState:
+    """Return the state that a log leads to now."""
+    with open_reader(path) as log:
+        until = log.head().position
+        with bar("replayed", until + 1) as progress:
+            return SystemState.replay(log, until=until, progress=progress)
+
+
+def _summary(group: GroupSnapshot, state: SystemState) -> dict[str, Any]:
+    lags = group_lags(group, state.topics)
+    topics = {lag.topic for lag in lags}.union(*(member.topics for member in group.members))
+    return {
+        "group": group.group_id,
+        "state": group.state.value,
+        "generation": group.generation,
+        "members": len(group.members),
+        "topics": sorted(topics),
+        "lag": _total(lags),
+    }
+
+
+def _total(lags: Iterable[MemberLag]) -> int | None:
+    known = [lag.lag for lag in lags if lag.lag is not None]
+    return sum(known) if known else None
+
+
+def _generation(group: GroupSnapshot) -> dict[str, Any]:
+    return {"assignor": group.assignor, "leader": group.leader, "idle_since": group.idle_since}
+
+
+def _member(member: GroupMember) -> dict[str, Any]:
+    return {
+        "member_id": member.member_id,
+        "consumer_id": member.consumer_id,
+        "instance_id": member.instance_id,
+        "topics": member.topics,
+        "pattern": member.pattern,
+        "partitions": member.partitions,
+    }
+
+
+def _print(group: GroupSnapshot, lags: Sequence[MemberLag]) -> None:
+    shared = f", {group.assignor} by {group.leader}" if group.assignor else ""
+    idle = f", idle since {group.idle_since.isoformat(timespec='seconds')}" if group.idle_since else ""
+    line(plain(f"Group {group.group_id}: {group.state.value}, generation {group.generation}{shared}{idle}"))
+    line(f"{counted(_total(lags) or 0, 'message')} behind")
+    line()
+    table(
+        "Members",
+        ["member", "consumer", "instance id", "reads", "partitions"],
+        [
+            [
+                member.member_id,
+                member.consumer_id,
+                member.instance_id,
+                " ".join(member.topics) if member.pattern is None else f"/{member.pattern}/",
+                " ".join(str(TopicPartition(*place)) for place in member.partitions),
+            ]
+            for member in group.members
+        ],
+    )
+    table(
+        "Partitions",
+        ["topic", "partition", "committed", "next offset", "lag", "consumer"],
+        [[lag.topic, lag.partition, lag.committed, lag.high_watermark, lag.lag, lag.consumer_id] for lag in lags],
+    )

@@ -1,0 +1,113 @@
+"""`odradek log`: the events of a log, one a line."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+from odradek import Recorded, SqliteLog
+from odradek.cli.exit_codes import CommandError, ExitCode
+from odradek.cli.formats.events import event_json, event_line
+from odradek.cli.options import ExistingLog, JsonOption, bad_value, open_reader, parse_place, resolved
+from odradek.cli.output import counted, json_line, line, tell
+from odradek_events.log.judging import split_stream
+from odradek_events.log.subscription import Subscription
+
+__all__ = ["log"]
+
+
+def log(
+    log: ExistingLog,
+    stream: Annotated[str | None, typer.Option(help="Only this stream, such as topic/orders.")] = None,
+    type_: Annotated[
+        list[str] | None, typer.Option("--type", help="Only events of this type; given again: of any of them.")
+    ] = None,
+    tag: Annotated[
+        list[str] | None,
+        typer.Option(help="Only events with this tag, such as partition:orders/0; given again: with all of them."),
+    ] = None,
+    after: Annotated[str, typer.Option(metavar="PLACE", help="Begin after this position or time.")] = "-1",
+    until: Annotated[str, typer.Option(metavar="PLACE", help="End with this position or time.")] = "head",
+    limit: Annotated[int | None, typer.Option(min=1, help="Print so many events at most.")] = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="At the end wait for more, until --limit or Ctrl-C; not with --until.")
+    ] = False,
+    json: JsonOption = False,
+) -> None:
+    """Print the events of a log.
+
+    A PLACE is a position (from 0), a time (by recorded-at, UTC unless it says otherwise), or head. Events of types that
+    are not registered here are printed as they are stored.
+
+    \b
+    Example:
+      odradek log orders.db --type MessageProduced --tag partition:orders/0
+      odradek log orders.db --after head --follow --json
+    """
+    if stream is not None:
+        split_stream(stream)  # InvalidStream
+    if follow and until != "head":
+        raise bad_value("--follow", "not with --until: to follow is to go on beyond the head")
+    show = _show_json if json else _show_line
+    with open_reader(log) as opened:
+        begin = resolved(opened, parse_place("--after", after))
+        if follow:
+            with opened.subscribe(after=begin, stream=stream, types=type_ or (), tags=tag or (), opaque=True) as events:
+                _follow(events, limit, show)
+            return
+        count = 0
+        for recorded in opened.read(
+            after=begin,
+            until=resolved(opened, parse_place("--until", until)),
+            stream=stream,
+            types=type_ or (),
+            tags=tag or (),
+            limit=limit,
+            opaque=True,
+        ):
+            show(recorded)
+            count += 1
+        if count == 0:
+            _explain_nothing(opened, stream, type_ or [], tag or [])
+
+
+def _explain_nothing(log: SqliteLog, stream: str | None, types: list[str], tags: list[str]) -> None:
+    """Say on stderr which of what was asked for is nowhere in the log: a name may be written wrongly."""
+    nowhere = [
+        f"event of type {name!r}" for name in types if next(log.commits(types=[name], opaque=True), None) is None
+    ]
+    nowhere += [
+        f"event with tag {name!r}" for name in tags if next(log.commits(tags=[name], opaque=True), None) is None
+    ]
+    if stream is not None and log.stream_version(stream) < 0:
+        nowhere.append(f"stream {stream!r}")
+    if nowhere:
+        tell(f"the log has no {', and no '.join(nowhere)}; 'odradek stats LOG' lists its types and biggest streams")
+
+
+def _show_json(recorded: Recorded) -> None:
+    json_line(event_json(recorded))
+
+
+def _show_line(recorded: Recorded) -> None:
+    line(event_line(recorded))
+
+
+def _follow(events: Subscription, limit: int | None, show: Callable[[Recorded], None]) -> None:
+    """Print what is there, then what comes. Nothing printed is held back while there is something to wait for."""
+    count = 0
+    try:
+        while limit is None or count < limit:
+            recorded = events.take(0)
+            if recorded is None:
+                sys.stdout.flush()
+                recorded = events.take()
+            if recorded is None:
+                return
+            count += 1  # before it is printed: what a reader has seen is always counted
+            show(recorded)
+    except KeyboardInterrupt:
+        raise CommandError(f"interrupted after {counted(count, 'event')}", ExitCode.INTERRUPTED) from None

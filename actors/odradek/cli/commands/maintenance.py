@@ -1,0 +1,196 @@
+"""`odradek verify`, `stats`, `backup` and `salvage`: whether a log is sound, what it is made of, and copies of it."""
+
+from __future__ import annotations
+
+import os
+from contextlib import closing
+from typing import Annotated
+
+import msgspec
+import typer
+
+from odradek import LogError, SqliteLog
+from odradek import backup as copy_log
+from odradek import salvage as salvage_log
+from odradek import verify as verify_log
+from odradek.cli.exit_codes import CommandError, ExitCode
+from odradek.cli.options import ExistingLog, JsonOption, NewLog, bad_value, open_reader
+from odradek.cli.output import bar, counted, json_line, line, plain, table
+from odradek_events.errors import DamagedCommit
+from odradek_events.maintenance.salvage import Salvage
+from odradek_events.maintenance.statistics import log_statistics
+from odradek_events.maintenance.verify import head_as_text, head_from_text
+from odradek_events.record import Head
+from odradek_events.snapshots.sqlite import open_snapshots
+
+__all__ = ["backup", "salvage", "stats", "verify"]
+
+_ADVICE = "restore a backup, or copy what is sound with 'odradek salvage'"
+
+
+def verify(
+    log: ExistingLog,
+    head: Annotated[
+        str | None,
+        typer.Option(metavar="POSITION:DIGEST", help="A head noted earlier, which the log must still have."),
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Check every commit of a log.
+
+    Positions and versions without gaps, the chain of digests, events that decode, the index, the file's own structure,
+    and that the log still has the commits that its snapshots were taken at. Commits missing from the end leave a valid
+    chain, which only such a snapshot or a head noted earlier can tell from the whole: note the one that is printed.
+    The log may have grown since.
+
+    \b
+    Example:
+      odradek verify orders.db
+      odradek verify orders.db --head 41:5feceb66ffc86f38d952786c6d696c79c2dbc239dd4e91b46729d73a27fb57e9
+    """
+    known = None if head is None else _head(head)
+    with (
+        _opened(log) as opened,
+        closing(open_snapshots(opened)) as snapshots,
+        bar("verified", _length(opened)) as progress,
+    ):
+        found = verify_log(opened, progress, head=known, snapshots=snapshots)
+    if json:
+        noted = f"{found.head}:{found.digest}"
+        fields = {**msgspec.structs.asdict(found), "unread_events": found.unread_events}
+        json_line({"is_sound": found.is_sound, **fields, "position_and_digest": noted})
+    else:
+        for finding in found.findings:
+            line(f"{_place(finding.position)}: {plain(finding.problem)}")
+        for name in found.unknown_types:
+            line(f"not registered here, and not damage: {plain(name)}")
+        for note in found.notes:
+            line(f"beside the log, and not damage of it: {plain(note)}")
+        unread = f", and {counted(found.unread_events, 'event')} that cannot be read" if found.unread_events else ""
+        line(f"{found.events:,} events in {found.commits:,} commits of {found.streams:,} streams{unread}")
+        if found.snapshots:
+            line(f"snapshots beside it: {found.snapshots:,}")
+        line(f"head {found.head}:{found.digest}")
+    if not found.is_sound:
+        count = len(found.findings)
+        what = "1 finding" if count == 1 else f"{count} findings"
+        raise CommandError(f"{log} is damaged: {what}; {_ADVICE}", ExitCode.BROKEN)
+    if not json:
+        line("sound")
+
+
+def _opened(log: str) -> SqliteLog:
+    try:
+        return open_reader(log)
+    except DamagedCommit as error:
+        raise CommandError(f"{log} is damaged: {error.reason}; {_ADVICE}", ExitCode.BROKEN) from error
+
+
+def _head(text: str) -> Head:
+    try:
+        return head_from_text(text)
+    except ValueError as error:
+        raise bad_value("--head", str(error)) from error
+
+
+def _length(log: SqliteLog) -> int | None:
+    try:
+        return log.head().position + 1
+    except LogError:  # to be found and told by verify
+        return None
+
+
+def _place(position: int) -> str:
+    return "the file" if position < 0 else f"position {position}"
+
+
+def stats(log: ExistingLog, json: JsonOption = False) -> None:
+    """Print what a log is made of.
+
+    \b
+    Example:
+      odradek stats orders.db
+    """
+    with open_reader(log) as opened:
+        with bar("read", opened.head().position + 1) as progress:
+            found = log_statistics(opened, progress=progress)
+        size = os.path.getsize(opened.path)
+    if json:
+        fields = msgspec.structs.asdict(found)
+        json_line({**fields, "events_per_commit": found.events_per_commit, "file_bytes": size})
+        return
+    line(f"{found.events:,} events in {found.commits:,} commits of {found.streams:,} streams, head {found.position}")
+    line(f"{found.events_per_commit:,.1f} events a commit, {found.largest_commit:,} in the largest")
+    line(f"{size:,} bytes on disk, {found.event_bytes:,} of them events")
+    if found.first_recorded_at is not None and found.last_recorded_at is not None:
+        line(f"from {found.first_recorded_at.isoformat()} to {found.last_recorded_at.isoformat()}")
+    line()
+    table("Events by type", ["type", "events"], found.events_by_type.items())
+    table("Events by type of stream", ["stream type", "events"], found.events_by_stream_type.items())
+    table(
+        "Biggest streams",
+        ["stream", "events", "bytes of events"],
+        [[item.stream, item.events, item.event_bytes] for item in found.biggest_streams],
+    )
+
+
+def backup(
+    log: ExistingLog,
+    new: NewLog,
+    json: JsonOption = False,
+) -> None:
+    """Copy a log, also while it is being written.
+
+    Snapshots are not copied: the log is complete without them, and they are taken again.
+
+    \b
+    Example:
+      odradek backup orders.db orders-backup.db
+    """
+    with open_reader(log) as opened:
+        head = copy_log(opened, new)
+    if json:
+        json_line({"log": new, "head": head.position, "digest": head.digest.hex()})
+    else:
+        line(f"Copied {head.position + 1:,} events to {new}: head {head_as_text(head)}")
+
+
+def salvage(log: ExistingLog, new: NewLog, json: JsonOption = False) -> None:
+    """Copy what is sound of a damaged log, from its beginning, into a new one.
+
+    Commits keep their bytes and digests, the index is made anew, and the old log is left as it is. A sound log is
+    copied whole, and so is one of which only the first page of the file is damaged. Where something was left out, the
+    exit code is 1.
+
+    \b
+    Example:
+      odradek salvage damaged.db orders.db
+    """
+    with bar("copied", None) as progress:
+        found = salvage_log(log, new, progress)
+    if json:
+        fields = msgspec.structs.asdict(found)
+        fields |= {"head": found.head.position, "digest": found.head.digest.hex(), "is_whole": found.is_whole}
+        json_line({"log": new, **fields, "left_out_events": found.left_out_events})
+    else:
+        line(f"Copied {found.events:,} events in {found.commits:,} commits to {new}: head {head_as_text(found.head)}")
+        for note in found.notes:
+            line(f"also wrong with {log}, and right in the copy: {plain(note)}")
+        if not found.is_whole:
+            line(_left_out(found))
+    if not found.is_whole:
+        place = f"position {found.head.position + 1}"
+        raise CommandError(f"{log} is damaged at {place}: {found.problem}; {new} ends before it", ExitCode.BROKEN)
+
+
+def _left_out(found: Salvage) -> str:
+    first = found.head.position + 1
+    if found.left_out_until is None:
+        return f"left out: what there was from position {first} on; nothing of it can be read, nor how much it was"
+    commits = (
+        f"{found.left_out_commits:,} commits that are still listed" if found.left_out_commits else "no commit listed"
+    )
+    counted = f"{found.left_out_events:,} events, positions {first} to {found.left_out_until}; {commits}"
+    if found.is_end_known:
+        return f"left out: {counted}"
+    return f"left out: at least {counted}; what came after cannot be known"

@@ -1,0 +1,208 @@
+"""`odradek offsets`: moves what consumer groups have committed, or has them forget it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from odradek import PlannedReset, ShiftBy
+from odradek.cli.commands.groups import GroupArgument, replayed
+from odradek.cli.formats.quantities import parse_duration_ms
+from odradek.cli.options import ExistingLog, JsonOption, bad_value, checked, open_reader, open_system
+from odradek.cli.output import counted, json_line, line, plain, table, tell
+from odradek_domain.group.offset_reset import ResetTarget, checked_target, plan_reset, wanted_partitions
+from odradek_domain.replay.log_scans import finished, offsets_at_time
+from odradek_domain.values.names import GroupId, TopicName
+from odradek_domain.values.positions import TopicPartition
+
+__all__ = ["offsets"]
+
+offsets = typer.Typer(rich_markup_mode=None)
+
+_READ_SECONDS = 86_400.0  # whoever waits may end it
+_LARGEST = (1 << 63) - 1  # of offsets, as in Kafka
+_TARGETS = "--to-earliest, --to-latest, --to-offset, --to-datetime, --by-duration, --shift-by"
+
+TopicOption = Annotated[list[str], typer.Option("--topic", metavar="TOPIC", help="A topic; may be repeated.")]
+PartitionOption = Annotated[
+    list[int] | None,
+    typer.Option("--partition", min=0, metavar="N", help="Only this partition of the topic; may be repeated."),
+]
+
+
+@offsets.callback(invoke_without_command=True)
+def help_(context: typer.Context) -> None:
+    """Move what consumer groups without members have committed, or have them forget it.
+
+    \b
+    Example:
+      odradek offsets reset orders.db billing --topic orders --to-earliest --dry-run
+      odradek offsets delete orders.db billing --topic orders
+    """
+    if context.invoked_subcommand is None:
+        line(context.get_help())
+
+
+@offsets.command()
+def reset(
+    log: ExistingLog,
+    group: GroupArgument,
+    topic: TopicOption,
+    partition: PartitionOption = None,
+    to_earliest: Annotated[bool, typer.Option("--to-earliest", help="To the first message there is.")] = False,
+    to_latest: Annotated[bool, typer.Option("--to-latest", help="To the end: only what comes from now on.")] = False,
+    to_offset: Annotated[int | None, typer.Option(min=0, max=_LARGEST, metavar="N", help="To this offset.")] = None,
+    to_datetime: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="To the first message as young as that, such as 2026-01-31T12:00 (UTC)."),
+    ] = None,
+    by_duration: Annotated[
+        str | None, typer.Option(metavar="DURATION", help="To the first message as young as that, such as 90m or 7d.")
+    ] = None,
+    shift_by: Annotated[
+        int | None,
+        typer.Option(
+            min=-_LARGEST, max=_LARGEST, metavar="N", help="So many messages on, or back with a negative number."
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only show what would change; works while another process writes.")
+    ] = False,
+    json: JsonOption = False,
+) -> None:
+    """Move a group's committed offsets, all or none of them.
+
+    Only while the group has no members. Offsets outside of what can be read become its nearest end. The group need not
+    have committed anything before, but for --shift-by.
+
+    \b
+    Example:
+      odradek offsets reset orders.db billing --topic orders --to-datetime 2026-01-31T12:00:00Z
+      odradek offsets reset orders.db billing --topic orders --partition 0 --shift-by -10 --dry-run
+    """
+    name, places = checked("GROUP", GroupId, group), _places(topic, partition)
+    to = _target(to_earliest, to_latest, to_offset, to_datetime, by_duration, shift_by)
+    if dry_run:
+        plan = _planned(log, name, places, to)
+    else:
+        with open_system(log, must_exist=True) as system:
+            plan = system.reset_offsets(name, places, to, timeout=_READ_SECONDS)
+    if json:
+        json_line([{**msgspec.structs.asdict(item), "is_clamped": item.is_clamped} for item in plan])
+        return
+    changed = counted(sum(item.after != item.before for item in plan), "committed offset")
+    line(f"{'Would change' if dry_run else 'Changed'} {changed} of group {plain(name)}.")
+    line()
+    table(
+        "Committed offsets",
+        ["topic", "partition", "before", "after", "note"],
+        [[item.topic, item.partition, item.before, item.after, _note(item)] for item in plan],
+    )
+
+
+@offsets.command()
+def delete(
+    log: ExistingLog,
+    group: GroupArgument,
+    topic: TopicOption,
+    partition: PartitionOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Have a group without members forget what it committed in topics; it then begins as one that never read them.
+
+    \b
+    Example:
+      odradek offsets delete orders.db billing --topic orders --partition 0
+    """
+    name, places = checked("GROUP", GroupId, group), _places(topic, partition)
+    with open_system(log, must_exist=True) as system:
+        before = system.committed_offsets(name)
+        system.delete_offsets(name, places)
+        left = set(system.committed_offsets(name))
+    gone = [item for item in before if item not in left]
+    if json:
+        json_line([{"topic": item.topic, "partition": item.partition, "offset": item.offset} for item in gone])
+    else:
+        line(f"Group {plain(name)} has forgotten {counted(len(gone), 'committed offset')}.")
+
+
+def _places(topics: Sequence[str], partitions: Sequence[int] | None) -> list[str | tuple[str, int]]:
+    names = [str(checked("--topic", TopicName, topic)) for topic in topics]
+    if not partitions:
+        return [*names]
+    if len(names) > 1:
+        raise bad_value("--partition", "it says which partition of one topic; give one --topic with it")
+    return [(names[0], number) for number in partitions]
+
+
+def _target(
+    to_earliest: bool,
+    to_latest: bool,
+    to_offset: int | None,
+    to_datetime: str | None,
+    by_duration: str | None,
+    shift_by: int | None,
+) -> ResetTarget | timedelta:
+    wanted: list[Any] = []
+    if to_earliest:
+        wanted.append("earliest")
+    if to_latest:
+        wanted.append("latest")
+    if to_offset is not None:
+        wanted.append(to_offset)
+    if to_datetime is not None:
+        wanted.append(_moment("--to-datetime", to_datetime))
+    if by_duration is not None:
+        wanted.append(_duration("--by-duration", by_duration))
+    if shift_by is not None:
+        wanted.append(ShiftBy(shift_by))
+    if len(wanted) != 1:
+        raise bad_value(_TARGETS, "give one of them" if not wanted else "give one of them, and no other beside it")
+    target: ResetTarget | timedelta = wanted[0]
+    return target
+
+
+def _moment(name: str, text: str) -> datetime:
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise bad_value(name, f"{text[:80]!r} is no time; write one like 2026-01-31T12:00:00Z") from error
+    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
+
+
+def _duration(name: str, text: str) -> timedelta:
+    try:
+        return timedelta(milliseconds=parse_duration_ms(name, text))
+    except OverflowError:
+        return timedelta.max
+
+
+def _planned(
+    log: str, group: str, places: Sequence[str | tuple[str, int]], to: ResetTarget | timedelta
+) -> tuple[PlannedReset, ...]:
+    """Work out what a reset would do, from the log as it is, which is only read."""
+    target, wanted = checked_target(to, datetime.now(UTC)), wanted_partitions(places)
+    state = replayed(log)
+    at_time: dict[TopicPartition, int | None] = {}
+    if isinstance(target, datetime):
+        with open_reader(log) as opened:
+            for name in wanted:
+                found = finished(offsets_at_time(opened, name, target))
+                at_time |= {TopicPartition(name, number): offset for number, offset in enumerate(found.offsets)}
+    known = state.groups.get(group)
+    if known is not None and known.members:
+        members = counted(len(known.members), "member")
+        tell(f"The group has {members} in the log; while any of them lives, its offsets cannot be reset.")
+    return plan_reset(group, () if known is None else known.committed.all(), state.topics, wanted, target, at_time)
+
+
+def _note(item: PlannedReset) -> str:
+    if item.wanted is None:
+        return "no message is as young"
+    if not item.is_clamped:
+        return ""
+    return f"{item.wanted} is before the first one" if item.wanted < item.after else f"{item.wanted} is beyond the end"

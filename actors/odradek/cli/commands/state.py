@@ -1,0 +1,135 @@
+"""`odradek state` and `odradek diff`: what the log says there is, at any moment of its history."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from odradek import SqliteLog, SystemState
+from odradek.cli.options import ExistingLog, JsonOption, Place, open_reader, parse_place, resolved
+from odradek.cli.output import bar, json_line, line, plain, table
+from odradek_domain.replay.lag import partition_lags
+from odradek_domain.replay.state_difference import state_difference
+
+__all__ = ["diff", "state"]
+
+
+def state(
+    log: ExistingLog,
+    at: Annotated[
+        str,
+        typer.Option(metavar="PLACE", help="The moment: a position, a time (UTC unless it says otherwise), or head."),
+    ] = "head",
+    json: JsonOption = False,
+) -> None:
+    """Print the state that a log leads to.
+
+    \b
+    Example:
+      odradek state orders.db --at 2026-01-31T12:00:00Z
+    """
+    place = parse_place("--at", at)
+    with open_reader(log) as opened:
+        replayed = _replay(opened, place)
+    if json:
+        _print_json(replayed)
+    else:
+        _print_tables(replayed)
+
+
+def diff(
+    log: ExistingLog,
+    before: Annotated[str, typer.Argument(metavar="A", help="A position, a time, or head; -1 is the empty log.")],
+    after: Annotated[str, typer.Argument(metavar="B", help="A position, a time, or head.")],
+    json: JsonOption = False,
+) -> None:
+    """Print what changed between two moments.
+
+    \b
+    Example:
+      odradek diff orders.db 100 head
+    """
+    places = parse_place("A", before), parse_place("B", after)
+    with open_reader(log) as opened:
+        old, new = (_replay(opened, place) for place in places)
+    changes = state_difference(old, new)
+    if json:
+        json_line({"from": old.position, "to": new.position, "changes": changes})
+        return
+    line(f"From position {old.position} to {new.position}: {len(changes)} changes")
+    stream = None
+    for change in changes:
+        if change.stream != stream:
+            stream = change.stream
+            line(plain(stream))
+        line(f"  {plain(change.fact)}: {_shown(change.before)} -> {_shown(change.after)}")
+
+
+def _shown(value: object) -> str:
+    return "-" if value is None else plain(str(value)) or "''"
+
+
+def _replay(log: SqliteLog, place: Place) -> SystemState:
+    until = resolved(log, place)
+    with bar("replayed", until + 1) as progress:
+        return SystemState.replay(log, until=until, progress=progress)
+
+
+def _print_json(state: SystemState) -> None:
+    json_line(
+        {
+            "position": state.position,
+            "digest": state.digest(),
+            "aggregates": state.snapshots(),
+            "versions": state.versions,
+            "lags": partition_lags(state),
+        }
+    )
+
+
+def _print_tables(state: SystemState) -> None:
+    line(f"Position {state.position}, digest {state.digest()}")
+    line()
+    table(
+        "Topics",
+        ["topic", "partition", "first offset", "next offset", "messages"],
+        [
+            [topic.name, int(part.id), part.log_start_offset, part.high_watermark, part.message_count]
+            for topic in state.topics.values()
+            for part in topic.partitions
+        ],
+    )
+    table(
+        "Producers",
+        ["client id", "epoch", "messages recorded"],
+        [[producer.client_id, producer.epoch, producer.message_count] for producer in state.producers.values()],
+    )
+    table(
+        "Consumers",
+        ["consumer", "group", "topics", "positions"],
+        [
+            [
+                consumer.consumer_id,
+                consumer.group_id,
+                " ".join(consumer.subscriptions),
+                " ".join(f"{item.topic}/{item.partition}:{item.offset}" for item in consumer.positions),
+            ]
+            for consumer in (found.snapshot() for found in state.consumers.values())
+        ],
+    )
+    table(
+        "Groups",
+        ["group", "state", "generation", "members"],
+        [[group.id, group.state.value, group.generation, len(group.members)] for group in state.groups.values()],
+    )
+    table(
+        "Committed offsets",
+        ["owner", "topic", "partition", "committed", "next offset", "lag"],
+        [
+            [lag.owner, lag.topic, lag.partition, lag.committed, lag.high_watermark, lag.lag]
+            for lag in partition_lags(state)
+        ],
+    )
+    others = {stream: version for stream, version in state.versions.items() if stream not in state.snapshots()}
+    table("Other streams", ["stream", "version"], sorted(others.items()))

@@ -1,0 +1,262 @@
+"""`odradek topics`: which topics a log has, and their creation, growth, limits, shortening and end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, TypeVar
+
+import msgspec
+import typer
+
+from odradek import SystemState, TopicDescription
+from odradek.cli.default_command import ListingGroup
+from odradek.cli.formats.quantities import parse_duration_ms, parse_size, shown_duration, shown_size
+from odradek.cli.options import ExistingLog, JsonOption, bad_value, checked, open_reader, open_system
+from odradek.cli.output import bar, counted, json_line, line, table
+from odradek_actors.messages.core import PartitionDescription
+from odradek_domain.errors import MAX_PARTITIONS, TopicNotFound
+from odradek_domain.topic.topic import Topic
+from odradek_domain.values.names import TopicName
+
+__all__ = ["topics"]
+
+topics = typer.Typer(cls=ListingGroup, rich_markup_mode=None)
+
+_APPLY_SECONDS = 86_400.0  # whoever waits may end it: what has not gone then goes when the topic wakes
+T = TypeVar("T")
+TopicArgument = Annotated[str, typer.Argument(metavar="TOPIC", help="The topic.")]
+RetentionTime = Annotated[
+    str | None,
+    typer.Option(metavar="DURATION", help="Let messages go that are older than this, such as 7d, 12h or 90s; or none."),
+]
+RetentionSize = Annotated[
+    str | None,
+    typer.Option(metavar="SIZE", help="Keep so many bytes in each partition, such as 64MiB or 5000; or none."),
+]
+
+
+@topics.callback(invoke_without_command=True)
+def help_(context: typer.Context) -> None:
+    """Look at topics, create, change and delete them.
+
+    `odradek topics LOG` is short for `list`. It and `describe` only look, and work while another process writes the
+    log. The others are its one writer.
+
+    \b
+    Example:
+      odradek topics create orders.db orders --partitions 3 --retention-time 7d
+      odradek topics list orders.db
+    """
+    if context.invoked_subcommand is None:
+        line(context.get_help())
+
+
+@topics.command("list")
+def list_(log: ExistingLog, json: JsonOption = False) -> None:
+    """Print the topics of a log.
+
+    \b
+    Example:
+      odradek topics list orders.db
+    """
+    found = [_description(topic) for topic in _replay(log).topics.values()]
+    if json:
+        json_line(found)
+        return
+    if not found:
+        line("There are no topics.")
+    table(
+        "Topics",
+        ["topic", "partitions", "messages", "retention time", "retention size"],
+        [[topic.name, len(topic.partitions), topic.message_count, *_limits(topic)] for topic in found],
+    )
+
+
+@topics.command()
+def describe(log: ExistingLog, topic: TopicArgument, json: JsonOption = False) -> None:
+    """Print what a topic is made of: its limits, and the bounds of its partitions.
+
+    \b
+    Example:
+      odradek topics describe orders.db orders --json
+    """
+    name = checked("TOPIC", TopicName, topic)
+    found = _replay(log).topics.get(name)
+    if found is None:
+        raise TopicNotFound(name)
+    _print(_description(found), "", json)
+
+
+@topics.command()
+def create(
+    log: ExistingLog,
+    topic: TopicArgument,
+    partitions: Annotated[int, typer.Option(min=1, max=MAX_PARTITIONS, help="How many partitions.")] = 1,
+    retention_time: RetentionTime = None,
+    retention_size: RetentionSize = None,
+    json: JsonOption = False,
+) -> None:
+    """Create a topic, and the log if there is none.
+
+    \b
+    Example:
+      odradek topics create orders.db orders --partitions 3 --retention-time 7d
+    """
+    name = checked("TOPIC", TopicName, topic)
+    time, size = _parsed(retention_time, retention_size, None)
+    with open_system(log) as system:
+        created = system.create_topic(name, partitions, retention_ms=time, retention_bytes=size)
+    _print(created, f"Created {name}.", json)
+
+
+@topics.command()
+def delete(log: ExistingLog, topic: TopicArgument, json: JsonOption = False) -> None:
+    """Delete a topic. Its history stays in the log.
+
+    \b
+    Example:
+      odradek topics delete orders.db orders
+    """
+    name = checked("TOPIC", TopicName, topic)
+    with open_system(log, must_exist=True) as system:
+        system.delete_topic(name)
+    if json:
+        json_line({"deleted": str(name)})
+    else:
+        line(f"Deleted {name}.")
+
+
+@topics.command()
+def add_partitions(
+    log: ExistingLog,
+    topic: TopicArgument,
+    total: Annotated[int, typer.Argument(min=1, max=MAX_PARTITIONS, help="How many partitions to have in all.")],
+    json: JsonOption = False,
+) -> None:
+    """Give a topic more partitions; keys may go to other ones from then on.
+
+    \b
+    Example:
+      odradek topics add-partitions orders.db orders 6
+    """
+    name = checked("TOPIC", TopicName, topic)
+    with open_system(log, must_exist=True) as system:
+        grown = system.add_partitions(name, total)
+    _print(grown, f"{name} has {counted(total, 'partition')} now.", json)
+
+
+@topics.command()
+def set_retention(
+    log: ExistingLog,
+    topic: TopicArgument,
+    retention_time: RetentionTime = None,
+    retention_size: RetentionSize = None,
+    json: JsonOption = False,
+) -> None:
+    """Limit how old messages get and how many bytes partitions keep, and let go at once what is beyond the limits.
+
+    A limit that is not given stays as it is; none takes it away. Messages that go can no longer be consumed; their
+    events stay in the log.
+
+    \b
+    Example:
+      odradek topics set-retention orders.db orders --retention-time 7d --retention-size 64MiB
+    """
+    name = checked("TOPIC", TopicName, topic)
+    if retention_time is None and retention_size is None:
+        raise bad_value("--retention-time / --retention-size", "give one of them, or both; none takes a limit away")
+    time, size = _parsed(retention_time, retention_size, msgspec.UNSET)
+    with open_system(log, must_exist=True) as system:
+        system.set_retention(name, retention_ms=time, retention_bytes=size)
+        left = system.apply_retention(name, _APPLY_SECONDS)
+    _print(left, f"Set the retention of {name}.", json)
+
+
+@topics.command(context_settings={"ignore_unknown_options": True})  # so that -1 is an offset and no option
+def delete_records(
+    log: ExistingLog,
+    topic: TopicArgument,
+    partition: Annotated[int, typer.Argument(min=0, metavar="PARTITION", help="The partition, from 0 on.")],
+    before: Annotated[str, typer.Argument(metavar="OFFSET", help="The first offset that stays; end or -1 keeps none.")],
+    json: JsonOption = False,
+) -> None:
+    """Delete the messages of a partition below an offset. Their events stay in the log; offsets are not used again.
+
+    \b
+    Example:
+      odradek topics delete-records orders.db orders 0 1500
+    """
+    name = checked("TOPIC", TopicName, topic)
+    offset = _parse_offset(before)
+    with open_system(log, must_exist=True) as system:
+        left = system.delete_records(name, partition, offset)
+    _print(left, f"{name}/{partition} begins at offset {left.partitions[partition].log_start_offset} now.", json)
+
+
+def _replay(path: str) -> SystemState:
+    with open_reader(path) as log:
+        until = log.head().position
+        with bar("replayed", until + 1) as progress:
+            return SystemState.replay(log, until=until, progress=progress)
+
+
+def _description(topic: Topic) -> TopicDescription:
+    assert topic.topic_id is not None, "a state has existing topics only"
+    assert topic.created_at is not None, "as above"
+    bounds = ((int(part.id), part.log_start_offset, part.high_watermark) for part in topic.partitions)
+    return TopicDescription(
+        str(topic.name),
+        topic.topic_id,
+        topic.created_at,
+        tuple(PartitionDescription(*each) for each in bounds),
+        topic.retention.retention_ms,
+        topic.retention.retention_bytes,
+    )
+
+
+def _parsed(time: str | None, size: str | None, absent: T) -> tuple[int | T | None, int | T | None]:
+    return (
+        _limit("--retention-time", time, parse_duration_ms, absent),
+        _limit("--retention-size", size, parse_size, absent),
+    )
+
+
+def _limit(name: str, text: str | None, parse: Callable[[str, str], int], absent: T) -> int | T | None:
+    if text is None:
+        return absent
+    return None if text == "none" else parse(name, text)
+
+
+def _parse_offset(text: str) -> int:
+    if text in ("end", "-1"):
+        return -1
+    if text.isascii() and text.isdigit() and len(text) <= 18:
+        return int(text)
+    raise bad_value("OFFSET", f"{text[:80]!r} is no offset; write a number like 1500, or end")
+
+
+def _limits(topic: TopicDescription) -> tuple[str | None, str | None]:
+    time, size = topic.retention_ms, topic.retention_bytes
+    return None if time is None else shown_duration(time), None if size is None else shown_size(size)
+
+
+def _print(topic: TopicDescription, done: str, json: bool) -> None:
+    """Print a topic, after a word on what was done to it."""
+    if json:
+        json_line(topic)
+        return
+    if done:
+        line(done)
+        line()
+    time, size = _limits(topic)
+    line(f"Topic {topic.name}, id {topic.topic_id}, created {topic.created_at.isoformat(timespec='seconds')}")
+    line(f"Retention time {time or 'without limit'}, size of a partition {size or 'without limit'}")
+    line()
+    table(
+        "Partitions",
+        ["partition", "first offset", "next offset", "messages"],
+        [
+            [part.id, part.log_start_offset, part.high_watermark, part.high_watermark - part.log_start_offset]
+            for part in topic.partitions
+        ],
+    )

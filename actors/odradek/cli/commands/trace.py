@@ -1,0 +1,79 @@
+"""`odradek trace`: what a conversation led to."""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+from typing import Annotated, Literal
+
+import typer
+
+from odradek.cli.formats.trace_mermaid import mermaid_lines
+from odradek.cli.formats.trace_text import trace_json, trace_lines
+from odradek.cli.options import ExistingLog, JsonOption, bad_value, checked, open_reader
+from odradek.cli.output import bar, json_line, line
+from odradek_domain.replay.message_trace import follow_messages, position_of
+from odradek_domain.values.names import TopicName
+from odradek_events.trace import Trace, trace_at
+from odradek_events.trace import trace as trace_conversation
+
+__all__ = ["trace"]
+
+_PLACE = re.compile(r"(.+)/([0-9]{1,9})/([0-9]{1,18})")
+
+
+def trace(
+    log: ExistingLog,
+    id_: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="ID", help="A correlation id, the beginning of only one, or the id of an event.", show_default=False
+        ),
+    ] = None,
+    at: Annotated[
+        int | None, typer.Option(min=0, metavar="POSITION", help="The conversation of the event there.")
+    ] = None,
+    message: Annotated[
+        str | None,
+        typer.Option(metavar="TOPIC/PARTITION/OFFSET", help="The conversation that sent this message."),
+    ] = None,
+    format_: Annotated[
+        Literal["text", "mermaid"], typer.Option("--format", help="A tree, or a Mermaid sequence diagram.")
+    ] = "text",
+    limit: Annotated[
+        int, typer.Option(min=1, help="Show so many events of the conversation at most, what was asked for among them.")
+    ] = 100,
+    json: JsonOption = False,
+) -> None:
+    """Show what a conversation led to: commands, their events, what those caused.
+
+    A conversation is what shares a correlation id. Of a message it also shows who consumed it, and which commits
+    covered it, in whatever conversation that was.
+
+    \b
+    Example:
+      odradek trace orders.db --message orders/0/17
+      odradek trace orders.db order-17 --format mermaid
+    """
+    if sum(item is not None for item in (id_, at, message)) != 1:
+        raise bad_value("ID", "name one conversation: by ID, by --at, or by --message")
+    if json and format_ != "text":
+        raise bad_value("--json", f"it does not go with --format {format_}")
+    with open_reader(log) as opened, bar("searched", opened.head().position + 1) as progress:
+        if message is not None:
+            at = position_of(opened, *_parse_message(message))
+        find = partial(trace_conversation, opened, id_) if id_ is not None else partial(trace_at, opened, at or 0)
+        found: Trace = find(follow=follow_messages, limit=limit, progress=progress)
+    if json:
+        json_line(trace_json(found))
+        return
+    for text in trace_lines(found) if format_ == "text" else mermaid_lines(found):
+        line(text)
+
+
+def _parse_message(text: str) -> tuple[str, int, int]:
+    found = _PLACE.fullmatch(text)
+    if found is None:
+        raise bad_value("--message", f"{text[:80]!r} is no message; write topic, partition and offset like orders/0/17")
+    topic, partition, offset = found.groups()
+    return str(checked("--message", TopicName, topic)), int(partition), int(offset)

@@ -1,0 +1,1 @@
+"""How events, messages, traces and quantities are written as text."""

@@ -1,0 +1,76 @@
+"""An event as the commands print it: on one line for people, as an object for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from odradek import Recorded
+from odradek.cli.output import plain
+from odradek_events.schema.codec import OpaqueEvent
+
+__all__ = ["event_fields", "event_json", "event_line", "moment"]
+
+_VALUE_WIDTH = 60
+
+
+def event_json(recorded: Recorded) -> dict[str, object]:
+    """Return an event with all that is known about it; one of an unknown type as it is stored."""
+    metadata = recorded.metadata
+    event = recorded.event
+    is_known = not isinstance(event, OpaqueEvent)
+    return {
+        "position": recorded.position,
+        "stream": recorded.stream,
+        "version": recorded.version,
+        "type": metadata.type,
+        "schema_version": metadata.schema_version,
+        "recorded_at": metadata.recorded_at,
+        "event_id": metadata.event_id,
+        "correlation_id": metadata.correlation_id,
+        "causation_id": metadata.causation_id,
+        "actor": metadata.actor,
+        "event": event if is_known else msgspec.Raw(event.raw),
+    }
+
+
+def event_line(recorded: Recorded) -> str:
+    """Return an event's place, time and content."""
+    place = f"{recorded.position:>8}  {moment(recorded.commit.recorded_at)}"
+    stream = f"{plain(recorded.stream)} {recorded.version:>5}"
+    return f"{place}  {stream}  {plain(recorded.type)}  {event_fields(recorded.event)}"
+
+
+def event_fields(event: Any, *, brief: bool = False) -> str:
+    """Return an event's fields and their values; in brief without its timestamp and what is empty or false."""
+    if isinstance(event, OpaqueEvent):
+        values: Mapping[str, object] = msgspec.json.decode(event.raw, type=dict[str, Any])
+        shown = {name: value for name, value in values.items() if name != "type"}
+    else:
+        shown = msgspec.structs.asdict(event)
+    if brief:
+        shown = {name: value for name, value in shown.items() if name != "timestamp" and not _says_nothing(value)}
+    return " ".join(f"{plain(name)}={_value(value)}" for name, value in shown.items())
+
+
+def moment(at: datetime) -> str:
+    """Return a time to the millisecond."""
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _says_nothing(value: object) -> bool:
+    return value is None or value is False or value in ("", ())
+
+
+def _value(value: object) -> str:
+    if isinstance(value, bytes):
+        try:
+            return plain(value.decode(), _VALUE_WIDTH)
+        except UnicodeDecodeError:
+            return plain(repr(value), _VALUE_WIDTH)
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    return plain(str(value), _VALUE_WIDTH)

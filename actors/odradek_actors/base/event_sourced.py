@@ -1,0 +1,375 @@
+"""EventSourcedActor: decide, append, apply, reply, in that order; and the way back when something fails.
+
+Prior art: Pekko Persistence (persist, then run side effects; an uncertain write is a failure after which an actor may
+never simply resume). Chosen here: one append under way at a time; commands wait in a stash meanwhile, queries are
+answered from applied, hence durable, state at any time but during recovery.
+
+    recovering --fenced, read, applied--> ready --decided--> appending --appended, applied--> ready
+         ^                                                       |
+         +---- outcome unknown, or apply failed -----------------+
+
+A rejected append (nothing written) leaves the state alone. After an unknown outcome the state is dropped and rebuilt
+from the log, behind a Fence through the Journal, so that the actor cannot read before its own late append lands.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from odradek_actors.base.actor import ActorContext
+from odradek_actors.base.behaviour import Behaviour, Folded, S
+from odradek_actors.base.snapshot_schedule import SnapshotSchedule
+from odradek_actors.errors import ActorFailed, ActorStopped
+from odradek_actors.messages.core import (
+    Command,
+    Fence,
+    Fenced,
+    GetSnapshot,
+    JournalAppend,
+    JournalResult,
+    Query,
+    Recover,
+    Snapshot,
+    Stop,
+    Tick,
+)
+from odradek_actors.messages.recovery import ReadStream, Restored, SaveSnapshot, StreamChunk
+from odradek_events.errors import LogUnavailable, OutcomeUnknown, WrongExpectedVersion
+from odradek_events.record import Append, Appended, Decision, Rejected
+
+__all__ = ["EventSourcedActor", "Folded"]
+
+_GIVE_UP_AFTER = 5  # failures in a row
+
+
+Waiting = Command | Query | Stop | Recover | Tick
+
+
+class EventSourcedActor(Behaviour[S]):
+    """An actor that owns one aggregate and its stream.
+
+    Override `initial_state`, `decide` and, if wanted, `answer` and `respond`; set a `snapshot_schema` if streams grow
+    long. Handlers never block. `self.id` is what follows the slash in the stream's name, `self.state` the aggregate:
+    read it, and change it by events only.
+    """
+
+    def __init__(self, context: ActorContext, stream: str) -> None:
+        super().__init__(context)
+        self.stream = stream
+        self.id = stream.partition("/")[2]
+        self.log = self.log.bind(stream=stream)
+        self.state: S = self.initial_state()
+        self.stash: deque[Waiting] = deque()
+        self._position = -1  # of the last event applied
+        self._snapshots = SnapshotSchedule(0 if self.snapshot_schema is None else self.settings.snapshot_interval)
+        self._mistrusts_snapshots = False
+        self._phase = "recovering"
+        self._recovery = 0
+        self._failures = 0
+        self._commit_id = ""  # of the last append
+        self._appending: tuple[Sequence[Any], Sequence[Command], Callable[[Appended], None]] | None = None
+        self._stored: tuple[Sequence[Command], Callable[[Appended], None], Appended] | None = None
+        self.handlers = {
+            Command: self._when_ready,
+            Query: self._query,
+            JournalResult: self._journal_answered,
+            Fenced: self._fenced,
+            StreamChunk: self._chunk_read,
+            Stop: self._when_ready,
+            Recover: self._when_ready,
+            Tick: self._tick,
+        }
+
+    # -- commands -----------------------------------------------------------------------------------------------------
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether nothing is under way."""
+        return self._phase == "ready"
+
+    def is_busy(self) -> bool:
+        """Say whether something is under way."""
+        return self._phase in ("recovering", "appending") or bool(self.stash) or bool(self._continuations)
+
+    def on_start(self) -> None:
+        """Recover."""
+        self._recover()
+
+    def handle_command(self, command: Command) -> None:
+        """Decide, append, apply, respond."""
+        try:
+            events = self.decide(command.body)
+            if not isinstance(events, list | tuple):
+                raise TypeError(f"decide returns a list or tuple of events, not {type(events).__name__}")
+        except Exception as error:  # decide is pure: the state is as it was, and the error is the answer
+            self.reply(command, error)
+            return
+        self.persist(events, (command,), lambda _: self._respond(command, events))
+
+    def _respond(self, command: Command, events: Sequence[Any]) -> None:
+        try:
+            value = self.respond(command.body, events)
+        except Exception as error:  # what was decided is durable and applied; only the wording of the answer failed
+            self.log.error("respond failed", error=repr(error), exc_info=error)
+            value = error
+        self.reply(command, value)
+
+    def persist(
+        self,
+        events: Sequence[Any],
+        commands: Sequence[Command],
+        then: Callable[[Appended], None],
+        decisions: Sequence[Decision] | None = None,
+        *,
+        is_checked: bool = False,
+    ) -> None:
+        """Append `events`, apply them, then call `then`; `commands` are told if it fails.
+
+        `decisions` says which of the events came of what; without it all came of the one command. No events: `then` is
+        called at once.
+        `is_checked` says that every field is known to hold a value of its type, so the log need not read events back.
+        """
+        if not events:
+            here = self.state.version
+            then(Appended(-1, -1, here + 1, here, self.runtime.now()))
+            return
+        assert self._phase == "ready", f"{self.stream} appends while {self._phase}"
+        if decisions is None:
+            decisions = [Decision(len(events), command.correlation_id, command.causation_id) for command in commands]
+        self._commit_id = self.runtime.new_id()
+        append = Append(
+            stream=self.stream,
+            events=events,
+            expected_version=self.state.version,
+            commit_id=self._commit_id,
+            actor=type(self).__name__,
+            decisions=tuple(decisions),
+            is_checked=is_checked,
+        )
+        self._phase = "appending"
+        self._appending = (events, commands, then)
+        self.send(self.context.journal, JournalAppend(append, self.actor_ref))
+
+    def _when_ready(self, message: Waiting) -> None:
+        if self._phase != "ready":
+            if self._phase == "stopped":
+                self._refuse(message, ActorStopped(self.stream))
+            else:
+                self.stash.append(message)
+            return
+        self._process(message)
+
+    def _process(self, message: Waiting) -> None:
+        if type(message) is Command:
+            self.handle_command(message)
+        elif type(message) is Query:
+            self._query(message)
+        elif type(message) is Recover:
+            self._recover()
+        elif type(message) is Stop:
+            if self.on_stopping():
+                if self._snapshots.is_due_at_stop(self.state.version):
+                    self._take_snapshot()
+                self._phase = "stopped"
+                self._empty_stash(ActorStopped(self.stream))
+                self.stop()
+            else:
+                self.stash.append(message)
+
+    def _query(self, query: Query) -> None:
+        if self._phase == "recovering":
+            self.stash.append(query)
+        elif self._phase == "stopped":
+            self._refuse(query, ActorStopped(self.stream))
+        elif type(query.body) is GetSnapshot:
+            make = getattr(self.state, "snapshot", None)
+            self.reply(query, Snapshot(self.stream, self.state.version, None if make is None else make()))
+        else:
+            self.handle_query(query)
+
+    def handle_query(self, query: Query) -> None:
+        """Answer a query."""
+        try:
+            value = self.answer(query.body)
+        except Exception as error:  # an answer is read from state and changes none: the error is the answer
+            value = error
+        self.reply(query, value)
+
+    def _tick(self, tick: Tick) -> None:
+        if tick.purpose == "recover":
+            if self._phase == "recovering" and tick.number == self._recovery:
+                self._recover()
+        elif self._phase != "stopped":
+            self.on_tick(tick)
+
+    # -- after the journal's answer -----------------------------------------------------------------------------------
+
+    def _journal_answered(self, result: JournalResult) -> None:
+        if self._appending is None:
+            return
+        events, commands, then = self._appending
+        self._appending = None
+        verdict = result.verdict
+        if isinstance(verdict, Appended):
+            self._failures = 0
+            try:
+                self.state.apply_all(events)
+                self._position = verdict.last_position
+                self.on_applied(events, verdict.first_position)
+            except Exception as error:  # durable, but our state is not to be trusted: rebuild it, then answer
+                self.log.error("apply failed", error=repr(error), exc_info=error)
+                self._stored = (commands, then, verdict)
+                self._failed(error)
+                return
+            self._phase = "ready"
+            self._follow(f"{self._commit_id}/{len(events) - 1}", then, verdict)
+            if self.state.version >= self._snapshots.due:
+                self._take_snapshot()
+            self._go_on()
+            return
+        self.append_failed(commands, verdict.error)
+        if isinstance(verdict, Rejected) and not isinstance(verdict.error, WrongExpectedVersion):
+            self._phase = "ready"
+            self._go_on()
+        else:
+            self._failed(verdict.error)
+
+    def append_failed(self, commands: Sequence[Command], error: Exception) -> None:
+        """Tell those whose events were not, or perhaps not, stored."""
+        for command in commands:
+            self.reply(command, error)
+
+    def _go_on(self) -> None:
+        if self._phase == "ready":
+            self.on_ready()
+        waiting = len(self.stash)  # a Stop that has to wait goes to the back, once each round
+        while self._phase == "ready" and self.stash and waiting:
+            waiting -= 1
+            self._process(self.stash.popleft())
+
+    def handler_failed(self, message: object, error: Exception) -> None:
+        """A handler of ours raised: answer a request; otherwise our state is not to be trusted, so rebuild it."""
+        super().handler_failed(message, error)
+        if isinstance(message, Command | Query) or self._phase == "stopped":
+            return
+        if self._appending is not None:
+            commands = self._appending[1]
+            self._appending = None
+            self.append_failed(commands, OutcomeUnknown(self.stream, repr(error)))
+        self._failed(error)
+
+    # -- recovery -----------------------------------------------------------------------------------------------------
+
+    def _failed(self, error: Exception) -> None:
+        self._failures += 1
+        if self._failures > _GIVE_UP_AFTER:
+            self._give_up(error)
+            return
+        self._phase = "recovering"
+        self._recovery = self.runtime.new_number()
+        if self._failures == 1:
+            self._recover()
+        else:
+            self.tick(self.settings.retry_backoff * 2**self._failures, Tick("recover", self._recovery))
+
+    def _recover(self) -> None:
+        self._phase = "recovering"
+        self._recovery = self.runtime.new_number()
+        self.state = self.initial_state()
+        self._position = -1
+        self._snapshots.taken(-1, 0)
+        self.send(self.context.journal, Fence(self.actor_ref, self._recovery))
+
+    def _fenced(self, message: Fenced) -> None:
+        if message.number == self._recovery:
+            wants_snapshot = self.settings.snapshot_interval > 0 and not self._mistrusts_snapshots
+            schema = self.snapshot_schema if wants_snapshot else None
+            self.send(self.context.log_reader, ReadStream(self.stream, self.actor_ref, self._recovery, schema))
+
+    def _chunk_read(self, chunk: StreamChunk) -> None:
+        if chunk.number != self._recovery or self._phase != "recovering":
+            return
+        if chunk.error is not None:
+            self._recovery_failed(chunk.error)
+            return
+        try:
+            if chunk.snapshot is not None:
+                self._begin_at(chunk.snapshot)
+            for commit in chunk.commits:
+                self.state.apply_all(commit.events)
+                self._position = commit.last_position
+                self.on_applied(commit.events, commit.first_position)
+        except Exception as error:
+            self.log.error("recovery failed", error=repr(error), exc_info=error)
+            self._mistrusts_snapshots = True  # the next attempt folds the whole stream
+            self._recovery_failed(error)
+            return
+        if chunk.is_last:
+            self._phase = "ready"
+            if self.state.version >= self._snapshots.due:
+                self._take_snapshot()
+            stored, self._stored = self._stored, None
+            if stored is not None:
+                _, then, appended = stored
+                then(appended)
+            self._go_on()
+
+    def _begin_at(self, snapshot: Restored) -> None:
+        self.state = self._restored(snapshot)
+        self._position = snapshot.position
+        self._snapshots.taken(snapshot.version, snapshot.size)
+
+    def _take_snapshot(self) -> None:
+        """Have the state in hand saved. Encoded here nothing mutable leaves, and its size says when the next is due."""
+        schema, version = self.snapshot_schema, self.state.version
+        assert schema is not None, "without a schema none is ever due"
+        try:
+            payload = self._encoded_snapshot(schema)
+        except Exception as error:  # the log has everything; a snapshot only saves time
+            self.log.error("snapshot failed", error=repr(error), exc_info=error)
+            self._snapshots.taken(version, 0)
+            return
+        self._snapshots.taken(version, len(payload))
+        self.send(
+            self.context.snapshots,
+            SaveSnapshot(self.stream, version, self._position, schema.name, schema.version, payload),
+        )
+
+    def _recovery_failed(self, error: Exception) -> None:
+        if any(type(message) is Stop for message in self.stash):
+            self._give_up(error)  # asked to stop, and nothing that was accepted can be finished
+            return
+        if isinstance(error, LogUnavailable):
+            self._empty_stash(error)  # callers hear of it now; the actor keeps trying for those who come later
+        self._failed(error)
+
+    def _give_up(self, error: Exception) -> None:
+        self.log.error("giving up", error=repr(error))
+        self._abandon(ActorFailed(self.stream, str(error)))
+        self.stop()
+
+    def on_stop(self) -> None:
+        """Answer everybody, also where an actor is stopped in the middle of its work."""
+        if self._phase != "stopped":
+            self._abandon(ActorStopped(self.stream))
+        super().on_stop()
+
+    def _abandon(self, error: Exception) -> None:
+        self._phase = "stopped"
+        self.on_giving_up(error)
+        if self._appending is not None:
+            commands, self._appending = self._appending[1], None
+            self.append_failed(commands, OutcomeUnknown(self.stream, str(error)))
+        if self._stored is not None:
+            self.append_failed(self._stored[0], error)
+        self._empty_stash(error)
+
+    def _empty_stash(self, error: Exception) -> None:
+        while self.stash:
+            self._refuse(self.stash.popleft(), error)
+
+    def _refuse(self, message: Waiting, error: Exception) -> None:
+        if isinstance(message, Command | Query):
+            self.reply(message, error)

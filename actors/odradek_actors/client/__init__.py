@@ -1,0 +1,1 @@
+"""The caller's side: the system and its handles."""

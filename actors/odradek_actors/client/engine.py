@@ -1,0 +1,283 @@
+"""A system at work: journal, log reader, directory and actors put together, asked, settled, and stopped in order.
+
+Only here, outside the actors, does anybody wait: on promises, with a time-out.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+import pykka
+
+from odradek_actors.base.actor import ActorContext, Settings
+from odradek_actors.base.event_sourced import EventSourcedActor
+from odradek_actors.client.replay_check import ReplayCheck, compare, gather
+from odradek_actors.consumer.actor import ConsumerActor
+from odradek_actors.errors import ActorStopped, RequestTimedOut, SystemClosed
+from odradek_actors.group.actor import GroupActor
+from odradek_actors.infrastructure.directory import ActorClass, DirectoryActor
+from odradek_actors.infrastructure.journal import JournalActor
+from odradek_actors.infrastructure.log_reader import LogReaderActor
+from odradek_actors.infrastructure.snapshot_writer import SnapshotWriterActor
+from odradek_actors.messages.core import (
+    Command,
+    GetSnapshot,
+    GetStatus,
+    LookUp,
+    Query,
+    Running,
+    Snapshot,
+    Status,
+    Stop,
+)
+from odradek_actors.producer.actor import ProducerActor
+from odradek_actors.runtime.threads import Promise, ThreadedRuntime
+from odradek_actors.topic.actor import TopicActor
+from odradek_actors.validation import text
+from odradek_domain.group.assignors.kafka import Assignor, assignors_by_name
+from odradek_domain.replay.system_state import AggregateSnapshot, SystemState
+from odradek_events.errors import LogUnavailable
+from odradek_events.log.port import LogStore
+from odradek_events.opening import open_log
+from odradek_events.snapshots.sqlite import open_snapshots
+from odradek_events.snapshots.store import SnapshotStore
+from odradek_events.sqlite.log import Durability, SqliteLog
+
+__all__ = ["RunningSystem"]
+
+
+class RunningSystem:
+    """What `ActorSystem` builds on; see there."""
+
+    def __init__(
+        self,
+        log: LogStore,
+        *,
+        settings: Settings | None = None,
+        actors: Mapping[str, ActorClass] | None = None,
+        runtime: ThreadedRuntime | None = None,
+        snapshots: SnapshotStore | None = None,
+        assignors: Iterable[Assignor] = (),
+    ) -> None:
+        if isinstance(log, SqliteLog) and log.read_only:
+            raise LogUnavailable(log.name, "it was opened read-only, and a system writes; open it for writing")
+        for kind, actor_class in (actors or {}).items():
+            if not (isinstance(actor_class, type) and issubclass(actor_class, EventSourcedActor)):
+                raise TypeError(f"actors maps stream types to EventSourcedActor classes; {kind!r} has {actor_class!r}")
+        self.log = log
+        self.settings = settings or Settings()
+        self.runtime = runtime or ThreadedRuntime()
+        self.is_closed = False
+        self._owns_log = False
+        self.snapshots = open_snapshots(log) if snapshots is None else snapshots
+        self._owns_snapshots = snapshots is None
+        self._refs: dict[str, pykka.ActorRef[Any]] = {}
+        context = self._context = ActorContext(self.runtime, self.settings, assignors_by_name(assignors))
+        classes: dict[str, ActorClass] = {
+            "topic": TopicActor,
+            "producer": ProducerActor,
+            "consumer": ConsumerActor,
+            "group": GroupActor,
+            **(actors or {}),
+        }
+        self._journal = context.journal = self.runtime.start(JournalActor, context, log)
+        self._log_reader = context.log_reader = self.runtime.start(LogReaderActor, context, log, self.snapshots)
+        self._snapshot_writer = context.snapshots = self.runtime.start(
+            SnapshotWriterActor, context, log, self.snapshots
+        )
+        self._directory = context.directory = self.runtime.start(DirectoryActor, context, classes)
+
+    @classmethod
+    def open(
+        cls,
+        log: str | os.PathLike[str] | LogStore = ":memory:",
+        *,
+        durability: Durability = "full",
+        actors: Mapping[str, ActorClass] | None = None,
+        snapshots: SnapshotStore | None = None,
+        assignors: Iterable[Assignor] = (),
+        **settings: Any,
+    ) -> Self:
+        """Open a system on a log file (created if need be), on ":memory:", or on a log that stays yours.
+
+        `durability` says what a receipt survives: "full" (synced before the reply) the death of the machine, "normal"
+        that of the process, "off" may lose acknowledged messages. It counts for a file opened here by name. `actors`
+        maps stream types of your own to actor classes. `settings` are the fields of Settings, such as
+        auto_create_topics, default_partitions, max_message_bytes, buffer_bytes, max_block_ms, delivery_timeout.
+        `assignors` are ways of your own to share a group's partitions out: see `odradek.Assignor`.
+        `snapshots` is a store that stays yours; else they are kept beside a log file, or in memory. Raises an OpenError
+        for a log that cannot be opened, LogLocked if it has a writer. Reads the log's head and no more.
+        """
+        chosen = Settings(**settings)
+        opened = open_log(log, durability=durability) if isinstance(log, str | os.PathLike) else log
+        try:
+            system = cls(opened, settings=chosen, actors=actors, snapshots=snapshots, assignors=assignors)
+        except BaseException:
+            if opened is not log:
+                opened.close()
+            raise
+        system._owns_log = opened is not log
+        return system
+
+    # -- state --------------------------------------------------------------------------------------------------------
+
+    def settle(self, timeout: float = 30.0) -> None:
+        """Wait until nothing is under way: no append, no message in a mailbox.
+
+        RequestTimedOut after `timeout` seconds.
+        Polls that wait and timers do not count; somebody outside who keeps sending keeps the system unsettled.
+        """
+        self._require_open()
+        deadline = self.runtime.monotonic() + timeout
+        before: list[int] = []
+        while True:
+            try:
+                statuses = self._statuses(max(0.001, deadline - self.runtime.monotonic()))
+            except ActorStopped:  # one died while we asked: ask again
+                statuses = []
+            now = [status.handled for status in statuses]
+            if now and now == before and not any(status.is_busy for status in statuses):
+                return
+            before = now
+            if self.runtime.monotonic() >= deadline:
+                raise RequestTimedOut(timeout)
+
+    def state(self) -> SystemState:
+        """Return the state of the whole system: live aggregates as they are, those at rest folded from the log.
+
+        Reads the whole log. A moment that holds together needs `settle` first.
+        """
+        self._require_open()
+        return gather(self.log, self._snapshots())
+
+    def check_replay(self) -> ReplayCheck:
+        """Fold each live aggregate's stream to its live version and compare; see ReplayCheck. Reads the whole log."""
+        self._require_open()
+        return compare(self.log, self._snapshots())
+
+    def _snapshots(self) -> dict[str, Snapshot]:
+        running = self._running()
+        promises = []
+        for _, ref in running:
+            promise = self.runtime.promise()
+            self.runtime.send(ref, Query(GetSnapshot(), promise))
+            promises.append(promise)
+        snapshots: dict[str, Snapshot] = {}
+        for promise in promises:
+            with suppress(ActorStopped):  # at rest by now: what it did is in the log
+                snapshot: Snapshot = promise.result()
+                is_ours = isinstance(snapshot.state, AggregateSnapshot)
+                snapshots[snapshot.stream] = snapshot if is_ours else msgspec.structs.replace(snapshot, state=None)
+        return snapshots
+
+    def _statuses(self, timeout: float) -> list[Status]:
+        refs = [ref for _, ref in self._running()]
+        refs += [
+            self._log_reader,
+            self._snapshot_writer,
+            self._journal,
+        ]  # the directory has just answered, so nothing waits there
+        promises = []
+        for ref in refs:
+            promise = self.runtime.promise()
+            self.runtime.send(ref, Query(GetStatus(), promise))
+            promises.append(promise)
+        return [promise.result(timeout) for promise in promises]
+
+    # -- asking -------------------------------------------------------------------------------------------------------
+
+    def command(self, stream: str, body: object, *, correlation_id: str = "", causation_id: str = "") -> Promise[Any]:
+        """Send a command to a stream's actor; the promise gives the answer."""
+        promise = self.runtime.promise()
+        correlation_id = text("correlation_id", correlation_id) or self.runtime.new_id()
+        self.tell(stream, Command(body, promise, 0, correlation_id, text("causation_id", causation_id)))
+        return promise
+
+    def query(self, stream: str, body: object) -> Promise[Any]:
+        """Ask a stream's actor something; the promise gives the answer."""
+        promise = self.runtime.promise()
+        self.tell(stream, Query(body, promise))
+        return promise
+
+    def tell(self, stream: str, message: object) -> None:
+        """Send a message to a stream's actor, which is started if need be."""
+        self._require_open()
+        self.runtime.send(self._ref(stream), message)
+
+    def _ref(self, stream: str) -> pykka.ActorRef[Any]:
+        ref = self._refs.get(stream)
+        if ref is None or not ref.is_alive():
+            self._require_open()
+            promise = self.runtime.promise()
+            self.runtime.send(self._directory, Query(LookUp(stream), promise))
+            ref = self._refs[stream] = promise.result()
+        return ref
+
+    def _running(self, *kinds: str) -> tuple[tuple[str, pykka.ActorRef[Any]], ...]:
+        promise = self.runtime.promise()
+        self.runtime.send(self._directory, Query(Running(kinds), promise))
+        running: tuple[tuple[str, pykka.ActorRef[Any]], ...] = promise.result()
+        return running
+
+    def _require_open(self) -> None:
+        if self.is_closed:
+            raise SystemClosed()
+
+    def kill(self, stream: str) -> None:
+        """End a stream's actor at once, in the middle of whatever it does, as a fault would: for tests and simulations.
+
+        Who waits for it is told. The next message to the stream starts another actor, which recovers from the log.
+        """
+        self._require_open()
+        self._ref(stream).stop(block=False)
+
+    # -- closing ------------------------------------------------------------------------------------------------------
+
+    def close(self, timeout: float = 30.0) -> None:
+        """Stop in order: what was accepted is finished or answered with an error; then the log is closed if it is ours.
+
+        A log passed to `open` as an object stays open. Closing twice is fine. RequestTimedOut if an actor does not stop
+        in `timeout` seconds; the log is closed all the same.
+        """
+        if self.is_closed:
+            return
+        self.is_closed = True
+        deadline = self.runtime.monotonic() + timeout
+        is_orderly = True
+        try:
+            for kinds in (("producer",), ("consumer",), ()):
+                is_orderly &= self._stop([ref for _, ref in self._running(*kinds)], deadline)
+            self.runtime.send(self._directory, Stop())
+            is_orderly &= self._stop([ref for _, ref in self._running()], deadline)  # whatever was started meanwhile
+            is_orderly &= self._stop([self._directory, self._snapshot_writer], deadline)
+            is_orderly &= self._stop([self._log_reader, self._journal], deadline)
+        finally:
+            self.runtime.close()
+            if self._owns_snapshots:
+                self.snapshots.close()
+            if self._owns_log:
+                self.log.close()
+        if not is_orderly:
+            raise RequestTimedOut(timeout)
+
+    def _stop(self, refs: list[pykka.ActorRef[Any]], deadline: float) -> bool:
+        """Stop actors in order; those that take too long are stopped as they are, and answer what they hold."""
+        for ref in refs:
+            self.runtime.send(ref, Stop())
+        late = [ref for ref in refs if not ref.actor_stopped.wait(max(0.0, deadline - self.runtime.monotonic()))]
+        for ref in late:
+            ref.stop(block=False)
+        return not late
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,231 @@
+"""The ConsumerActor: what its handle and the world ask of it; `consumer_polls` has the poll under way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from odradek_actors.base.actor import ActorContext
+from odradek_actors.consumer.polling import ConsumerPolls
+from odradek_actors.errors import ActorStopped
+from odradek_actors.messages.consumers import (
+    Assign,
+    CloseConsumer,
+    CommitOffsets,
+    DescribeConsumer,
+    OpenConsumer,
+    Pause,
+    Poll,
+    PositionOf,
+    SeekTo,
+    Subscribe,
+)
+from odradek_actors.messages.core import Command, ListTopics, Tick
+from odradek_actors.messages.groups import TopicChanged
+from odradek_domain.errors import (
+    ConsumerClosed,
+    DomainError,
+)
+from odradek_domain.group.errors import ConsumerNotAssigned
+from odradek_domain.values.positions import TopicPartition
+from odradek_events.errors import AppendError, WrongExpectedVersion
+
+__all__ = ["ConsumerActor"]
+
+
+class ConsumerActor(ConsumerPolls):
+    """Owns one Consumer aggregate and the poll under way."""
+
+    def __init__(self, context: ActorContext, stream: str) -> None:
+        super().__init__(context, stream)
+        self.handlers[TopicChanged] = self._topic_changed
+
+    def is_busy(self) -> bool:
+        """Say whether something is under way; a poll that waits is not."""
+        return self._phase in ("recovering", "appending") or bool(self.stash)
+
+    # -- commands -----------------------------------------------------------------------------------------------------
+
+    def handle_command(self, command: Command) -> None:
+        """Do what the handle asks, if it is the one that is open."""
+        body = command.body
+        self.state.heartbeat(self.runtime.now())
+        if isinstance(body, OpenConsumer):
+            self._open(command, body)
+            return
+        if isinstance(body, CloseConsumer):
+            self._close(command, body)
+            return
+        if body.handle != self._handle:
+            self.reply(command, ConsumerClosed(self.id))
+            return
+        try:
+            match body:
+                case Poll():
+                    self._begin_poll(command, body)
+                case CommitOffsets():
+                    self._commit_in_order(command, body)
+                case Subscribe(_, (), None):
+                    self._unsubscribe(command)
+                case Subscribe():
+                    self._subscribe(command, body)
+                case Assign():
+                    self._assign(command, body)
+                case Pause(_, partitions):
+                    self._pause(command, partitions)
+                case _:
+                    super().handle_command(command)
+        except DomainError as error:
+            self.reply(command, error)
+
+    def decide(self, command: Any) -> Sequence[Any]:
+        """Decide subscriptions and seeks."""
+        now = self.runtime.now()
+        match command:
+            case Subscribe(_, topics, pattern):
+                return self.state.subscribe(topics, now, pattern)
+            case SeekTo(_, partition, topic_id, offset, reason):
+                if self._is_group_managed and partition not in (self.state.assignment or ()):
+                    raise ConsumerNotAssigned(self.id, partition.topic, partition.partition)
+                return [self.state.reset(partition, topic_id, offset, reason, now)]
+            case _:
+                raise LookupError(f"a consumer has no command {type(command).__name__}")
+
+    def respond(self, command: Any, events: Sequence[Any]) -> object:
+        """Answer with nothing; whatever was being fetched is of an earlier round now."""
+        if not events:
+            return None
+        self._round = self.runtime.new_number()
+        if isinstance(command, SeekTo):
+            self._sought[command.partition] = self._round
+            moved = command.partition
+            self._keep_of_delivery(lambda message: (message.topic, message.partition) != moved)
+        elif isinstance(command, Assign):
+            self._keep_of_delivery(lambda message: False)
+        elif not self._is_group_managed:  # else what it reads changes with its next share
+            self._keep_of_delivery(lambda message: message.topic in self.state.subscriptions)
+        return None
+
+    def _unsubscribe(self, command: Command) -> None:
+        """Read nothing; leave the group."""
+        self._leave_at_once("it unsubscribed")
+        self._end_membership()
+        self._announced = ()
+        self._paused.clear()
+        self._subscribe_to((), None, command)
+
+    def _pause(self, command: Command, partitions: tuple[TopicPartition, ...]) -> None:
+        """Deliver nothing of these partitions, also not what is on its way."""
+        for place in partitions:
+            self.state.require_assigned(place)
+        self._paused = set(partitions)
+        self._drop_fetches()
+        self.reply(command, None)
+        self._go_on_polling()
+
+    def answer(self, query: Any) -> object:
+        """Say where the consumer stands."""
+        match query:
+            case PositionOf(partition):
+                return self.state.get_current_offset(partition)
+            case DescribeConsumer():
+                return self.state.snapshot()
+            case _:
+                return super().answer(query)
+
+    def append_failed(self, commands: Sequence[Command], error: Exception) -> None:
+        """Tell who asked; a handle that could not be opened is not open, and one that was closed is closed.
+
+        A poll whose delivery has an unknown outcome goes on after the recovery: what was recorded is delivered then.
+        """
+        is_refused = isinstance(error, AppendError) and not isinstance(error, WrongExpectedVersion)
+        if not commands and is_refused:  # of its own accord: the poller hears of it, and it is tried again in a moment
+            self._refuse_poll(error)
+            self._is_held = True
+            self.tick(self.settings.retry_backoff, Tick("retry"))
+        for command in commands:
+            if command is self._poll and not is_refused:
+                continue
+            if command is self._poll:
+                self._poll = self._delivering = None
+            if isinstance(command.body, OpenConsumer):
+                self._handle = None
+            is_closed = isinstance(command.body, CloseConsumer)  # what it had is let go of by its next life, then
+            self.reply(command, None if is_closed else error)
+
+    def on_giving_up(self, error: Exception) -> None:
+        """Answer the poll and the commits that wait; nobody should wait for this member."""
+        self._refuse_poll(error)
+        self._refuse_commits(error)
+        self._leave_at_once("its actor has failed")
+
+    def _before_polling(self) -> None:
+        self._commit_what_waits()
+        if self._must_match:
+            self._match_topics()
+
+    def _commit_in_order(self, command: Command, body: CommitOffsets) -> None:
+        number = self.runtime.new_number()
+        if self._commits:
+            self._commits[number] = command
+        else:
+            self._commit(command, body, number)
+
+    def _commit_what_waits(self) -> None:
+        """Commit what came too late for the last generation of a cooperative member: the next is known only now."""
+        if self._is_rebalancing:
+            return
+        commits, self._commits = self._commits, {}
+        for number, command in sorted(commits.items()):
+            try:
+                self._commit(command, command.body, number)
+            except DomainError as error:
+                self.reply(command, error)
+
+    def _refuse_commits(self, error: Exception) -> None:
+        while self._commits:
+            self.reply(self._commits.popitem()[1], error)
+
+    def _topic_changed(self, message: TopicChanged) -> None:
+        """A topic has other partitions; one that matches a pattern is read from now on. In a group, it sees to that."""
+        self._not_there = {place for place in self._not_there if place.topic != message.topic}
+        if self.state.pattern is not None and self.state.group_id is None:
+            self._must_match = True
+        self._go_on_polling()
+
+    def _match_topics(self) -> None:
+        self._must_match = False
+
+        def listed(topics: Any) -> None:
+            pattern = self.state.pattern
+            if isinstance(topics, Exception) or not self.is_ready:
+                self._must_match = True
+            elif pattern is not None:
+                self._subscribe_to(self._matching(pattern, topics), pattern, None)
+
+        self.request(self.context.log_reader, ListTopics(), listed)
+
+    def on_ready(self) -> None:
+        """Go on with the poll that an append or a recovery interrupted."""
+        self._take_up_delivery()
+        if self._poll is not None and not self.state.has_subscription:
+            self._end_poll()
+        self._go_on_polling()
+
+    def on_tick(self, tick: Tick) -> None:
+        """Look after the membership, or end a poll that has waited long enough."""
+        if tick.purpose == "heartbeat":
+            self._beat(tick)
+        elif self._alarm.is_rung_by(tick):
+            self._poll_timed_out()
+        elif tick.purpose != "poll":
+            self._is_held = False
+            self._go_on_polling()
+
+    def on_stopping(self) -> bool:
+        """End the poll under way, and leave the group."""
+        self._end_poll()
+        self._refuse_commits(ActorStopped(self.stream))
+        self._leave_at_once("its actor has stopped")
+        self._end_membership()
+        return True

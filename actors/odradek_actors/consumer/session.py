@@ -1,0 +1,264 @@
+"""A consumer's life under a handle: opening, choosing what to read, committing, closing.
+
+How it is a member of its group is in `group_membership`, polling in `consumer_polls`; each builds on the one before.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import pykka
+
+from odradek_actors.base.event_sourced import EventSourcedActor
+from odradek_actors.errors import ActorStopped
+from odradek_actors.messages.consumers import (
+    Assign,
+    CloseConsumer,
+    CommitOffsets,
+    CommittedOf,
+    Delivery,
+    MemberSettings,
+    OpenConsumer,
+    Subscribe,
+)
+from odradek_actors.messages.core import Command, ListTopics, LookUp, Query
+from odradek_actors.messages.groups import CommitGroupOffsets, GetCommitted, LeaveGroup
+from odradek_actors.messages.recovery import SnapshotSchema
+from odradek_domain.consumer.consumer import Consumer, ConsumerSnapshot
+from odradek_domain.errors import ConsumerAlreadyOpen, ConsumerNotPositioned, OffsetNotFound
+from odradek_domain.group.errors import IllegalGeneration, RebalanceInProgress, UnknownMember
+from odradek_domain.values.committed_offsets import CommittedOffset, OffsetToCommit
+from odradek_domain.values.positions import TopicPartition
+
+__all__ = ["ConsumerMember"]
+
+
+class ConsumerMember(EventSourcedActor[Consumer]):
+    """Owns one Consumer aggregate, and asks its group on its behalf."""
+
+    snapshot_schema = SnapshotSchema("consumer", 2, ConsumerSnapshot)
+
+    _handle: int | None = None
+    _group_id: str | None = None  # as of the last opening: the state's is not there during a recovery
+    _reset_policy = "earliest"
+    _member = MemberSettings()
+    _member_id = ""  # empty: no member
+    _generation = -1
+
+    def initial_state(self) -> Consumer:
+        """Return a consumer that was never registered; what is volatile survives a recovery in place."""
+        if not hasattr(self, "_sought"):
+            self._delivery = Delivery(0, ())
+            self._sought: dict[TopicPartition, int] = {}  # moved on purpose since the last commit, and by which seek
+            self._paused: set[TopicPartition] = set()
+            self._group_ref: pykka.ActorRef[Any] | None = None
+            self._commits: dict[int, Command] = {}  # that wait for the end of a rebalance, by when they came
+        return Consumer(self.id)
+
+    def _end_poll(self) -> None:
+        """Answer the poll under way, if there is one, with nothing."""
+
+    def _end_membership(self) -> None:
+        """Be no member any more."""
+
+    @property
+    def _has_joined(self) -> bool:
+        """Whether the group knows of it, or soon will."""
+        return False
+
+    @property
+    def _is_rebalancing(self) -> bool:
+        """Whether it waits until the group has shared out anew."""
+        return False
+
+    # -- opening and closing ------------------------------------------------------------------------------------------
+
+    def _open(self, command: Command, wanted: OpenConsumer) -> None:
+        if self._handle is not None:
+            self.reply(command, ConsumerAlreadyOpen(self.id))
+            return
+        self._handle = wanted.handle
+        self._group_id = wanted.group_id
+        self._reset_policy = wanted.auto_offset_reset
+        self._member = wanted.member
+        self._delivery = Delivery(0, ())
+        self._sought.clear()
+        self._paused.clear()
+        self._group_ref = None
+        now, consumer = self.runtime.now(), self.state
+        events: list[Any] = list(consumer.register(wanted.group_id, now))
+        committed = consumer.committed.all() if wanted.group_id is None else ()  # a member begins with its share
+        if consumer.is_registered or committed:
+            events.append(consumer.resume(committed, now))
+        self.persist(events, (command,), lambda _: self.reply(command, None))
+
+    def _close(self, command: Command, wanted: CloseConsumer) -> None:
+        """Leave the group and let go of what it gave; answer once it is free for others."""
+        if wanted.handle != self._handle:
+            self.reply(command, None)
+            return
+        self._end_poll()
+        self._handle = None
+        generation = self._generation
+        leave = LeaveGroup(self._member_id, consumer_id=self.id)
+        has_to_leave = self._has_joined and self._member.instance_id is None  # a static member may come back
+        self._end_membership()
+
+        def left(_: object) -> None:
+            if not self.is_ready or self._handle is not None:  # recovering meanwhile, or open again: its next life sees
+                self.reply(command, None)  # to what it had
+                return
+            events = self.state.let_go(self.state.assignment or (), self.runtime.now(), generation)
+            self.persist(events, (command,), lambda _: self.reply(command, None))
+
+        if has_to_leave:
+            self._ask_group(leave, left, command)
+        else:
+            left(None)
+
+    # -- what to read -------------------------------------------------------------------------------------------------
+
+    def _subscribe(self, command: Command, wanted: Subscribe) -> None:
+        """Read topics; without a group, those that match a pattern now have to be found first."""
+        if wanted.pattern is None or self.state.group_id is not None:
+            super().handle_command(command)
+            return
+        self.state.subscribe((), self.runtime.now(), wanted.pattern)  # refused at once, if it is
+
+        def listed(topics: Any) -> None:
+            if isinstance(topics, Exception):
+                self.reply(command, topics)
+            elif self.is_ready:
+                self._subscribe_to(self._matching(wanted.pattern, topics), wanted.pattern, command)
+            else:
+                self._when_ready(command)
+
+        self.request(self.context.log_reader, ListTopics(), listed)
+
+    def _subscribe_to(self, topics: Sequence[str], pattern: str | None, command: Command | None) -> None:
+        commands = () if command is None else (command,)
+        events = self.state.subscribe(topics, self.runtime.now(), pattern)
+
+        def subscribed(_: object) -> None:
+            answer = self.respond(Subscribe(0, tuple(topics), pattern), events)
+            if command is not None:
+                self.reply(command, answer)
+
+        self.persist(events, commands, subscribed)
+
+    @staticmethod
+    def _matching(pattern: str | None, topics: Sequence[str]) -> tuple[str, ...]:
+        return tuple(topic for topic in topics if pattern is not None and re.fullmatch(pattern, topic))
+
+    def _assign(self, command: Command, wanted: Assign) -> None:
+        """Read partitions chosen by hand, from what is committed on."""
+        self.state.assign(wanted.partitions, (), self.runtime.now())  # refused at once, if it is
+
+        def found(committed: Any) -> None:
+            if isinstance(committed, Exception):
+                self.reply(command, committed)
+            elif self.is_ready:
+                events = self.state.assign(wanted.partitions, committed, self.runtime.now())
+                self.persist(events, (command,), lambda _: self.reply(command, self.respond(wanted, events)))
+            else:
+                self._when_ready(command)
+
+        self._committed(found)
+
+    # -- committing ---------------------------------------------------------------------------------------------------
+
+    def _commit(self, command: Command, wanted: CommitOffsets, number: int) -> None:
+        """Commit, or have the group do so; `number` is larger than that of each commit before.
+
+        One that comes too late for its generation waits for the next one, in which the partitions may still be here.
+        """
+        offsets = tuple(
+            self._to_commit(partition, offset, metadata)
+            for partition, offset, metadata, topic_id in wanted.offsets
+            if topic_id in (None, self.state.topic_id(partition.topic))
+        )
+        seeks = self._sought.copy()
+
+        def committed(answer: Any) -> None:
+            if isinstance(answer, IllegalGeneration | RebalanceInProgress) and self._is_rebalancing:
+                self._commits[number] = command
+                return
+            if not isinstance(answer, Exception):
+                self._forget_seeks((partition for partition, *_ in wanted.offsets), seeks)
+            self.reply(command, None if not isinstance(answer, Exception) else answer)
+
+        if self.state.group_id is None:
+            now = self.runtime.now()
+            events = [event for offset in offsets for event in self.state.commit_offset(offset, now)]
+            self.persist(events, (command,), lambda _: committed(None))
+            return
+        if not self._member_id and not self.state.is_manual:
+            raise UnknownMember(self.state.group_id, self.id)
+        body = CommitGroupOffsets(self.id, offsets, self._member_id, self._generation, self._member.instance_id)
+        self._ask_group(body, committed, command)
+
+    def _forget_seeks(
+        self, partitions: Iterable[TopicPartition], known: Mapping[TopicPartition, int] | None = None
+    ) -> None:
+        """Have commits go forwards only again; what has been sought since `known` may still go back."""
+        for place in partitions:
+            if known is None or self._sought.get(place) == known.get(place):
+                self._sought.pop(place, None)
+
+    def _to_commit(self, partition: TopicPartition, offset: int, metadata: str) -> OffsetToCommit:
+        """Allow what was delivered, and no more: a commit beyond the position would skip messages."""
+        if self.state.assignment is not None:
+            self.state.require_assigned(partition)
+        position = self.state.get_current_offset(partition)
+        if position is None:
+            raise ConsumerNotPositioned(self.id, partition.topic, partition.partition)
+        if offset > position:
+            raise OffsetNotFound(partition.topic, partition.partition, offset, 0, position)
+        return self.state.to_commit(partition, offset, metadata, is_reset=partition in self._sought)
+
+    def _committed(self, then: Callable[[Any], None]) -> None:
+        if self.state.group_id is None:
+            then(self.state.committed.all())
+        else:
+            self._ask_group(GetCommitted(), then, None)
+
+    def _ask_group(self, body: object, then: Callable[[Any], None], command: Command | None) -> None:
+        def answered(answer: Any) -> None:
+            if isinstance(answer, ActorStopped):
+                self._group_ref = None  # the next question goes to the group's next actor
+            then(answer)
+
+        def found(ref: Any) -> None:
+            if isinstance(ref, Exception):
+                then(ref)
+            else:
+                self._group_ref = ref
+                self.request(ref, body, answered, command=command)
+
+        if self._group_ref is None:
+            group_id = self.state.group_id if self._handle is None else self._group_id
+            self.request(self.context.directory, LookUp(f"group/{group_id}"), found)
+        else:
+            found(self._group_ref)
+
+    def handle_query(self, query: Query) -> None:
+        """Answer what concerns committed offsets from the group, if there is one."""
+        if not isinstance(query.body, CommittedOf):
+            super().handle_query(query)
+            return
+        partition, topic_id = query.body.partition, query.body.topic_id
+
+        def found(committed: Any) -> None:
+            self.reply(query, committed if isinstance(committed, Exception) else _offset(committed))
+
+        def _offset(committed: Sequence[CommittedOffset]) -> int | None:
+            offsets = (
+                item.offset
+                for item in committed
+                if (item.topic, item.partition) == partition and topic_id in (None, item.topic_id)
+            )
+            return next(offsets, None)
+
+        self._committed(found)

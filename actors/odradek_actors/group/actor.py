@@ -1,0 +1,399 @@
+"""The GroupActor: owns a group's membership, its generations and its committed offsets.
+
+What happens next follows from the state alone (`_advance`), looked at each time the actor is ready: members of an
+earlier run and members whose time is up leave, a rebalance for which all have joined becomes a generation, a
+generation whose leader asks for its share is shared out. So the way on is the same after a recovery in place, and no
+step depends on a message that might not come.
+
+Volatile: what `live_members` holds, and one timer for all deadlines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from odradek_actors.base.actor import ActorContext
+from odradek_actors.base.deadline_timer import Alarm
+from odradek_actors.base.event_sourced import EventSourcedActor
+from odradek_actors.errors import ActorStopped
+from odradek_actors.group.member_sessions import NEVER, LiveMembers
+from odradek_actors.group.partition_counts import GroupTopics
+from odradek_actors.messages.core import Command, Query, Tick
+from odradek_actors.messages.groups import (
+    CommitGroupOffsets,
+    DeleteGroup,
+    DeleteGroupOffsets,
+    DescribeGroup,
+    GetCommitted,
+    Heartbeat,
+    JoinGroup,
+    JoinResult,
+    LeaveGroup,
+    RebalanceBegun,
+    ResetGroupOffsets,
+    SyncGroup,
+    SyncResult,
+    TopicChanged,
+)
+from odradek_actors.messages.recovery import SnapshotSchema
+from odradek_domain.errors import DomainError
+from odradek_domain.group.errors import FencedInstanceId, RebalanceInProgress, UnknownAssignor, UnknownMember
+from odradek_domain.group.group import ConsumerGroup
+from odradek_domain.group.member import GroupSnapshot, GroupState
+from odradek_domain.values.positions import TopicPartition
+from odradek_events.types import MemberJoined, OffsetCommitted, StaticMemberReplaced
+
+__all__ = ["GroupActor"]
+
+
+class GroupActor(EventSourcedActor[ConsumerGroup]):
+    """Owns one ConsumerGroup aggregate."""
+
+    snapshot_schema = SnapshotSchema("group", 2, GroupSnapshot)
+
+    def __init__(self, context: ActorContext, stream: str) -> None:
+        super().__init__(context, stream)
+        self.handlers[TopicChanged] = self._topic_changed
+
+    def initial_state(self) -> ConsumerGroup:
+        """Return a group that nobody has joined; what is volatile survives a recovery in place."""
+        if not hasattr(self, "_live"):
+            self._live = LiveMembers(self.runtime.monotonic, self.reply)
+            self._phase_of_group: tuple[GroupState, int] | None = None  # the state it is in, and the generation
+            self._phase_ends = NEVER
+            self._told: set[str] = set()  # who knows of the rebalance under way
+            self._topics = GroupTopics(self)
+            self._is_held = False  # an append was refused, or a topic cannot answer: wait for the timer
+            self._alarm = Alarm(self, "group")
+        self._is_due = True  # something has changed, so look what is to be done
+        self._is_back = True  # nobody could be heard meanwhile: deadlines begin anew
+        return ConsumerGroup(self.id)
+
+    # -- commands -----------------------------------------------------------------------------------------------------
+
+    def handle_command(self, command: Command) -> None:
+        """Let members in, share out; the rest is decided by the aggregate."""
+        try:
+            match command.body:
+                case JoinGroup():
+                    self._join(command, command.body)
+                case SyncGroup():
+                    self._sync(command, command.body)
+                case CommitGroupOffsets() if not command.body.is_current and self._doubtful(command.body):
+                    self._topics.keep_current(command, self._doubtful(command.body), self._when_ready)
+                case _:
+                    super().handle_command(command)
+        except DomainError as error:
+            self.reply(command, error)
+            self._is_due = True  # a generation may have waited for this one to join
+        if self.is_ready and self._is_due:
+            self._advance()
+
+    def _doubtful(self, body: CommitGroupOffsets) -> tuple[str, ...]:
+        return self.state.committed.in_doubt(body.offsets)
+
+    def decide(self, command: Any) -> Sequence[Any]:
+        """Decide who leaves, and what is committed."""
+        group, now = self.state, self.runtime.now()
+        match command:
+            case CommitGroupOffsets(consumer_id, offsets, member_id, generation, instance_id):
+                group.require_commit(member_id, generation, instance_id)
+                return group.commit_offsets(offsets, now, consumer_id)
+            case LeaveGroup(member_id, reason, consumer_id):
+                return group.leave([member_id] if member_id else group.members_of(consumer_id), reason, now)
+            case ResetGroupOffsets(offsets, reason):
+                return group.reset_offsets(offsets, now, reason)
+            case DeleteGroupOffsets(partitions):
+                return group.delete_offsets(partitions, now)
+            case DeleteGroup():
+                return [group.delete(now)]
+            case _:
+                raise LookupError(f"a group has no command {type(command).__name__}")
+
+    def respond(self, command: Any, events: Sequence[Any]) -> object:
+        """Answer with nothing: it is done."""
+        return None
+
+    def handle_query(self, query: Query) -> None:
+        """Take a sign of life, or answer."""
+        if type(query.body) is Heartbeat:
+            self._heartbeat(query, query.body)
+        else:
+            super().handle_query(query)
+
+    def answer(self, query: Any) -> object:
+        """Give the committed offsets, or describe the group."""
+        match query:
+            case GetCommitted():
+                return self.state.committed.all()
+            case DescribeGroup():
+                return self.state.snapshot()
+            case _:
+                return super().answer(query)
+
+    def append_failed(self, commands: Sequence[Command], error: Exception) -> None:
+        """Tell who asked, and look again in a moment: what the group decided by itself is still to be done."""
+        super().append_failed(commands, error)
+        self._is_held = True
+        self._alarm.wake_in(self.settings.retry_backoff)
+
+    # -- joining ------------------------------------------------------------------------------------------------------
+
+    def _join(self, command: Command, body: JoinGroup) -> None:
+        for name in body.assignors:
+            if name not in self.context.assignors:
+                raise UnknownAssignor(name, self.context.assignors)
+        if body.member_id:
+            self.state.require_member(body.member_id, None, body.instance_id)
+        wanted = self._wanted(body)
+        events = self.state.join(wanted, body.reason)
+        self.persist(events, (command,), lambda _: self._joined(command, body, wanted.member_id, events))
+
+    def _wanted(self, body: JoinGroup) -> MemberJoined:
+        name = body.consumer_id if body.instance_id is None else body.instance_id
+        return MemberJoined(
+            self.id,
+            body.member_id or f"{name}-{self.runtime.new_id()}",
+            body.consumer_id,
+            body.topics,
+            body.assignors,
+            body.session_timeout_ms,
+            body.rebalance_timeout_ms,
+            self.context.run_id,
+            self.runtime.now(),
+            body.pattern,
+            body.instance_id,
+        )
+
+    def _joined(self, command: Command, body: JoinGroup, member_id: str, events: Sequence[Any]) -> None:
+        for event in events:
+            if isinstance(event, StaticMemberReplaced):
+                fenced = FencedInstanceId(self.id, event.instance_id, event.old_member_id)
+                self._live.forget(event.old_member_id, fenced)
+        before = self._live.joining.get(member_id)
+        if before is not None:
+            self.reply(before, RebalanceInProgress(self.id))  # the newer join stands for it
+        self._live.joined(self.state.members[member_id], command, body.claim)
+        self._is_due = True
+
+    # -- sharing out --------------------------------------------------------------------------------------------------
+
+    def _sync(self, command: Command, body: SyncGroup) -> None:
+        member = self.state.require_member(body.member_id, body.generation, body.instance_id)
+        self._live.hear(member, command.reply_to)
+        before = self._live.syncing.get(body.member_id)
+        if before is not None:
+            self.reply(before, RebalanceInProgress(self.id))
+        self._live.syncing[body.member_id] = command
+        self._is_due = True
+
+    def _answer_joined(self) -> None:
+        group = self.state
+        for member_id, command in self._live.drain_joining():
+            self._live.hear(group.members[member_id])
+            result = JoinResult(
+                member_id, group.generation, str(group.assignor), str(group.leader), tuple(group.members)
+            )
+            self.reply(command, result)
+
+    def _answer_synced(self) -> None:
+        group = self.state
+        for member_id, command in self._live.drain_syncing():
+            member = group.members[member_id]
+            self._live.hear(member)
+            partitions = tuple(TopicPartition(*pair) for pair in member.partitions)
+            committed = (group.committed.get(place) for place in partitions)
+            known = tuple(item for item in committed if item is not None and self._topics.is_current(item))
+            self.reply(command, SyncResult(group.generation, partitions, member.opaque, known))
+
+    def _share_out(self, leaders: SyncGroup, counts: Mapping[str, int]) -> None:
+        now = self.runtime.now()
+        try:
+            if leaders.assignments:
+                event = self.state.assign_opaque(dict(leaders.assignments), now)
+            else:
+                assignor = self.context.assignors[str(self.state.assignor)]
+                event = self.state.assign(assignor, self._live.claims, counts, now)
+        except Exception as error:  # of an assignor of somebody's own: its members are told, and may try again
+            for _, command in self._live.drain_syncing():
+                self.reply(command, error)
+            return
+        self.persist([event], (), lambda _: None)
+
+    # -- what happens by itself ---------------------------------------------------------------------------------------
+
+    def on_applied(self, events: Sequence[Any], first_position: int) -> None:
+        """Look what is to be done, unless it was a commit: there are many, and members' commits change nothing here."""
+        self._is_due |= not self.state.members or any(type(event) is not OffsetCommitted for event in events)
+
+    def on_ready(self) -> None:
+        """Take the next step, if something has changed."""
+        if self._is_due:
+            self._advance()
+
+    def _advance(self) -> None:
+        """Take the next step that is due. A step ends with an append, after which the actor looks again."""
+        if self._is_held:
+            return
+        self._is_due = False
+        group, live = self.state, self._live
+        for member_id in live.departed(group.members):
+            live.forget(member_id, UnknownMember(self.id, member_id))
+        if self._is_back:
+            self._is_back, self._phase_of_group = False, None
+            live.hear_all(group.members.values())
+        if (group.state, group.generation) != self._phase_of_group:
+            self._begin_phase()
+        if self._dismiss(group.ghosts(self.context.run_id), "it is of an earlier run"):
+            return
+        for member in group.members.values():
+            live.expect(member)
+        if self._dismiss(live.silent(group.members), "its session timed out"):
+            return
+        match group.state:
+            case GroupState.PREPARING_REBALANCE:
+                self._prepare()
+            case GroupState.COMPLETING_REBALANCE:
+                self._answer_joined()
+                self._complete()
+            case GroupState.STABLE:
+                self._answer_joined()  # a static member came back: its place was kept
+                self._answer_synced()
+                self._look_at_topics()
+            case GroupState.EMPTY | GroupState.DEAD:
+                self._expire_offsets()
+        if self.is_ready:
+            self._set_timer()
+
+    def _begin_phase(self) -> None:
+        group = self.state
+        self._phase_of_group = group.state, group.generation
+        is_rebalancing = group.state in (GroupState.PREPARING_REBALANCE, GroupState.COMPLETING_REBALANCE)
+        self._phase_ends = self.runtime.monotonic() + group.rebalance_timeout if is_rebalancing else NEVER
+        self._told.clear()
+
+    def _dismiss(self, members: Iterable[str], reason: str) -> bool:
+        """Have members leave; say whether there were any."""
+        self.persist(self.state.leave(members, reason, self.runtime.now()), (), lambda _: None)
+        return not self.is_ready
+
+    def _prepare(self) -> None:
+        """Wait until all have joined, or until the time for it is over; then begin the next generation."""
+        live = self._live
+        for _, command in live.drain_syncing():
+            self.reply(command, RebalanceInProgress(self.id))
+        missing = [member for member in self.state.members if member not in live.joining]
+        if missing and self.runtime.monotonic() >= self._phase_ends:
+            self._dismiss(missing, "it did not join again in time")
+        elif missing:
+            self._tell_of_rebalance(missing)
+        elif not self._is_somebody_joining():
+            self.persist([self.state.begin_generation(self.runtime.now())], (), lambda _: None)
+
+    def _is_somebody_joining(self) -> bool:
+        """Whether a join waits behind this step: who joins at the same time joins the same generation."""
+        return any(isinstance(waiting, Command) and isinstance(waiting.body, JoinGroup) for waiting in self.stash)
+
+    def _tell_of_rebalance(self, members: Iterable[str]) -> None:
+        begun = RebalanceBegun(self.id, self.state.generation)
+        for member_id in members:
+            ref = self._live.ref(member_id)
+            if ref is not None and member_id not in self._told:  # the others hear of it by their heartbeats
+                self._told.add(member_id)
+                self.send(ref, begun)
+
+    def _complete(self) -> None:
+        """Share out once the leader asks for its share and the topics have said how many partitions they have."""
+        leader = self._live.syncing.get(str(self.state.leader))
+        if leader is None:
+            if self.runtime.monotonic() >= self._phase_ends:
+                missing = [member for member in self.state.members if member not in self._live.syncing]
+                self._dismiss(missing, "it did not ask for its share in time")
+            return
+        counts = self._topics.counts_for(self.state.generation)
+        if counts is None:
+            self._gather()
+        else:
+            self._share_out(leader.body, counts)
+
+    def _look_at_topics(self) -> None:
+        """Share out anew if there are other partitions than were shared out."""
+        changed = self._topics.compare(self.state)
+        if self._topics.are_stale:
+            self._gather()
+        elif changed:
+            reason = f"other partitions than before: {', '.join(changed)}"
+            self.persist(self.state.rebalance(reason, self.runtime.now()), (), lambda _: None)
+
+    def _gather(self) -> None:
+        def gathered() -> None:
+            self._is_due = True
+            if self._topics.are_stale and self.state.state is GroupState.STABLE:  # ask again, but not at once
+                self._is_held = True
+                self._alarm.wake_in(self.settings.retry_backoff)
+            elif self.is_ready:
+                self._advance()
+
+        self._topics.gather(self.state, gathered)
+
+    def _topic_changed(self, message: TopicChanged) -> None:
+        is_known = self._phase != "recovering"  # what the group reads
+        if self._topics.note_change(message.topic, self.state if is_known else None):
+            self._is_due = True
+            if self.is_ready:
+                self._advance()
+
+    def _expire_offsets(self) -> None:
+        retention = self.settings.offsets_retention
+        if retention is not None:
+            events = self.state.expire_offsets(timedelta(seconds=retention), self.runtime.now())
+            self.persist(events, (), lambda _: None)
+
+    # -- time ---------------------------------------------------------------------------------------------------------
+
+    def _heartbeat(self, query: Query, beat: Heartbeat) -> None:
+        try:
+            member = self.state.require_member(beat.member_id, beat.generation, beat.instance_id)
+            self._live.hear(member, query.reply_to)
+            self.state.require_stable(beat.member_id, beat.generation, beat.instance_id)
+        except DomainError as error:
+            self.reply(query, error)
+            return
+        self.reply(query, None)
+
+    def _set_timer(self) -> None:
+        """Be woken when the first of all deadlines is over; in a moment, if one is that nothing can be done about."""
+        due = min(self._phase_ends, self._offsets_expire_at(), self._live.next_session_end())
+        if due != NEVER:
+            left = due - self.runtime.monotonic()
+            self._alarm.wake_in(left if left > 0 else self.settings.retry_backoff)
+
+    def _offsets_expire_at(self) -> float:
+        retention, idle_since = self.settings.offsets_retention, self.state.idle_since
+        if retention is None or idle_since is None or not self.state.committed.all():
+            return NEVER
+        left = retention - (self.runtime.now() - idle_since).total_seconds()
+        return self.runtime.monotonic() + max(self.settings.retry_backoff, left)
+
+    def on_tick(self, tick: Tick) -> None:
+        """Look whether something is due."""
+        if not self._alarm.is_rung_by(tick):
+            return
+        self._is_held = False
+        self._is_due = True
+        if self.is_ready:
+            self._advance()
+
+    # -- the end ------------------------------------------------------------------------------------------------------
+
+    def on_stopping(self) -> bool:
+        """Send members that wait to the group's next actor."""
+        self.on_giving_up(ActorStopped(self.stream))
+        return True
+
+    def on_giving_up(self, error: Exception) -> None:
+        """Tell members that wait."""
+        for _, command in (*self._live.drain_joining(), *self._live.drain_syncing()):
+            self.reply(command, ActorStopped(self.stream))

@@ -1,0 +1,111 @@
+"""What a group knows of its members besides the log: refs, heartbeats, and the joins and syncs that wait.
+
+It belongs to one GroupActor, is volatile, and survives the actor's recovery in place. The next actor of the group
+begins without it, and knows members by their heartbeats. After either, members have a whole session to be heard of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+
+import pykka
+
+from odradek_actors.messages.core import Command, Recipient
+from odradek_domain.group.member import Claim, GroupMember
+
+__all__ = ["NEVER", "LiveMembers"]
+
+NEVER = float("inf")
+
+Answer = Callable[[Command, object], None]
+
+
+class LiveMembers:
+    """The members of this run, by member id."""
+
+    def __init__(self, monotonic: Callable[[], float], answer: Answer) -> None:
+        self._monotonic = monotonic
+        self._answer = answer
+        self._refs: dict[str, Recipient] = {}
+        self._session_ends: dict[str, float] = {}
+        self.claims: dict[str, Claim] = {}
+        self.joining: dict[str, Command] = {}
+        self.syncing: dict[str, Command] = {}
+
+    def joined(self, member: GroupMember, command: Command, claim: Claim) -> None:
+        """Take note of a member's join, in place of an older one that waits."""
+        member_id = member.member_id
+        self.claims[member_id] = claim
+        self.joining[member_id] = command
+        self.hear(member, command.reply_to)
+
+    def expect(self, member: GroupMember) -> None:
+        """Give a member that was not heard of yet a whole session."""
+        if member.member_id not in self._session_ends:
+            self.hear(member)
+
+    def hear_all(self, members: Iterable[GroupMember]) -> None:
+        """Give everybody a whole session again."""
+        for member in members:
+            self.hear(member)
+
+    def hear(self, member: GroupMember, ref: Recipient | None = None) -> None:
+        """Take note of a sign of life, and of the way to the member."""
+        if ref is not None:
+            self._refs[member.member_id] = ref
+        self._session_ends[member.member_id] = self._monotonic() + member.session_timeout_ms / 1000
+
+    def forget(self, member_id: str, answer: Exception) -> None:
+        """Answer whatever a member that is one no longer still waits for, and know it no more."""
+        self._refs.pop(member_id, None)
+        self._session_ends.pop(member_id, None)
+        self.claims.pop(member_id, None)
+        for waiting in (self.joining, self.syncing):
+            command = waiting.pop(member_id, None)
+            if command is not None:
+                self._answer(command, answer)
+
+    def ref(self, member_id: str) -> Recipient | None:
+        """Return the way to a member; None for one that this actor was not told of yet."""
+        return self._refs.get(member_id)
+
+    def departed(self, members: Collection[str]) -> list[str]:
+        """Return those known here that are not among the group's `members`."""
+        return [member_id for member_id in self._session_ends if member_id not in members]
+
+    def silent(self, members: Mapping[str, GroupMember]) -> list[str]:
+        """Return members whose session is over, or whose actor is gone; who waits for an answer is not silent.
+
+        A static member's actor may be gone: it has until the end of its session to come back.
+        """
+        now = self._monotonic()
+        return [
+            member_id
+            for member_id, member in members.items()
+            if self._is_over(member_id, now) or (member.instance_id is None and _is_dead(self._refs.get(member_id)))
+        ]
+
+    def _is_over(self, member_id: str, now: float) -> bool:
+        return self._session_ends[member_id] <= now and not self._is_waiting(member_id)
+
+    def _is_waiting(self, member_id: str) -> bool:
+        return member_id in self.joining or member_id in self.syncing
+
+    def next_session_end(self) -> float:
+        """Return when the first session ends unless its member is heard of; NEVER if nobody's can end now."""
+        running = (ends for member_id, ends in self._session_ends.items() if not self._is_waiting(member_id))
+        return min(running, default=NEVER)
+
+    def drain_joining(self) -> Iterator[tuple[str, Command]]:
+        """Yield each join that waits, which waits no more."""
+        while self.joining:
+            yield self.joining.popitem()
+
+    def drain_syncing(self) -> Iterator[tuple[str, Command]]:
+        """Yield each sync that waits, which waits no more."""
+        while self.syncing:
+            yield self.syncing.popitem()
+
+
+def _is_dead(ref: Recipient | None) -> bool:
+    return isinstance(ref, pykka.ActorRef) and not ref.is_alive()

@@ -1,0 +1,154 @@
+"""The topics of a group: asks each how many partitions it has, so that they can be shared out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+import pykka
+
+from odradek_actors.base.actor import OdradekActor
+from odradek_actors.messages.core import Command, DescribeTopic, ListTopics, LookUp, TopicDescription
+from odradek_actors.messages.groups import CommitGroupOffsets
+from odradek_domain.errors import TopicNotFound
+from odradek_domain.group.group import ConsumerGroup
+from odradek_domain.values.committed_offsets import CommittedOffset
+
+__all__ = ["GroupTopics"]
+
+
+class GroupTopics:
+    """The partition counts that a group's actor has gathered, and those it has shared out; one round at a time.
+
+    `are_stale` says that a topic has changed since, or did not answer.
+    """
+
+    def __init__(self, actor: OdradekActor) -> None:
+        self.are_stale = False
+        self._actor = actor
+        self._refs: dict[str, pykka.ActorRef[Any]] = {}
+        self._ids: dict[str, str] = {}  # of the topics as they were gathered
+        self._is_gathering = False
+        self._gathered: tuple[int, Mapping[str, int]] | None = None  # in which generation, and what
+        self._shared_out: tuple[int, Mapping[str, int]] | None = None
+
+    def counts_for(self, generation: int) -> Mapping[str, int] | None:
+        """Return the partition counts gathered in a generation; None if they are still to be."""
+        return self._gathered[1] if self._gathered is not None and self._gathered[0] == generation else None
+
+    def is_current(self, committed: CommittedOffset) -> bool:
+        """Say whether a commit is of a topic as it is now; also where that is not known."""
+        known = None if self.are_stale else self._ids.get(committed.topic)
+        return known in (None, committed.topic_id)
+
+    def compare(self, group: ConsumerGroup) -> list[str]:
+        """Return the topics of a stable group that have other partitions now than were shared out.
+
+        A group shared out by an earlier actor is compared with what its members have, and has to be gathered first.
+        """
+        if self._shared_out is None or self._shared_out[0] != group.generation:
+            counts = self.counts_for(group.generation)
+            self.are_stale |= counts is None
+            self._shared_out = group.generation, group.shared_out() if counts is None else counts
+        gathered = self.counts_for(group.generation)
+        return [] if gathered is None else sorted(dict(gathered.items() ^ self._shared_out[1].items()))
+
+    def note_change(self, topic: str, group: ConsumerGroup | None) -> bool:
+        """Note that a topic has changed; return whether that concerns the group, as it may if that is not known."""
+        is_shared_out = self._shared_out is not None and topic in self._shared_out[1]
+        if group is not None and not group.reads(topic) and not is_shared_out:
+            return False
+        self.are_stale = True
+        return True
+
+    def gather(self, group: ConsumerGroup, then: Callable[[], None]) -> None:
+        """Ask all topics that `group` reads, unless that is under way, and call `then`.
+
+        A topic that does not exist is not among the counts. One that cannot answer now counts as it did last time.
+        """
+        if self._is_gathering:
+            return
+        self._is_gathering = True
+        self.are_stale = False
+        generation = group.generation
+        known: Mapping[str, int] = {} if self._gathered is None else self._gathered[1]
+
+        def described(answers: Mapping[str, Any]) -> None:
+            counts: dict[str, int] = {}
+            for topic, answer in sorted(answers.items()):
+                if isinstance(answer, TopicDescription):
+                    counts[topic] = len(answer.partitions)
+                elif not isinstance(answer, TopicNotFound):
+                    self.are_stale = True
+                    if topic in known:
+                        counts[topic] = known[topic]
+            self._is_gathering = False
+            self._gathered = generation, counts
+            self._ids = {
+                topic: answer.topic_id for topic, answer in answers.items() if isinstance(answer, TopicDescription)
+            }
+            then()
+
+        def listed(topics: Any) -> None:
+            if isinstance(topics, Exception):
+                self.are_stale = True
+                topics = known
+            self._ask_all(sorted({*group.topics, *filter(group.reads, topics)}), described)
+
+        if group.has_patterns:
+            self._actor.request(self._actor.context.log_reader, ListTopics(), listed)
+        else:
+            listed(())
+
+    def keep_current(self, command: Command, doubtful: Sequence[str], then: Callable[[Command], None]) -> None:
+        """Have a commit made without the offsets that are of earlier incarnations of these topics: they count no more.
+
+        The commit is refused if one of the topics cannot say which incarnation it is.
+        """
+        body: CommitGroupOffsets = command.body
+
+        def described(answers: Mapping[str, Any]) -> None:
+            ids: dict[str, str | None] = {}
+            for topic, answer in answers.items():
+                if isinstance(answer, Exception) and not isinstance(answer, TopicNotFound):
+                    self._actor.reply(command, answer)
+                    return
+                ids[topic] = answer.topic_id if isinstance(answer, TopicDescription) else None
+            offsets = tuple(
+                wanted for wanted in body.offsets if ids.get(wanted.topic, wanted.topic_id) == wanted.topic_id
+            )
+            current = msgspec.structs.replace(body, offsets=offsets, is_current=True)
+            then(msgspec.structs.replace(command, body=current))
+
+        self._ask_all(doubtful, described)
+
+    def _ask_all(self, topics: Sequence[str], then: Callable[[Mapping[str, Any]], None]) -> None:
+        """Call `then` with what each topic answers: its description, or an error."""
+        answers: dict[str, Any] = {}
+
+        def answered(topic: str, answer: Any) -> None:
+            if isinstance(answer, Exception) and not isinstance(answer, TopicNotFound):
+                self._refs.pop(topic, None)
+            answers[topic] = answer
+            if len(answers) == len(topics):
+                then(answers)
+
+        if not topics:
+            then(answers)
+        for topic in topics:
+            self._describe(topic, answered)
+
+    def _describe(self, topic: str, then: Callable[[str, Any], None]) -> None:
+        def found(ref: Any) -> None:
+            if isinstance(ref, Exception):
+                then(topic, ref)
+                return
+            self._refs[topic] = ref
+            self._actor.request(ref, DescribeTopic(), lambda answer: then(topic, answer))
+
+        ref = self._refs.get(topic)
+        if ref is None or not ref.is_alive():
+            self._actor.request(self._actor.context.directory, LookUp(f"topic/{topic}"), found)
+        else:
+            found(ref)

@@ -1,0 +1,1 @@
+"""The actors that own the log, the snapshots and the directory of streams."""

@@ -1,0 +1,70 @@
+"""The directory: creates actors and answers look-ups, one actor for each stream.
+
+Pykka's global registry is never used: it is shared by the whole process, and every stop walks through it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pykka
+
+from odradek_actors.base.actor import ActorContext, OdradekActor
+from odradek_actors.base.event_sourced import EventSourcedActor
+from odradek_actors.errors import SystemClosed
+from odradek_actors.messages.core import LookUp, Query, Stop
+from odradek_actors.messages.groups import TopicChanged
+from odradek_events.log.judging import split_stream
+
+__all__ = ["DirectoryActor"]
+
+ActorClass = type[EventSourcedActor[Any]]
+
+
+class DirectoryActor(OdradekActor):
+    """Knows the actor class of each stream type, and the running actor of each stream."""
+
+    def __init__(self, context: ActorContext, classes: dict[str, ActorClass]) -> None:
+        super().__init__(context)
+        self._classes = classes
+        self._running: dict[str, pykka.ActorRef[Any]] = {}
+        self._closing = False
+        self.handlers = {Query: self._answer, Stop: self._stop_orderly, TopicChanged: self._topic_changed}
+
+    def _answer(self, query: Query) -> None:
+        body = query.body
+        self.reply(query, self._look_up(body.stream) if isinstance(body, LookUp) else self._alive(body.kinds))
+
+    def _look_up(self, stream: str) -> pykka.ActorRef[Any] | Exception:
+        ref = self._running.get(stream)
+        if ref is not None and ref.is_alive():
+            return ref
+        if self._closing:
+            return SystemClosed()
+        kind, identifier = split_stream(stream)
+        actor_class = self._classes.get(kind)
+        if actor_class is None:
+            return LookupError(f"no actor class is registered for streams of type {kind!r}; pass it as actors={{...}}")
+        successor = self._running[stream] = self.runtime.start(actor_class, self.context, stream)
+        if ref is not None and kind == "topic":  # the one before may have died before it told of its last change
+            self._topic_changed(TopicChanged(identifier))
+        return successor
+
+    def _alive(self, kinds: tuple[str, ...]) -> tuple[tuple[str, pykka.ActorRef[Any]], ...]:
+        return tuple(
+            (stream, ref)
+            for stream, ref in sorted(self._running.items())
+            if ref.is_alive() and (not kinds or stream.partition("/")[0] in kinds)
+        )
+
+    def _topic_changed(self, message: TopicChanged) -> None:
+        """Pass it on to all who may read the topic, and know best whether they do."""
+        for stream, ref in self._running.items():
+            if stream.startswith(("group/", "consumer/")) and ref.is_alive():
+                self.send(ref, message)
+
+    def _stop_orderly(self, _: Stop) -> None:
+        """Refuse new actors from now on; a second Stop ends the directory itself."""
+        if self._closing:
+            self.stop()
+        self._closing = True

@@ -1,0 +1,59 @@
+"""The SnapshotWriter: owns the writing side of the snapshots, so that neither aggregates nor the journal wait for them.
+
+It tells itself Flush on the first snapshot; what arrived before the Flush is saved in one transaction, of each stream
+the newest. Nothing depends on its success: what cannot be saved is logged and dropped.
+"""
+
+from __future__ import annotations
+
+from odradek_actors.base.actor import ActorContext, OdradekActor
+from odradek_actors.messages.core import Flush, Stop
+from odradek_actors.messages.recovery import SaveSnapshot
+from odradek_events.errors import LogError
+from odradek_events.log.port import ReadableLog
+from odradek_events.snapshots.store import SnapshotStore, StoredSnapshot
+
+__all__ = ["SnapshotWriterActor"]
+
+
+class SnapshotWriterActor(OdradekActor):
+    """Saves snapshots, each with the digest of the commit at whose end it was taken."""
+
+    def __init__(self, context: ActorContext, log: ReadableLog, store: SnapshotStore) -> None:
+        super().__init__(context)
+        self._event_log = log
+        self._store = store
+        self._waiting: dict[str, SaveSnapshot] = {}
+        self.handlers = {SaveSnapshot: self._take_in, Flush: self._flush, Stop: self._stop_orderly}
+
+    def is_busy(self) -> bool:
+        """Say whether snapshots wait."""
+        return bool(self._waiting)
+
+    def _take_in(self, message: SaveSnapshot) -> None:
+        if not self._waiting:
+            self.send(self.actor_ref, Flush())
+        self._waiting[message.stream] = message
+
+    def _flush(self, _: Flush) -> None:
+        waiting, self._waiting = self._waiting, {}
+        try:
+            snapshots = [snapshot for message in waiting.values() if (snapshot := self._sealed(message)) is not None]
+            if snapshots:
+                self._store.save(snapshots)
+        except LogError as error:
+            self.log.warning("snapshots not saved", streams=len(waiting), error=str(error))
+        except Exception as error:  # a bug of the store: still nothing depends on it
+            self.log.error("snapshots not saved", streams=len(waiting), error=repr(error), exc_info=error)
+
+    def _sealed(self, message: SaveSnapshot) -> StoredSnapshot | None:
+        stream, version, position = message.stream, message.version, message.position
+        end = self._event_log.commit_end(position)
+        if end is None or (end.stream, end.version, end.position) != (stream, version, position):
+            self.log.error("no commit ends where a snapshot was taken", stream=stream, version=version)
+            return None
+        return StoredSnapshot.sealed(end, message.name, message.schema, message.payload)
+
+    def _stop_orderly(self, _: Stop) -> None:
+        self._flush(Flush())
+        self.stop()

@@ -1,0 +1,281 @@
+"""Batches on their way: where they go, what their topic answers, and how they are sent again.
+
+A batch keeps its sequence numbers until it is answered, so a retry after an unknown outcome is recognised by the topic
+and not stored twice. Retries wait until everything in flight has its answer, and go in the order in which the batches
+went at first: nothing new is sent meanwhile.
+
+A batch that cannot be delivered in time is given up with everything behind it in flight, and a higher epoch begins: its
+outcome stays unknown, but nothing can be stored twice or out of order.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pykka
+
+from odradek_actors.errors import ActorStopped, DeliveryTimedOut
+from odradek_actors.messages.core import (
+    AppendBatch,
+    AppendDone,
+    Command,
+    DescribeTopic,
+    EnsureTopic,
+    LocateMessage,
+    LookUp,
+    Tick,
+    TopicDescription,
+)
+from odradek_actors.messages.receipts import receipts
+from odradek_actors.producer.outbox import Batch, Lane, is_refusal
+from odradek_actors.producer.registration import ProducerStream
+from odradek_domain.errors import OutOfOrderSequence, UnknownTopicId
+from odradek_events.errors import WrongExpectedVersion
+
+__all__ = ["ProducerDelivery"]
+
+
+class ProducerDelivery(ProducerStream):
+    """Delivers the batches in its lanes. The subclass fills the lanes."""
+
+    _lanes: dict[str, Lane]
+
+    def pump_lane(self, lane: Lane) -> None:
+        """Send what the lane may send now."""
+
+    def stop_if_asked(self) -> None:
+        """Stop if that was waiting for lanes to become empty."""
+
+    def went_on(self, lane: Lane) -> None:
+        """Something in the lane was answered: send what may be sent now, and answer who waits for that."""
+        self.pump_lane(lane)
+        self.finish_flushes()
+        self.stop_if_asked()
+
+    # -- where to -----------------------------------------------------------------------------------------------------
+
+    def resolve(self, lane: Lane, command: Command) -> None:
+        """Find the topic's actor and what it is made of, creating the topic if that is allowed."""
+        if lane.is_resolving:
+            return
+        lane.is_resolving = True
+        ensure = EnsureTopic(self.settings.auto_create_topics, self.settings.default_partitions)
+
+        def found(ref: Any) -> None:
+            if isinstance(ref, Exception):
+                described(ref)
+                return
+            lane.ref = ref
+            self.request(ref, ensure, described, command=command)
+
+        def described(answer: Any) -> None:
+            lane.is_resolving = False
+            if isinstance(answer, TopicDescription):
+                lane.begin(answer.topic_id, len(answer.partitions), self._epoch)
+            elif getattr(answer, "retriable", False) and lane.oldest_deadline() > self.runtime.monotonic():
+                self._retry_later(lane)
+            else:
+                self.empty_queue(lane, answer)
+            self.went_on(lane)
+
+        self.request(self.context.directory, LookUp(f"topic/{lane.topic}"), found)
+
+    def refresh(self, lane: Lane) -> None:
+        """Ask how many partitions the topic has now: the next send names one that we do not know of."""
+        waiting = lane.queue[0]
+        lane.is_refreshing = True
+
+        def described(answer: Any) -> None:
+            lane.is_refreshing = False
+            if isinstance(answer, TopicDescription) and answer.topic_id == lane.topic_id:
+                waiting.partition_was_checked = True
+                lane.partition_count = max(lane.partition_count, len(answer.partitions))
+            elif not lane.in_flight and lane.topic_id is not None:
+                lane.forget()  # another topic by now, or another actor
+                self.resolve(lane, waiting.command)
+            if not (isinstance(answer, Exception) and lane.in_flight):  # else the answer to what is in flight goes on
+                self.went_on(lane)
+
+        assert lane.ref is not None, "a lane with a topic id has its actor's ref"
+        self.request(lane.ref, DescribeTopic(), described)
+
+    # -- there and back -----------------------------------------------------------------------------------------------
+
+    def dispatch(self, lane: Lane, batch: Batch) -> None:
+        """Send a batch to its topic, for the first time or again."""
+        batch.is_answered = False
+        batch.attempt += 1
+        attempt = batch.attempt
+        assert lane.ref is not None, "a lane with a topic id has its actor's ref"
+        body = AppendBatch(batch.append, batch.commands)
+        self.request(lane.ref, body, lambda answer: self._answered(lane, batch, attempt, answer), command=batch.command)
+
+    def _answered(self, lane: Lane, batch: Batch, attempt: int, answer: Any) -> None:
+        if batch not in lane.in_flight or attempt != batch.attempt:
+            return  # given up, taken back, or sent again meanwhile
+        batch.is_answered = True
+        if isinstance(answer, AppendDone):
+            lane.partition_count = max(lane.partition_count, answer.partition_count)
+            if answer.first_position is None:
+                self._locate(lane, batch, answer.offsets)
+                return
+            self._acknowledge(lane, batch, answer.offsets, answer.first_position)
+        elif isinstance(answer, UnknownTopicId) or _is_gone(answer):
+            lane.forget()  # what was in flight goes back to the front of the queue, to be routed and numbered anew
+            self.resolve(lane, batch.command)
+        elif getattr(answer, "retriable", False) or isinstance(answer, OutOfOrderSequence | WrongExpectedVersion):
+            batch.error = answer
+            lane.must_look_up = lane.must_look_up or isinstance(answer, ActorStopped)
+            self._retry_when_all_answered(lane)
+        else:
+            self.fail(lane, batch, answer)
+            if lane.is_retrying:  # the others may have waited for this answer
+                self._retry_when_all_answered(lane)
+        self.went_on(lane)
+
+    def _acknowledge(self, lane: Lane, batch: Batch, offsets: list[int], first_position: int) -> None:
+        """Count a batch that is stored; its sends have their receipts."""
+        lane.in_flight.remove(batch)
+        self._progress.acknowledge(first_position + len(offsets) - 1, len(offsets))
+        self._schedule_progress()
+        if lane.is_retrying:
+            self._retry_when_all_answered(lane)
+
+    def _locate(self, lane: Lane, batch: Batch, offsets: list[int]) -> None:
+        """A repeat was recognised: ask the log where the original stands."""
+        message = batch.append.messages[0]
+        wanted = LocateMessage(lane.topic, batch.append.partitions[0], offsets[0], message.id)
+
+        def located(position: Any) -> None:
+            if batch not in lane.in_flight:
+                return
+            batch.is_answered = True
+            if isinstance(position, int):
+                for command, its_receipts in receipts(batch.commands, batch.append, offsets, position):
+                    self.reply(command, its_receipts)
+                self._acknowledge(lane, batch, offsets, position)
+            else:  # stored, and nobody can say where: to fail would invite the sender to send it again
+                batch.error = position
+                self._retry_when_all_answered(lane)
+            self.went_on(lane)
+
+        batch.is_answered = False
+        self.request(self.context.log_reader, wanted, located)
+
+    # -- failure ------------------------------------------------------------------------------------------------------
+
+    def handler_failed(self, message: object, error: Exception) -> None:
+        """What a handler was doing is half done, perhaps an answer lost: what is in flight is sent again, as it was."""
+        super().handler_failed(message, error)
+        if self._phase == "stopped":
+            return
+        for lane in self._lanes.values():
+            for batch in lane.in_flight:
+                batch.is_answered, batch.error = True, error
+            lane.is_retrying = True
+            self._retry_later(lane)
+
+    def _retry_when_all_answered(self, lane: Lane) -> None:
+        """Once everything in flight has its answer, what is left is sent again, in order, as it was."""
+        lane.is_retrying = True
+        if not all(batch.is_answered for batch in lane.in_flight):
+            return
+        if not lane.in_flight:
+            lane.is_retrying = False
+            return
+        first = lane.in_flight[0]
+        if first.error is not None and is_refusal(first.error):
+            self._give_back(lane, first.error)
+        elif first.is_behind_a_gap:
+            self._number_anew(lane)
+        elif isinstance(first.error, OutOfOrderSequence):  # stored, so long ago that the topic forgot where
+            self.fail(lane, first, first.error)
+            self._retry_when_all_answered(lane)
+        else:
+            self._retry_later(lane)
+
+    def _number_anew(self, lane: Lane) -> None:
+        """What should come before the oldest batch was given up: all that lies behind the gap goes in a new epoch.
+
+        Batches for other partitions may be stored; those whose answer left that open are sent again as they were.
+        """
+        lane.take_back([batch for batch in lane.in_flight if batch.is_behind_a_gap])
+        self._must_bump = True
+        self._prepare()
+        if lane.in_flight:
+            lane.is_retrying = True
+            self._retry_later(lane)
+
+    def _give_back(self, lane: Lane, error: Exception) -> None:
+        """The log refused the oldest batch (no room, say), and with it what the topic would not store without it.
+
+        These are answered with the reason. Their numbers are free again, unless one between them may be stored.
+        """
+        unstored = [batch for batch in lane.in_flight if batch.is_surely_not_stored]
+        numbers_are_lost = len(unstored) < len(lane.in_flight)
+        if not numbers_are_lost:
+            lane.renumber_from(lane.in_flight[0])
+        for batch in unstored:
+            self.fail(lane, batch, error, numbers_are_lost=numbers_are_lost)
+        lane.is_retrying = bool(lane.in_flight)
+        if lane.in_flight:
+            self._retry_later(lane)
+
+    def _retry_later(self, lane: Lane) -> None:
+        lane.retry_number = self.runtime.new_number()
+        self.tick(self.settings.retry_backoff, Tick(f"retry:{lane.topic}", lane.retry_number))
+
+    def retry(self, lane: Lane, number: int) -> None:
+        """The time has come to send again what is in flight, or to look for the topic again; or to give up."""
+        if number != lane.retry_number:
+            return  # an old timer
+        lane.retry_number = 0
+        if not lane.in_flight:
+            lane.is_retrying = False
+            if lane.topic_id is None and lane.queue:
+                self.resolve(lane, lane.queue[0].command)
+            self.went_on(lane)
+            return
+        if lane.oldest_deadline() <= self.runtime.monotonic():
+            self._give_up_in_flight(lane)
+            return
+        if lane.must_look_up:
+            lane.must_look_up = False
+            self.request(self.context.directory, LookUp(f"topic/{lane.topic}"), lambda ref: self._redispatch(lane, ref))
+        else:
+            self._redispatch(lane, lane.ref)
+
+    def _redispatch(self, lane: Lane, ref: Any) -> None:
+        lane.is_retrying = False
+        if isinstance(ref, pykka.ActorRef):
+            lane.ref = ref
+        for batch in tuple(lane.in_flight):
+            self.dispatch(lane, batch)
+
+    def _give_up_in_flight(self, lane: Lane) -> None:
+        """Fail everything in flight, its outcome unknown, and begin a new epoch before anything else is sent."""
+        lane.is_retrying = False
+        error = DeliveryTimedOut(lane.topic, self.settings.delivery_timeout, lane.in_flight[0].error)
+        for batch in tuple(lane.in_flight):
+            self.fail(lane, batch, error)
+        self.finish_flushes()
+        self.stop_if_asked()
+
+    def fail(self, lane: Lane, batch: Batch, error: Exception, *, numbers_are_lost: bool = True) -> None:
+        """Answer a batch's sends with an error. Lost numbers leave a gap, behind which only a new epoch can go on."""
+        lane.in_flight.remove(batch)
+        for waiting in batch.sends:
+            self.reply(waiting.command, error)
+        if numbers_are_lost:
+            self._must_bump = True
+            self._prepare()
+
+    def empty_queue(self, lane: Lane, error: Exception) -> None:
+        """Answer what waits in a lane with an error."""
+        while lane.queue:
+            self.reply(lane.queue.popleft().command, error)
+        lane.queued = 0
+
+
+def _is_gone(answer: object) -> bool:
+    return getattr(answer, "code", "") == "topic_not_found"

@@ -1,0 +1,188 @@
+"""A producer's lane to one topic: what waits, what is in flight, and the numbers to give next."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Sequence
+from typing import Any
+
+import pykka
+
+from odradek_actors.messages.core import Command, Send
+from odradek_domain.errors import OutOfOrderSequence
+from odradek_domain.topic.topic import AppendMessages
+from odradek_events.errors import AppendError, WrongExpectedVersion
+
+__all__ = ["Batch", "Lane", "Waiting", "is_refusal"]
+
+
+class Waiting:
+    """A send that was accepted and not answered yet. Its number rises from send to send of a producer.
+
+    `partitions` says where its messages go, once they were on their way and had to come back.
+    """
+
+    __slots__ = ("command", "deadline", "number", "partition_was_checked", "partitions", "send")
+
+    def __init__(self, command: Command, send: Send, deadline: float, number: int) -> None:
+        self.command = command
+        self.send = send
+        self.deadline = deadline
+        self.number = number
+        self.partition_was_checked = False
+        self.partitions: tuple[int, ...] = ()
+
+
+class Batch:
+    """Sends that travel as one append. `floor`: the highest position acknowledged when it left, so it lies above that.
+
+    `attempt` counts its journeys: an answer to an earlier one says nothing about the last.
+    """
+
+    __slots__ = ("append", "attempt", "error", "floor", "is_answered", "sends")
+
+    def __init__(self, append: AppendMessages, sends: list[Waiting], floor: int) -> None:
+        self.append = append
+        self.sends = sends
+        self.floor = floor
+        self.attempt = 0
+        self.is_answered = False
+        self.error: Exception | None = None
+
+    @property
+    def commands(self) -> tuple[Command, ...]:
+        """The sends' commands, in order."""
+        return tuple([waiting.command for waiting in self.sends])
+
+    @property
+    def command(self) -> Command:
+        """The first send's command, on whose behalf the batch travels."""
+        return self.sends[0].command
+
+    @property
+    def is_behind_a_gap(self) -> bool:
+        """Whether the topic refused it because what should come before it is not there."""
+        return isinstance(self.error, OutOfOrderSequence) and self.error.sequence > self.error.expected
+
+    @property
+    def is_surely_not_stored(self) -> bool:
+        """Whether its last answer was a refusal: had an earlier journey stored it, this one had found it."""
+        return self.error is not None and (is_refusal(self.error) or self.is_behind_a_gap)
+
+
+def is_refusal(error: Exception) -> bool:
+    """Say whether the log refused the events as they are; a wrong version only says that somebody was faster."""
+    return isinstance(error, AppendError) and not isinstance(error, WrongExpectedVersion)
+
+
+class Lane:
+    """The way of one producer to one topic."""
+
+    __slots__ = (
+        "_next_sequences",
+        "_numbered_for",
+        "epoch",
+        "in_flight",
+        "is_lingering",
+        "is_refreshing",
+        "is_resolving",
+        "is_retrying",
+        "must_hurry",
+        "must_look_up",
+        "partition_count",
+        "queue",
+        "queued",
+        "ref",
+        "retry_number",
+        "topic",
+        "topic_id",
+    )
+
+    def __init__(self, topic: str) -> None:
+        self.topic = topic
+        self.topic_id: str | None = None
+        self.partition_count = 0
+        self.epoch = -1
+        self.ref: pykka.ActorRef[Any] | None = None
+        self.queue: deque[Waiting] = deque()
+        self.queued = 0  # messages in the queue
+        self.in_flight: list[Batch] = []
+        self.is_resolving = False
+        self.is_lingering = False
+        self.is_refreshing = False
+        self.is_retrying = False
+        self.retry_number = 0  # of the timer that is waited for
+        self.must_hurry = False
+        self.must_look_up = False
+        self._numbered_for: tuple[str, int] | None = None
+        self._next_sequences: dict[int, int] = {}
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether anything waits or is in flight."""
+        return bool(self.queue or self.in_flight)
+
+    def begin(self, topic_id: str, partition_count: int, epoch: int) -> None:
+        """Number messages from 0 for this incarnation of the topic and this epoch, or go on if it is the same."""
+        self.topic_id, self.partition_count, self.epoch = topic_id, partition_count, epoch
+        if self._numbered_for != (topic_id, epoch):
+            self._numbered_for = (topic_id, epoch)
+            self._next_sequences.clear()
+
+    def number(self, partitions: Sequence[int]) -> tuple[tuple[int, int], ...]:
+        """Return the first sequence of each partition for these messages, and count them."""
+        bases = []
+        for partition, count in Counter(partitions).items():
+            base = self._next_sequences.get(partition, 0)
+            self._next_sequences[partition] = base + count
+            bases.append((partition, base))
+        return tuple(bases)
+
+    def renumber_from(self, batch: Batch) -> None:
+        """Give the numbers of `batch` and of all later ones again: none of them was stored."""
+        later = self.in_flight[self.in_flight.index(batch) :]
+        for unsent in reversed(later):
+            self._next_sequences.update(unsent.append.base_sequences)
+
+    def take_back(self, batches: Sequence[Batch]) -> None:
+        """Put batches back to their place in the queue, to be numbered anew: they are not stored.
+
+        They stay in their partitions: routed anew, a message could come behind a later one that is stored there.
+        """
+        for batch in batches:
+            self.in_flight.remove(batch)
+            index = 0
+            for waiting in batch.sends:
+                end = index + len(waiting.send.messages)
+                waiting.partitions, index = batch.append.partitions[index:end], end
+            self.queue.extend(batch.sends)
+            self.queued += len(batch.append.messages)
+        self.queue = deque(sorted(self.queue, key=lambda waiting: waiting.number))
+        self.is_retrying = False
+
+    def forget(self) -> None:
+        """Take back what is in flight, to be routed and numbered anew: the topic it was meant for is gone."""
+        self.take_back(tuple(self.in_flight))
+        for waiting in self.queue:
+            waiting.partitions = ()
+        self.topic_id = None
+
+    @property
+    def must_check_partition(self) -> bool:
+        """Whether the next send names a partition that we do not know of, and may be right."""
+        waiting = self.queue[0]
+        partition = waiting.send.partition
+        return partition is not None and partition >= self.partition_count and not waiting.partition_was_checked
+
+    def oldest_number(self) -> float:
+        """Return the number of the oldest unanswered send; infinite if there is none."""
+        if self.in_flight:
+            return self.in_flight[0].sends[0].number
+        return self.queue[0].number if self.queue else float("inf")
+
+    def oldest_deadline(self) -> float:
+        """Return when the oldest unanswered send is to be given up; infinite if there is none."""
+        deadlines = [batch.sends[0].deadline for batch in self.in_flight[:1]]
+        if self.queue:
+            deadlines.append(self.queue[0].deadline)
+        return min(deadlines, default=float("inf"))

@@ -1,0 +1,173 @@
+"""A producer's own stream: registration, epochs, progress. Off the path of what it sends, which the subclass knows.
+
+Nothing is appended until something is to be sent. Then, once a run, the producer wakes: it registers, or begins a new
+epoch after counting what an earlier run stored and did not record. Progress is recorded in coalesced events.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from odradek_actors.base.event_sourced import EventSourcedActor
+from odradek_actors.messages.core import Command, CountProduced, DescribeProducer, Query, Tick
+from odradek_actors.messages.recovery import SnapshotSchema
+from odradek_actors.producer.acknowledged import Progress
+from odradek_actors.producer.outbox import is_refusal
+from odradek_domain.producer.producer import Producer, ProducerSnapshot
+from odradek_events.record import Decision
+
+__all__ = ["ProducerStream"]
+
+
+class ProducerStream(EventSourcedActor[Producer]):
+    """Owns one Producer aggregate. The subclass says what waits to be sent, and sends it."""
+
+    snapshot_schema = SnapshotSchema("producer", 1, ProducerSnapshot)
+
+    _is_awake = False
+    _is_waking = False
+    _must_bump = False
+    _epoch = -1  # of the aggregate, kept through a recovery in place
+    _own = ""  # what the append to our own stream under way is for
+    _progress_is_due = False
+    _progress_is_refused = False
+    _progress_is_fresh = False  # recorded for the flushes that wait
+
+    def initial_state(self) -> Producer:
+        """Return a producer that was never registered; what is volatile survives a recovery in place."""
+        if not hasattr(self, "_progress"):
+            self._progress = Progress()
+            self._flushes: list[tuple[Command, int]] = []  # each with the number of the last send before it
+        return Producer(self.id)
+
+    # -- what the subclass knows --------------------------------------------------------------------------------------
+
+    def first_queued(self) -> Command | None:
+        """Return a send that waits to be sent, if there is one."""
+        raise AssertionError(f"{type(self).__name__} must override first_queued")
+
+    def floors(self) -> Iterable[int]:
+        """Return positions above which batches in flight will lie."""
+        raise AssertionError(f"{type(self).__name__} must override floors")
+
+    def pump(self) -> None:
+        """Send what may be sent now."""
+
+    def fail_queued(self, error: Exception) -> None:
+        """Answer what waits to be sent with an error."""
+
+    def finish_flushes(self) -> None:
+        """Answer those who wait until something is sent."""
+
+    # -- waking, and what else is appended ----------------------------------------------------------------------------
+
+    def on_ready(self) -> None:
+        """Do what our own stream needs before anything is sent; then let flushes finish."""
+        self._progress.forget(self.state.counted_through)
+        self._prepare()
+        if self.is_ready:
+            self.finish_flushes()
+
+    def _prepare(self) -> None:
+        """If something waits to be sent, wake or begin a new epoch first."""
+        if not self.is_ready or self.first_queued() is None:
+            return
+        if not self._is_awake:
+            self._wake()
+        elif self._must_bump:
+            self._append_own("bump", [self.state.bump_epoch(self.runtime.now())])
+
+    def _wake(self) -> None:
+        """Once a run, when something is to be sent: register, or begin a new epoch and count what is not recorded."""
+        if self._is_waking:
+            return
+        self._is_waking = True
+        producer = self.state
+        if producer.is_registered:
+            self.request(self.context.log_reader, CountProduced(self.id, producer.counted_through), self._counted)
+        else:
+            self._append_own("wake", producer.register(self.runtime.now()))
+
+    def _counted(self, counted: Any) -> None:
+        if isinstance(counted, Exception):
+            self._is_waking = False
+            self.fail_queued(counted)
+            return
+        if not self.is_ready:  # recovering meanwhile: wake again when that is over
+            self._is_waking = False
+            return
+        count, last = counted
+        producer, now = self.state, self.runtime.now()
+        self._progress.position = max(self._progress.position, last)
+        progress = producer.record_progress(producer.message_count + count, last, now)
+        self._append_own("wake", [*progress, producer.bump_epoch(now)])
+
+    def _append_own(self, purpose: str, events: Sequence[Any]) -> None:
+        self._own = purpose
+        send = None if purpose == "progress" else self.first_queued()  # on whose behalf we wake or begin anew
+        decisions = () if send is None else (Decision(len(events), send.correlation_id, send.correlation_id),)
+        self.persist(events, (), lambda _: self._own_appended(purpose), decisions)
+
+    def _own_appended(self, purpose: str) -> None:
+        self._own = ""
+        if purpose == "progress":
+            self._progress_is_fresh = bool(self._flushes)
+            return  # on_ready forgets what is recorded now
+        self._is_awake, self._is_waking, self._must_bump = True, False, False
+        self._epoch = self.state.epoch
+        self.pump()
+
+    def append_failed(self, commands: Sequence[Command], error: Exception) -> None:
+        """Tell those who wait for our own append: without it nothing can be sent. Progress can wait for the next time.
+
+        Only a refusal ends the waiting. After an unknown outcome what is queued stays so, and is sent once the recovery
+        has shown where our stream stands.
+        """
+        super().append_failed(commands, error)
+        purpose, self._own = self._own, ""
+        if purpose == "progress":
+            self._progress_is_refused = True
+            return
+        self._is_waking = False
+        if is_refusal(error):
+            self.fail_queued(error)
+
+    # -- progress -----------------------------------------------------------------------------------------------------
+
+    def handle_query(self, query: Query) -> None:
+        """Say how many messages were acknowledged in all, recorded or not, in this run or an earlier one."""
+        if not isinstance(query.body, DescribeProducer):
+            super().handle_query(query)
+            return
+        recorded = self.state.message_count
+        if self._is_awake:
+            self.reply(query, recorded + self._progress.count_beyond(self.state.counted_through))
+            return
+
+        def counted(answer: Any) -> None:
+            self.reply(query, answer if isinstance(answer, Exception) else recorded + answer[0])
+
+        self.request(self.context.log_reader, CountProduced(self.id, self.state.counted_through), counted)
+
+    def on_tick(self, tick: Tick) -> None:
+        """Progress is to be recorded."""
+        self._progress_is_due = self._progress_is_refused = False
+        if self.is_ready and self._is_awake:
+            self._record_progress()
+        elif self._progress:
+            self._schedule_progress()
+
+    def _schedule_progress(self) -> None:
+        if not self._progress_is_due:
+            self._progress_is_due = True
+            self.tick(self.settings.progress_interval, Tick("progress"))
+
+    def _record_progress(self) -> bool:
+        """Record what is acknowledged up to a position with nothing of ours in flight below; say if anything was."""
+        count, through = self._progress.to_record(self.floors())
+        if not count or self._progress_is_refused or not self._is_awake:
+            return False
+        total = self.state.message_count + count
+        self._append_own("progress", self.state.record_progress(total, through, self.runtime.now()))
+        return True

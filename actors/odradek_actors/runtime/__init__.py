@@ -1,0 +1,1 @@
+"""What an actor may ask of the world."""

@@ -1,0 +1,380 @@
+"""The TopicActor: owns a topic, gives offsets, serves fetches.
+
+Appends that gathered while one was under way are decided as one batch and made durable in one commit. Fetches are
+answered from applied, hence durable, messages: from the tail in memory, or by the LogReader. A fetch that finds
+nothing and may wait is parked in the same step that looked, and woken by the apply that passes it, so no wake-up is
+lost.
+
+A topic with limits lets go what is beyond them when it wakes, when they are set, and every `retention_check_interval`:
+the LogReader walks over the messages that go, the aggregate decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import msgspec
+
+from odradek_actors.base.event_sourced import EventSourcedActor
+from odradek_actors.errors import ActorStopped
+from odradek_actors.messages.core import (
+    AddPartitions,
+    AppendBatch,
+    AppendDone,
+    Command,
+    CreateTopic,
+    DeleteRecords,
+    DeleteTopic,
+    DescribeTopic,
+    EnsureTopic,
+    Fetch,
+    FetchResult,
+    Nobody,
+    PartitionDescription,
+    Query,
+    ReadOlder,
+    Tick,
+    TopicDescription,
+)
+from odradek_actors.messages.groups import TopicChanged
+from odradek_actors.messages.receipts import receipts
+from odradek_actors.messages.recovery import SnapshotSchema
+from odradek_actors.messages.retention import ApplyRetention, FindRetained, LetGo, SetRetention
+from odradek_domain.errors import DomainError, TopicNotFound
+from odradek_domain.topic.partition import TailLimit
+from odradek_domain.topic.retention import KEEP_ALL, RetentionPlan, RetentionPolicy
+from odradek_domain.topic.topic import AppendDecision, Topic, TopicSnapshot
+from odradek_events.record import Appended, Decision
+from odradek_events.types import TopicCreated
+
+__all__ = ["TopicActor", "TopicActorSnapshot"]
+
+
+class TopicActorSnapshot(msgspec.Struct, frozen=True, gc=False):
+    """A topic's snapshot, and what its actor knows of it besides."""
+
+    topic: TopicSnapshot
+    created_position: int
+
+
+class TopicActor(EventSourcedActor[Topic]):
+    """Owns one Topic aggregate, existing or not."""
+
+    snapshot_schema = SnapshotSchema("topic", 2, TopicActorSnapshot)
+    _created_position = 0
+    _announced: tuple[str | None, int] | None = None  # the incarnation and the number of partitions
+    _parked: dict[str, Query]
+    _watched: RetentionPolicy = KEEP_ALL
+    _watch = 0  # the number of its timer
+    _is_sweeping = False
+    _waiting: tuple[Command, ...] = ()  # for the sweep under way to end
+
+    def initial_state(self) -> Topic:
+        """Return the topic before it is created."""
+        self._parked = getattr(self, "_parked", {})  # parked fetches survive a recovery in place
+        return Topic(self.id, self._tail_limit)
+
+    def take_snapshot(self) -> TopicActorSnapshot:
+        """Return the state in hand, without messages."""
+        return TopicActorSnapshot(self.state.snapshot(), self._created_position)
+
+    def restore(self, snapshot: TopicActorSnapshot) -> Topic:
+        """Return the topic of a snapshot; its messages are read from the log."""
+        self._created_position = snapshot.created_position
+        return Topic.restore(snapshot.topic, self._tail_limit)
+
+    @property
+    def _tail_limit(self) -> TailLimit:
+        return TailLimit(self.settings.tail_messages, self.settings.tail_bytes)
+
+    # -- commands -----------------------------------------------------------------------------------------------------
+
+    def handle_command(self, command: Command) -> None:
+        """Gather appends that wait behind this one; ask the LogReader before retention; the rest one by one."""
+        if type(command.body) is AppendBatch:
+            self._append(self._gather(command))
+        elif type(command.body) is ApplyRetention:
+            self._sweep(command)
+        else:
+            super().handle_command(command)
+
+    def decide(self, command: Any) -> Sequence[Any]:
+        """Decide everything but appends."""
+        topic, now = self.state, self.runtime.now()
+        match command:
+            case CreateTopic(count, retention_ms, retention_bytes):
+                new_id = self.runtime.new_id()
+                return topic.create_limited(count, retention_ms, retention_bytes, topic_id=new_id, at=now)
+            case EnsureTopic(create, partition_count):
+                if topic.exists:
+                    return []
+                if not create:
+                    raise TopicNotFound(self.id)
+                return [topic.create(partition_count, topic_id=self.runtime.new_id(), at=now)]
+            case AddPartitions(total):
+                return [topic.add_partitions(total, now)]
+            case DeleteTopic():
+                return [topic.delete(now)]
+            case DeleteRecords(partition, before_offset):
+                return topic.delete_records(partition, before_offset, now)
+            case SetRetention(retention_ms, retention_bytes):
+                return topic.set_retention(retention_ms, retention_bytes, now)
+            case LetGo(plan, ends):
+                return topic.apply_retention(plan, ends, now)
+            case _:
+                raise LookupError(f"a topic has no command {type(command).__name__}")
+
+    def respond(self, command: Any, events: Sequence[Any]) -> object:
+        """Answer with the topic's description, or None once it is deleted."""
+        return self._describe() if self.state.exists else None
+
+    def _gather(self, first: Command) -> list[Command]:
+        """Take the appends at the front of the stash too, up to the limits of one commit."""
+        gathered = [first]
+        if not self.stash:
+            return gathered
+        messages, size = _weight(first.body)
+        while self.stash:
+            waiting = self.stash[0]
+            if not (isinstance(waiting, Command) and type(waiting.body) is AppendBatch):
+                break
+            more, larger = _weight(waiting.body)
+            if messages + more > self.settings.batch_messages or size + larger > self.settings.batch_bytes:
+                break
+            messages, size = messages + more, size + larger
+            self.stash.popleft()
+            gathered.append(waiting)
+        return gathered
+
+    def _append(self, commands: list[Command]) -> None:
+        try:
+            decided = self.state.decide_appends([command.body.append for command in commands])
+        except Exception as error:  # of ours; the state is as it was, and nobody may wait for ever
+            for command in commands:
+                self.reply(command, error)
+            return
+        events: list[Any] = []
+        decisions: list[Decision] = []
+        answers: list[tuple[Command, AppendDecision, int]] = []
+        for command, decision in zip(commands, decided, strict=True):
+            if isinstance(decision, DomainError):
+                self.reply(command, decision)
+                continue
+            if decision.is_duplicate and self._is_durable(command.body, decision):
+                # Now, and not with the others: were their append refused, this one would be told so and is stored.
+                self.reply(command, AppendDone(decision.offsets, None, self.state.partition_count))
+                continue
+            answers.append((command, decision, len(events)))
+            if not decision.is_duplicate:
+                events.extend(decision.events)
+                decisions.extend(
+                    Decision(len(send.body.messages), send.correlation_id, send.causation_id)
+                    for send in command.body.sends
+                )
+
+        def answer(appended: Appended) -> None:
+            for command, decision, index in answers:
+                position = None if decision.is_duplicate else appended.first_position + index
+                # The producer first: who has a receipt and then asks it how much it has sent finds the message counted.
+                self.reply(command, AppendDone(decision.offsets, position, self.state.partition_count))
+                if position is not None:
+                    batch: AppendBatch = command.body
+                    for send, its_receipts in receipts(batch.sends, batch.append, decision.offsets, position):
+                        self.reply(send, its_receipts)
+
+        self.persist(events, [command for command, _, _ in answers], answer, decisions, is_checked=True)
+
+    def _is_durable(self, batch: AppendBatch, decision: AppendDecision) -> bool:
+        """Say whether all of it is applied; else it repeats what is being decided with it."""
+        partitions = self.state.partitions
+        places = zip(batch.append.partitions, decision.offsets, strict=True)
+        return all(offset < partitions[partition].high_watermark for partition, offset in places)
+
+    # -- retention ----------------------------------------------------------------------------------------------------
+
+    def _sweep(self, command: Command) -> None:
+        if self._is_sweeping:  # two at once would both walk over what goes
+            self._waiting += (command,)
+            return
+        try:
+            plan = self.state.plan_retention(self.runtime.now())
+        except TopicNotFound as error:
+            self.reply(command, error)
+            return
+        if not plan.walks:
+            self.reply(command, self._describe())
+            return
+        self._is_sweeping = True
+        walks = FindRetained(self.id, plan.walks, self._created_position)
+        self.request(self.context.log_reader, walks, partial(self._swept, command, plan))
+
+    def _swept(self, command: Command, plan: RetentionPlan, ends: tuple[int, ...] | Exception) -> None:
+        self._is_sweeping = False
+        if isinstance(ends, Exception):
+            self.reply(command, ends)
+        else:
+            self._when_ready(msgspec.structs.replace(command, body=LetGo(plan, ends)))
+        waiting, self._waiting = self._waiting, ()
+        for each in waiting:
+            self._when_ready(each)
+
+    def _watch_retention(self) -> None:
+        if self.state.retention != self._watched:
+            self._watched = self.state.retention
+            self._watch = self.runtime.new_number()
+            if self._watched.is_limited:
+                self._let_go()  # behind a sweep under way, which is for other limits and comes to nothing
+                self.tick(self.settings.retention_check_interval, Tick("retention", self._watch))
+
+    def on_tick(self, tick: Tick) -> None:
+        """Let go what is beyond the limits, unless that is under way."""
+        if tick.purpose == "retention" and tick.number == self._watch:
+            if not self._is_sweeping:
+                self._let_go()
+            self.tick(self.settings.retention_check_interval, tick)
+
+    def _let_go(self) -> None:
+        self._when_ready(Command(ApplyRetention(), Nobody(), 0, self.runtime.new_id()))
+
+    # -- queries ------------------------------------------------------------------------------------------------------
+
+    def handle_query(self, query: Query) -> None:
+        """Serve a fetch, now or later; answer the rest."""
+        if type(query.body) is Fetch:
+            replaced = self._parked.pop(query.body.consumer_id, None)
+            if replaced is not None:
+                self.reply(replaced, FetchResult(self.id, None, (), ()))
+            if not self._serve(query):
+                self._parked[query.body.consumer_id] = query
+        else:
+            super().handle_query(query)
+
+    def answer(self, query: Any) -> object:
+        """Describe the topic."""
+        if isinstance(query, DescribeTopic):
+            return self._describe()
+        return super().answer(query)
+
+    def _describe(self) -> TopicDescription:
+        topic = self.state
+        if topic.topic_id is None or topic.created_at is None:
+            raise TopicNotFound(self.id)
+        partitions = tuple(
+            PartitionDescription(int(partition.id), partition.log_start_offset, partition.high_watermark)
+            for partition in topic.partitions
+        )
+        return TopicDescription(
+            self.id,
+            topic.topic_id,
+            topic.created_at,
+            partitions,
+            topic.retention.retention_ms,
+            topic.retention.retention_bytes,
+        )
+
+    def _serve(self, query: Query) -> bool:
+        """Answer a fetch if there is anything to say; return False if it has to wait."""
+        fetch: Fetch = query.body
+        topic = self.state
+        if topic.topic_id is None:
+            return self._unless_waiting(query, ())
+        bounds = tuple((partition.log_start_offset, partition.high_watermark) for partition in topic.partitions)
+        if not _in_range(fetch, topic.topic_id, bounds):
+            self.reply(query, FetchResult(self.id, topic.topic_id, bounds, ()))
+            return True
+        messages: list[Any] = []
+        size = 0
+        for number, offset in fetch.positions:
+            partition = topic.partitions[number]
+            if offset >= partition.high_watermark or len(messages) >= fetch.max_messages or size >= fetch.max_bytes:
+                continue
+            if offset < partition.tail_start:
+                if not messages:
+                    self._read_older(query, number, offset, partition.tail_start, bounds)
+                    return True
+                continue
+            for event in partition.read(offset, fetch.max_messages - len(messages)):
+                size += len(event.value or b"") + len(event.key or b"")
+                if messages and size > fetch.max_bytes:
+                    break
+                messages.append(event)
+        if not messages:
+            return self._unless_waiting(query, bounds)
+        self.reply(query, FetchResult(self.id, topic.topic_id, bounds, tuple(messages)))
+        return True
+
+    def _unless_waiting(self, query: Query, bounds: tuple[tuple[int, int], ...]) -> bool:
+        if query.body.wait:
+            return False
+        self.reply(query, FetchResult(self.id, self.state.topic_id, bounds, ()))
+        return True
+
+    def _read_older(
+        self, query: Query, partition: int, offset: int, until: int, bounds: tuple[tuple[int, int], ...]
+    ) -> None:
+        fetch: Fetch = query.body
+        older = ReadOlder(
+            self.id,
+            str(self.state.topic_id),
+            partition,
+            offset,
+            until,
+            fetch.max_messages,
+            fetch.max_bytes,
+            self._created_position,
+            bounds,
+        )
+        self.send(self.context.log_reader, Query(older, query.reply_to, query.request_id))
+
+    # -- after apply --------------------------------------------------------------------------------------------------
+
+    def on_applied(self, events: Sequence[Any], first_position: int) -> None:
+        """Note where this incarnation of the topic began, and wake fetches that may now have something to read."""
+        for index, event in enumerate(events):
+            if type(event) is TopicCreated:
+                self._created_position = first_position + index
+        if self._phase == "recovering" or not self._parked:
+            return
+        for consumer_id, query in list(self._parked.items()):
+            if self._serve(query):
+                del self._parked[consumer_id]
+
+    def on_ready(self) -> None:
+        """Look again for whom something is there; tell of other partitions than before; see to other limits."""
+        if self._parked:
+            self.on_applied((), 0)
+        self._watch_retention()
+        made_of = (self.state.topic_id, self.state.partition_count)
+        if made_of != self._announced:
+            if self._announced is not None:
+                self.send(self.context.directory, TopicChanged(self.id))
+            self._announced = made_of
+
+    def on_stopping(self) -> bool:
+        """Send those who wait for messages elsewhere."""
+        self.on_giving_up(ActorStopped(self.stream))
+        return True
+
+    def on_giving_up(self, error: Exception) -> None:
+        """Tell those who wait for messages, so that they ask the next actor of this topic."""
+        for query in self._parked.values():
+            self.reply(query, ActorStopped(self.stream))
+        self._parked.clear()
+
+
+def _in_range(fetch: Fetch, topic_id: str, bounds: tuple[tuple[int, int], ...]) -> bool:
+    return (
+        fetch.topic_id == topic_id
+        and not fetch.needs_bounds
+        and fetch.partition_count in (None, len(bounds))
+        and all(
+            partition < len(bounds) and bounds[partition][0] <= offset <= bounds[partition][1]
+            for partition, offset in fetch.positions
+        )
+    )
+
+
+def _weight(batch: AppendBatch) -> tuple[int, int]:
+    return len(batch.append.messages), batch.append.size_bytes

@@ -1,0 +1,1 @@
+"""The ConsumerGroup aggregate and its rules."""

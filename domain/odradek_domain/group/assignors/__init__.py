@@ -1,0 +1,1 @@
+"""How a group's partitions are assigned to its members."""

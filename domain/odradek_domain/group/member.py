@@ -1,0 +1,91 @@
+"""What a consumer group is made of: its states, its members, and its snapshot."""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+
+from odradek_domain.values.committed_offsets import CommittedOffset
+from odradek_domain.values.positions import TopicPartition
+from odradek_events.types import MemberJoined
+
+__all__ = ["Claim", "GroupMember", "GroupSnapshot", "GroupState", "elected_assignor"]
+
+
+class GroupState(enum.Enum):
+    """Where a group is; the values are Kafka's names."""
+
+    EMPTY = "Empty"
+    PREPARING_REBALANCE = "PreparingRebalance"
+    COMPLETING_REBALANCE = "CompletingRebalance"
+    STABLE = "Stable"
+    DEAD = "Dead"
+
+
+class GroupMember(msgspec.Struct, frozen=True, gc=False):
+    """A member: what it reads and can live with, and what it has in the present generation."""
+
+    member_id: str
+    consumer_id: str
+    topics: tuple[str, ...]
+    assignors: tuple[str, ...]
+    session_timeout_ms: int
+    rebalance_timeout_ms: int
+    run_id: str
+    pattern: str | None = None
+    instance_id: str | None = None
+    partitions: tuple[tuple[str, int], ...] = ()
+    opaque: bytes = b""
+
+    def reads(self, topic: str) -> bool:
+        """Say whether it subscribes to a topic, by name or by pattern."""
+        return topic in self.topics if self.pattern is None else re.fullmatch(self.pattern, topic) is not None
+
+    def has_subscription_of(self, event: MemberJoined) -> bool:
+        """Say whether a join brings nothing new."""
+        return (
+            (self.topics, self.pattern, self.assignors) == (event.topics, event.pattern, event.assignors)
+            and self.session_timeout_ms == event.session_timeout_ms
+            and self.rebalance_timeout_ms == event.rebalance_timeout_ms
+        )
+
+
+class Claim(msgspec.Struct, frozen=True, gc=False):
+    """The partitions a member has when it joins, and the generation it got them in (-1: none).
+
+    Without `is_held` it had them and has let them go: they may be anybody's.
+    """
+
+    partitions: tuple[TopicPartition, ...] = ()
+    generation: int = -1
+    is_held: bool = False
+
+
+class GroupSnapshot(msgspec.Struct, frozen=True, gc=False):
+    """A group's state. `members` stand in the order in which they joined."""
+
+    group_id: str
+    version: int
+    committed: tuple[CommittedOffset, ...]
+    state: GroupState = GroupState.EMPTY
+    generation: int = 0
+    assignor: str | None = None
+    leader: str | None = None
+    members: tuple[GroupMember, ...] = ()
+    idle_since: datetime | None = None
+
+
+def elected_assignor(members: Sequence[GroupMember]) -> str:
+    """Return the assignor that members elect: each votes for the first of its own that all can live with.
+
+    A tie goes to what the first member prefers.
+    """
+    candidates = [name for name in members[0].assignors if all(name in other.assignors for other in members)]
+    votes = dict.fromkeys(candidates, 0)
+    for member in members:
+        votes[next(name for name in member.assignors if name in votes)] += 1
+    return max(candidates, key=votes.__getitem__)

@@ -1,0 +1,188 @@
+"""Where a group's committed offsets would go by a reset, worked out before anything is changed.
+
+The rules are those of Kafka's kafka-consumer-groups --reset-offsets: what lies outside of the readable range is moved
+to its nearest end; a moment after which there is no message means the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+import msgspec
+
+from odradek_domain.errors import PartitionNotFound, TopicNotFound
+from odradek_domain.group.errors import NothingToShift
+from odradek_domain.replay.topic_reader import Bounds, TopicBounds
+from odradek_domain.values.committed_offsets import CommittedOffset, OffsetToCommit
+from odradek_domain.values.positions import Offset, TopicPartition
+
+__all__ = [
+    "PlannedReset",
+    "ResetTarget",
+    "ShiftBy",
+    "checked_target",
+    "plan_reset",
+    "planned_offsets",
+    "reset_reason",
+    "wanted_partitions",
+]
+
+_EARLIEST = datetime.min.replace(tzinfo=UTC)
+
+
+class ShiftBy(msgspec.Struct, frozen=True, gc=False):
+    """So many messages on from what is committed; back with a negative number."""
+
+    messages: int
+
+
+ResetTarget = Literal["earliest", "latest"] | int | datetime | ShiftBy
+"""Where a reset goes: an end of each partition, an offset, the first message as young as a moment, or a shift."""
+
+
+class PlannedReset(msgspec.Struct, frozen=True, gc=False):
+    """What a reset does to one partition: from `before` (None: nothing is committed) to `after`.
+
+    `wanted` is what was asked for; where it is outside of the readable range, `after` is the range's nearest end. None
+    is a moment after which there is no message.
+    """
+
+    topic: str
+    partition: int
+    topic_id: str
+    before: int | None
+    wanted: int | None
+    after: int
+
+    @property
+    def is_clamped(self) -> bool:
+        """Whether it asked for an offset outside of the readable range."""
+        return self.wanted not in (None, self.after)
+
+
+def checked_target(to: object, now: datetime) -> ResetTarget:
+    """Return a target, a timedelta as the moment so long before `now`; TypeError or ValueError for what is none.
+
+    InvalidOffset for a negative offset.
+    """
+    match to:
+        case bool():
+            pass
+        case "earliest" | "latest":
+            return to
+        case int():
+            return int(Offset(to))
+        case datetime():
+            if to.tzinfo is None:
+                raise ValueError("a moment to reset to needs a time zone; pass an aware datetime")
+            return to
+        case timedelta():
+            if to < timedelta():
+                raise ValueError(f"a duration to go back must be 0 or more, not {to}")
+            try:
+                return now - to
+            except OverflowError:  # before the year 1
+                return _EARLIEST
+        case ShiftBy(messages) if type(messages) is int:
+            return to
+        case _:
+            pass
+    raise TypeError(
+        "reset to 'earliest', 'latest', an offset, an aware datetime, a timedelta back from now, or ShiftBy(messages), "
+        f"not to {to!r}"
+    )
+
+
+def wanted_partitions(places: Iterable[str | tuple[str, int]]) -> dict[str, tuple[int, ...] | None]:
+    """Return the partitions that are meant of each topic, None for all; both sorted.
+
+    TypeError for what is neither a topic nor a (topic, partition) pair.
+    """
+    if isinstance(places, str):
+        raise TypeError(f"topics and partitions come in a list; use [{places!r}]")
+    partitions: dict[str, set[int] | None] = {}
+    for place in places:
+        match place:
+            case str():
+                partitions[str(place)] = None
+            case (str() as topic, int() as partition) if type(partition) is int:
+                known = partitions.setdefault(topic, set())
+                if known is not None:
+                    known.add(partition)
+            case _:
+                raise TypeError(f"name topics and (topic, partition) pairs, not {place!r}")
+    return {topic: None if some is None else tuple(sorted(some)) for topic, some in sorted(partitions.items())}
+
+
+def plan_reset(
+    group: str,
+    committed: Iterable[CommittedOffset],
+    topics: Mapping[str, TopicBounds],
+    wanted: Mapping[str, Sequence[int] | None],
+    to: ResetTarget,
+    at_time: Mapping[TopicPartition, int | None] | None = None,
+) -> tuple[PlannedReset, ...]:
+    """Plan a reset of these partitions of topics, in order; `at_time` is what was found for a moment.
+
+    TopicNotFound, PartitionNotFound, or NothingToShift where nothing is committed to shift.
+    """
+    known = {TopicPartition(item.topic, item.partition): item for item in committed}
+    plan = []
+    for name, numbers in wanted.items():
+        topic = topics.get(name)
+        if topic is None or topic.topic_id is None:
+            raise TopicNotFound(name)
+        for number in range(len(topic.partitions)) if numbers is None else numbers:
+            if not 0 <= number < len(topic.partitions):
+                raise PartitionNotFound(name, number, len(topic.partitions))
+            place, bounds = TopicPartition(name, number), topic.partitions[number]
+            item = known.get(place)
+            before = item.offset if item is not None and item.topic_id == topic.topic_id else None
+            offset = (at_time or {}).get(place) if isinstance(to, datetime) else _goal(group, place, bounds, before, to)
+            after = bounds.high_watermark if offset is None else _clamped(offset, bounds)
+            plan.append(PlannedReset(name, number, topic.topic_id, before, offset, after))
+    return tuple(plan)
+
+
+def planned_offsets(plan: Iterable[PlannedReset]) -> tuple[OffsetToCommit, ...]:
+    """Return the offsets that a plan leads to, also where they are by now: they may be elsewhere once it is done."""
+    return tuple(OffsetToCommit(item.topic, item.partition, item.topic_id, item.after) for item in plan)
+
+
+def reset_reason(to: ResetTarget) -> str:
+    """Return what was asked for, in words."""
+    match to:
+        case ShiftBy(messages):
+            return f"shifted by {messages}"
+        case datetime():
+            return f"reset to {to.isoformat()}"
+        case int():
+            return f"reset to offset {to}"
+        case _:
+            return f"reset to {to}"
+
+
+def _goal(
+    group: str,
+    place: TopicPartition,
+    bounds: Bounds,
+    before: int | None,
+    to: Literal["earliest", "latest"] | int | ShiftBy,
+) -> int:
+    match to:
+        case "earliest":
+            return bounds.log_start_offset
+        case "latest":
+            return bounds.high_watermark
+        case ShiftBy(messages):
+            if before is None:
+                raise NothingToShift(group, *place)
+            return before + messages
+        case _:
+            return to
+
+
+def _clamped(offset: int, bounds: Bounds) -> int:
+    return min(max(offset, bounds.log_start_offset), bounds.high_watermark)

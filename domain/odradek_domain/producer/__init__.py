@@ -1,0 +1,1 @@
+"""The Producer aggregate, and how messages find their partition."""

@@ -1,0 +1,1 @@
+"""What is read from a whole log: states, differences, lag, traces."""

@@ -1,0 +1,162 @@
+"""Reads a topic's messages straight from a log: what a consumer would get, with nothing recorded, no writer disturbed.
+
+It follows the topic's name: after a deletion the next incarnation is read from its offset 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Protocol
+
+import msgspec
+
+from odradek_domain.errors import OffsetNotFound, TopicNotFound
+from odradek_domain.values.names import TopicName
+from odradek_events.log.port import ReadableLog
+from odradek_events.types import MessageProduced, PartitionsAdded, RecordsDeleted, TopicCreated, TopicDeleted
+
+__all__ = ["Bounds", "PartitionBounds", "TopicBounds", "TopicOutline", "TopicReader", "begin_offsets"]
+
+_MAX_OFFSET = (1 << 63) - 1
+
+
+class Bounds(Protocol):
+    """A partition's bounds: readable are `log_start_offset` up to but not including `high_watermark`."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def log_start_offset(self) -> int: ...
+    @property
+    def high_watermark(self) -> int: ...
+
+
+class TopicBounds(Protocol):
+    """An incarnation of a topic (None: there is none), and the bounds of its partitions."""
+
+    @property
+    def topic_id(self) -> str | None: ...
+    @property
+    def partitions(self) -> Sequence[Bounds]: ...
+
+
+class PartitionBounds(msgspec.Struct, frozen=True, gc=False):
+    """The bounds as the log has them."""
+
+    id: int
+    log_start_offset: int
+    high_watermark: int
+
+
+class TopicOutline(msgspec.Struct, frozen=True, gc=False):
+    """The current incarnation of a topic, as the log's position `read_at` leaves it."""
+
+    topic_id: str
+    created_at_position: int
+    read_at: int
+    partitions: tuple[PartitionBounds, ...]
+
+
+def begin_offsets(topic: str, partitions: Sequence[Bounds], offset: int) -> dict[int, int]:
+    """Return where to begin each partition to begin a topic at `offset`: there, or at the nearest end of the partition.
+
+    OffsetNotFound if no partition has the offset; that of the next message to come counts.
+    """
+    if not any(part.log_start_offset <= offset <= part.high_watermark for part in partitions):
+        start = min(part.log_start_offset for part in partitions)
+        longest = max(partitions, key=lambda part: part.high_watermark)
+        raise OffsetNotFound(topic, longest.id, offset, start, longest.high_watermark)
+    return {part.id: min(max(offset, part.log_start_offset), part.high_watermark) for part in partitions}
+
+
+class TopicReader:
+    """Reads the messages of one topic in the order of the log, from the first readable one unless told otherwise.
+
+    Raises TopicNotFound if there is no such topic now. Finding the outline costs a few look-ups, not a replay.
+    """
+
+    def __init__(self, log: ReadableLog, topic: str) -> None:
+        self.topic = str(TopicName(topic))
+        self._log = log
+        self._wanted: dict[int, int] = {}  # the lowest offset to yield, by partition
+        self._position = -1  # what is below was read
+        self.outline = self._find_outline()
+        self.begin_at_start()
+
+    def begin_at_start(self) -> None:
+        """Begin at the first readable message of each partition."""
+        self._begin({part.id: part.log_start_offset for part in self.outline.partitions})
+
+    def begin_at_end(self) -> None:
+        """Begin behind the last message of each partition."""
+        self._wanted.clear()
+        self._position = self.outline.read_at
+
+    def begin_at(self, offset: int) -> None:
+        """Begin at an offset; see `begin_offsets`."""
+        self._begin(begin_offsets(self.topic, self.outline.partitions, offset))
+
+    def read(self) -> Iterator[MessageProduced]:
+        """Yield what comes next, up to the end that the log has now; call it again for what was appended since."""
+        head = self._log.head().position
+        for commit in self._log.commits(after=self._position, until=head, stream=f"topic/{self.topic}"):
+            for event in commit.events:
+                if type(event) is MessageProduced:
+                    if event.offset >= self._wanted.get(event.partition, 0):
+                        yield event
+                elif type(event) is TopicCreated:
+                    self._wanted.clear()
+        self._position = head
+
+    def _begin(self, wanted: Mapping[int, int]) -> None:
+        """Begin at the earliest commit that holds something wanted."""
+        self._wanted = dict(wanted)
+        created = self.outline.created_at_position
+        places = [
+            self._log.locate(self._tag(part.id), self._wanted[part.id], created)
+            for part in self.outline.partitions
+            if self._wanted[part.id] < part.high_watermark
+        ]
+        self._position = min((place for place in places if place is not None), default=self.outline.read_at + 1) - 1
+
+    def _find_outline(self) -> TopicOutline:
+        head = self._log.head().position
+        created: tuple[int, TopicCreated] | None = None
+        for recorded in self._log.read(types=("TopicCreated",), until=head):
+            if recorded.event.topic == self.topic:
+                created = recorded.position, recorded.event
+        if created is None:
+            raise TopicNotFound(self.topic)
+        position, event = created
+        count, starts = event.partition_count, dict[int, int]()
+        for kind in ("TopicDeleted", "PartitionsAdded", "RecordsDeleted"):
+            for recorded in self._log.read(after=position, types=(kind,), until=head):
+                match recorded.event:
+                    case TopicDeleted(topic=self.topic):
+                        raise TopicNotFound(self.topic)
+                    case PartitionsAdded(topic=self.topic, partition_count=total):
+                        count = total
+                    case RecordsDeleted(topic=self.topic, partition=partition, log_start_offset=start):
+                        starts[partition] = max(start, starts.get(partition, 0))
+                    case _:
+                        continue  # another topic's
+        ends = self._high_watermarks(count, position)
+        bounds = tuple(PartitionBounds(number, starts.get(number, 0), end) for number, end in enumerate(ends))
+        return TopicOutline(event.topic_id, position, head, bounds)
+
+    def _high_watermarks(self, count: int, created: int) -> list[int]:
+        """Return them by partition. Many partitions may end in one commit, which is decoded once for all of them."""
+        ends = [0] * count
+        last_of: dict[int, set[int]] = {}
+        for number in range(count):
+            position = self._log.locate(self._tag(number), _MAX_OFFSET, created)
+            if position is not None:
+                last_of.setdefault(position, set()).add(number)
+        for position, partitions in last_of.items():
+            for event in self._log.codec.commit(self._log.commit_at(position)).events:
+                if type(event) is MessageProduced and event.partition in partitions:
+                    ends[event.partition] = max(ends[event.partition], event.offset + 1)
+        return ends
+
+    def _tag(self, partition: int) -> str:
+        return f"partition:{self.topic}/{partition}"

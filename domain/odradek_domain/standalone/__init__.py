@@ -1,0 +1,1 @@
+"""The domain model without actors: repositories and services over a log."""

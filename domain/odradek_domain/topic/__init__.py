@@ -1,0 +1,1 @@
+"""The Topic aggregate and its parts."""

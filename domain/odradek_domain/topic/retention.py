@@ -1,0 +1,158 @@
+"""How long a topic keeps messages, and how many bytes of them: the policy, and which messages it lets go.
+
+Kafka lets whole segment files go, so what it keeps beyond the limits depends on how the files were cut. There are no
+segments here: a message goes as soon as it and all before it in its partition are older than `retention_ms` by their
+own timestamps, or as the messages after it alone come to `retention_bytes`. Finding the first message that stays needs
+a walk over those that go, and no state at all for time; for bytes the walk begins at a mark (`size_marks.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+
+import msgspec
+
+from odradek_domain.errors import ValidationError
+from odradek_domain.topic.byte_index import message_size
+from odradek_domain.topic.partition import Partition
+from odradek_events.types import MessageProduced, TopicRetentionSet
+
+__all__ = [
+    "KEEP_ALL",
+    "InvalidRetention",
+    "Limit",
+    "RetentionPlan",
+    "RetentionPolicy",
+    "RetentionWalk",
+    "Walker",
+    "walks",
+]
+
+Limit = int | None | msgspec.UnsetType
+"""A limit to be set: None takes it away, UNSET leaves it as it is."""
+
+_LARGEST = (1 << 63) - 1  # Kafka's
+
+
+class InvalidRetention(ValidationError):
+    """A limit that no topic can have."""
+
+    code = "invalid_retention"
+
+    def __init__(self, topic: str, limit: str, value: object) -> None:
+        super().__init__(
+            f"{limit} of topic {topic!r} cannot be {value!r}; use a whole number from 1 to {_LARGEST}, or None for "
+            "no limit"
+        )
+        self.topic, self.limit, self.value = topic, limit, value
+
+
+class RetentionPolicy(msgspec.Struct, frozen=True, gc=False):
+    """The limits of each partition of a topic: milliseconds by the messages' own timestamps, and bytes; None is none.
+
+    Bytes are those of keys, values and headers.
+    """
+
+    retention_ms: int | None = None
+    retention_bytes: int | None = None
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether there is any limit."""
+        return self.retention_ms is not None or self.retention_bytes is not None
+
+    def changed(self, topic: str, retention_ms: Limit, retention_bytes: Limit) -> RetentionPolicy:
+        """Return the policy with these limits, its own where one is UNSET; InvalidRetention for what is no limit."""
+        return RetentionPolicy(
+            _checked(topic, "retention_ms", self.retention_ms if retention_ms is msgspec.UNSET else retention_ms),
+            _checked(
+                topic, "retention_bytes", self.retention_bytes if retention_bytes is msgspec.UNSET else retention_bytes
+            ),
+        )
+
+    def set_for(self, topic: str, at: datetime) -> TopicRetentionSet:
+        """Return the fact that a topic has this policy."""
+        return TopicRetentionSet(topic, self.retention_ms, self.retention_bytes, at)
+
+    def oldest(self, now: datetime) -> datetime | None:
+        """Return the timestamp from which on messages are young enough to stay; None if all are."""
+        if self.retention_ms is None:
+            return None
+        try:
+            return now - timedelta(milliseconds=self.retention_ms)
+        except OverflowError:  # before the year 1
+            return None
+
+
+KEEP_ALL = RetentionPolicy()
+
+
+class RetentionWalk(msgspec.Struct, frozen=True, gc=False):
+    """A walk over a partition, from `from_offset` on, to the first message that stays; `until_offset` if none does.
+
+    A message goes that is below `start_offset` and so has gone already, that is older than `oldest`, or whose bytes,
+    with those walked over before, fit into `surplus_bytes`.
+    """
+
+    partition: int
+    from_offset: int
+    start_offset: int
+    until_offset: int
+    oldest: datetime | None
+    surplus_bytes: int
+
+
+class RetentionPlan(msgspec.Struct, frozen=True):
+    """What is to be walked for a policy; worth nothing once the topic or its policy is another."""
+
+    topic_id: str
+    policy: RetentionPolicy
+    walks: tuple[RetentionWalk, ...]
+
+
+class Walker:
+    """A walk under way: `offset` is that of the message to look at next, and where the walk ends if that one stays."""
+
+    __slots__ = ("_surplus", "_walk", "offset", "partition")
+
+    def __init__(self, walk: RetentionWalk) -> None:
+        self._walk = walk
+        self._surplus = walk.surplus_bytes
+        self.partition = walk.partition
+        self.offset = walk.from_offset
+
+    def passes(self, message: MessageProduced) -> bool:
+        """Look at the partition's message at `offset`; say whether it goes and another one is to be looked at."""
+        walk = self._walk
+        self._surplus -= message_size(message)
+        if (
+            self._surplus >= 0
+            or self.offset < walk.start_offset
+            or (walk.oldest is not None and message.timestamp < walk.oldest)
+        ):
+            self.offset += 1
+            return self.offset < walk.until_offset
+        return False
+
+
+def walks(partitions: Iterable[Partition], policy: RetentionPolicy, now: datetime) -> Iterator[RetentionWalk]:
+    """Yield a walk for each partition of which something may go."""
+    oldest = policy.oldest(now)
+    for partition in partitions:
+        start, end = partition.log_start_offset, partition.high_watermark
+        begin, surplus = start, -1
+        if policy.retention_bytes is not None:
+            mark = partition.sizes.mark_for(policy.retention_bytes, end)
+            if mark is not None and mark.next_offset - 1 > start:  # the next mark has less than the limit after it
+                begin, surplus = mark.offset, mark.bytes_after - policy.retention_bytes
+        if surplus >= 0 or (oldest is not None and start < end):
+            yield RetentionWalk(int(partition.id), begin, start, end, oldest, surplus)
+
+
+def _checked(topic: str, name: str, value: object) -> int | None:
+    if value is None:
+        return None
+    if type(value) is not int or not 1 <= value <= _LARGEST:
+        raise InvalidRetention(topic, name, value)
+    return value

@@ -1,0 +1,1 @@
+"""Export logs, and import them."""

@@ -1,0 +1,87 @@
+"""Whether commits follow one another as a log's must: the one judge of verify, salvage, export and import."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from odradek_events.errors import DamagedCommit, InvalidStream, LogError
+from odradek_events.log.judging import EMPTY_DIGEST, chain, split_stream
+from odradek_events.record import Commit, Head, StoredCommit
+from odradek_events.schema.codec import Codec, OpaqueEvent
+
+__all__ = ["Checker", "digest_after"]
+
+
+class Checker:
+    """Judges a log's commits, given in order from the first.
+
+    `head` is where the last one judged ends, with its recorded-at; `versions` each stream's last version; `events` how
+    many events could be read; `unknown_types` the names of types that `codec` does not know, which are no damage.
+    """
+
+    def __init__(self, codec: Codec) -> None:
+        self.codec = codec
+        self.head = Head(-1, EMPTY_DIGEST, None)
+        self.commits = self.events = 0
+        self.versions: dict[str, int] = {}
+        self.unknown_types: set[str] = set()
+        self._previous: tuple[bytes, ...] = (EMPTY_DIGEST,)  # after a wrong digest also the right one: blame once
+        self._recorded_at = datetime.min.replace(tzinfo=UTC)
+
+    def check(self, stored: StoredCommit) -> tuple[list[str], Commit | None]:
+        """Say what is wrong with the next commit, and give it decoded where it can be.
+
+        What follows a wrong commit is judged as if it had been right: each is blamed for its own faults alone.
+        """
+        self.commits += 1
+        problems = list(self._place_problems(stored))
+        digests = [digest_after(before, stored) for before in self._previous]
+        is_chained = stored.digest in digests
+        if not is_chained:
+            problems.append("its digest does not continue the chain")
+        self._previous = (stored.digest,) if is_chained else (stored.digest, digests[0])
+        commit = None
+        try:
+            commit = self.codec.commit(stored, opaque=True)
+        except LogError as error:
+            problems.append(error.reason if isinstance(error, DamagedCommit) else str(error))
+        else:
+            self.events += len(commit.events)
+            counts = [decision.event_count for decision in commit.metadata.decisions]
+            if sum(counts) != len(commit.events) or min(counts, default=1) < 1:
+                problems.append(f"its decisions of {counts} events do not add up to its {len(commit.events)}")
+            if commit.metadata.recorded_at < self._recorded_at:
+                problems.append("it was recorded before its predecessor")
+            if is_chained:
+                self._recorded_at = commit.metadata.recorded_at
+            if not self.codec.catalogue.is_current(commit.metadata.types):
+                self.unknown_types |= {item.type_name for item in commit.events if isinstance(item, OpaqueEvent)}
+        recorded_at = None if commit is None else commit.metadata.recorded_at
+        self.head = Head(stored.last_position, stored.digest, recorded_at)
+        self.versions[stored.stream] = stored.first_version + stored.last_position - stored.first_position
+        return problems, commit
+
+    def _place_problems(self, stored: StoredCommit) -> Iterator[str]:
+        position, version = self.head.position + 1, self.versions.get(stored.stream, -1) + 1
+        if stored.first_position != position or stored.last_position < stored.first_position:
+            yield f"it begins at position {stored.first_position} where {position} was due"
+        if stored.first_version != version:
+            yield f"stream {stored.stream!r} continues at version {stored.first_version} where {version} was due"
+        try:
+            split_stream(stored.stream)
+        except InvalidStream as error:
+            yield str(error)
+
+
+def digest_after(previous: bytes, stored: StoredCommit) -> bytes:
+    """Return the digest that a commit must have after one of digest `previous`."""
+    return chain(
+        previous,
+        stored.first_position,
+        stored.last_position,
+        stored.stream,
+        stored.first_version,
+        stored.metadata,
+        stored.events,
+    )

@@ -1,0 +1,93 @@
+"""Which events a query selects.
+
+The index of a log knows which tags and types a commit holds and not on which event, so it only prefilters: a match
+needs its type and all its tags on the one event, and that is looked at here.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Collection, Iterable, Iterator
+from operator import attrgetter
+from typing import Any
+
+from odradek_events.record import Query, QueryItem, StoredCommit, type_name
+from odradek_events.schema.codec import Codec
+from odradek_events.schema.registry import Catalogue
+
+__all__ = ["Matcher", "indexed", "merged", "query_of"]
+
+
+def query_of(types: Collection[str], tags: Collection[str], query: Query | None) -> Query:
+    """Return the query that `types` and `tags`, or `query`, make; TypeError for both, or for a string as a list."""
+    if isinstance(types, str) or isinstance(tags, str):
+        raise TypeError(f"types and tags are lists; use [{(types if isinstance(types, str) else tags)!r}]")
+    if query is None:
+        return Query((QueryItem(tuple(types), tuple(tags)),))
+    if not isinstance(query, Query):
+        raise TypeError(f"a query is a Query, not {query!r}; write Query((QueryItem(types, tags),))")
+    if types or tags:
+        raise TypeError("give a query, or types and tags, not both")
+    return query
+
+
+def indexed(query: Query, catalogue: Catalogue) -> list[QueryItem]:
+    """Return the items as the index is to be asked for them, under all the names that events are stored with.
+
+    One for each type where types alone are wanted; beside the tags also all events of the types whose older ones may
+    have been stored with other tags than they have now.
+    """
+    asked: dict[QueryItem, None] = {}
+    for item in query.items:
+        types = catalogue.stored_names(item.types)
+        if item.tags:
+            asked[QueryItem(types, item.tags)] = None
+            types = catalogue.retagged_names(item.types)
+        elif not types:
+            return [QueryItem()]
+        asked.update({QueryItem((name,)): None for name in types})
+    return list(asked)
+
+
+def merged(walks: Iterable[Iterator[StoredCommit]]) -> Iterator[StoredCommit]:
+    """Merge walks through a log into one in order of position, each commit once."""
+    last = -1
+    for stored in heapq.merge(*walks, key=attrgetter("first_position")):
+        if stored.first_position > last:
+            last = stored.first_position
+            yield stored
+
+
+class Matcher:
+    """A query made ready to be asked of many events; a former name of a type stands for the type."""
+
+    __slots__ = ("_current_name", "_items", "_tags_of", "is_for_all", "is_single")
+
+    def __init__(self, query: Query, codec: Codec) -> None:
+        self._current_name = codec.catalogue.current_name
+        self._items = [(frozenset(map(self._current_name, item.types)), frozenset(item.tags)) for item in query.items]
+        self._tags_of = codec.tags_of
+        self.is_single = len(self._items) == 1
+        self.is_for_all = (frozenset(), frozenset()) in self._items
+
+    def tags_for(self, name: str) -> list[frozenset[str]]:
+        """Return the tags, of each item that allows for it, with which an event stored under this name would match."""
+        name = self._current_name(name)
+        return [tags for types, tags in self._items if not types or name in types]
+
+    def matches(self, event: Any) -> bool:
+        """Say whether an event matches."""
+        if self.is_for_all:
+            return True
+        name = type_name(event)
+        for types, tags in self._items:
+            if (not types or name in types) and (not tags or tags.issubset(self._tags_of(event))):
+                return True
+        return False
+
+    def may_match(self, entries: Collection[str]) -> bool:
+        """Say whether a commit of current events with these index entries can hold a match."""
+        return any(
+            all(tag in entries for tag in tags) and (not types or any(f"type:{name}" in entries for name in types))
+            for types, tags in self._items
+        )

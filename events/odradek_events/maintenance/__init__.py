@@ -1,0 +1,1 @@
+"""Verify, back up, salvage and count what a log file holds."""

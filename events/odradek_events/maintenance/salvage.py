@@ -1,0 +1,223 @@
+"""Copy what is sound of a damaged log into a new one.
+
+The source is read by SQLite alone, without what a log demands of its file before it opens it: header, triggers and
+index may be wrong, the end may be cut off. What makes a commit one is the chain of digests. Nothing of the source
+is changed. Where SQLite cannot even open the file, its first page is taken for lost, and a new one made in a copy.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
+from pathlib import Path
+from urllib.parse import quote
+
+import msgspec
+
+from odradek_events.errors import DamagedCommit, LogNotFound, NotALog, NothingToSalvage
+from odradek_events.maintenance.builder import building, check_is_new
+from odradek_events.record import Head, StoredCommit
+from odradek_events.schema.codec import Codec
+from odradek_events.sqlite.connections import LogFile
+from odradek_events.sqlite.first_page import has_layout_of_a_log, with_first_page
+from odradek_events.sqlite.index_walk import IndexWalk, sorted_index
+from odradek_events.sqlite.rows import APPLICATION_ID, FORMAT, SCAN, commit_of_row, made_schema
+
+__all__ = ["Salvage", "salvage"]
+
+_MAX = (1 << 63) - 1
+_BROKEN = (sqlite3.Error, UnicodeDecodeError)  # the latter: sqlite3 quotes a damaged schema in its message
+_PROGRESS_EACH = 64  # commits
+
+
+class Salvage(msgspec.Struct, frozen=True):
+    """What was copied, and what was not.
+
+    `problem` says why the copy ends at `head`, None if everything is in it. `left_out_until` is the last position that
+    the source still tells of, None if it tells of none beyond the head; `left_out_commits` how many it still lists.
+    `is_end_known` is False where the source may have gone on beyond all it tells of: its end is cut off or damaged.
+    `notes` is what else is wrong with the source, and right in the copy.
+    """
+
+    head: Head
+    commits: int
+    events: int
+    problem: str | None
+    left_out_until: int | None
+    left_out_commits: int
+    is_end_known: bool
+    notes: tuple[str, ...]
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing was left out."""
+        return self.problem is None
+
+    @property
+    def left_out_events(self) -> int:
+        """How many events were left out, as far as the source tells: at least so many, unless `is_end_known`."""
+        return 0 if self.left_out_until is None else self.left_out_until - self.head.position
+
+
+def salvage(
+    source: str | os.PathLike[str],
+    target: str | os.PathLike[str],
+    progress: Callable[[int], None] | None = None,
+    *,
+    codec: Codec | None = None,
+) -> Salvage:
+    """Copy the longest sound beginning of the log `source` into the new log `target`; a sound log is copied whole.
+
+    Commits keep their bytes and digests; the index is made anew. `progress` is told the last position copied, now and
+    then. Where the first page of the source is damaged, needs room for a copy of it beside the target for a while.
+    Raises NothingToSalvage if not one commit is sound, NotALog for another kind of file, LogNotWritable if the target
+    exists.
+    """
+    path, name = Path(source), str(source)
+    check_is_new(Path(target))
+    try:
+        with closing(_connected(path, name)) as connection:
+            try:
+                return _copied(_DamagedLog(connection), name, target, progress, codec)
+            except NothingToSalvage as error:
+                if has_layout_of_a_log(connection):
+                    raise
+                raise _FirstPageIsDamaged(error.reason) from error
+    except _FirstPageIsDamaged as error:
+        note = f"its first page cannot be read ({error})"
+    with (
+        with_first_page(path, Path(target)) as copy,
+        closing(sqlite3.connect(copy, isolation_level=None)) as connection,
+    ):
+        return _copied(_DamagedLog(connection, [note]), name, target, progress, codec)
+
+
+def _copied(
+    damaged: _DamagedLog,
+    name: str,
+    target: str | os.PathLike[str],
+    progress: Callable[[int], None] | None,
+    codec: Codec | None,
+) -> Salvage:
+    with building(target, codec or Codec()) as builder, damaged.index() as index:
+        problem = None
+        try:
+            for stored in damaged.commits():
+                builder.add(stored, index.entries_at(stored.first_position) if index else None)
+                if progress is not None and builder.commits % _PROGRESS_EACH == 0:
+                    progress(builder.head.position)
+        except DamagedCommit as error:
+            problem = error.reason
+        head = builder.head
+        listed, until, is_end_known = damaged.beyond(head.position)
+        if until is not None and problem is None:
+            problem = "the index tells of commits that are no longer there"
+        if problem is not None and not builder.commits:
+            raise NothingToSalvage(name, problem)
+        notes = tuple(damaged.notes)
+    return Salvage(head, builder.commits, head.position + 1, problem, until, listed, is_end_known, notes)
+
+
+class _FirstPageIsDamaged(Exception):
+    """SQLite does not find a log's commits by its first page."""
+
+
+class _DamagedLog:
+    """What SQLite can still read of a log. `notes` is what is wrong beside its commits."""
+
+    def __init__(self, connection: sqlite3.Connection, notes: Iterable[str] = ()) -> None:
+        self.notes = list(notes)
+        self._connection = connection
+        connection.text_factory = bytes
+        connection.execute("PRAGMA writable_schema = ON")  # read on where the schema or the size is not as it says
+        connection.execute("BEGIN")  # one moment of a log that somebody still writes
+        self._note_header()
+        self._note_schema()
+
+    def commits(self) -> Iterator[StoredCommit]:
+        """Yield commits in order; DamagedCommit where the next cannot be read."""
+        position = -1
+        try:
+            for row in self._connection.execute(SCAN, (-_MAX, _MAX)):
+                position = row[0]
+                yield commit_of_row(row)
+        except _BROKEN as error:
+            raise DamagedCommit(position, f"the file cannot be read further ({error})") from error
+
+    @contextmanager
+    def index(self) -> Iterator[IndexWalk | None]:
+        """Lend the index in order of position; None where it cannot be read."""
+        with ExitStack() as stack:
+            walk = None
+            try:
+                walk = stack.enter_context(sorted_index(self._connection))
+            except _BROKEN as error:
+                self.notes.append(f"its index cannot be read ({error})")
+            yield walk
+
+    def beyond(self, position: int) -> tuple[int, int | None, bool]:
+        """Count the commits that are listed beyond `position`; give the last position told of there, or None.
+
+        And say whether that is known to be the end. Looks from both sides, as far as it gets: what cannot be read may
+        lie in the middle.
+        """
+        firsts: set[int] = set()
+        last = position
+        for order in ("ASC", "DESC"):
+            query = f"SELECT first_position, last_position FROM commits WHERE first_position > ? ORDER BY 1 {order}"
+            with suppress(*_BROKEN):
+                for first, its_last in self._connection.execute(query, (position,)):
+                    if first in firsts:
+                        break
+                    firsts.add(first)
+                    is_place = type(its_last) is int and its_last >= first
+                    last = max(last, its_last if is_place else first)
+        with suppress(*_BROKEN):
+            ((indexed,),) = self._connection.execute("SELECT max(first_position) FROM tags").fetchall()
+            if type(indexed) is int:
+                last = max(last, indexed)
+        return len(firsts), last if last > position else None, self._is_end(last)
+
+    def _is_end(self, position: int) -> bool:
+        """Say whether the last commit can be found, and ends at `position`."""
+        with suppress(*_BROKEN):
+            rows = self._connection.execute("SELECT last_position FROM commits ORDER BY first_position DESC LIMIT 1")
+            return [(position,)] == rows.fetchall() or position < 0
+        return False
+
+    def _note_header(self) -> None:
+        ((found,),) = self._connection.execute("PRAGMA application_id").fetchall()
+        ((version,),) = self._connection.execute("PRAGMA user_version").fetchall()
+        if found != APPLICATION_ID:
+            self.notes.append(f"its header gives {found} as its application, {APPLICATION_ID} is a log's")
+        if version != FORMAT:
+            self.notes.append(f"its header says format {version}, it was read as format {FORMAT}")
+
+    def _note_schema(self) -> None:
+        with suppress(*_BROKEN):
+            found = set(self._connection.execute("SELECT CAST(name AS BLOB), sql FROM sqlite_master"))
+            gone = sorted(name.decode() for name, _ in made_schema() - found)
+            self.notes.extend(f"{name} is gone or changed" for name in gone)
+
+
+def _connected(path: Path, name: str) -> sqlite3.Connection:
+    """Connect to a file in which SQLite finds commits; _FirstPageIsDamaged where it does not."""
+    if not os.path.exists(path):
+        raise LogNotFound(name)
+    if not os.path.isfile(path):
+        raise NotALog(name, "it is not a regular file")
+    for mode in ("mode=ro", "mode=ro&immutable=1"):  # the latter where no file may be made beside it
+        connection = sqlite3.connect(f"file:{quote(str(path))}?{mode}", uri=True, isolation_level=None)
+        try:
+            connection.execute("PRAGMA writable_schema = ON")
+            connection.execute("SELECT first_position FROM commits LIMIT 0").fetchall()
+            return connection
+        except _BROKEN:
+            connection.close()
+    try:
+        LogFile(path, name, read_only=True).close()  # which raises NotALog, if it is none
+    except DamagedCommit as error:
+        raise _FirstPageIsDamaged(str(error.__cause__ or error.reason)) from error
+    raise _FirstPageIsDamaged("it tells of no commits")

@@ -1,0 +1,239 @@
+"""Verify a log: chain, contiguity, streams, decodability, index, file, snapshots. Finds and reports; never repairs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+
+import msgspec
+
+from odradek_events.errors import DamagedCommit, LogError, SnapshotsUnavailable
+from odradek_events.log.checker import Checker
+from odradek_events.log.judging import EMPTY_DIGEST
+from odradek_events.log.port import ReadableLog
+from odradek_events.record import Commit, CommitEnd, Head, StoredCommit
+from odradek_events.snapshots.store import SnapshotStore
+from odradek_events.sqlite.index_walk import IndexWalk
+from odradek_events.sqlite.log import SqliteLog
+
+__all__ = ["Finding", "Verification", "head_as_text", "head_from_text", "verify"]
+
+_PROGRESS_EACH = 64  # commits
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One thing that is wrong, at the commit with this first position; -1: the file as a whole."""
+
+    position: int
+    problem: str
+
+
+class Verification(msgspec.Struct, frozen=True):
+    """What verify saw: how much it read, where the log ends, and what is wrong.
+
+    `events` counts those of commits that can be decoded.
+
+    `notes` tell of damage beside the log, such as that of a snapshot, which costs time and nothing else.
+    """
+
+    commits: int
+    events: int
+    streams: int
+    head: int
+    digest: str
+    findings: tuple[Finding, ...]
+    unknown_types: tuple[str, ...]
+    snapshots: int = 0
+    notes: tuple[str, ...] = ()
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether nothing is wrong. Types that nobody registers here are not damage."""
+        return not self.findings
+
+    @property
+    def unread_events(self) -> int:
+        """How many more events there are up to the head, by their positions, that could not be read."""
+        return max(0, self.head + 1 - self.events)
+
+
+def verify(
+    log: ReadableLog,
+    progress: Callable[[int], None] | None = None,
+    *,
+    head: Head | None = None,
+    snapshots: SnapshotStore | None = None,
+) -> Verification:
+    """Check every commit of `log` as it is now; `progress` is told the last position read, now and then.
+
+    Checks that positions and stream versions are gapless, that each digest continues the chain, that events decode,
+    that recorded-at never runs backwards, that the index holds what the events say, and the file's own structure. Whole
+    commits missing from the end leave a valid chain: pass a `head` noted earlier, or `snapshots` taken of the log, and
+    the log must still have those commits. It may have grown since. Raises nothing for what is wrong with the log.
+    Memory stays flat, some words per stream aside.
+    """
+    findings: list[Finding] = []
+    checker = Checker(log.codec)
+    marks = _Marks(snapshots)  # before the log, which is always ahead of them
+    known = _KnownHead(head)
+    with _index_of(log, findings) as index:
+        for stored in _readable(log, index, findings):
+            problems, commit = checker.check(stored)
+            if index is not None:
+                problems += _index_problems(index, log, stored, commit)
+            findings.extend(Finding(stored.first_position, problem) for problem in problems)
+            known.look_at(stored)
+            marks.look_at(stored)
+            if progress is not None and checker.commits % _PROGRESS_EACH == 0:
+                progress(stored.last_position)
+        if index is not None:
+            index.finish()
+            strays = [Finding(position, "the index has entries for no commit") for position in sorted(index.strays)]
+            findings.extend(strays)
+    if isinstance(log, SqliteLog):
+        findings.extend(Finding(error.position, error.reason) for error in log.structural_damage())
+    end = checker.head
+    findings.extend(known.findings(end.position))
+    findings.extend(marks.findings(end.position))
+    unknown = tuple(sorted(checker.unknown_types))
+    return Verification(
+        checker.commits,
+        checker.events,
+        len(checker.versions),
+        end.position,
+        end.digest.hex(),
+        tuple(findings),
+        unknown,
+        marks.count,
+        tuple(marks.notes),
+    )
+
+
+def head_as_text(head: Head) -> str:
+    """Return `POSITION:DIGEST`, to be noted where the log is not."""
+    return f"{head.position}:{head.digest.hex()}"
+
+
+def head_from_text(text: str) -> Head:
+    """Read `POSITION:DIGEST`; ValueError for anything else."""
+    found = re.fullmatch(r"(-1|[0-9]{1,18}):([0-9a-fA-F]{64})", text)
+    if found is None:
+        raise ValueError(f"{text[:100]!r} is no head; write POSITION:DIGEST as 'odradek verify' prints it")
+    return Head(int(found[1]), bytes.fromhex(found[2]), None)
+
+
+class _KnownHead:
+    """A head that the log is known to have had, sought among its commits."""
+
+    def __init__(self, head: Head | None) -> None:
+        self.head = head or Head(-1, EMPTY_DIGEST, None)
+        self.digest = EMPTY_DIGEST if self.head.position < 0 else None
+
+    def look_at(self, stored: StoredCommit) -> None:
+        if stored.last_position == self.head.position:
+            self.digest = stored.digest
+
+    def findings(self, end: int) -> Iterator[Finding]:
+        position, digest = self.head.position, self.head.digest
+        if self.digest == digest:
+            return
+        if self.digest is not None:
+            what = (
+                f"has digest {self.digest.hex()} there, not the known {digest.hex()}: it is another log, or rewritten"
+            )
+        elif end < position:
+            what = f"ends at position {end}, before the known head {position}: {position - end} events are missing"
+        else:
+            what = "has no commit that can be read and ends there, where its head is known to have been"
+        yield Finding(position, f"the log {what}")
+
+
+class _Marks:
+    """Snapshots of the log's past, each of which names the commit at whose end it was taken."""
+
+    def __init__(self, snapshots: SnapshotStore | None) -> None:
+        self.count = 0
+        self.notes: list[str] = []
+        self._sought: dict[tuple[int, bytes], CommitEnd] = {}
+        try:
+            for mark in () if snapshots is None else snapshots.scan():
+                self.count += 1
+                end = mark.end
+                if mark.is_intact:
+                    self._sought[end.position, end.digest] = end
+                else:
+                    self.notes.append(
+                        f"the snapshot of {end.stream!r} at its version {end.version} has a wrong checksum"
+                    )
+        except SnapshotsUnavailable as error:
+            self.notes.append(str(error))
+
+    def look_at(self, stored: StoredCommit) -> None:
+        self._sought.pop((stored.last_position, stored.digest), None)
+
+    def findings(self, end: int) -> Iterator[Finding]:
+        for (position, _), mark in sorted(self._sought.items()):
+            what = "ends before it" if position > end else "has another history up to there"
+            yield Finding(
+                position,
+                f"a snapshot of {mark.stream!r} was taken here, and the log {what} "
+                "(where an older log was put back on purpose, delete the snapshots)",
+            )
+
+
+@contextmanager
+def _index_of(log: ReadableLog, findings: list[Finding]) -> Iterator[IndexWalk | None]:
+    """Lend the index of a log on disk; what keeps it from being read is a finding."""
+    if not isinstance(log, SqliteLog):
+        yield None
+        return
+    with ExitStack() as stack:
+        index = None
+        try:
+            index = stack.enter_context(log.walk_index())
+        except LogError as error:
+            findings.append(Finding(-1, f"the index cannot be read ({_reason(error)})"))
+        yield index
+
+
+def _readable(log: ReadableLog, index: IndexWalk | None, findings: list[Finding]) -> Iterator[StoredCommit]:
+    """Yield stored commits until the store itself cannot go on, or comes to what was not there at the start."""
+    try:
+        for stored in log.scan():
+            position = stored.position if isinstance(stored, DamagedCommit) else stored.first_position
+            if index is not None and position > index.last:
+                return
+            if isinstance(stored, StoredCommit):
+                yield stored
+                continue
+            findings.append(Finding(position, stored.reason))
+            if index is not None:
+                index.entries_at(position)
+    except LogError as error:
+        position = error.position if isinstance(error, DamagedCommit) else -1
+        findings.append(Finding(position, f"the file cannot be read further ({_reason(error)})"))
+
+
+def _index_problems(index: IndexWalk, log: ReadableLog, stored: StoredCommit, commit: Commit | None) -> Iterator[str]:
+    """Say whether a commit's index entries are its own.
+
+    Only current types tell all of them; of an older or unknown type it is known that its name is an entry.
+    """
+    entries = index.entries_at(stored.first_position)
+    if commit is None:
+        return
+    types = commit.metadata.types
+    try:
+        if log.codec.catalogue.is_current(types):
+            is_right = entries == log.codec.index(commit.events)
+        else:
+            is_right = entries is not None and all(f"type:{name}" in entries for name, _ in types)
+    except (TypeError, ValueError):  # events that no append would have let in
+        is_right = False
+    if not is_right:
+        yield "its index entries are not those of its events"
+
+
+def _reason(error: LogError) -> str:
+    return error.reason if isinstance(error, DamagedCommit) else str(error)

@@ -1,0 +1,1 @@
+"""Views that are built from a log and kept up to date."""

@@ -1,0 +1,1 @@
+"""How event types are declared, encoded and brought up to date."""

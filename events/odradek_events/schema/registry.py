@@ -1,0 +1,310 @@
+"""Which event types exist: stable names, schema versions, tags.
+
+An event type is a frozen msgspec Struct, registered by decorator:
+
+    @event("AccountOpened", version=1, tags=("account:{account_id}",))
+    class AccountOpened(msgspec.Struct, frozen=True): ...
+
+The stored name is the decorator's, never the class's, so renaming or moving a class breaks no log. msgspec fixes a
+Struct's tag when the class is made, so the decorator returns a tagged subclass of the same name.
+
+Tags are templates over the event's own fields, hence a pure function of the event. A template like
+`"partition:{topic}/{partition}"` wrapped in `OffsetTag` also names the field whose lowest value a commit's index entry
+carries.
+"""
+
+from __future__ import annotations
+
+import operator
+import string
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any, TypeVar
+
+import msgspec
+
+from odradek_events.errors import RegistrationError
+from odradek_events.schema.evolution import Evolution
+from odradek_events.schema.upcasters import Upcaster
+
+__all__ = ["CATALOGUE", "Catalogue", "EventType", "OffsetTag", "event", "lower_offset"]
+
+E = TypeVar("E", bound=msgspec.Struct)
+_MAX_OFFSET = (1 << 63) - 1
+
+
+@dataclass(frozen=True)
+class OffsetTag:
+    """A tag whose index entry carries the lowest value of `field` in the commit, an integer from 0."""
+
+    template: str
+    field: str = "offset"
+
+
+class EventType:
+    """One registered type: its stable name, current version, class, tag templates, and what it was before."""
+
+    __slots__ = (
+        "_key",
+        "_offset_fields",
+        "_offset_names",
+        "_tags_by_key",
+        "cls",
+        "decode",
+        "evolution",
+        "is_retagged",
+        "name",
+        "name_and_version",
+        "offset_tags",
+        "stored_names",
+        "templates",
+        "type_tag",
+        "version",
+    )
+
+    def __init__(self, evolution: Evolution, cls: type[Any], tags: Sequence[str | OffsetTag]) -> None:
+        name, version = evolution.name, evolution.version
+        self.name, self.version, self.cls, self.evolution = name, version, cls, evolution
+        self.decode = msgspec.json.Decoder(cls).decode
+        self.name_and_version = (name, version)
+        self.stored_names = (name, *evolution.formerly)
+        self.type_tag = f"type:{name}"
+        if isinstance(tags, str):
+            raise RegistrationError(f"the tags of event {name!r} are a sequence of templates, not the string {tags!r}")
+        self.templates = tuple(t.template if isinstance(t, OffsetTag) else t for t in tags)
+        self.offset_tags = {t.template: t.field for t in tags if isinstance(t, OffsetTag)}
+        try:
+            fields = sorted({f for t in self.templates for f in _template_fields(t)})
+        except ValueError as error:
+            raise RegistrationError(f"a tag of event {name!r} is not a template ({error})") from error
+        unknown = [f for f in (*fields, *self.offset_tags.values()) if f not in cls.__struct_fields__]
+        if unknown:
+            raise RegistrationError(f"the tags of event {name!r} name {unknown[0]!r}, which is not one of its fields")
+        stored = dict(zip(cls.__struct_fields__, cls.__struct_encode_fields__, strict=True))
+        evolution.check_fields(stored.values(), _required(cls), [stored[f] for f in fields])
+        self.is_retagged = bool(self.templates) and evolution.since < evolution.tags_since
+        self._key: Callable[[Any], object] = operator.attrgetter(*fields) if fields else type  # no fields, one tag
+        self._tags_by_key: dict[object, tuple[str, ...]] = {}
+        self._offset_fields = tuple(self.offset_tags.get(template) for template in self.templates)
+        self._offset_names = tuple(dict.fromkeys(self.offset_tags.values())) or (None,)
+
+    def is_stored_alike(self, name: str, version: int) -> bool:
+        """Say whether events stored under this name and in this version are read as those of today."""
+        return name == self.name and self.evolution.is_unchanged_since(version)
+
+    def tags_of(self, item: Any) -> tuple[str, ...]:
+        """Return the tags of one event of this type."""
+        return self._tags_of_key(self._key(item), item)
+
+    def _tags_of_key(self, key: object, item: Any) -> tuple[str, ...]:
+        tags = self._tags_by_key.get(key)
+        if tags is None:
+            if len(self._tags_by_key) >= 4096:  # a cache, not a record: high-cardinality tags must not grow it
+                self._tags_by_key.clear()
+            values = {f: getattr(item, f) for t in self.templates for f in _template_fields(t)}
+            tags = self._tags_by_key[key] = tuple(t.format_map(values) for t in self.templates)
+        return tags
+
+    def index(self, items: Sequence[Any], is_checked: bool = False) -> dict[str, int | None]:
+        """Map each tag found on `items` to the lowest offset it carries, or None.
+
+        Looks at one event per distinct combination of tag fields, the one with the lowest offset: formatting tags for
+        every message of a large commit would cost more than encoding it. With `is_checked` offsets are known to rise
+        within each combination, which saves half of the time.
+        """
+        key = self._key
+        entries: dict[str, int | None] = {}
+        for field in self._offset_names:
+            if is_checked:
+                items = items[::-1]
+            elif field is not None and len(items) > 1:
+                items = sorted(items, key=operator.attrgetter(field), reverse=True)
+                self._offset(items[0], field)  # the highest; the lowest ones are looked at below
+            for combination, item in dict(zip(map(key, items), items, strict=True)).items():
+                for its_field, tag in zip(self._offset_fields, self._tags_of_key(combination, item), strict=True):
+                    if its_field is None:
+                        entries.setdefault(tag)
+                    elif its_field == field:
+                        entries[tag] = lower_offset(entries.get(tag), self._offset(item, field))
+        return entries
+
+    def _offset(self, item: Any, field: str) -> int:
+        offset = getattr(item, field)
+        if isinstance(offset, int) and 0 <= offset <= _MAX_OFFSET:
+            return offset
+        raise ValueError(f"{field} {offset!r} of {self.name!r} is not an offset")
+
+
+class Catalogue:
+    """The registered event types, under every name that events of theirs are stored with, and decoders for them."""
+
+    def __init__(self) -> None:
+        self._by_name: dict[str, EventType] = {}  # former names too
+        self._by_class: dict[type[Any], EventType] = {}
+        self._retagged: tuple[EventType, ...] = ()
+        self._decoders: dict[tuple[tuple[str, int], ...], msgspec.json.Decoder[list[Any]] | None] = {}
+
+    def register(self, entry: EventType) -> None:
+        """Add a type; the same class registered again (a reloaded module) replaces the first."""
+        replaced: list[EventType] = []
+        for name in entry.stored_names:
+            known = self._by_name.get(name)
+            if known is None:
+                continue
+            if _place(known.cls) != _place(entry.cls):
+                as_what = "" if known.name == name else ", as a former name"
+                raise RegistrationError(f"event name {name!r} is taken by {_place(known.cls)}{as_what}; choose another")
+            replaced.append(known)
+        for known in replaced:
+            self._by_class.pop(known.cls, None)
+            for name in known.stored_names:
+                self._by_name.pop(name, None)
+        self._by_name.update(dict.fromkeys(entry.stored_names, entry))
+        self._by_class[entry.cls] = entry
+        self._retagged = tuple(entry for entry in self._by_class.values() if entry.is_retagged)
+        self._decoders.clear()
+
+    def by_class(self, cls: type[Any]) -> EventType | None:
+        """Return the entry of a class, or None."""
+        return self._by_class.get(cls)
+
+    def by_name(self, name: str) -> EventType | None:
+        """Return the entry whose events are stored under a name, be it a former one; or None."""
+        return self._by_name.get(name)
+
+    def names(self) -> list[str]:
+        """Return the names of all registered types, sorted."""
+        return sorted(entry.name for entry in self._by_class.values())
+
+    def current_name(self, name: str) -> str:
+        """Return the name that a type has now; a name that nothing here registers is its own."""
+        entry = self._by_name.get(name)
+        return name if entry is None else entry.name
+
+    def stored_names(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Return every name under which events of these types may be stored."""
+        found: dict[str, None] = {}
+        for name in names:
+            entry = self._by_name.get(name)
+            found.update(dict.fromkeys((name,) if entry is None else entry.stored_names))
+        return tuple(found)
+
+    def retagged_names(self, names: Collection[str]) -> tuple[str, ...]:
+        """Return the stored names of those of these types (none: of all) whose older events may have had other tags."""
+        if not self._retagged:
+            return ()
+        wanted = set(map(self.current_name, names))
+        return tuple(
+            name for entry in self._retagged if not wanted or entry.name in wanted for name in entry.stored_names
+        )
+
+    def is_current(self, types: tuple[tuple[str, int], ...]) -> bool:
+        """Say whether there are such types and every (name, version) pair is that of a registered type as it is now."""
+        return self.decoder(types) is not None
+
+    def decoder(self, types: tuple[tuple[str, int], ...]) -> msgspec.json.Decoder[list[Any]] | None:
+        """Return a typed decoder for an array of these types; None unless they are current.
+
+        Asked for every commit that is read, hence remembered: one look-up.
+        """
+        try:
+            return self._decoders[types]
+        except KeyError:
+            pass
+        if len(self._decoders) >= 4096:  # a cache, not a record: a strange log must not grow it
+            self._decoders.clear()
+        entries = [(self._by_name.get(pair[0]), pair) for pair in types]
+        classes = [entry.cls for entry, pair in entries if entry is not None and entry.name_and_version == pair]
+        decoder = None
+        if classes and len(classes) == len(types):
+            union: Any = reduce(operator.or_, classes)
+            decoder = msgspec.json.Decoder(list[union])
+        self._decoders[types] = decoder
+        return decoder
+
+
+CATALOGUE = Catalogue()
+
+
+def event(
+    name: str,
+    *,
+    version: int = 1,
+    tags: Sequence[str | OffsetTag] = (),
+    since: int = 1,
+    formerly: Sequence[str] = (),
+    upcasters: Iterable[Upcaster] = (),
+    tags_since: int | None = None,
+    catalogue: Catalogue = CATALOGUE,
+) -> Callable[[type[E]], type[E]]:
+    """Register a frozen msgspec Struct as event type `name` with schema `version` and tag templates.
+
+    What was stored before stays readable: `formerly` are the names that the type had, `upcasters` lead events of each
+    version from `since` on to the next (see `evolution`). The versions go on through a change of name.
+
+    Events are found by tag through an index of the tags they were stored with. Those before version `tags_since` (by
+    default all older ones) are looked for among all events of the type instead, which takes time in proportion to their
+    number. Set it to the first version that was stored with the tags given here. A new tag is a new version.
+    """
+    if not name or version < 1:
+        raise RegistrationError(f"an event needs a name and a version of 1 or more, not {name!r} version {version}")
+    evolution = Evolution(name, version, since=since, formerly=formerly, upcasters=upcasters, tags_since=tags_since)
+
+    def register(cls: type[E]) -> type[E]:
+        if not (isinstance(cls, type) and issubclass(cls, msgspec.Struct)):
+            raise RegistrationError(f"event {name!r} must be a msgspec.Struct, not {cls!r}")
+        if not cls.__struct_config__.frozen:
+            raise RegistrationError(f"event {name!r} must be declared frozen=True: facts do not change")
+        if "type" in cls.__struct_fields__:
+            raise RegistrationError(f"event {name!r} may not have a field 'type': that is where the log keeps its name")
+        if cls.__struct_config__.array_like:
+            raise RegistrationError(f"event {name!r} may not be array_like: its name is stored beside its fields")
+        tagged = _with_tag(cls, evolution)
+        catalogue.register(EventType(evolution, tagged, tags))
+        return tagged
+
+    return register
+
+
+def lower_offset(one: int | None, other: int | None) -> int | None:
+    """Return the lower of two offsets, of which either may be missing."""
+    if one is None or other is None:
+        return other if one is None else one
+    return min(one, other)
+
+
+def _place(cls: type[Any]) -> str:
+    return f"{cls.__module__}.{cls.__qualname__}"
+
+
+def _required(cls: type[Any]) -> list[str]:
+    """Return the stored names of the fields without a default."""
+    return [field.encode_name for field in msgspec.structs.fields(cls) if field.required]
+
+
+def _with_tag(cls: type[E], evolution: Evolution) -> type[E]:
+    """Return a subclass that msgspec stores under its name: fields, defaults, renames and methods stay as declared."""
+    name = evolution.name
+    try:
+        tagged = msgspec.defstruct(
+            cls.__name__,
+            (),
+            bases=(cls,),
+            module=cls.__module__,
+            namespace={"__doc__": cls.__doc__, "__stored_names__": (name, *evolution.formerly)},
+            tag_field="type",
+            tag=name,
+            frozen=True,
+            omit_defaults=True,
+            gc=False,  # facts hold primitives, so they form no cycles; a log in memory must not slow the collector
+        )
+        msgspec.json.Decoder(tagged)  # resolves the annotations: say now what no reader could decode
+    except (TypeError, ValueError, NameError) as error:
+        raise RegistrationError(f"event {name!r} cannot be stored as JSON ({error})") from error
+    tagged.__qualname__ = cls.__qualname__
+    return tagged  # type: ignore[return-value]  # defstruct is typed as Struct; it is a subclass of cls
+
+
+def _template_fields(template: str) -> list[str]:
+    return [name for _, name, _, _ in string.Formatter().parse(template) if name is not None]

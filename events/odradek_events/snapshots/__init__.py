@@ -1,0 +1,1 @@
+"""Snapshots of aggregates' states, kept beside a log."""

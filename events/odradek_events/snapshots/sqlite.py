@@ -1,0 +1,288 @@
+"""Snapshots in an SQLite file of their own, `<log>.snapshots`, beside the log's.
+
+Of its own, so that the log only grows, its file alone is complete, and saving never holds up the journal's syncs. The
+file may be deleted at any time. One that is damaged, of a newer format or not ours is put aside as
+`<log>.snapshots.aside` by the next save, which begins a new one; until then there are no snapshots to load.
+
+A save is synced only when SQLite moves its write-ahead log into the file (synchronous=NORMAL): what a dying machine
+takes with it is made again.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+from odradek_events.errors import SnapshotsUnavailable
+from odradek_events.log.port import ReadableLog
+from odradek_events.record import CommitEnd
+from odradek_events.snapshots.store import KEPT, MemorySnapshots, SnapshotMark, SnapshotStore, StoredSnapshot
+from odradek_events.sqlite.log import SqliteLog
+
+__all__ = ["SqliteSnapshots", "open_snapshots"]
+
+T = TypeVar("T")
+
+_APPLICATION_ID = 0x4F445253  # "ODRS"
+_FORMAT = 1
+_SCHEMA = f"""
+BEGIN IMMEDIATE;
+PRAGMA application_id = {_APPLICATION_ID};
+PRAGMA user_version = {_FORMAT};
+CREATE TABLE snapshots (
+    stream TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    position INTEGER NOT NULL,
+    digest BLOB NOT NULL,
+    name TEXT NOT NULL,
+    schema INTEGER NOT NULL,
+    checksum BLOB NOT NULL,
+    payload BLOB NOT NULL,
+    PRIMARY KEY (stream, version)
+);
+COMMIT;
+"""
+_INSERT = "INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+_PRUNE = f"""
+DELETE FROM snapshots WHERE stream = ? AND version < (
+    SELECT min(version) FROM (SELECT version FROM snapshots WHERE stream = ? AND version <= ?
+    ORDER BY version DESC LIMIT {KEPT}))
+"""
+_COLUMNS = "SELECT stream, version, position, digest, name, schema, checksum, payload FROM snapshots"
+_LOAD = f"{_COLUMNS} WHERE stream = ? AND version <= ? ORDER BY version DESC LIMIT 1"
+_SCAN = f"{_COLUMNS} ORDER BY stream, version"
+_TYPES = [bytes, int, int, bytes, bytes, int, bytes, bytes]
+_MAX = (1 << 63) - 1
+_PATIENCE = 1.0  # seconds for a stranger who has locked the file; snapshots can wait for the next time
+_DAMAGE = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CONSTRAINT}
+
+
+class _Damaged(Exception):
+    """The file is no sound file of snapshots."""
+
+
+class SqliteSnapshots:
+    """Snapshots in the file at `path`, created by the first save. Opening touches nothing."""
+
+    def __init__(self, path: str | os.PathLike[str], *, read_only: bool = False) -> None:
+        self.path = Path(path)
+        self.read_only = read_only
+        self._process = os.getpid()
+        self._is_closed = False
+        self._must_put_aside = False
+        self._writing = threading.Lock()
+        self._reading = threading.Lock()  # taken after the other where both are
+        self._writer: sqlite3.Connection | None = None
+        self._reader: sqlite3.Connection | None = None
+
+    def save(self, snapshots: Sequence[StoredSnapshot]) -> None:
+        """Keep these; see SnapshotStore."""
+        if self.read_only:
+            raise SnapshotsUnavailable(str(self.path), "they were opened read-only")
+        with self._writing, self._errors():
+            self._check_usable()
+            try:
+                self._save(snapshots)
+            except _Damaged:
+                self._must_put_aside = True
+                self._save(snapshots)
+
+    def load(self, stream: str, at_most: int | None = None) -> StoredSnapshot | None:
+        """Return a stream's newest snapshot; see SnapshotStore."""
+        with self._reading, self._errors():
+            self._check_usable()
+            if self._must_put_aside or not os.path.exists(self.path):
+                return None
+            try:
+                if self._reader is None:
+                    self._reader = self._connect_reader()
+                bound = _MAX if at_most is None else at_most
+                row = _told(_first_row, self._reader, stream, bound)
+                return None if row is None else _of_row(row)
+            except UnicodeEncodeError:
+                return None  # no stream has such a name
+            except _Damaged:
+                self._must_put_aside = True
+                raise
+            except sqlite3.Error:
+                self._close_reader()
+                raise
+            finally:
+                if self.read_only:
+                    self._close_reader()  # one that took the file as immutable must not outlive a change
+
+    def scan(self) -> Iterator[SnapshotMark]:
+        """Yield every snapshot, by stream and version."""
+        with self._errors():
+            if not os.path.exists(self.path):
+                return
+            with closing(self._connect_reader()) as reader:
+                rows = _told(reader.execute, _SCAN)
+                while (row := _told(rows.fetchone)) is not None:
+                    snapshot = _of_row(row)
+                    yield SnapshotMark(snapshot.end, snapshot.is_intact)
+
+    def close(self) -> None:
+        """Give back the connections; the file is complete by itself then."""
+        if os.getpid() != self._process:
+            return  # they are the parent's
+        with self._writing, self._reading:
+            self._is_closed = True
+            self._close_reader()
+            self._close_writer()  # the last to close moves the write-ahead log into the file
+
+    # -- writing ------------------------------------------------------------------------------------------------------
+
+    def _save(self, snapshots: Sequence[StoredSnapshot]) -> None:
+        if self._must_put_aside:
+            self._put_aside()
+        try:
+            if self._writer is None:
+                self._writer = self._connect_writer()
+            _told(self._write, self._writer, snapshots)
+        except BaseException:
+            self._close_writer()  # which rolls back
+            raise
+
+    @staticmethod
+    def _write(writer: sqlite3.Connection, snapshots: Sequence[StoredSnapshot]) -> None:
+        writer.execute("BEGIN IMMEDIATE")
+        for item in snapshots:
+            end = item.end
+            values = (end.stream, end.version, end.position, end.digest, item.name, item.schema, item.checksum)
+            writer.execute(_INSERT, (*values, item.payload))
+            writer.execute(_PRUNE, (end.stream, end.stream, end.version))
+        writer.execute("COMMIT")
+
+    def _connect_writer(self) -> sqlite3.Connection:
+        if not os.path.exists(self.path):
+            self._remove("-wal", "-shm")  # of a file that was deleted: SQLite would take it for this one's
+        writer = self._connect("?mode=rwc")
+        try:
+            if self._is_empty(writer):
+                _told(writer.execute, "PRAGMA journal_mode = WAL")
+                _told(writer.executescript, _SCHEMA)
+            _told(writer.execute, "PRAGMA synchronous = NORMAL")
+        except BaseException:
+            writer.close()
+            raise
+        return writer
+
+    def _put_aside(self) -> None:
+        """Let a file that is not to be used keep its content under another name, for whoever wants to know."""
+        with self._reading:
+            self._close_reader()
+            self._close_writer()
+            for suffix in ("-wal", ""):
+                with suppress(FileNotFoundError):
+                    os.replace(f"{self.path}{suffix}", f"{self.path}.aside{suffix}")
+            self._remove("-shm")
+            self._must_put_aside = False
+
+    def _remove(self, *suffixes: str) -> None:
+        for suffix in suffixes:
+            with suppress(FileNotFoundError):
+                os.unlink(f"{self.path}{suffix}")
+
+    # -- connections --------------------------------------------------------------------------------------------------
+
+    def _connect_reader(self) -> sqlite3.Connection:
+        """Connect for reading; where SQLite cannot make its shared-memory file, as to a file that nobody writes."""
+        try:
+            reader = self._connect("?mode=ro" if self.read_only else "?mode=rw")
+        except sqlite3.OperationalError:
+            if not self.read_only or os.path.exists(f"{self.path}-wal"):
+                raise
+            reader = self._connect("?mode=ro&immutable=1")
+        if self._is_empty(reader):
+            reader.close()
+            raise _Damaged("it is empty")
+        return reader
+
+    def _connect(self, query: str) -> sqlite3.Connection:
+        """Connect to the file, which must be ours, of a format we know, or empty."""
+        uri = "file:" + quote(str(self.path)) + query
+        connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=_PATIENCE)
+        connection.text_factory = bytes
+        try:
+            if not self._is_empty(connection):
+                ((application_id,),) = _told(connection.execute, "PRAGMA application_id").fetchall()
+                ((version,),) = _told(connection.execute, "PRAGMA user_version").fetchall()
+                if application_id != _APPLICATION_ID:
+                    raise _Damaged("it is another program's file")
+                if version != _FORMAT:
+                    raise _Damaged(f"it has format {version}, this Odradek knows {_FORMAT}")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    @staticmethod
+    def _is_empty(connection: sqlite3.Connection) -> bool:
+        ((count,),) = _told(connection.execute, "SELECT count(*) FROM sqlite_master").fetchall()
+        return bool(count == 0)
+
+    def _close_reader(self) -> None:
+        reader, self._reader = self._reader, None
+        if reader is not None:
+            reader.close()
+
+    def _close_writer(self) -> None:
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            with suppress(sqlite3.Error):
+                writer.close()
+
+    def _check_usable(self) -> None:
+        if os.getpid() != self._process:
+            raise SnapshotsUnavailable(str(self.path), "they were opened before this process was forked")
+        if self._is_closed:
+            raise SnapshotsUnavailable(str(self.path), "they are closed")
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, OSError, OverflowError, _Damaged) as error:
+            raise SnapshotsUnavailable(str(self.path), str(error)) from error
+
+
+def open_snapshots(log: ReadableLog) -> SnapshotStore:
+    """Return the snapshots beside a log: in a file for an SqliteLog, new and in memory for any other."""
+    if isinstance(log, SqliteLog):
+        return SqliteSnapshots(f"{log.path}.snapshots", read_only=log.read_only)
+    return MemorySnapshots()
+
+
+def _first_row(reader: sqlite3.Connection, stream: str, bound: int) -> tuple[Any, ...] | None:
+    row: tuple[Any, ...] | None = reader.execute(_LOAD, (stream, bound)).fetchone()
+    return row
+
+
+def _told(call: Callable[..., T], *arguments: Any) -> T:
+    """Call SQLite, and tell damage from what may pass."""
+    try:
+        return call(*arguments)
+    except sqlite3.Error as error:
+        if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF in _DAMAGE:
+            raise _Damaged(str(error)) from error
+        raise
+    except UnicodeDecodeError as error:  # sqlite3 quotes a damaged schema in its message
+        raise _Damaged(str(error)) from error
+
+
+def _of_row(row: tuple[Any, ...]) -> StoredSnapshot:
+    if [type(value) for value in row] != _TYPES:
+        raise _Damaged("its columns are not of their types")
+    stream, version, position, digest, name, schema, checksum, payload = row
+    try:
+        end = CommitEnd(stream.decode(), version, position, digest)
+        return StoredSnapshot(end, name.decode(), schema, payload, checksum)
+    except UnicodeDecodeError as error:
+        raise _Damaged("its names are not UTF-8") from error

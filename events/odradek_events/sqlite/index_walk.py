@@ -1,0 +1,97 @@
+"""A log's index by position: what the index says of each commit, beside a walk over the commits.
+
+The index is kept by tag, so to ask for one commit's entries reads all of it: asking for each made `verify` take 26 of
+its 27 seconds on a log of ten thousand commits, and grow with their square. Sorting the whole once takes little more
+than reading it (4 million entries: 2.6 s instead of 1.8 s, 15 MB of memory). The sorted copy is a temporary table,
+so that a long walk does not keep the write-ahead log from being taken in.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from odradek_events.sqlite.connections import LogFile
+
+__all__ = ["IndexWalk", "sorted_index", "walk_index"]
+
+_Row = tuple[object, object, object]
+_COPY = """
+CREATE TEMP TABLE walk AS
+SELECT first_position, iif(typeof(tag) = 'text', tag, NULL) AS tag, first_offset FROM main.tags
+WHERE first_position >= {first} ORDER BY first_position
+"""
+_FIRST = -1 << 63
+
+
+class IndexWalk:
+    """The index entries of the log as it was at the start, whose last commit began at `last`, in order of position.
+
+    `strays` are the places of entries that no commit was asked for; -1 stands for all that are no positions.
+    """
+
+    def __init__(self, rows: Iterator[_Row], last: int) -> None:
+        self.last = last
+        self.strays: set[int] = set()
+        self._rows = rows
+        self._next = next(rows, None)
+
+    def entries_at(self, first_position: int) -> dict[str, int | None] | None:
+        """Return the entries of the commit at `first_position`, None if some are none. Ask in order of position."""
+        entries: dict[str, int | None] = {}
+        is_readable = True
+        while self._next is not None:
+            position, tag, offset = self._next
+            if type(position) is not int:
+                self.strays.add(-1)
+            elif position < first_position:
+                self.strays.add(position)
+            elif position > first_position:
+                break
+            elif type(tag) is bytes and (offset is None or type(offset) is int):
+                entries[tag.decode(errors="surrogateescape")] = offset
+            else:
+                is_readable = False
+            self._next = next(self._rows, None)
+        return entries if is_readable else None
+
+    def finish(self) -> None:
+        """Count what is left as strays."""
+        while self._next is not None:
+            position = self._next[0]
+            self.strays.add(position if isinstance(position, int) else -1)
+            self._next = next(self._rows, None)
+
+
+@contextmanager
+def sorted_index(connection: sqlite3.Connection, first: int = _FIRST) -> Iterator[IndexWalk]:
+    """Sort the index of the log at `connection` from position `first` on, and lend the walk.
+
+    Needs room for a copy among temporary files. Sees the log of the transaction open at `connection`, or that of now.
+    """
+    rows: sqlite3.Cursor | None = None
+    is_of_now = not connection.in_transaction
+    try:
+        if is_of_now:
+            connection.execute("BEGIN")
+        ((last,),) = connection.execute("SELECT max(first_position) FROM main.commits").fetchall()
+        connection.execute(_COPY.format(first=first))
+        if is_of_now:
+            connection.execute("COMMIT")
+        rows = connection.execute("SELECT first_position, tag, first_offset FROM temp.walk ORDER BY rowid")
+        yield IndexWalk(rows, -1 if last is None else last)
+    finally:
+        with suppress(sqlite3.Error):  # others may use this connection later
+            if rows is not None:
+                rows.close()
+            if is_of_now and connection.in_transaction:
+                connection.execute("ROLLBACK")
+            connection.execute("DROP TABLE IF EXISTS temp.walk")
+
+
+@contextmanager
+def walk_index(file: LogFile, first: int = _FIRST) -> Iterator[IndexWalk]:
+    """Lend the walk over the index of the log in `file`, from position `first` on."""
+    with file.reader() as reader, sorted_index(reader, first) as walk:
+        yield walk

@@ -1,0 +1,400 @@
+"""A durable log in one SQLite file (WAL): one row per commit, its events as one JSON array.
+
+`sqlite_rows` knows how a commit is stored and asked for, `sqlite_file` the file, its lock and its connections; here is
+what a log does with them.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+from odradek_events.errors import (
+    DamagedCommit,
+    LogError,
+    LogFull,
+    LogUnavailable,
+    OutcomeUnknown,
+    PositionBeyondHead,
+)
+from odradek_events.log.judging import EMPTY_DIGEST, Judged, judge
+from odradek_events.log.port import LogStore
+from odradek_events.log.queries import merged
+from odradek_events.record import Append, Appended, CommitEnd, Failed, Head, QueryItem, Rejected, StoredCommit, Verdict
+from odradek_events.schema.codec import Codec
+from odradek_events.sqlite.connections import LogFile, is_full
+from odradek_events.sqlite.index_walk import IndexWalk, walk_index
+from odradek_events.sqlite.rows import (
+    APPLICATION_ID,
+    AT_POSITIONS,
+    COMMIT_END,
+    COMMIT_OF_VERSION,
+    COUNT_UP_TO,
+    FORMAT,
+    MISTYPED,
+    SCAN,
+    commit_of_row,
+    end_of_row,
+    entries_of,
+    integer,
+    is_storable,
+    last_commit,
+    made_schema,
+    places,
+    selection,
+    stream_name,
+    stream_version,
+    write_commits,
+)
+
+__all__ = ["APPLICATION_ID", "FORMAT", "Durability", "SqliteLog"]
+
+Durability = Literal["full", "normal", "off"]
+
+_SYNCHRONOUS = {"full": "FULL", "normal": "NORMAL", "off": "OFF"}
+_KNOWN_STREAMS = 100_000
+_MAX = (1 << 63) - 1
+_MERGED = 100  # walks through the index in one query; SQLite joins at most 500 in one
+_PLACES = 255  # found by it at a time
+_TOLD_APART = (32, 1000)  # commits; most tags are rare and soon counted, and 1000 take about as long as reading one
+
+
+class SqliteLog(LogStore):
+    """An event log in the SQLite file at `path`, which is created when opened for writing.
+
+    `durability`: `full` syncs every commit before it is answered; `normal` survives the death of the process, not of
+    the machine; `off` may lose acknowledged messages. Raises an OpenError, or DamagedCommit where the file is broken.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        read_only: bool = False,
+        durability: Durability = "full",
+        codec: Codec | None = None,
+    ) -> None:
+        if durability not in _SYNCHRONOUS:
+            raise ValueError(f"durability is 'full', 'normal' or 'off', not {durability!r}")
+        super().__init__(str(path), codec)
+        self.path = Path(os.path.realpath(path))  # one file, one lock, whatever name or link it was opened by
+        self.read_only = read_only
+        self.durability = durability
+        self._writer: sqlite3.Connection | None = None
+        self._poisoned: str | None = None
+        self._writing = threading.Lock()
+        self._versions: dict[str, int] = {}
+        self._head = Head(-1, EMPTY_DIGEST, None)
+        self._file = LogFile(self.path, self.name, read_only)
+        if not read_only:
+            try:
+                self._open_writer(is_new=True)
+            except BaseException:
+                self._file.close()
+                raise
+
+    def close(self) -> None:
+        """Checkpoint, so that the .db file alone is complete, and release the file and its lock."""
+        if self._file.is_inherited:
+            return  # its connections and its lock are the parent's
+        with self._writing:
+            self._file.close(self._writer)
+            self._writer = None
+        self.growth.told()
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether it was closed."""
+        return self._file.is_closed
+
+    # -- writing ------------------------------------------------------------------------------------------------------
+
+    def append(self, requests: Sequence[Append], recorded_at: datetime) -> list[Verdict]:
+        """Append in order, in one transaction; see the contract in `log`."""
+        if self.read_only:
+            raise LogUnavailable(self.name, "it is open read-only; open it for writing to append")
+        self._file.check_usable()
+        with self._writing:
+            writer = self._usable_writer()
+            judged = Judged(self._head)
+            try:
+                judged = judge(requests, recorded_at, self._head, self._version_in_log, self)
+                if judged.rows:
+                    write_commits(writer, judged.rows)
+            except (sqlite3.Error, OverflowError) as error:
+                outcome = self._not_committed(writer, error)
+                verdicts = judged.verdicts or [outcome] * len(requests)
+                return [verdict if self._stands(verdict) else outcome for verdict in verdicts]
+            self._head = judged.head
+            if len(self._versions) > _KNOWN_STREAMS:
+                self._versions.clear()
+            self._versions.update(judged.versions)
+        self.growth.told()
+        return judged.verdicts
+
+    def reopen(self) -> None:
+        """Open the file anew after a failed append and read where the log really ends."""
+        if self.read_only:
+            raise LogUnavailable(self.name, "it is open read-only")
+        self._file.check_usable()
+        with self._writing:
+            self._file.check_usable()  # it may have been closed meanwhile
+            if self._writer is not None:
+                self._writer.close()
+                self._writer = None
+            self._versions.clear()
+            self._open_writer(is_new=False)
+            self._poisoned = None
+
+    def _open_writer(self, *, is_new: bool) -> None:
+        has_failed = self._poisoned is not None
+        writer, last = self._file.open_writer(_SYNCHRONOUS[self.durability], is_new=is_new, has_failed=has_failed)
+        try:
+            self._head = self._head_after(last)
+        except BaseException:
+            writer.close()
+            raise
+        self._writer = writer
+
+    def _not_committed(self, writer: sqlite3.Connection, error: Exception) -> Rejected | Failed:
+        """Roll back; say whether surely nothing was written, else refuse further appends."""
+        try:
+            if writer.in_transaction:
+                writer.execute("ROLLBACK")
+            if is_full(error, self.path):
+                return Rejected(LogFull(self.name, str(error)))
+        except sqlite3.Error:
+            pass  # the first error tells more
+        self._poisoned = str(error)
+        return Failed(OutcomeUnknown(self.name, str(error)))
+
+    def _stands(self, verdict: Verdict) -> bool:
+        """Say whether a verdict is right although nothing of this call was written."""
+        if isinstance(verdict, Appended):
+            return verdict.is_repeat and verdict.last_position <= self._head.position
+        return isinstance(verdict, Rejected)
+
+    def _usable_writer(self) -> sqlite3.Connection:
+        self._file.check_same()
+        if self._poisoned is not None:
+            raise LogUnavailable(self.name, f"an append failed ({self._poisoned}); reopen it first")
+        if self._writer is None:
+            raise LogUnavailable(self.name, "it could not be reopened; try again")
+        return self._writer
+
+    def _version_in_log(self, stream: str) -> int:
+        version = self._versions.get(stream)
+        if version is None:
+            assert self._writer is not None
+            version = self._versions[stream] = stream_version(self._writer, stream)
+        return version
+
+    # -- reading ------------------------------------------------------------------------------------------------------
+
+    def head(self) -> Head:
+        """Return the end of the log: the writer's own, or for a reader the file's."""
+        if not self.read_only:
+            return self._head
+        with self._file.reader() as reader:
+            return self._head_after(last_commit(reader, is_bare=True))  # who follows asks many times a second
+
+    def stream_version(self, stream: str) -> int:
+        """Return the version of a stream's last event, or -1."""
+        with self._file.reader() as reader:
+            return stream_version(reader, stream)
+
+    def streams(self) -> Iterator[str]:
+        """Yield every stream's name, sorted; one index look-up each."""
+        name = ""
+        while True:
+            rows = self._file.fetch("SELECT stream FROM commits WHERE stream > ? ORDER BY stream LIMIT 1", name)
+            if not rows:
+                return
+            before, name = name, stream_name(rows[0][0], -1)
+            if name <= before:
+                raise DamagedCommit(-1, f"its streams do not end: {name!r} follows {before!r}")
+            yield name
+
+    def stored(
+        self,
+        *,
+        after: int = -1,
+        until: int | None = None,
+        stream: str | None = None,
+        tags: Collection[str] = (),
+        types: Collection[str] = (),
+    ) -> Iterator[StoredCommit]:
+        """Yield stored commits; see ReadableLog. Reads in chunks, so memory stays flat."""
+        head = self._last_position()
+        last = head if until is None else min(until, head)
+        if after >= last:
+            return
+        low = self._first_position_of(max(after, -1) + 1)
+        if stream is not None and low > 0:
+            low = self._first_version_from(stream, low, last)
+        entries = entries_of(tags, types)
+        if stream is None and len(entries) > 1:
+            entries = self._rarest_first(entries, low)
+        query, values = selection(stream, entries, types)
+        for row in self._file.rows(query, values, low, last, 0 if stream is None else 3):
+            yield commit_of_row(row)
+
+    def stored_for_any(
+        self, items: Sequence[QueryItem], *, after: int = -1, until: int | None = None, stream: str | None = None
+    ) -> Iterator[StoredCommit]:
+        """Yield stored commits that may hold a match of any of several items; see ReadableLog.
+
+        One walk for a hundred items: one for each would hold open as many connections as there are items.
+        """
+        if stream is not None:
+            return super().stored_for_any(items, after=after, until=until, stream=stream)
+        storable = [item for item in items if is_storable(*item.tags, *item.types)]
+        groups = (storable[first : first + _MERGED] for first in range(0, len(storable), _MERGED))
+        return merged(self._walk_for_any(group, after, until) for group in groups)
+
+    def _walk_for_any(self, items: Sequence[QueryItem], after: int, until: int | None) -> Iterator[StoredCommit]:
+        head = self._last_position()
+        last = head if until is None else min(until, head)
+        if after >= last:
+            return
+        low = self._first_position_of(max(after, -1) + 1)
+        selected = []
+        for item in items:
+            entries = entries_of(item.tags, item.types)
+            selected.append((self._rarest_first(entries, low) if len(entries) > 1 else entries, item.types))
+        count = _PLACES
+        while count == _PLACES:
+            query, values = places(selected, low, last, _PLACES)
+            found = [position for (position,) in self._file.fetch(query, *values)]
+            count = len(found)
+            if found:
+                low = found[-1] + 1
+                for row in self._file.rows(AT_POSITIONS, (str(found),), found[0], found[-1], 0):
+                    yield commit_of_row(row)
+
+    def scan(self) -> Iterator[StoredCommit | DamagedCommit]:
+        """Yield every row in order as a commit, or as the error that says why it cannot be one."""
+        for row in self._file.rows(SCAN, (), -_MAX, _MAX, 0):
+            try:
+                yield commit_of_row(row)
+            except DamagedCommit as error:
+                yield error
+
+    def locate(self, tag: str, offset: int, not_before: int = 0) -> int | None:
+        """Return the first position of the commit that covers `offset` of `tag`; see ReadableLog."""
+        rows = self._file.fetch(
+            "SELECT first_position FROM tags WHERE tag = ? AND first_offset <= ? AND first_offset IS NOT NULL "
+            "AND first_position BETWEEN ? AND ? ORDER BY first_offset DESC, first_position DESC LIMIT 1",
+            tag,
+            max(-1, min(offset, _MAX)),
+            max(0, min(not_before, _MAX)),
+            _MAX if self.read_only else self._head.position,  # not what is committed and no part of the log yet
+        )
+        return rows[0][0] if rows else None
+
+    def commit_at(self, position: int) -> StoredCommit:
+        """Return the stored commit that holds `position`."""
+        found = next(self.stored(after=position - 1, until=position), None) if position >= 0 else None
+        if found is None:
+            raise PositionBeyondHead(position, self.head().position)
+        return found
+
+    def commit_end(self, position: int) -> CommitEnd | None:
+        """Return where the commit that holds `position` ends, or None."""
+        rows = self._file.fetch(COMMIT_END, max(-1, min(position, _MAX)))
+        return None if not rows or position > integer(rows[0][1], position) else end_of_row(rows[0])
+
+    def commit_of_version(self, stream: str, version: int) -> StoredCommit | None:
+        """Return the stored commit that holds this version of a stream, or None."""
+        rows = self._file.fetch(COMMIT_OF_VERSION, stream, max(-1, min(version, _MAX)))
+        if not rows:
+            return None
+        stored = commit_of_row(rows[0])
+        return stored if version <= stored.first_version + stored.last_position - stored.first_position else None
+
+    def walk_index(self, first: int = -_MAX) -> AbstractContextManager[IndexWalk]:
+        """Lend the index in order of position, for a walk over the commits from `first` on; see `sqlite_index`."""
+        return walk_index(self._file, first)
+
+    def structural_damage(self) -> list[DamagedCommit]:
+        """Return what is wrong with the file beside its commits.
+
+        Columns of another type than they hold, which no search finds; SQLite's own structure; and tables, triggers and
+        views that are not as made.
+        """
+        try:
+            mistyped = self._file.fetch(MISTYPED)
+            problems = self._file.fetch("PRAGMA integrity_check(10)")
+            found = {(row[0], row[1]) for row in self._file.fetch("SELECT CAST(name AS BLOB), sql FROM sqlite_master")}
+        except DamagedCommit as error:
+            return [error]
+        except LogError as error:
+            return [DamagedCommit(-1, str(error))]
+        return [
+            *(DamagedCommit(row[0], "its columns are stored as other types") for row in mistyped),
+            *(DamagedCommit(-1, str(row[0], "utf-8", "replace")) for row in problems if row[0] != b"ok"),
+            *(DamagedCommit(-1, f"{name.decode()} is gone or changed") for name, _ in sorted(made_schema() - found)),
+        ]
+
+    def backup(self, target: Path) -> None:
+        """Copy the log, as it is now, into the new file `target` while writing may go on."""
+        self._file.backup(target)
+
+    def _head_after(self, last: StoredCommit | None) -> Head:
+        if last is None:
+            return Head(-1, EMPTY_DIGEST, None)
+        return Head(last.last_position, last.digest, self.codec.metadata(last).recorded_at)
+
+    def _last_position(self) -> int:
+        if not self.read_only:
+            return self._head.position
+        rows = self._file.fetch("SELECT last_position FROM commits ORDER BY first_position DESC LIMIT 1")
+        return integer(rows[0][0], -1) if rows else -1
+
+    def _rarest_first(self, entries: list[str], low: int) -> list[str]:
+        """Order index entries by how many commits from `low` on have them, told apart up to a limit.
+
+        The first one drives the walk and the others are looked up for each step: a tag that one commit in a million has
+        must not be sought by walking through a million that have the type.
+        """
+        for limit in _TOLD_APART:
+            counts = [self._file.fetch(COUNT_UP_TO, entry, low, limit) for entry in entries]
+            if min(counts) < [(limit,)]:
+                break
+        return [entry for _, entry in sorted(zip(counts, entries, strict=True))]
+
+    def _first_version_from(self, stream: str, position: int, last: int) -> int:
+        """Return the version of a stream's first commit at or after `position`; one not reached by `last` if none is.
+
+        Versions rise with positions, so halving finds it: walking the stream's index from its start took as long as the
+        stream was.
+        """
+        low, high = 0, last + 1  # commits that begin below `low` lie before `position`, those from `high` on do not
+        while low < high:
+            middle = (low + high) // 2
+            rows = self._file.fetch(
+                "SELECT first_version, first_position FROM commits WHERE stream = ? AND first_version <= ? "
+                "ORDER BY first_version DESC LIMIT 1",
+                stream,
+                middle,
+            )
+            if rows and rows[0][1] >= position:
+                high = integer(rows[0][0], position)
+            else:
+                low = middle + 1
+        return low
+
+    def _first_position_of(self, position: int) -> int:
+        """Return the first position of the commit that holds `position`, or `position` if none does."""
+        rows = self._file.fetch(
+            "SELECT first_position, last_position FROM commits WHERE first_position <= ? "
+            "ORDER BY first_position DESC LIMIT 1",
+            position,
+        )
+        return rows[0][0] if rows and integer(rows[0][1], rows[0][0]) >= position else position

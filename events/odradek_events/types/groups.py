@@ -1,0 +1,130 @@
+"""The catalogue's events of consumer groups: who is a member, which generation it is, and who was given what.
+
+A group's stream holds membership, generations and assignments; what a member does with an assignment (and where it
+begins to read) is in its consumer's stream. Times of a member are in milliseconds.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from odradek_events.schema.registry import event
+
+__all__ = [
+    "GenerationStarted",
+    "GroupAssigned",
+    "GroupDeleted",
+    "MemberAssignment",
+    "MemberJoined",
+    "MemberLeft",
+    "OffsetsExpired",
+    "RebalanceStarted",
+    "StaticMemberReplaced",
+]
+
+_GROUP = "group:{group_id}"
+
+
+@event("MemberJoined", version=1, tags=(_GROUP, "consumer:{consumer_id}"))
+class MemberJoined(msgspec.Struct, frozen=True):
+    """A consumer became a member, or a member came back with another subscription: the group has to rebalance.
+
+    It reads `topics`, or the topics whose whole name matches `pattern`. `assignors` are those it can live with, the
+    preferred one first. `run_id` is the run of the system that it joined in: members of an earlier one are gone.
+    """
+
+    group_id: str
+    member_id: str
+    consumer_id: str
+    topics: tuple[str, ...]
+    assignors: tuple[str, ...]
+    session_timeout_ms: int
+    rebalance_timeout_ms: int
+    run_id: str
+    timestamp: datetime
+    pattern: str | None = None
+    instance_id: str | None = None
+
+
+@event("StaticMemberReplaced", version=1, tags=(_GROUP, "consumer:{consumer_id}"))
+class StaticMemberReplaced(msgspec.Struct, frozen=True):
+    """The static member `instance_id` came back under a new member id, and has what it had; the old id is fenced."""
+
+    group_id: str
+    instance_id: str
+    old_member_id: str
+    member_id: str
+    consumer_id: str
+    timestamp: datetime
+
+
+@event("MemberLeft", version=1, tags=(_GROUP,))
+class MemberLeft(msgspec.Struct, frozen=True):
+    """A member is one no longer, for `reason`; if others are left, the group has to rebalance."""
+
+    group_id: str
+    member_id: str
+    reason: str
+    timestamp: datetime
+
+
+@event("RebalanceStarted", version=1, tags=(_GROUP,))
+class RebalanceStarted(msgspec.Struct, frozen=True):
+    """All members have to join again, for `reason`."""
+
+    group_id: str
+    reason: str
+    timestamp: datetime
+
+
+@event("GenerationStarted", version=1, tags=(_GROUP,))
+class GenerationStarted(msgspec.Struct, frozen=True):
+    """All members have joined: a new generation, in which `assignor` shares the partitions out."""
+
+    group_id: str
+    generation: int
+    assignor: str
+    leader: str
+    members: tuple[str, ...]
+    timestamp: datetime
+
+
+class MemberAssignment(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What one member was given: (topic, partition) pairs, or bytes of the leader's that only members understand."""
+
+    member_id: str
+    partitions: tuple[tuple[str, int], ...]
+    opaque: bytes = b""
+
+
+@event("GroupAssigned", version=1, tags=(_GROUP,))
+class GroupAssigned(msgspec.Struct, frozen=True):
+    """Who has what in this generation."""
+
+    group_id: str
+    generation: int
+    assignments: tuple[MemberAssignment, ...]
+    timestamp: datetime
+
+
+@event("OffsetsExpired", version=1, tags=("owner:{owner}",))
+class OffsetsExpired(msgspec.Struct, frozen=True):
+    """The committed offsets of these (topic, partition) pairs are forgotten: `owner` has been without members for long.
+
+    So do offsets that somebody deleted on purpose; `reason` says which.
+    """
+
+    owner: str
+    partitions: tuple[tuple[str, int], ...]
+    reason: str
+    timestamp: datetime
+
+
+@event("GroupDeleted", version=1, tags=(_GROUP,))
+class GroupDeleted(msgspec.Struct, frozen=True):
+    """A group without members is gone, with its committed offsets; its stream stays."""
+
+    group_id: str
+    timestamp: datetime

@@ -1,0 +1,449 @@
+"""A member's actor between a group and a topic that are probes: answers that come late, twice, or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from support.actors import QUICK, KitRuntime, Probe
+
+from odradek_actors.base.actor import ActorContext, Settings
+from odradek_actors.consumer.actor import ConsumerActor
+from odradek_actors.errors import ActorStopped, RequestTimedOut
+from odradek_actors.infrastructure.journal import JournalActor
+from odradek_actors.infrastructure.log_reader import LogReaderActor
+from odradek_actors.messages.consumers import (
+    Assign,
+    CloseConsumer,
+    CommitOffsets,
+    Delivery,
+    DescribeConsumer,
+    MemberSettings,
+    Notice,
+    OpenConsumer,
+    Pause,
+    Poll,
+    SeekTo,
+    Subscribe,
+)
+from odradek_actors.messages.core import Command, FetchResult, LookUp, Query, Recover, Reply
+from odradek_actors.messages.groups import (
+    CommitGroupOffsets,
+    GetCommitted,
+    Heartbeat,
+    JoinGroup,
+    JoinResult,
+    LeaveGroup,
+    RebalanceBegun,
+    SyncGroup,
+    SyncResult,
+)
+from odradek_actors.runtime.threads import Promise
+from odradek_domain.group.errors import IllegalGeneration, UnknownMember
+from odradek_domain.values.committed_offsets import CommittedOffset
+from odradek_domain.values.positions import TopicPartition
+from odradek_events import LogStore, MemoryLog
+from odradek_events.snapshots.store import MemorySnapshots
+from odradek_events.testing import FaultyLog
+from odradek_events.types import MessageProduced
+
+NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
+FIRST, SECOND = TopicPartition("orders", 0), TopicPartition("orders", 1)
+EAGER = MemberSettings(("range",))
+COOPERATIVE = MemberSettings(("cooperative-sticky",), is_cooperative=True)
+
+
+class Directory:
+    """Stands for the directory: knows one group and one topic."""
+
+    def __init__(self, group: Probe, topic: Probe) -> None:
+        self._known = {"group/g": group, "topic/orders": topic}
+
+    def tell(self, message: Query) -> None:
+        assert isinstance(message.body, LookUp)
+        message.reply_to.tell(Reply(message.request_id, self._known[message.body.stream]))
+
+
+@pytest.fixture
+def runtime() -> Iterator[KitRuntime]:
+    runtime = KitRuntime()
+    yield runtime
+    runtime.crash()
+
+
+class Member:
+    """A consumer's actor as a member; its group and its topic do what a test says."""
+
+    def __init__(self, runtime: KitRuntime, settings: MemberSettings = EAGER, log: LogStore | None = None) -> None:
+        self.group, self.topic = Probe(), Probe()
+        context = ActorContext(runtime, Settings(**QUICK))
+        self.log = MemoryLog() if log is None else log
+        context.journal = runtime.start(JournalActor, context, self.log)
+        context.log_reader = runtime.start(LogReaderActor, context, self.log, MemorySnapshots())
+        context.snapshots = Probe()
+        context.directory = Directory(self.group, self.topic)
+        self.ref = runtime.start(ConsumerActor, context, "consumer/c")
+        self.ask(OpenConsumer(1, "g", "earliest", settings)).result()
+        self.ask(Subscribe(1, ("orders",))).result()
+
+    def ask(self, body: object) -> Promise[Any]:
+        promise: Promise[Any] = Promise()
+        self.ref.tell(Command(body, promise))
+        return promise
+
+    def poll(self, received: int = 0, noticed: int = 0, timeout: float = 600.0) -> Promise[Any]:
+        return self.ask(Poll(1, received, 500, timeout, noticed))
+
+    def next_of(self, kind: type) -> Any:
+        """Return the group's next message that is no heartbeat; it has to be of this kind."""
+        message = self.group.next()
+        for _ in range(100):
+            if kind is not Heartbeat and isinstance(message.body, Heartbeat):
+                message = self.group.next()
+        assert isinstance(message.body, kind), message.body
+        return message
+
+    def answer(self, message: Any, answer: object) -> None:
+        message.reply_to.tell(Reply(message.request_id, answer))
+
+    def join(self, generation: int = 1, member_id: str = "m") -> Any:
+        """Let it join, and return its question for its share."""
+        self.answer(self.next_of(JoinGroup), JoinResult(member_id, generation, "range", member_id, (member_id,)))
+        return self.next_of(SyncGroup)
+
+    def share(self, sync: Any, *partitions: TopicPartition, generation: int = 1, committed: int | None = None) -> None:
+        known = (
+            ()
+            if committed is None
+            else tuple(CommittedOffset(place.topic, place.partition, "t-1", committed) for place in partitions)
+        )
+        self.answer(sync, SyncResult(generation, partitions, b"", known))
+
+    def become_member(self, *partitions: TopicPartition, committed: int | None = 0) -> int:
+        """Join and get a share; return the number of the notice."""
+        polled = self.poll()
+        self.share(self.join(), *partitions, committed=committed)
+        notice = polled.result(10)
+        assert notice == Notice(notice.number, "assigned", partitions)
+        return int(notice.number)
+
+
+def found(offset: int, value: bytes, partition: int = 0) -> FetchResult:
+    message = MessageProduced("orders", partition, offset, f"m{offset}", "p", 0, -1, NOON, None, value)
+    return FetchResult("orders", "t-1", ((0, 10), (0, 10)), (message,))
+
+
+def delivered(polled: Promise[Any]) -> list[bytes | None]:
+    answer = polled.result(10)
+    assert isinstance(answer, Delivery), answer
+    return [message.value for message in answer.messages]
+
+
+# -- fetches ----------------------------------------------------------------------------------------------------------
+
+
+def test_an_answer_to_a_fetch_of_an_earlier_assignment_is_dropped(runtime: KitRuntime) -> None:
+    member = Member(runtime)
+    noticed = member.become_member(FIRST, SECOND)
+    polled = member.poll(noticed=noticed)
+    late, _ = member.topic.next_fetch()
+    member.ref.tell(RebalanceBegun("g", 1))
+    revoked = polled.result(10)
+    polled = member.poll(noticed=revoked.number)
+    member.share(member.join(generation=2), FIRST, generation=2, committed=5)
+    assigned = polled.result(10)
+
+    polled = member.poll(noticed=assigned.number)
+    query, fetch = member.topic.next_fetch()
+    member.answer(late, found(6, b"late"))
+
+    assert (revoked.partitions, assigned.partitions) == ((FIRST, SECOND), (FIRST,))
+    assert fetch.positions == ((0, 5),)
+    member.answer(query, found(5, b"current"))
+    assert delivered(polled) == [b"current"]
+
+
+def test_an_answer_about_a_partition_that_a_cooperative_member_gave_back_is_dropped(runtime: KitRuntime) -> None:
+    member = Member(runtime, COOPERATIVE)
+    noticed = member.become_member(FIRST, SECOND)
+    polled = member.poll(noticed=noticed)
+    member.topic.next_fetch()
+    member.ref.tell(RebalanceBegun("g", 1))
+    sync = member.join(generation=2)
+    late, _ = member.topic.next_fetch()  # it goes on reading meanwhile
+    member.share(sync, FIRST, generation=2)
+    revoked = polled.result(10)
+    assigned = member.poll(noticed=revoked.number).result(10)
+
+    polled = member.poll(noticed=assigned.number)
+    member.next_of(JoinGroup)
+    query, fetch = member.topic.next_fetch()
+    member.answer(late, found(0, b"late", partition=1))
+
+    assert (revoked.partitions, assigned.partitions) == ((SECOND,), ())
+    assert fetch.positions == ((0, 0),)
+    member.answer(query, found(0, b"current"))
+    assert delivered(polled) == [b"current"]
+
+
+def test_an_answer_to_a_fetch_from_before_a_pause_is_dropped(runtime: KitRuntime) -> None:
+    member = Member(runtime)
+    noticed = member.become_member(FIRST, SECOND)
+    polled = member.poll(noticed=noticed)
+    late, _ = member.topic.next_fetch()
+    member.ask(Pause(1, (FIRST,))).result(10)
+
+    member.answer(late, found(0, b"paused"))
+    query, fetch = member.topic.next_fetch()
+    member.answer(query, found(0, b"current", partition=1))
+
+    assert fetch.positions == ((1, 0),)
+    assert delivered(polled) == [b"current"]
+
+
+def test_an_answer_to_a_fetch_of_a_share_that_was_lost_is_dropped(runtime: KitRuntime) -> None:
+    member = Member(runtime, MemberSettings(("range",), heartbeat_interval=0.01))
+    noticed = member.become_member(FIRST)
+    polled = member.poll(noticed=noticed)
+    late, _ = member.topic.next_fetch()
+    member.answer(member.next_of(Heartbeat), UnknownMember("g", "m"))
+    lost = polled.result(10)
+    assert (lost.kind, lost.partitions) == ("lost", (FIRST,))
+
+    member.answer(late, found(0, b"late"))
+    polled = member.poll(noticed=lost.number)
+
+    member.next_of(JoinGroup)
+    assert not polled.done()
+
+
+def test_what_was_delivered_and_not_heard_of_is_given_again_unless_its_partition_was_lost(runtime: KitRuntime) -> None:
+    member = Member(runtime, MemberSettings(("range",), heartbeat_interval=0.01))
+    noticed = member.become_member(FIRST)
+    polled = member.poll(noticed=noticed)
+    query, _ = member.topic.next_fetch()
+    member.answer(query, found(0, b"once"))
+    assert delivered(polled) == [b"once"]
+    assert delivered(member.poll(received=0, noticed=noticed)) == [b"once"]
+
+    member.answer(member.next_of(Heartbeat), UnknownMember("g", "m"))
+    answer = member.poll(received=0, noticed=noticed).result(10)
+
+    assert (answer.kind, answer.partitions) == ("lost", (FIRST,))
+
+
+# -- joining ----------------------------------------------------------------------------------------------------------
+
+
+def test_who_joins_and_unsubscribes_meanwhile_leaves_what_it_joined_too_late(runtime: KitRuntime) -> None:
+    member = Member(runtime)
+    member.poll()
+    joining = member.next_of(JoinGroup)
+    member.ask(Subscribe(1, ())).result(10)
+    assert member.next_of(LeaveGroup).body.consumer_id == "c"
+
+    member.answer(joining, JoinResult("m", 1, "range", "m", ("m",)))
+
+    assert member.next_of(LeaveGroup).body.member_id == "m"
+
+
+def test_a_share_of_an_earlier_membership_is_dropped(runtime: KitRuntime) -> None:
+    member = Member(runtime)
+    member.poll()
+    late = member.join()
+    member.ask(Subscribe(1, ())).result(10)
+    member.next_of(LeaveGroup)
+    member.ask(Subscribe(1, ("orders",))).result(10)
+    polled = member.poll()
+    sync = member.join(generation=2, member_id="n")
+
+    member.share(late, FIRST, SECOND)
+    member.share(sync, SECOND, generation=2)
+
+    assert polled.result(10).partitions == (SECOND,)
+
+
+def test_a_share_that_comes_twice_is_announced_once(runtime: KitRuntime) -> None:
+    member = Member(runtime)
+    polled = member.poll()
+    sync = member.join()
+
+    for _ in range(2):
+        member.share(sync, FIRST)
+    notice = polled.result(10)
+    member.poll(noticed=notice.number)
+
+    assert notice.partitions == (FIRST,)
+    assert member.topic.next_fetch()[1].needs_bounds
+
+
+def test_a_group_whose_actor_stops_is_asked_again(runtime: KitRuntime) -> None:
+    member = Member(runtime)
+    polled = member.poll()
+    member.answer(member.next_of(JoinGroup), ActorStopped("group/g"))
+
+    sync = member.join()
+    member.answer(sync, ActorStopped("group/g"))
+    sync = member.join(generation=2)
+    member.share(sync, FIRST, generation=2)
+
+    assert polled.result(10).partitions == (FIRST,)
+
+
+def test_an_answer_to_a_heartbeat_of_an_earlier_generation_is_dropped(runtime: KitRuntime) -> None:
+    member = Member(runtime, MemberSettings(("range",), heartbeat_interval=0.01))
+    noticed = member.become_member(FIRST)
+    late = member.next_of(Heartbeat)
+    member.ref.tell(RebalanceBegun("g", 1))
+    revoked = member.poll(noticed=noticed).result(10)
+    polled = member.poll(noticed=revoked.number)
+    member.share(member.join(generation=2), SECOND, generation=2)
+    notice = polled.result(10)
+
+    member.answer(late, IllegalGeneration("g", "m", 1, 2))
+    member.poll(noticed=notice.number)
+
+    assert member.topic.next_fetch()[1].needs_bounds  # it reads, and has not lost what it got
+    assert notice.partitions == (SECOND,)
+
+
+@pytest.mark.parametrize("stage", ["joining", "syncing", "member"])
+def test_a_member_that_recovers_in_any_stage_goes_on(runtime: KitRuntime, stage: str) -> None:
+    member = Member(runtime)
+    polled = member.poll()
+    joining = member.next_of(JoinGroup)
+    if stage == "joining":
+        member.ref.tell(Recover())
+    member.answer(joining, JoinResult("m", 1, "range", "m", ("m",)))
+    sync = member.next_of(SyncGroup)
+    if stage == "syncing":
+        member.ref.tell(Recover())
+    member.share(sync, FIRST, committed=3)
+    notice = polled.result(10)
+    if stage == "member":
+        member.ref.tell(Recover())
+    polled = member.poll(noticed=notice.number)
+    query, fetch = member.topic.next_fetch()
+
+    assert notice.partitions == (FIRST,)
+    assert fetch.positions == ((0, 3),)
+    member.answer(query, found(3, b"next"))
+    assert delivered(polled) == [b"next"]
+
+
+# -- commits ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_commit_speaks_for_the_generation_its_member_is_in(runtime: KitRuntime) -> None:
+    member = Member(runtime)
+    noticed = member.become_member(FIRST, committed=4)
+    member.poll(noticed=noticed, timeout=0)
+    committing = member.ask(CommitOffsets(1, ((FIRST, 4, "", None),)))
+
+    message = member.next_of(CommitGroupOffsets)
+    body = message.body
+    member.answer(message, IllegalGeneration("g", "m", 1, 2))
+
+    assert (body.member_id, body.generation, body.offsets[0].offset) == ("m", 1, 4)
+    assert isinstance(committing.exception(10), IllegalGeneration)
+
+
+def test_a_cooperative_members_commits_that_come_too_late_are_made_again_in_order(runtime: KitRuntime) -> None:
+    member = Member(runtime, COOPERATIVE)
+    noticed = member.become_member(FIRST, committed=4)
+    member.ref.tell(RebalanceBegun("g", 1))
+    member.poll(noticed=noticed)
+    joining = member.next_of(JoinGroup)
+    first, second = (member.ask(CommitOffsets(1, ((FIRST, 4, text, None),))) for text in ("first", "second"))
+    late = [member.next_of(CommitGroupOffsets) for _ in range(2)]
+    member.answer(late[0], IllegalGeneration("g", "m", 1, 2))
+    third = member.ask(CommitOffsets(1, ((FIRST, 4, "third", None),)))
+    member.answer(late[1], IllegalGeneration("g", "m", 1, 2))
+    member.answer(joining, JoinResult("m", 2, "cooperative-sticky", "m", ("m",)))
+    member.share(member.next_of(SyncGroup), FIRST, generation=2)
+
+    again = [member.next_of(CommitGroupOffsets) for _ in range(3)]
+    for message in again:
+        member.answer(message, None)
+
+    assert [(message.body.generation, message.body.offsets[0].metadata) for message in again] == [
+        (2, "first"),
+        (2, "second"),
+        (2, "third"),
+    ]
+    assert [promise.exception(10) for promise in (first, second, third)] == [None] * 3
+
+
+def test_a_commit_that_is_answered_after_a_seek_leaves_the_seek_its_way_back(runtime: KitRuntime) -> None:
+    member = Member(runtime)
+    noticed = member.become_member(FIRST, committed=4)
+    member.poll(noticed=noticed, timeout=0)
+    earlier = member.ask(CommitOffsets(1, ((FIRST, 4, "", None),)))
+    asked = member.next_of(CommitGroupOffsets)
+    member.ask(SeekTo(1, FIRST, "t-1", 0)).result(10)
+    member.answer(asked, None)
+    earlier.result(10)
+
+    back, on = (member.ask(CommitOffsets(1, ((FIRST, 0, text, None),))) for text in ("back", "on"))
+    asked = member.next_of(CommitGroupOffsets)
+    member.answer(asked, None)
+    back.result(10)
+    member.answer(member.next_of(CommitGroupOffsets), None)
+    on.result(10)
+    member.ask(CommitOffsets(1, ((FIRST, 0, "forwards again", None),)))
+
+    assert asked.body.offsets[0].is_reset
+    assert not member.next_of(CommitGroupOffsets).body.offsets[0].is_reset
+
+
+# -- leaving while something is under way -----------------------------------------------------------------------------
+
+
+def test_a_member_that_left_while_its_share_was_recorded_joins_again(runtime: KitRuntime) -> None:
+    log = FaultyLog()
+    member = Member(runtime, MemberSettings(("range",), heartbeat_interval=0.01, max_poll_interval=0.05), log)
+    polled = member.poll(timeout=0.01)
+    sync = member.join()
+    polled.result(10)
+    hold = log.hold("consumer/")
+    member.share(sync, FIRST)
+    assert hold.reached.wait(10)
+    member.next_of(LeaveGroup)
+    hold.release()
+
+    member.poll()
+
+    assert member.next_of(JoinGroup).body.member_id == ""
+
+
+def test_who_is_opened_again_while_it_leaves_keeps_what_it_chooses_then(runtime: KitRuntime) -> None:
+    member = Member(runtime)
+    member.become_member(FIRST)
+    closing = member.ask(CloseConsumer(1))
+    leaving = member.next_of(LeaveGroup)
+    member.ask(OpenConsumer(2, "g", "earliest")).result(10)
+    member.ask(Subscribe(2, ())).result(10)
+    assigning = member.ask(Assign(2, (SECOND,)))
+    member.answer(member.next_of(GetCommitted), ())
+    assigning.result(10)
+    member.answer(leaving, None)
+    closing.result(10)
+
+    described: Promise[Any] = Promise()
+    member.ref.tell(Query(DescribeConsumer(), described))
+
+    assert described.result(10).assignment == (SECOND,)
+
+
+def test_who_asks_for_its_share_and_does_not_wait_hears_whether_it_has_one(runtime: KitRuntime) -> None:
+    member = Member(runtime)
+    asked = member.ask(Poll(1, 0, 0, 0))
+    sync = member.join()
+    assert isinstance(asked.exception(5), RequestTimedOut)
+    member.share(sync, FIRST)
+
+    noticed = member.ask(Poll(1, 0, 0, 0)).result(5).number
+
+    assert delivered(member.ask(Poll(1, 0, 0, 0, noticed))) == []

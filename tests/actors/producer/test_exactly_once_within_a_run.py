@@ -1,0 +1,388 @@
+"""Retries after unknown outcomes: whatever fails or recovers in between, nothing is stored twice or out of order.
+
+Each seed is another mix of what a log can do to a system (refuse, lose answers, go away, fail to sync, be read or be
+opened again), of snapshots, and of actors that recover in place, crash between the append and the reply, or die. The
+promise's error says what is known: after OutcomeUnknown, DeliveryTimedOut and ActorFailed a message may be stored,
+after any other it is not.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import pytest
+from support.actors import World, in_threads, stored_values
+from support.checkers import Polled, Sent, anomalies
+from support.domain import batch
+
+from odradek_actors.client.system import ActorSystem
+from odradek_actors.errors import ActorFailed, DeliveryTimedOut
+from odradek_actors.messages.core import AppendBatch, AppendDone, Command, Fetch, Receipt, Recover, Send
+from odradek_actors.producer.actor import ProducerActor
+from odradek_actors.producer.outbox import Batch, Lane
+from odradek_actors.runtime.threads import Promise
+from odradek_actors.topic.actor import TopicActor
+from odradek_domain.errors import DomainError
+from odradek_domain.replay.system_state import SystemState
+from odradek_domain.topic.topic import AppendDecision, AppendMessages, Topic
+from odradek_events.errors import LogFull, OutcomeUnknown
+from odradek_events.maintenance.verify import verify
+from odradek_events.testing import FaultyLog
+from odradek_events.types import MessageProduced
+
+PRODUCERS = ("p0", "p1", "p2")
+TOPICS = {"orders": 3, "bills": 1}
+OPEN_OUTCOMES = (OutcomeUnknown, DeliveryTimedOut, ActorFailed)
+
+
+class CrashingTopic(TopicActor):
+    """Crashes once for each token: before it applies what is durable, or after that and before it replies."""
+
+    before_apply: deque[None] = deque()
+    before_reply: deque[None] = deque()
+
+    def initial_state(self) -> Topic:
+        super().initial_state()
+        return _Crashing(self.id, self._tail_limit)
+
+    def on_applied(self, events: Sequence[Any], first_position: int) -> None:
+        super().on_applied(events, first_position)
+        if self._phase == "appending" and self.before_reply:
+            self.before_reply.pop()
+            raise ArithmeticError("crash before the reply")
+
+
+class _Crashing(Topic):
+    __slots__ = ()
+
+    def apply_all(self, events: Sequence[Any]) -> None:
+        if CrashingTopic.before_apply and type(events[0]) is MessageProduced:
+            CrashingTopic.before_apply.pop()
+            raise ArithmeticError("crash before apply")
+        super().apply_all(events)
+
+
+class CrashingProducer(ProducerActor):
+    """Crashes once for each token: when its topic's answer comes, or once that is taken in."""
+
+    before_answer: deque[None] = deque()
+    after_answer: deque[None] = deque()
+
+    def _answered(self, lane: Lane, batch: Batch, attempt: int, answer: Any) -> None:
+        if self.before_answer:
+            self.before_answer.pop()
+            raise ArithmeticError("crash before the answer is taken in")
+        super()._answered(lane, batch, attempt, answer)
+        if self.after_answer:
+            self.after_answer.pop()
+            raise ArithmeticError("crash after the answer is taken in")
+
+
+TOKENS = (
+    CrashingTopic.before_apply,
+    CrashingTopic.before_reply,
+    CrashingProducer.before_answer,
+    CrashingProducer.after_answer,
+)
+
+
+class Sending:
+    """What one producer sent, and what it was told."""
+
+    def __init__(self, system: ActorSystem, id: str, seed: int) -> None:
+        self._system, self._id = system, id
+        self._choice = random.Random(f"{seed}/{id}")
+        self._promises: list[tuple[list[str], Promise[list[Receipt]]]] = []
+        self.sent: list[Sent] = []
+
+    def run(self, sends: int) -> None:
+        """Send numbered batches, now and then waiting for one, then wait for all."""
+        number = 0
+        for _ in range(sends):
+            count = self._choice.choice((1, 1, 2, 5))
+            values = [f"{self._id}-{n}" for n in range(number, number + count)]
+            number += count
+            topic = self._choice.choice(sorted(TOPICS))
+            partition = self._choice.choice((None, *range(TOPICS[topic])))
+            producer = self._system.producer(self._id)
+            self._promises.append((values, producer.send_batch(topic, values, partition=partition)))
+            if self._choice.random() < 0.2:
+                self._choice.choice(self._promises)[1].exception(60)
+        for values, promise in self._promises:
+            error = promise.exception(60)
+            if error is None:
+                receipts = promise.result()
+                self.sent += [
+                    Sent(self._id, value, (receipt.topic, receipt.partition, receipt.offset))
+                    for value, receipt in zip(values, receipts, strict=True)
+                ]
+            else:
+                self.sent += [Sent(self._id, v, None, failed=not isinstance(error, OPEN_OUTCOMES)) for v in values]
+
+
+def watch(system: ActorSystem, ids: dict[str, str], seen: list[Polled], done: threading.Event) -> None:
+    """Ask the topics' actors for their newest messages, whatever happens to them, until all is sent."""
+    ends = {topic: [0] * partitions for topic, partitions in TOPICS.items()}
+    while not done.wait(0.001):
+        for topic in TOPICS:
+            wanted = Fetch("watch", ids[topic], tuple(enumerate(ends[topic])), 1000, 1 << 20, wait=False)
+            answer = system.query(f"topic/{topic}", wanted)
+            if answer.exception(60) is None:
+                for event in answer.result().messages:
+                    seen.append(Polled((event.value or b"").decode(), (topic, event.partition, event.offset)))
+                    ends[topic][event.partition] = event.offset + 1
+
+
+def disturb(world: World, log: FaultyLog, seed: int, done: threading.Event) -> None:
+    """Do one thing after another to the log and the actors, each as likely as the seed says, until all is sent."""
+    choice = random.Random(seed)
+    prefixes = ("", "topic/", "topic/orders", "producer/")
+    actors = world.runtime.actors
+
+    def recover() -> None:
+        world.runtime.send(actors[choice.choice(sorted(actors))], Recover())
+
+    def away() -> None:
+        log.is_away = True
+        done.wait(0.002)
+        log.is_away = False
+
+    def crash(tokens: deque[None]) -> None:
+        if not tokens:
+            tokens.append(None)
+
+    things: list[Callable[[], object]] = [
+        lambda: log.reject(choice.choice(prefixes)),
+        lambda: log.lose_answer(choice.choice(prefixes), written=True),
+        lambda: log.lose_answer(choice.choice(prefixes), written=False),
+        lambda: log.fail("append", choice.choice(prefixes)),
+        lambda: log.fail("sync", choice.choice(prefixes)),
+        lambda: log.fail("read"),
+        lambda: log.fail("reopen"),
+        *(partial(crash, tokens) for tokens in TOKENS),
+        lambda: actors[choice.choice([s for s in sorted(actors) if s.startswith("topic/")])].stop(block=False),
+        lambda: actors[choice.choice(sorted(actors))].stop(block=False) if choice.random() < 0.1 else None,
+        away,
+        recover,
+        recover,
+        recover,
+    ]
+    weights = [choice.random() for _ in things]
+    while not done.wait(choice.random() * 0.003):
+        choice.choices(things, weights)[0]()
+        if choice.random() < 0.2:
+            log.heal()  # or what is ordered faster than it strikes piles up, until actors give up
+    log.heal()
+    for tokens in TOKENS:
+        tokens.clear()
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_what_is_acknowledged_is_stored_once_and_in_order_and_nothing_twice(
+    faulty_world: World, faulty: FaultyLog, seed: int
+) -> None:
+    timeout = (60.0, 0.02)[seed % 2]
+    system = faulty_world.open(
+        actors={"topic": CrashingTopic, "producer": CrashingProducer},
+        retry_backoff=0.001,
+        delivery_timeout=timeout,
+        batch_messages=8,
+        snapshot_interval=(0, 1, 7)[seed % 3],
+    )
+    ids = {topic: system.create_topic(topic, partitions).topic_id for topic, partitions in TOPICS.items()}
+    sendings = [Sending(system, name, seed) for name in PRODUCERS]
+    assert [system.producer(name).message_count for name in PRODUCERS] == [0, 0, 0]  # so they are there to be disturbed
+    done = threading.Event()
+    left = [None] * (len(sendings) - 1)
+
+    def send(sending: Sending) -> None:
+        try:
+            sending.run(150)
+        finally:
+            try:
+                left.pop()
+            except IndexError:
+                done.set()
+
+    seen: list[Polled] = []
+    in_threads(
+        partial(disturb, faulty_world, faulty, seed, done),
+        partial(watch, system, ids, seen, done),
+        *(partial(send, sending) for sending in sendings),
+    )
+
+    sent = [item for sending in sendings for item in sending.sent]
+    stored = [
+        Polled((event.value or b"").decode(), (event.topic, event.partition, event.offset))
+        for event in (recorded.event for recorded in faulty.read(types=("MessageProduced",)))
+    ]
+    assert anomalies(sent, {"log": stored, "watch": seen}) == []
+    assert [item for item in seen if item not in stored] == []
+    assert [value for value, times in Counter(item.value for item in stored).items() if times > 1] == []
+    assert out_of_order(stored) == []
+    system.settle()
+    assert system.check_replay().holds
+    assert SystemState.replay(faulty).digest() == system.state().digest()
+    assert verify(faulty).is_sound
+    stored_before = faulty.head().position
+    system.close()
+    system = faulty_world.open()
+    places = [system.producer(name).send(topic, "after").result() for name in PRODUCERS for topic in TOPICS]
+    assert min(place.position for place in places) > stored_before
+
+
+def out_of_order(stored: Sequence[Polled]) -> list[str]:
+    """Return each value that stands behind a later one of its producer in its partition."""
+    last: dict[tuple[str, str, int], int] = {}
+    wrong = []
+    for item in stored:
+        producer, _, number = item.value.partition("-")
+        key = (producer, *item.place[:2])
+        if int(number) <= last.get(key, -1):
+            wrong.append(f"{item.value} at {item.place} after {last[key]}")
+        last[key] = int(number)
+    return wrong
+
+
+class RefusingTopic(TopicActor):
+    """Refuses the first append after each token, for good."""
+
+    refusals: deque[None] = deque()
+
+    def handle_command(self, command: Command) -> None:
+        if type(command.body) is AppendBatch and self.refusals:
+            self.refusals.pop()
+            self.reply(command, ArithmeticError("not this one"))
+        else:
+            super().handle_command(command)
+
+
+def test_messages_behind_one_that_was_refused_stay_in_their_partition_and_in_order(
+    faulty_world: World, faulty: FaultyLog
+) -> None:
+    system = faulty_world.open(actors={"topic": RefusingTopic})
+    system.create_topic("orders", partitions=2)
+    producer = system.producer("p")
+    producer.send_batch("orders", ["first"], partition=1).result()
+    hold = faulty.hold("topic/orders")
+    busy = system.producer("q").send("orders", "busy", partition=1)
+    assert hold.reached.wait(10)
+    RefusingTopic.refusals.append(None)
+    refused = producer.send("orders", "refused", partition=0)
+    keyless = [producer.send("orders", f"keyless {number}") for number in range(3)]
+    last = producer.send("orders", "last", partition=1)
+    assert producer.message_count == 1  # and by the time it says so, everything is on its way
+    hold.release()
+
+    assert isinstance(refused.exception(10), ArithmeticError)
+    busy.result()
+    polled = [Polled(f"p-{number}", place(promise)) for number, promise in enumerate([*keyless, last])]
+    assert out_of_order(sorted(polled, key=lambda item: item.place)) == []
+
+
+def place(promise: Promise[Receipt]) -> tuple[str, int, int]:
+    receipt = promise.result()
+    return receipt.topic, receipt.partition, receipt.offset
+
+
+class Noticing(Topic):
+    """Has the next read fail once it has recognised a repeat."""
+
+    __slots__ = ()
+    log: FaultyLog
+
+    def decide_appends(self, commands: Sequence[AppendMessages]) -> list[AppendDecision | DomainError]:
+        decided = super().decide_appends(commands)
+        if (
+            any(isinstance(one, AppendDecision) and one.is_duplicate for one in decided)
+            and "read" not in self.log.fired
+        ):
+            self.log.fail("read")
+        return decided
+
+
+class NoticingTopic(TopicActor):
+    def initial_state(self) -> Topic:
+        super().initial_state()
+        return Noticing(self.id)
+
+
+def test_a_repeat_whose_place_cannot_be_read_now_is_answered_once_it_can(
+    faulty_world: World, faulty: FaultyLog
+) -> None:
+    Noticing.log = faulty
+    system = faulty_world.open(actors={"topic": NoticingTopic})
+    producer = system.producer("p")
+    producer.send("orders", "first").result()
+    faulty.lose_answer("topic/", written=True)
+
+    receipt = producer.send("orders", "second").result()
+
+    assert faulty.fired == ["written", "read"]
+    assert receipt.offset == 1
+    assert [r.event.value for r in faulty.read(after=receipt.position - 1, until=receipt.position)] == [b"second"]
+
+
+def asked(system: ActorSystem, append: AppendMessages) -> Promise[AppendDone]:
+    """Ask the topic itself to store a numbered batch."""
+    send = Command(Send("orders", append.messages, 0, None), system.runtime.promise())
+    return system.command("topic/orders", AppendBatch(append, (send,)))
+
+
+def test_a_repeat_is_acknowledged_though_what_it_travels_with_is_refused(
+    faulty_world: World, faulty: FaultyLog
+) -> None:
+    system = faulty_world.open()
+    system.create_topic("orders")
+    original = asked(system, batch(2, sequence=0, producer="p")).result()
+    hold = faulty.hold("topic/")
+    faulty.reject("topic/", times=2)
+    busy = asked(system, batch(1, sequence=0, producer="busy"))
+    assert hold.reached.wait(10)
+
+    repeat = asked(system, batch(2, sequence=0, producer="p"))
+    other = asked(system, batch(1, sequence=0, producer="other"))
+    hold.release()
+
+    assert isinstance(busy.exception(10), LogFull)
+    assert isinstance(other.exception(10), LogFull)
+    assert repeat.result().offsets == original.offsets == [0, 1]
+
+
+@pytest.mark.parametrize("tokens", [CrashingProducer.before_answer, CrashingProducer.after_answer])
+def test_batches_on_their_way_survive_a_crash_of_their_producer(
+    faulty_world: World, faulty: FaultyLog, tokens: deque[None]
+) -> None:
+    system = faulty_world.open(actors={"producer": CrashingProducer})
+    producer = system.producer("p")
+    producer.send("orders", "first").result()
+    for number in range(3):
+        tokens.append(None)
+        faulty.lose_answer("topic/", written=bool(number))
+        receipts = [producer.send("orders", f"{number}{n}") for n in range(10)]
+        assert [receipt.result(10).offset for receipt in receipts] == list(range(10 * number + 1, 10 * number + 11))
+        producer.flush(10)
+
+    assert producer.message_count == 31
+    assert stored_values(faulty, "orders") == ["first", *(f"{number}{n}" for number in range(3) for n in range(10))]
+
+
+def test_who_sent_what_was_on_its_way_when_the_producer_died_is_told_that_it_may_be_stored(
+    faulty_world: World, faulty: FaultyLog
+) -> None:
+    system = faulty_world.open()
+    system.producer("p").send("orders", "first").result()
+    hold = faulty.hold("topic/")
+    sent = system.producer("p").send("orders", "second")
+    assert hold.reached.wait(10)
+
+    faulty_world.runtime.kill("producer/p")
+    hold.release()
+
+    with pytest.raises(OutcomeUnknown, match="may or may not be stored"):
+        sent.result(10)

@@ -1,0 +1,360 @@
+"""Logs that break one promise each, to show that the suites can fail."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from datetime import datetime
+from typing import Any, ClassVar
+
+import msgspec
+
+from odradek_events import ANY, Append, Appended, Head, MemoryLog, Query, Recorded, Rejected, SqliteLog
+from odradek_events.errors import DamagedCommit
+from odradek_events.log.judging import EMPTY_DIGEST, chain, judge
+from odradek_events.log.subscription import Subscription
+from odradek_events.record import Commit, StoredCommit, Verdict
+from odradek_events.schema.codec import Codec
+from odradek_events.testing.samples import START, produced
+from support.jsonl import JsonLinesLog
+
+
+class ForgetsTheIndex(MemoryLog):
+    """Every second commit is not in the index."""
+
+    def append(self, requests: Sequence[Append], recorded_at: datetime) -> list[Verdict]:
+        verdicts = super().append(requests, recorded_at)
+        for tag, numbers in self._by_tag.items():
+            self._by_tag[tag] = [number for number in numbers if number % 2 == 0]
+        return verdicts
+
+
+class LeavesGaps(MemoryLog):
+    """A refused request uses up a position."""
+
+    def append(self, requests: Sequence[Append], recorded_at: datetime) -> list[Verdict]:
+        verdicts = super().append(requests, recorded_at)
+        refused = sum(isinstance(verdict, Rejected) for verdict in verdicts)
+        self._head = msgspec.structs.replace(self._head, position=self._head.position + refused)
+        return verdicts
+
+
+class IgnoresConditions(MemoryLog):
+    """Conditions are not looked at."""
+
+    def append(self, requests: Sequence[Append], recorded_at: datetime) -> list[Verdict]:
+        return super().append([msgspec.structs.replace(request, condition=None) for request in requests], recorded_at)
+
+
+class IgnoresVersions(MemoryLog):
+    """Expected versions are not looked at."""
+
+    def append(self, requests: Sequence[Append], recorded_at: datetime) -> list[Verdict]:
+        free = [msgspec.structs.replace(request, expected_version=ANY) for request in requests]
+        return super().append(free, recorded_at)
+
+
+class LosesOnReopening(MemoryLog):
+    """A reopening forgets the last commit."""
+
+    def reopen(self) -> None:
+        if self._rows:
+            self._rows.pop()
+            self._firsts.pop()
+            last = self._rows[-1] if self._rows else None
+            self._head = Head(last.last_position, last.digest, None) if last else Head(-1, EMPTY_DIGEST, None)
+
+
+class ReordersVerdicts(MemoryLog):
+    """Good news comes first."""
+
+    def append(self, requests: Sequence[Append], recorded_at: datetime) -> list[Verdict]:
+        return sorted(super().append(requests, recorded_at), key=lambda verdict: isinstance(verdict, Rejected))
+
+
+class RefusesTogether(MemoryLog):
+    """One refusal refuses all requests of its call."""
+
+    def append(self, requests: Sequence[Append], recorded_at: datetime) -> list[Verdict]:
+        judged = judge(requests, recorded_at, self.head(), self.stream_version, self)
+        refused = next((verdict for verdict in judged.verdicts if isinstance(verdict, Rejected)), None)
+        return [refused] * len(requests) if refused else super().append(requests, recorded_at)
+
+
+class JudgesBeforeItLocks(MemoryLog):
+    """The check and the append are two steps, and others come between."""
+
+    def __init__(self, racers: int = 8) -> None:
+        super().__init__()
+        self._between = threading.Barrier(racers)
+
+    def append(self, requests: Sequence[Append], recorded_at: datetime) -> list[Verdict]:
+        judged = judge(requests, recorded_at, self.head(), self.stream_version, self)
+        if requests[0].expected_version != ANY or requests[0].condition:
+            self._between.wait(10)
+        if any(isinstance(verdict, Rejected) for verdict in judged.verdicts):
+            return judged.verdicts
+        free = [msgspec.structs.replace(request, expected_version=ANY, condition=None) for request in requests]
+        return super().append(free, recorded_at)
+
+
+class RemembersConditions(MemoryLog):
+    """A query that found nothing once finds nothing ever after."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._known: dict[tuple[Query, int], int | None] = {}
+
+    def first_match(self, query: Query, after: int) -> int | None:
+        return self._known.setdefault((query, after), super().first_match(query, after))
+
+
+class Interleaves(MemoryLog):
+    """The requests of two calls come to lie between each other."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._turn = threading.Barrier(2)
+
+    def append(self, requests: Sequence[Append], recorded_at: datetime) -> list[Verdict]:
+        verdicts: list[Verdict] = []
+        for request in requests:
+            with suppress(threading.BrokenBarrierError):
+                self._turn.wait(1)
+            verdicts += super().append([request], recorded_at)
+        return verdicts
+
+
+class ShowsWhatIsComing(MemoryLog):
+    """An event is there to be read before those that were appended with it."""
+
+    def append(self, requests: Sequence[Append], recorded_at: datetime) -> list[Verdict]:
+        verdicts: list[Verdict] = []
+        for request in requests:
+            for event in request.events:
+                verdicts = super().append([msgspec.structs.replace(request, events=[event])], recorded_at)
+        return verdicts
+
+
+class IgnoresBounds(MemoryLog):
+    """What lies beyond `until` is read too."""
+
+    def stored(self, *, until: int | None = None, **more: Any) -> Iterator[StoredCommit]:
+        return super().stored(**more)
+
+    def _matching(self, query: Query, after: int, last: int, *more: Any) -> Iterator[Recorded]:
+        return super()._matching(query, after, 1 << 62, *more)
+
+
+class RepeatsTheLast(MemoryLog):
+    """A read that goes on after an event begins with it."""
+
+    def _matching(self, query: Query, after: int, *more: Any) -> Iterator[Recorded]:
+        return super()._matching(query, max(-1, after - 1), *more)
+
+
+class SkipsTheNext(MemoryLog):
+    """A read that goes on after an event leaves one out."""
+
+    def _matching(self, query: Query, after: int, *more: Any) -> Iterator[Recorded]:
+        return super()._matching(query, after if after < 0 else after + 1, *more)
+
+
+class DropsARow(MemoryLog):
+    """One commit is acknowledged, counted by the head, and never read again."""
+
+    def _matching(self, *wanted: Any) -> Iterator[Recorded]:
+        return (recorded for recorded in super()._matching(*wanted) if recorded.position not in (2, 3))
+
+
+class KeepsWhatItIsGiven(MemoryLog):
+    """The log and its callers share their events."""
+
+    class _Codec(Codec):
+        def __init__(self) -> None:
+            super().__init__()
+            self.kept: dict[bytes, list[Any]] = {}
+
+        def encode_events(self, stream: str, events: Sequence[Any], *more: Any) -> tuple[bytes, Sequence[Any]]:
+            encoded, facts = super().encode_events(stream, events, *more)
+            self.kept[encoded] = list(events)
+            return encoded, facts
+
+        def commit(self, stored: StoredCommit, *, opaque: bool = False) -> Commit:
+            return msgspec.structs.replace(super().commit(stored, opaque=opaque), events=self.kept[stored.events])
+
+    def __init__(self) -> None:
+        super().__init__(self._Codec())
+
+
+class LetsTimeRunBackwards(MemoryLog):
+    """The clock is believed."""
+
+    def append(self, requests: Sequence[Append], recorded_at: datetime) -> list[Verdict]:
+        self._head = msgspec.structs.replace(self._head, recorded_at=None)
+        return super().append(requests, recorded_at)
+
+
+class ForgetsCommitIds(MemoryLog):
+    """A repeat is not recognised."""
+
+    def commit_of_version(self, stream: str, version: int) -> StoredCommit | None:
+        return None
+
+
+class BelievesCommitIds(MemoryLog):
+    """Whatever comes with a known commit id is a repeat."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._answers: dict[str, Appended] = {}
+
+    def append(self, requests: Sequence[Append], recorded_at: datetime) -> list[Verdict]:
+        (request,) = requests
+        if request.commit_id in self._answers:
+            return [msgspec.structs.replace(self._answers[request.commit_id], is_repeat=True)]
+        (verdict,) = super().append(requests, recorded_at)
+        if request.commit_id and isinstance(verdict, Appended):
+            self._answers[request.commit_id] = verdict
+        return [verdict]
+
+
+class MixesStreams(MemoryLog):
+    """A stream's name is taken for the beginning of one."""
+
+    def stored(self, *, stream: str | None = None, **more: Any) -> Iterator[StoredCommit]:
+        return (row for row in super().stored(**more) if row.stream.startswith(stream or ""))
+
+
+class LocatesTheLatest(MemoryLog):
+    """Every offset is looked for in the newest commit."""
+
+    def locate(self, tag: str, offset: int, not_before: int = 0) -> int | None:
+        return super().locate(tag, 1 << 62, not_before)
+
+
+class CountsFromOne(MemoryLog):
+    """The commit at a position is the one at the next."""
+
+    def commit_at(self, position: int) -> StoredCommit:
+        return super().commit_at(position + 1)
+
+
+class BreaksTheChain(MemoryLog):
+    """Each digest begins anew."""
+
+    def append(self, requests: Sequence[Append], recorded_at: datetime) -> list[Verdict]:
+        known = len(self._rows)
+        verdicts = super().append(requests, recorded_at)
+        for number, row in enumerate(self._rows[known:], known):
+            place = row.first_position, row.last_position, row.stream, row.first_version
+            digest = chain(EMPTY_DIGEST, *place, row.metadata, row.events)
+            self._rows[number] = msgspec.structs.replace(row, digest=digest)
+            self._head = msgspec.structs.replace(self._head, digest=digest)
+        return verdicts
+
+
+class SkipsUnknownTypes(MemoryLog):
+    """What nobody knows is left out."""
+
+    def _matching(self, query: Query, after: int, last: int, stream: str | None, opaque: bool) -> Iterator[Recorded]:
+        for recorded in super()._matching(query, after, last, stream, True):
+            if opaque or self.codec.catalogue.by_class(type(recorded.event)):
+                yield recorded
+
+
+class FollowsFromNowOn(MemoryLog):
+    """A subscription begins at the head."""
+
+    def subscribe(self, *, after: int = -1, **more: Any) -> Subscription:
+        return super().subscribe(after=max(after, self.head().position), **more)
+
+
+class DoesNotWait(MemoryLog):
+    """Every position is said to be reached."""
+
+    def wait_for(self, position: int, timeout: float | None = None) -> Head:
+        return self.head()
+
+
+class TakesAppendsWhenClosed(MemoryLog):
+    """Closing closes nothing."""
+
+    def close(self) -> None:
+        pass
+
+
+class AddsWhatIsNotThere(MemoryLog):
+    """A write that was refused is made all the same."""
+
+    def append(self, requests: Sequence[Append], recorded_at: datetime) -> list[Verdict]:
+        verdicts = super().append(requests, recorded_at)
+        for request, verdict in zip(requests, verdicts, strict=True):
+            if isinstance(verdict, Rejected):
+                super().append([Append(stream="topic/lost", events=request.events)], recorded_at)
+        return verdicts
+
+
+# -- on disk ----------------------------------------------------------------------------------------------------------
+
+
+class AnswersBeforeItWrites(JsonLinesLog):
+    """What was appended is written at the next call."""
+
+    def __init__(self, path: str) -> None:
+        self._late: list[tuple[Sequence[Append], datetime]] = []
+        super().__init__(path)
+        self._twin = MemoryLog()
+        for commit in self.commits():
+            self._twin.append([Append(stream=commit.stream, events=commit.events)], commit.metadata.recorded_at)
+
+    def append(self, requests: Sequence[Append], recorded_at: datetime) -> list[Verdict]:
+        while self._late:
+            super().append(*self._late.pop())
+        self._late.append((requests, recorded_at))
+        return self._twin.append(requests, recorded_at)
+
+
+class KeepsAHalf(JsonLinesLog):
+    """What a crash left of a commit of thirteen events is taken for a commit."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.append([Append(stream="topic/torn", events=[produced(0, value=b"1000000 13 x")])], START)
+
+
+class LetsEverybodyIn(SqliteLog):
+    """There is no lock."""
+
+    def __init__(self, path: str) -> None:
+        with suppress(FileNotFoundError):
+            os.unlink(f"{path}.lock")
+        super().__init__(path)
+
+
+class ForgetsAtClosing(JsonLinesLog):
+    """Closing cuts the end off."""
+
+    def close(self) -> None:
+        if not self.is_closed and self._rows:
+            self._file.truncate(self._file.tell() - 10)
+        super().close()
+
+
+class VerifiesSomethingElse(JsonLinesLog):
+    """What is verified is not what is read."""
+
+    first: ClassVar[list[tuple[Head, list[StoredCommit]]]] = []
+
+    def scan(self) -> Iterator[StoredCommit | DamagedCommit]:
+        yield from self.first[0][1]
+
+    def head(self) -> Head:
+        return self.first[0][0] if self.first else super().head()
+
+    def close(self) -> None:
+        if not self.first:
+            self.first.append((self.head(), self._rows))
+        super().close()

@@ -1,0 +1,37 @@
+"""Events, requests and moments for tests of the log: those of the conformance suite, and an ordinary user."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from odradek_events.record import Commit, StoredCommit
+from odradek_events.schema.codec import Codec
+from odradek_events.testing.samples import START, append, at, created, produced, refusal
+
+__all__ = ["START", "CountingCodec", "append", "at", "created", "ordinary_user", "produced", "refusal"]
+
+
+@contextmanager
+def ordinary_user() -> Iterator[None]:
+    """Go on without a superuser's power to ignore file permissions, where the tests have it."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+class CountingCodec(Codec):
+    """Counts the commits that are decoded."""
+
+    decoded = 0
+
+    def commit(self, stored: StoredCommit, *, opaque: bool = False) -> Commit:
+        """Decode a commit."""
+        self.decoded += 1
+        return super().commit(stored, opaque=opaque)

@@ -1,0 +1,366 @@
+"""Given, when, then: what a scenario checks, and what it says when a check fails."""
+
+from __future__ import annotations
+
+import unittest
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+import pytest
+
+from odradek import Aggregate, event
+from odradek.testing import Outcome, Scenario, given
+from odradek_events.schema.registry import CATALOGUE, Catalogue, OffsetTag
+
+BANK = Catalogue()
+
+
+@event("Opened", catalogue=BANK)
+class Opened(msgspec.Struct, frozen=True):
+    """An account came into being."""
+
+    owner: str
+    cents: int = 0
+
+
+@event("Withdrawn", catalogue=BANK)
+class Withdrawn(msgspec.Struct, frozen=True):
+    """Money was taken out."""
+
+    cents: int
+
+
+class Unregistered(msgspec.Struct, frozen=True):
+    """A struct that nobody declared."""
+
+    cents: int
+
+
+class InsufficientFunds(Exception):
+    """There is too little money."""
+
+    def __init__(self, cents: int, wanted: int) -> None:
+        super().__init__(f"there are {cents} cents, too few to take out {wanted}")
+        self.cents, self.wanted = cents, wanted
+
+
+class Account(Aggregate):
+    """An account, which keeps a list so that there is something to spoil."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cents = 0
+        self.lines: list[int] = []
+
+    def open(self, owner: str, cents: int = 0) -> Opened:
+        """Decide to open it."""
+        return Opened(owner, cents)
+
+    def withdraw(self, cents: int, times: int = 1) -> list[Withdrawn]:
+        """Decide to take out money."""
+        if cents * times > self.cents:
+            raise InsufficientFunds(self.cents, cents * times)
+        return [Withdrawn(cents)] * times if cents else []
+
+    def _opened(self, event: Opened) -> None:
+        self.cents = event.cents
+        self.lines.append(event.cents)
+
+    def _withdrawn(self, event: Withdrawn) -> None:
+        self.cents -= event.cents
+        self.lines.append(-event.cents)
+
+    appliers = {Opened: _opened, Withdrawn: _withdrawn}
+
+
+def account(*events: object) -> Scenario[Account]:
+    """Begin with an account of Ann's that has 700 cents."""
+    return given(Account(), Opened("ann", 700), *events, catalogue=BANK)
+
+
+def failure(scenario: Callable[[], object]) -> str:
+    """Return what a scenario says when it fails."""
+    with pytest.raises(AssertionError) as failed:
+        scenario()
+    return str(failed.value)
+
+
+# -- what passes ------------------------------------------------------------------------------------------------------
+
+
+def test_a_scenario_goes_on_from_what_was_decided() -> None:
+    scenario = given(Account(), catalogue=BANK).when(Account.open, "ann", cents=700).then(Opened("ann", 700))
+    scenario.when(Account.withdraw, 300, times=2).then(Withdrawn(300), Withdrawn(300)).then_state(cents=100, version=2)
+    assert scenario.history == [Opened("ann", 700), Withdrawn(300), Withdrawn(300)]
+    assert scenario.aggregate.lines == [700, -300, -300]
+
+
+def test_a_decision_may_be_one_event_several_or_none_in_whatever_form() -> None:
+    for decide, events in [
+        (lambda _: Withdrawn(1), [Withdrawn(1)]),
+        (lambda _: (Withdrawn(1), Withdrawn(2)), [Withdrawn(1), Withdrawn(2)]),
+        (lambda _: [], []),
+        (lambda _: None, []),
+    ]:
+        account().when(decide).then(*events)
+    account().when(Account.withdraw, 0).then_nothing()
+
+
+def test_an_error_is_told_by_class_text_and_what_it_carries() -> None:
+    outcome = account().when(Account.withdraw, 900)
+    outcome.then_raises(InsufficientFunds)
+    outcome.then_raises(Exception, match=r"there are \d+ cents")
+    scenario = outcome.then_raises(InsufficientFunds, match="too few", cents=700, wanted=900)
+    scenario.when(Account.withdraw, 700).then(Withdrawn(700)).then_state(cents=0)
+
+
+def test_the_outcome_can_be_looked_at() -> None:
+    outcome: Outcome[Account] = account().when(Account.withdraw, 1)
+    assert (outcome.events, outcome.error) == ([Withdrawn(1)], None)
+    assert isinstance(account().when(Account.withdraw, 900).error, InsufficientFunds)
+
+
+def test_an_aggregate_needs_no_base() -> None:
+    class Counter:
+        """State of another kind, with slots, a private one, and a method in an attribute."""
+
+        __slots__ = ("__seen", "on_event", "total", "version")
+
+        def __init__(self) -> None:
+            self.version = -1
+            self.total = 0
+            self.__seen: dict[str, set[int]] = {}
+            self.on_event = self.count
+
+        def count(self, cents: int) -> None:
+            self.total += cents
+            self.__seen.setdefault("cents", set()).add(cents)
+
+        def apply_all(self, events: Sequence[Any]) -> None:
+            for item in events:
+                self.on_event(item.cents)
+            self.version += len(events)
+
+        def spoil(self) -> None:
+            self.__seen["cents"].add(7)
+
+    scenario = given(Counter(), Withdrawn(1), Withdrawn(2), catalogue=BANK)
+    assert "__seen['cents'][7] was missing and is 7" in failure(lambda: scenario.when(Counter.spoil))
+
+
+def test_registered_types_are_those_of_everybody_unless_told_otherwise() -> None:
+    with pytest.raises(AssertionError, match=r"a log does not take an event: .*Withdrawn is not registered"):
+        given(Account(), Withdrawn(1))
+    assert CATALOGUE.by_name("Withdrawn") is None
+
+
+class UnderUnittest(unittest.TestCase):
+    """pytest collects this as unittest would."""
+
+    def test_a_scenario_is_a_test_and_fails_as_one(self) -> None:
+        account().when(Account.withdraw, 300).then(Withdrawn(300))
+        with pytest.raises(self.failureException):
+            account().when(Account.withdraw, 300).then()
+
+
+# -- what fails, and its story ----------------------------------------------------------------------------------------
+
+
+def test_other_events_are_shown_beside_those_expected_and_how_they_differ() -> None:
+    assert failure(lambda: account().when(Account.withdraw, 200, times=2).then(Withdrawn(200), Withdrawn(20))) == (
+        "something else was decided\n"
+        "\n"
+        "given Account, and then\n"
+        "  1. Opened(owner='ann', cents=700)\n"
+        "when\n"
+        "  Account.withdraw(200, times=2)\n"
+        "then expected\n"
+        "  1. Withdrawn(cents=200)\n"
+        "  2. Withdrawn(cents=20)\n"
+        "but got\n"
+        "  1. Withdrawn(cents=200)\n"
+        "  2. Withdrawn(cents=200)\n"
+        "where\n"
+        "  cents of event 2 should be 20 and is 200"
+    )
+
+
+def test_too_many_too_few_and_no_events_are_counted() -> None:
+    assert "there should be 0 events and are 1" in failure(lambda: account().when(Account.withdraw, 1).then_nothing())
+    assert "then expected\n  1. Withdrawn(cents=1)\nbut got\n  nothing\nwhere\n  there should be 1" in failure(
+        lambda: account().when(Account.withdraw, 0).then(Withdrawn(1))
+    )
+
+
+def test_an_event_of_another_class_is_told_by_its_place() -> None:
+    said = failure(lambda: account().when(Account.withdraw, 1).then(Unregistered(1)))
+    assert "event 1 should be a " in said
+    assert said.endswith("test_scenario.Withdrawn")
+
+
+def test_the_text_of_a_lambda_is_the_call() -> None:
+    said = failure(lambda: account().when(lambda account: account.withdraw(1)).then())
+    assert "when\n  account.withdraw(1)\nthen expected\n  nothing" in said
+    said = failure(
+        lambda: (
+            account()
+            .when(
+                lambda account: account.withdraw(
+                    1,
+                    times=2,
+                )
+            )
+            .then()
+        )
+    )
+    assert "when\n  account.withdraw( 1, times=2, )\n" in said
+
+
+def test_a_long_history_and_long_values_are_cut() -> None:
+    said = failure(lambda: given(Account(), *[Opened("x" * 400)] * 20, catalogue=BANK).then_state(cents=1))
+    assert said.startswith("cents should be 1 and is 0\n\ngiven Account, and then\n  (8 more)\n  9. Opened(owner='xxx")
+    assert "xxx... (" in said
+    assert len(said) < 6000
+
+
+def test_an_error_in_place_of_events_is_the_cause() -> None:
+    with pytest.raises(AssertionError, match="an error came in place of what was expected") as failed:
+        account().when(Account.withdraw, 900).then(Withdrawn(900))
+    assert isinstance(failed.value.__cause__, InsufficientFunds)
+    assert "but it raised\n  InsufficientFunds('there are 700 cents, too few to take out 900')" in str(failed.value)
+
+
+@pytest.mark.parametrize(
+    ("check", "reason"),
+    [
+        (lambda: account().when(Account.withdraw, 1).then_raises(ValueError), "no ValueError was raised\n\n"),
+        (lambda: account().when(Account.withdraw, 1).then_raises(ValueError), "but got\n  1. Withdrawn(cents=1)"),
+        (lambda: account().when(Account.withdraw, 0).then_raises(ValueError), "but got\n  nothing"),
+        (lambda: account().when(Account.withdraw, 900).then_raises(ValueError), "but it raised\n  InsufficientFunds("),
+        (
+            lambda: account().when(Account.withdraw, 900).then_raises(InsufficientFunds, match="enough"),
+            "the InsufficientFunds says something else",
+        ),
+        (
+            lambda: account().when(Account.withdraw, 900).then_raises(InsufficientFunds, wanted=1),
+            "wanted of the InsufficientFunds should be 1 and is 900",
+        ),
+        (
+            lambda: account().when(Account.withdraw, 900).then_raises(InsufficientFunds, owner="ann"),
+            "owner of the InsufficientFunds should be 'ann' and is missing",
+        ),
+        (lambda: account().then_state(cents=1), "cents should be 1 and is 700"),
+        (lambda: account().then_state(dollars=1), "Account has no attribute 'dollars'"),
+        (lambda: account().when(lambda _: 5), "5 is no event; return an event, a list or tuple of events, or None"),
+        (lambda: account().when(lambda _: [Withdrawn]), "is no event"),
+    ],
+)
+def test_whatever_is_not_so_is_said(check: Callable[[], object], reason: str) -> None:
+    assert reason in failure(check)
+
+
+def test_deciding_must_change_nothing() -> None:
+    def careless(account: Account) -> Withdrawn:
+        account.cents -= 1
+        account.lines.append(-1)
+        return Withdrawn(1)
+
+    said = failure(lambda: account().when(careless))
+    assert said.startswith("deciding changed the aggregate; return events, and change in apply only\n")
+    assert "when\n  careless()\nnow\n" in said
+    assert "cents was 700 and is 699\n" in said
+    assert "lines.size was 1 and is 2\n  lines[1] was missing and is -1" in said
+
+
+def test_deciding_must_change_nothing_even_if_it_is_refused() -> None:
+    def careless(account: Account) -> None:
+        account.lines.clear()
+        raise InsufficientFunds(0, 0)
+
+    assert "lines.size was 1 and is 0" in failure(lambda: account().when(careless))
+
+
+def test_state_is_what_a_snapshot_says_where_there_is_one() -> None:
+    class Cached(Account):
+        """An account that remembers what it was asked: no part of its state."""
+
+        asked = 0
+
+        def snapshot(self) -> Opened:
+            return Opened("ann", self.cents)
+
+        def peek(self) -> None:
+            self.asked += 1
+
+        def steal(self) -> None:
+            self.cents -= 1
+
+    scenario = given(Cached(), Opened("ann", 5), catalogue=BANK).when(Cached.peek).then_nothing()
+    assert "cents was 5 and is 4" in failure(lambda: scenario.when(Cached.steal))
+
+
+def test_apply_may_not_refuse() -> None:
+    class Strict(Account):
+        def apply_all(self, events: Sequence[Any]) -> None:
+            raise ValueError("not this one")
+
+    said = failure(lambda: given(Strict(), Opened("ann"), catalogue=BANK))
+    assert said.startswith("apply refused with ValueError('not this one'); it must take whatever was decided")
+    assert "applying\n  1. Opened(owner='ann', cents=0)" in said
+
+
+def test_apply_must_advance_the_version_by_one_for_each_event() -> None:
+    class Forgetful(Account):
+        def apply_all(self, events: Sequence[Any]) -> None:
+            super().apply_all(events)
+            self.version = 0
+
+    scenario = given(Forgetful(), Opened("ann", 5), catalogue=BANK)
+    said = failure(lambda: scenario.when(Forgetful.withdraw, 1).then(Withdrawn(1)))
+    assert said.startswith("apply_all took the version from 0 to 0; advance it by one for each event")
+
+
+def test_one_by_one_and_all_at_once_must_lead_to_the_same_state() -> None:
+    class Hasty(Account):
+        """Looks at the first event of a batch only."""
+
+        def apply_all(self, events: Sequence[Any]) -> None:
+            super().apply_all(events[:1])
+            self.version += len(events) - 1
+
+    said = failure(lambda: given(Hasty(), Opened("ann", 5), Withdrawn(1), catalogue=BANK))
+    assert said.startswith("applied one by one the events lead to another state than read and applied all at once")
+    assert "in the end\n  cents is 4, and 5 if read\n" in said
+
+
+@event("Sampled", tags=(OffsetTag("series", "offset"),), catalogue=BANK)
+class Sampled(msgspec.Struct, frozen=True):
+    """An event that can be filled in ways that no log takes."""
+
+    offset: int
+    value: Any = None
+
+
+@event("Rounded", catalogue=BANK)
+class Rounded(msgspec.Struct, frozen=True, eq=False):
+    """An event that equals nothing but itself."""
+
+    cents: int
+
+
+@pytest.mark.parametrize(
+    ("item", "reason"),
+    [
+        (Withdrawn("1"), "a log does not take an event: it could not be read again (Expected `int`, got `str`"),  # type: ignore[arg-type]  # the mistake
+        (Withdrawn(object()), "a log does not take an event: Encoding objects of type object is unsupported"),  # type: ignore[arg-type]  # the mistake
+        (Unregistered(1), "Unregistered is not registered; declare it with @event(...)"),
+        (Sampled(-1), "a log does not take an event: offset -1 of 'Sampled' is not an offset"),
+        (Sampled(1, b"\xff"), "an event does not come back from a log as it went in"),
+        (Sampled(1, b"\xff"), "came back\n  Sampled(offset=1, value='/w==')\n  value was b'\\xff' and is '/w=='"),
+        (Rounded(1), "no field differs, but == says so: declare it without eq=False"),
+    ],
+)
+def test_an_event_must_come_back_from_a_log_as_it_went_in(item: Any, reason: str) -> None:
+    assert reason in failure(lambda: given(Account(), item, catalogue=BANK))
+    assert reason in failure(lambda: account().when(lambda _: item).then(item))
