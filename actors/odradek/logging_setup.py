@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import logging
 import sys
+from typing import TYPE_CHECKING
 
-import structlog
+if TYPE_CHECKING:
+    from structlog.stdlib import ProcessorFormatter
+    from structlog.typing import Processor
 
 __all__ = ["configure_logging"]
 
@@ -33,8 +36,10 @@ class _Handler(logging.StreamHandler):  # type: ignore[type-arg]  # StreamHandle
     """Ours, so that it can be told from those of others."""
 
 
-def _formatter(json: bool) -> structlog.stdlib.ProcessorFormatter:
-    renderer: structlog.typing.Processor = (
+def _formatter(json: bool) -> ProcessorFormatter:
+    import structlog  # here, because most processes never write a line; see odradek_actors.logs
+
+    renderer: Processor = (
         structlog.processors.JSONRenderer() if json else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     )
     return structlog.stdlib.ProcessorFormatter(

@@ -1,20 +1,89 @@
-"""Logging: structlog's key-value pairs on the standard library's logger `odradek`, quiet until somebody listens."""
+"""Logging: structlog's key-value pairs on the standard library's logger `odradek`, quiet until a handler listens.
+
+structlog brings asyncio and costs more CPU to import than the rest of Odradek together, and most processes never write
+a line. It is therefore imported for the first line that reaches a handler, and not before.
+"""
 
 from __future__ import annotations
 
 import logging
+from typing import TYPE_CHECKING, Any
 
-import structlog
+if TYPE_CHECKING:
+    from structlog.stdlib import BoundLogger
 
-__all__ = ["get_logger"]
+__all__ = ["Logger", "get_logger"]
 
-logging.getLogger("odradek").addHandler(logging.NullHandler())
+_ODRADEK = logging.getLogger("odradek")
+_ODRADEK.addHandler(logging.NullHandler())  # without a handler Python would print warnings on stderr
 
 
-def get_logger(actor: str) -> structlog.stdlib.BoundLogger:
+class Logger:
+    """Writes lines with the values bound to it; a line for which there is no handler costs only the look for one."""
+
+    __slots__ = ("_bound", "_values")
+
+    def __init__(self, values: dict[str, Any]) -> None:
+        self._values = values
+        self._bound: BoundLogger | None = None
+
+    def bind(self, **values: Any) -> Logger:
+        """Return a logger that writes these values too."""
+        return Logger({**self._values, **values})
+
+    def debug(self, event: str, **values: Any) -> None:
+        """Write a line at level debug."""
+        self.log(logging.DEBUG, event, **values)
+
+    def info(self, event: str, **values: Any) -> None:
+        """Write a line at level info."""
+        self.log(logging.INFO, event, **values)
+
+    def warning(self, event: str, **values: Any) -> None:
+        """Write a line at level warning."""
+        self.log(logging.WARNING, event, **values)
+
+    def error(self, event: str, **values: Any) -> None:
+        """Write a line at level error."""
+        self.log(logging.ERROR, event, **values)
+
+    def critical(self, event: str, **values: Any) -> None:
+        """Write a line at level critical."""
+        self.log(logging.CRITICAL, event, **values)
+
+    def exception(self, event: str, **values: Any) -> None:
+        """Write a line at level error, with the traceback of the exception that is being handled."""
+        self.log(logging.ERROR, event, **{"exc_info": True, **values})
+
+    def log(self, level: int, event: str, **values: Any) -> None:
+        """Write a line at one of the levels of `logging`. `exc_info` takes an exception, whose traceback follows."""
+        if not _ODRADEK.isEnabledFor(level) or not _has_listener():
+            return
+        if self._bound is None:
+            self._bound = _bound_logger(self._values)
+        self._bound.log(level, event, **values)
+
+
+def get_logger(actor: str) -> Logger:
     """Return a logger with `actor` bound; what it says goes to the handlers of `logging.getLogger("odradek")`."""
-    logger: structlog.stdlib.BoundLogger = structlog.wrap_logger(
-        logging.getLogger("odradek"),
+    return Logger({"actor": actor})
+
+
+def _has_listener() -> bool:
+    """Return whether a handler other than a NullHandler gets what the logger `odradek` says."""
+    logger: logging.Logger | None = _ODRADEK
+    while logger is not None:
+        if any(not isinstance(handler, logging.NullHandler) for handler in logger.handlers):
+            return True
+        logger = logger.parent if logger.propagate else None
+    return False
+
+
+def _bound_logger(values: dict[str, Any]) -> BoundLogger:
+    import structlog  # late: see above
+
+    logger: BoundLogger = structlog.wrap_logger(
+        _ODRADEK,
         wrapper_class=structlog.stdlib.BoundLogger,
         processors=[
             structlog.stdlib.filter_by_level,
@@ -22,6 +91,5 @@ def get_logger(actor: str) -> structlog.stdlib.BoundLogger:
             structlog.processors.format_exc_info,
             structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
         ],
-        actor=actor,
-    )
+    ).bind(**values)
     return logger
