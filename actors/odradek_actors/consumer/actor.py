@@ -100,7 +100,7 @@ class ConsumerActor(ConsumerPolls):
             self._sought[command.partition] = self._round
             moved = command.partition
             self._keep_of_delivery(lambda message: (message.topic, message.partition) != moved)
-        elif isinstance(command, Assign):
+        elif isinstance(command, Assign) or not self.state.has_subscription:
             self._keep_of_delivery(lambda message: False)
         elif not self._is_group_managed:  # else what it reads changes with its next share
             self._keep_of_delivery(lambda message: message.topic in self.state.subscriptions)

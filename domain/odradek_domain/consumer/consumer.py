@@ -99,7 +99,9 @@ class Consumer(Aggregate):
         return self.registered_at is not None
 
     def get_current_offset(self, partition: TopicPartition) -> Offset | None:
-        """Return the offset of the next message to deliver, or None before the first."""
+        """Return the offset of the next message to deliver, or None before the first or if it is not assigned."""
+        if self.assignment is not None and partition not in self.assigned:
+            return None
         offset = self._positions.get(partition.topic, ("", {}))[1].get(partition.partition)
         return None if offset is None else Offset(offset)
 
@@ -111,9 +113,17 @@ class Consumer(Aggregate):
         return self._as_set[1]
 
     def positions(self, topic: str, topic_id: str | None = None) -> dict[int, int]:
-        """Return partition -> next offset in a topic; with `topic_id` only those of that incarnation."""
+        """Return partition -> next offset in a topic, of what it reads; with `topic_id` only of that incarnation.
+
+        Unsubscribing leaves positions in the state. They must not lead to partitions that others have been assigned.
+        """
         known_id, positions = self._positions.get(topic, ("", {}))
-        return dict(positions) if topic_id is None or known_id in ("", topic_id) else {}
+        if topic_id is not None and known_id not in ("", topic_id):
+            return {}
+        if self.assignment is None:
+            return dict(positions)
+        assigned = self.assigned
+        return {number: offset for number, offset in positions.items() if (topic, number) in assigned}
 
     def topic_id(self, topic: str) -> str | None:
         """Return the id of the topic incarnation that its positions belong to, or None."""
@@ -258,10 +268,10 @@ class Consumer(Aggregate):
         self, partition: TopicPartition, offset: int, metadata: str = "", *, is_reset: bool = False
     ) -> OffsetToCommit:
         """Return the commit to ask for; ConsumerNotPositioned unless it has come at least that far."""
-        topic_id, positions = self._positions.get(partition.topic, ("", {}))
-        position = positions.get(partition.partition)
+        position = self.get_current_offset(partition)
         if position is None or offset > position:
             raise ConsumerNotPositioned(self.id, partition.topic, partition.partition, position)
+        topic_id = self._positions[partition.topic][0]
         return OffsetToCommit(partition.topic, partition.partition, topic_id, offset, metadata, is_reset)
 
     def reset(self, partition: TopicPartition, topic_id: str, offset: int, reason: str, at: datetime) -> OffsetReset:

@@ -234,6 +234,24 @@ def test_what_was_delivered_and_not_heard_of_is_given_again_unless_its_partition
     assert (answer.kind, answer.partitions) == ("lost", (FIRST,))
 
 
+def test_a_delivery_that_was_not_confirmed_is_not_given_again_after_unsubscribing(runtime: KitRuntime) -> None:
+    member = Member(runtime)
+    noticed = member.become_member(FIRST)
+    polled = member.poll(noticed=noticed)
+    query, _ = member.topic.next_fetch()
+    member.answer(query, found(0, b"lost on its way"))
+    assert delivered(polled) == [b"lost on its way"]
+
+    member.ask(Subscribe(1, ())).result(10)
+    member.next_of(LeaveGroup)
+    member.ask(Subscribe(1, ("orders",))).result(10)
+    polled = member.poll(received=0, noticed=noticed)
+    member.share(member.join(generation=2, member_id="n"), SECOND, generation=2)
+    notice = polled.result(10)
+
+    assert (notice.kind, notice.partitions) == ("assigned", (SECOND,))
+
+
 # -- joining ----------------------------------------------------------------------------------------------------------
 
 

@@ -121,6 +121,45 @@ def test_a_partition_that_comes_with_a_commit_of_a_deleted_topic_has_the_others_
     assert len({record.partition for record in records}) == 1
 
 
+@pytest.mark.parametrize("assignors", [("range",), COOPERATIVE], ids=["eager", "cooperative"])
+def test_a_member_that_unsubscribes_and_subscribes_again_reads_only_its_own_partitions(
+    system: ActorSystem, assignors: tuple[str, ...]
+) -> None:
+    system.create_topic("orders", 2)
+    fill(system, "orders", 2, 2)
+    first = member(system, "a", "orders", assignors=assignors)
+    balance(system, first, partitions=2)
+    poll_all([first], 4)
+    first.commit()
+    second = member(system, "b", "orders", assignors=assignors)
+
+    first.unsubscribe()
+    balance(system, second, partitions=2)
+    first.subscribe(["orders"])
+    balance(system, second, first, partitions=2)
+    fill(system, "orders", 2, 2)
+    records = poll_all([first, second], 4)
+
+    for consumer in (first, second):
+        assert {(found.topic, found.partition) for found in records[consumer.consumer_id]} == set(consumer.assignment)
+        consumer.commit()
+    assert {item.partition: item.offset for item in system.committed_offsets("g")} == {0: 4, 1: 4}
+
+
+def test_a_member_has_no_position_in_a_partition_that_it_no_longer_reads(system: ActorSystem) -> None:
+    produce(system, "orders", "a")
+    produce(system, "bills", "b")
+    consumer = member(system, "a", "orders")
+    poll_all([consumer], 1)
+    assert consumer.position("orders", 0) == 1
+
+    consumer.unsubscribe()
+    consumer.subscribe(["bills"])
+    poll_all([consumer], 1)
+
+    assert consumer.position("orders", 0) is None
+
+
 def test_a_topic_deleted_and_created_again_between_two_polls_is_read_from_its_start(system: ActorSystem) -> None:
     produce(system, "orders", "old-1", "old-2")
     consumer = member(system, "a", "orders")

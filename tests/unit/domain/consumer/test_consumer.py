@@ -18,6 +18,7 @@ from odradek_domain.errors import (
     OffsetNotFound,
     PositionWouldGoBackwards,
 )
+from odradek_domain.group.errors import ConsumerNotAssigned
 from odradek_domain.topic.topic import Topic
 from odradek_domain.values.committed_offsets import CommittedOffset, OffsetToCommit
 from odradek_domain.values.positions import Offset, TopicPartition
@@ -28,6 +29,7 @@ from odradek_events.types import (
     MessageConsumed,
     OffsetCommitted,
     OffsetReset,
+    PartitionsAssigned,
     ResumedPosition,
 )
 
@@ -183,6 +185,22 @@ def test_an_explicit_reset_goes_back_and_what_follows_is_delivered_again() -> No
 def test_a_reset_in_another_incarnation_forgets_the_positions_of_the_first() -> None:
     consumer = given_consumer(placed(3), placed(7, partition=1), placed(0, topic_id="t-2"))
     assert consumer.positions("orders") == {0: 0}
+
+
+def test_positions_of_partitions_that_are_no_longer_assigned_do_not_count() -> None:
+    consumer = given_consumer(
+        PartitionsAssigned("c1", (("orders", 0), ("orders", 1)), (), NOON, "m", 1), placed(3), placed(7, partition=1)
+    )
+    given(consumer, *consumer.subscribe([], NOON), *consumer.subscribe(["orders"], NOON))
+    given(consumer, PartitionsAssigned("c1", (("orders", 0),), (), NOON, "n", 2), placed(3))
+    other = TopicPartition("orders", 1)
+
+    assert consumer.positions("orders") == {0: 3}
+    assert consumer.get_current_offset(other) is None
+    with pytest.raises(ConsumerNotAssigned):
+        consumer.consume([produced(7, partition=1)], NOON)
+    with pytest.raises(ConsumerNotPositioned):
+        consumer.to_commit(other, 7)
 
 
 def test_a_reset_to_below_0_is_refused() -> None:
