@@ -1,7 +1,6 @@
-"""The catalogue's events of consumer groups: who is a member, which generation it is, and who was given what.
+"""Events of consumer groups: membership, generations and assignments.
 
-A group's stream holds membership, generations and assignments; what a member does with an assignment (and where it
-begins to read) is in its consumer's stream. Times of a member are in milliseconds.
+What a member does with an assignment, and where it begins to read, is in its consumer's stream.
 """
 
 from __future__ import annotations
@@ -29,10 +28,10 @@ _GROUP = "group:{group_id}"
 
 @event("MemberJoined", version=1, tags=(_GROUP, "consumer:{consumer_id}"))
 class MemberJoined(msgspec.Struct, frozen=True):
-    """A consumer became a member, or a member came back with another subscription: the group has to rebalance.
+    """A consumer became a member, or a member changed its subscription: the group has to rebalance.
 
-    It reads `topics`, or the topics whose whole name matches `pattern`. `assignors` are those it can live with, the
-    preferred one first. `run_id` is the run of the system that it joined in: members of an earlier one are gone.
+    It reads `topics`, or the topics whose whole name matches `pattern`. `assignors` are those it supports, the
+    preferred one first. `run_id` is the run of the system that it joined in: members of an earlier run are gone.
     """
 
     group_id: str
@@ -50,7 +49,7 @@ class MemberJoined(msgspec.Struct, frozen=True):
 
 @event("StaticMemberReplaced", version=1, tags=(_GROUP, "consumer:{consumer_id}"))
 class StaticMemberReplaced(msgspec.Struct, frozen=True):
-    """The static member `instance_id` came back under a new member id, and has what it had; the old id is fenced."""
+    """The static member `instance_id` rejoined under a new member id and keeps its partitions; the old id is fenced."""
 
     group_id: str
     instance_id: str
@@ -62,7 +61,7 @@ class StaticMemberReplaced(msgspec.Struct, frozen=True):
 
 @event("MemberLeft", version=1, tags=(_GROUP,))
 class MemberLeft(msgspec.Struct, frozen=True):
-    """A member is one no longer, for `reason`; if others are left, the group has to rebalance."""
+    """A member left the group, for `reason`; if others remain, the group has to rebalance."""
 
     group_id: str
     member_id: str
@@ -72,7 +71,7 @@ class MemberLeft(msgspec.Struct, frozen=True):
 
 @event("RebalanceStarted", version=1, tags=(_GROUP,))
 class RebalanceStarted(msgspec.Struct, frozen=True):
-    """All members have to join again, for `reason`."""
+    """All members have to rejoin, for `reason`."""
 
     group_id: str
     reason: str
@@ -81,7 +80,7 @@ class RebalanceStarted(msgspec.Struct, frozen=True):
 
 @event("GenerationStarted", version=1, tags=(_GROUP,))
 class GenerationStarted(msgspec.Struct, frozen=True):
-    """All members have joined: a new generation, in which `assignor` shares the partitions out."""
+    """All members have joined: a new generation begins, in which `assignor` assigns the partitions."""
 
     group_id: str
     generation: int
@@ -92,7 +91,7 @@ class GenerationStarted(msgspec.Struct, frozen=True):
 
 
 class MemberAssignment(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What one member was given: (topic, partition) pairs, or bytes of the leader's that only members understand."""
+    """The assignment of one member: (topic, partition) pairs, or the leader's bytes, which only members understand."""
 
     member_id: str
     partitions: tuple[tuple[str, int], ...]
@@ -101,7 +100,7 @@ class MemberAssignment(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 @event("GroupAssigned", version=1, tags=(_GROUP,))
 class GroupAssigned(msgspec.Struct, frozen=True):
-    """Who has what in this generation."""
+    """The assignment of every member in this generation."""
 
     group_id: str
     generation: int
@@ -111,9 +110,9 @@ class GroupAssigned(msgspec.Struct, frozen=True):
 
 @event("OffsetsExpired", version=1, tags=("owner:{owner}",))
 class OffsetsExpired(msgspec.Struct, frozen=True):
-    """The committed offsets of these (topic, partition) pairs are forgotten: `owner` has been without members for long.
+    """The committed offsets of `owner` for these (topic, partition) pairs are forgotten.
 
-    So do offsets that somebody deleted on purpose; `reason` says which.
+    Either the group had no members for a long time, or an operator deleted the offsets; `reason` says which.
     """
 
     owner: str
@@ -124,7 +123,7 @@ class OffsetsExpired(msgspec.Struct, frozen=True):
 
 @event("GroupDeleted", version=1, tags=(_GROUP,))
 class GroupDeleted(msgspec.Struct, frozen=True):
-    """A group without members is gone, with its committed offsets; its stream stays."""
+    """A group without members was deleted, with its committed offsets; its stream stays."""
 
     group_id: str
     timestamp: datetime
