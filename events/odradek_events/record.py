@@ -6,9 +6,10 @@ A *commit* is the unit of durability: events appended all or none to one stream.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import msgspec
 
@@ -271,6 +272,18 @@ class Head(msgspec.Struct, frozen=True, gc=False):
     position: int
     digest: bytes
     recorded_at: datetime | None
+
+    @classmethod
+    def from_text(cls, text: str) -> Self:
+        """Read `POSITION:DIGEST`, as `to_text` writes it; ValueError for anything else."""
+        found = re.fullmatch(r"(-1|[0-9]{1,18}):([0-9a-fA-F]{64})", text)
+        if found is None:
+            raise ValueError(f"{text[:100]!r} is not a head; write POSITION:DIGEST as 'odradek verify' prints it")
+        return cls(int(found[1]), bytes.fromhex(found[2]), None)
+
+    def to_text(self) -> str:
+        """Return `POSITION:DIGEST`, to be kept outside the log and compared with it later."""
+        return f"{self.position}:{self.digest.hex()}"
 
 
 class Appended(msgspec.Struct, frozen=True, gc=False):

@@ -259,7 +259,7 @@ def test_verify_looks_at_the_snapshots_beside_a_log(log: Path, tmp_path: Path) -
 
 @pytest.mark.parametrize("text", ["41", "41:abc", "head", ""])
 def test_a_noted_head_that_is_none_is_refused(log: Path, text: str) -> None:
-    refused(here("verify", log, "--head", text), 2, "--head", "is no head; write POSITION:DIGEST")
+    refused(here("verify", log, "--head", text), 2, "--head", "is not a head; write POSITION:DIGEST")
 
 
 def test_verify_reports_a_damaged_last_commit_too(log: Path, tmp_path: Path) -> None:

@@ -26,7 +26,6 @@ from odradek_events.log.checker import Checker
 from odradek_events.log.judging import EMPTY_DIGEST
 from odradek_events.log.port import ReadableLog
 from odradek_events.maintenance.builder import building, new_file
-from odradek_events.maintenance.verify import head_as_text, head_from_text
 from odradek_events.record import Commit, Head, StoredCommit
 from odradek_events.schema.codec import Codec
 from odradek_events.sqlite.index_walk import IndexWalk
@@ -108,7 +107,7 @@ def write_lines(
     """
     end = end_of(log, until)
     encode = msgspec.json.Encoder().encode
-    write(encode(_Header(EXPORT_FORMAT, EXPORT_VERSION, head_as_text(end))) + b"\n")
+    write(encode(_Header(EXPORT_FORMAT, EXPORT_VERSION, end.to_text())) + b"\n")
     with ExitStack() as stack:
         tags = _Tags(log, stack)
         for stored, commit in checked_commits(log, end, progress):
@@ -241,7 +240,7 @@ def _header(source: BinaryIO, name: str) -> Head:
             raise NotAnExport(name, f"its format is {header.format[:80]!r}, not {EXPORT_FORMAT!r}")
         if header.version > EXPORT_VERSION:
             raise ExportTooNew(name, header.version, EXPORT_VERSION)
-        return head_from_text(header.head)
+        return Head.from_text(header.head)
     except (msgspec.DecodeError, UnicodeDecodeError, ValueError, RecursionError) as error:
         raise NotAnExport(name, f"its first line is no header: {error}") from error
 

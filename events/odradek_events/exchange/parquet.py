@@ -16,7 +16,6 @@ import msgspec
 from odradek_events.exchange.errors import LibraryMissing
 from odradek_events.exchange.jsonl import checked_commits, end_of, new_export
 from odradek_events.log.port import ReadableLog
-from odradek_events.maintenance.verify import head_as_text
 from odradek_events.record import Commit, Head, StoredCommit, type_name
 
 __all__ = ["export_parquet", "write_parquet"]
@@ -58,7 +57,7 @@ def write_parquet(
     """
     arrow, parquet = _libraries()
     end = end_of(log, until)
-    schema = _schema(arrow).with_metadata({"odradek.head": head_as_text(end)})
+    schema = _schema(arrow).with_metadata({"odradek.head": end.to_text()})
     rows = _Rows(schema.names)
     with parquet.ParquetWriter(arrow.PythonFile(_Output(write), mode="w"), schema, compression="zstd") as writer:
         for stored, commit in checked_commits(log, end, progress):

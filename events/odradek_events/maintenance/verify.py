@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
@@ -17,7 +16,7 @@ from odradek_events.snapshots.store import SnapshotStore
 from odradek_events.sqlite.index_walk import IndexWalk
 from odradek_events.sqlite.log import SqliteLog
 
-__all__ = ["Finding", "Verification", "head_as_text", "head_from_text", "verify"]
+__all__ = ["Finding", "Verification", "verify"]
 
 _PROGRESS_EACH = 64  # commits
 
@@ -108,19 +107,6 @@ def verify(
         marks.count,
         tuple(marks.notes),
     )
-
-
-def head_as_text(head: Head) -> str:
-    """Return `POSITION:DIGEST`, to be noted where the log is not."""
-    return f"{head.position}:{head.digest.hex()}"
-
-
-def head_from_text(text: str) -> Head:
-    """Read `POSITION:DIGEST`; ValueError for anything else."""
-    found = re.fullmatch(r"(-1|[0-9]{1,18}):([0-9a-fA-F]{64})", text)
-    if found is None:
-        raise ValueError(f"{text[:100]!r} is no head; write POSITION:DIGEST as 'odradek verify' prints it")
-    return Head(int(found[1]), bytes.fromhex(found[2]), None)
 
 
 class _KnownHead:

@@ -21,7 +21,6 @@ from odradek.cli.options import (
 from odradek.cli.output import bar, json_line, line, plain, raw_output, tell, write_all
 from odradek_events.exchange.jsonl import import_log, new_export, write_lines
 from odradek_events.exchange.parquet import write_parquet
-from odradek_events.maintenance.verify import head_as_text
 
 __all__ = ["export", "import_"]
 
@@ -72,7 +71,7 @@ def export(
         json_line({"file": file, "head": head.position, "digest": head.digest.hex()})
     else:
         say = tell if file == "-" else line
-        say(f"Exported {head.position + 1:,} events to {'stdout' if file == '-' else file}: head {head_as_text(head)}")
+        say(f"Exported {head.position + 1:,} events to {'stdout' if file == '-' else file}: head {head.to_text()}")
 
 
 def import_(
@@ -97,7 +96,7 @@ def import_(
         head = {"head": found.head.position, "digest": found.head.digest.hex()}
         json_line({"log": new, "commits": found.commits, "events": found.events, **head, "unknown_types": unknown})
         return
-    line(f"Imported {found.events:,} events in {found.commits:,} commits to {new}: head {head_as_text(found.head)}")
+    line(f"Imported {found.events:,} events in {found.commits:,} commits to {new}: head {found.head.to_text()}")
     for name in found.unknown_types:
         line(f"not registered here, and imported as it is: {plain(name)}")
 

@@ -19,7 +19,6 @@ from odradek.cli.output import bar, counted, json_line, line, plain, table
 from odradek_events.errors import DamagedCommit
 from odradek_events.maintenance.salvage import Salvage
 from odradek_events.maintenance.statistics import log_statistics
-from odradek_events.maintenance.verify import head_as_text, head_from_text
 from odradek_events.record import Head
 from odradek_events.snapshots.sqlite import open_snapshots
 
@@ -55,8 +54,8 @@ def verify(
         bar("verified", _length(opened)) as progress,
     ):
         found = verify_log(opened, progress, head=known, snapshots=snapshots)
+    noted = Head(found.head, bytes.fromhex(found.digest), None).to_text()
     if json:
-        noted = f"{found.head}:{found.digest}"
         fields = {**msgspec.structs.asdict(found), "unread_events": found.unread_events}
         json_line({"is_sound": found.is_sound, **fields, "position_and_digest": noted})
     else:
@@ -70,7 +69,7 @@ def verify(
         line(f"{found.events:,} events in {found.commits:,} commits of {found.streams:,} streams{unread}")
         if found.snapshots:
             line(f"snapshots beside it: {found.snapshots:,}")
-        line(f"head {found.head}:{found.digest}")
+        line(f"head {noted}")
     if not found.is_sound:
         count = len(found.findings)
         what = "1 finding" if count == 1 else f"{count} findings"
@@ -88,7 +87,7 @@ def _opened(log: str) -> SqliteLog:
 
 def _head(text: str) -> Head:
     try:
-        return head_from_text(text)
+        return Head.from_text(text)
     except ValueError as error:
         raise bad_value("--head", str(error)) from error
 
@@ -152,7 +151,7 @@ def backup(
     if json:
         json_line({"log": new, "head": head.position, "digest": head.digest.hex()})
     else:
-        line(f"Copied {head.position + 1:,} events to {new}: head {head_as_text(head)}")
+        line(f"Copied {head.position + 1:,} events to {new}: head {head.to_text()}")
 
 
 def salvage(log: ExistingLog, new: NewLog, json: JsonOption = False) -> None:
@@ -173,7 +172,7 @@ def salvage(log: ExistingLog, new: NewLog, json: JsonOption = False) -> None:
         fields |= {"head": found.head.position, "digest": found.head.digest.hex(), "is_whole": found.is_whole}
         json_line({"log": new, **fields, "left_out_events": found.left_out_events})
     else:
-        line(f"Copied {found.events:,} events in {found.commits:,} commits to {new}: head {head_as_text(found.head)}")
+        line(f"Copied {found.events:,} events in {found.commits:,} commits to {new}: head {found.head.to_text()}")
         for note in found.notes:
             line(f"also wrong with {log}, and right in the copy: {plain(note)}")
         if not found.is_whole:

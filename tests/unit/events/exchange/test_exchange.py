@@ -22,7 +22,7 @@ from odradek_events import Append, LogStore, MemoryLog, SqliteLog, event
 from odradek_events.errors import DamagedCommit, LogNotWritable, PositionBeyondHead
 from odradek_events.exchange.errors import DamagedExport, ExportTooNew, NotAnExport
 from odradek_events.exchange.jsonl import Imported, export_log, import_log, write_lines
-from odradek_events.maintenance.verify import head_as_text, verify
+from odradek_events.maintenance.verify import verify
 from odradek_events.record import Decision
 from odradek_events.schema.codec import Codec
 from odradek_events.schema.registry import Catalogue
@@ -125,7 +125,7 @@ def test_the_header_names_the_head_and_a_line_is_a_commit(lines: bytes) -> None:
     header, first, *_ = map(json.loads, lines.splitlines())
     with MemoryLog() as log:
         fill(log)
-        assert header == {"format": "odradek-log", "version": 1, "head": head_as_text(log.head())}
+        assert header == {"format": "odradek-log", "version": 1, "head": log.head().to_text()}
         stored = next(log.stored())
     assert list(first) == ["first_position", "last_position", "stream", "first_version", "metadata", "digest", "events"]
     assert first["metadata"] == json.loads(stored.metadata)

@@ -16,7 +16,6 @@ from support.log import START, append, at, created, produced
 from odradek_events import Append, LogStore, MemoryLog, event
 from odradek_events.errors import DamagedCommit, LogNotWritable
 from odradek_events.exchange.parquet import export_parquet, write_parquet
-from odradek_events.maintenance.verify import head_as_text
 from odradek_events.record import Decision
 from odradek_events.schema.codec import Codec
 from odradek_events.schema.registry import Catalogue
@@ -126,7 +125,7 @@ def test_the_file_says_where_the_log_ended_and_bounds_its_row_groups(tmp_path: P
         head = export_parquet(log, tmp_path / "x.parquet")
         assert head == log.head()
     with pyarrow.parquet.ParquetFile(tmp_path / "x.parquet") as file:
-        assert file.schema_arrow.metadata[b"odradek.head"].decode() == head_as_text(head)
+        assert file.schema_arrow.metadata[b"odradek.head"].decode() == head.to_text()
         groups = [file.metadata.row_group(number).num_rows for number in range(file.metadata.num_row_groups)]
     assert groups == [300, 300, 300]
 

@@ -17,7 +17,7 @@ from odradek_events import Decision, Head, MemoryLog, SqliteLog, event
 from odradek_events.errors import LogError
 from odradek_events.log.checker import digest_after
 from odradek_events.log.judging import EMPTY_DIGEST
-from odradek_events.maintenance.verify import Verification, head_as_text, head_from_text, verify
+from odradek_events.maintenance.verify import Verification, verify
 from odradek_events.schema.codec import Codec
 from odradek_events.schema.registry import Catalogue
 from odradek_events.snapshots.sqlite import SqliteSnapshots
@@ -341,22 +341,6 @@ def test_a_damaged_snapshot_is_told_and_is_no_damage_of_the_log(path: Path) -> N
         assert report.is_sound
         assert len(report.notes) == 1
         assert "cannot be used" in report.notes[0]
-
-
-def test_a_head_is_noted_as_text_and_read_again() -> None:
-    with MemoryLog() as log:
-        for _ in range(2):
-            head = log.head()
-            assert head_from_text(head_as_text(head)) == Head(head.position, head.digest, None)
-            fill(log)
-
-
-@pytest.mark.parametrize(
-    "text", ["", "5", "5:", ":ab", "5:abcd", f"-2:{'00' * 32}", f"x:{'00' * 32}", f"5:{'0g' * 32}"]
-)
-def test_what_is_no_head_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="is no head; write POSITION:DIGEST"):
-        head_from_text(text)
 
 
 def test_two_commits_that_changed_places_are_both_found(path: Path, raw: sqlite3.Connection) -> None:
