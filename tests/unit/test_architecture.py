@@ -1,4 +1,4 @@
-"""The source tree keeps its own rules: floors, banned calls, docstrings, `__all__`, and modules of a readable size.
+"""The source tree keeps its own rules: floors, banned calls, docstrings, `__all__`.
 
 Each rule is a function from a module's syntax tree to what is wrong with it; a table of small offences shows that every
 rule can fail.
@@ -34,8 +34,6 @@ ACTORS = [path for path, package in MODULES.items() if package == "odradek_actor
 COMMANDS = [path for path in MODULES if path.startswith("actors/odradek/cli")]
 FACE = [path for path, package in MODULES.items() if package == "odradek" and path not in COMMANDS]
 CLOCK_OWNERS = ["actors/odradek_actors/runtime/threads.py"]
-
-MAX_LINES = 400
 
 Rule = Callable[[ast.Module], Iterable[str]]
 
@@ -186,11 +184,6 @@ def test_a_floor_imports_none_above_it(package: str) -> None:
     modules = [path for path, owner in MODULES.items() if owner == package]
     assert modules
     assert [f"{path}: {offence}" for path in modules for offence in above(parsed(path))] == []
-
-
-def test_no_module_is_too_long_to_read() -> None:
-    lengths = {path: len((ROOT / path).read_text(encoding="utf-8").splitlines()) for path in MODULES}
-    assert {path: length for path, length in lengths.items() if length > MAX_LINES} == {}
 
 
 OFFENCES: list[tuple[Rule, str, str]] = [
