@@ -8,7 +8,8 @@ from support.domain import NOON
 
 from odradek_domain.group.group import ConsumerGroup
 from odradek_domain.group.offset_reset import PlannedReset, ResetTarget, ShiftBy, plan_reset, planned_offsets
-from odradek_domain.replay.topic_reader import PartitionBounds, TopicOutline
+from odradek_domain.replay.topic_reader import TopicOutline
+from odradek_domain.topic.bounds import PartitionBounds
 from odradek_domain.values.committed_offsets import CommittedOffset, CommittedOffsets
 
 numbers = st.integers(0, 60)

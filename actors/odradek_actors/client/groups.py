@@ -31,7 +31,7 @@ from odradek_domain.group.offset_reset import (
 )
 from odradek_domain.replay.lag import MemberLag, group_lags
 from odradek_domain.replay.log_scans import OffsetsAtTime
-from odradek_domain.replay.topic_reader import TopicBounds
+from odradek_domain.topic.bounds import TopicBounds
 from odradek_domain.values.committed_offsets import CommittedOffset
 from odradek_domain.values.names import GroupId, TopicName
 from odradek_domain.values.positions import TopicPartition

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import msgspec
 
 from odradek_actors.errors import ActorStopped
+from odradek_domain.topic.bounds import PartitionBounds
 from odradek_domain.topic.topic import AppendMessages
 from odradek_domain.values.message import Message
 from odradek_events.errors import LogUnavailable
@@ -46,7 +47,6 @@ __all__ = [
     "LocateMessage",
     "LookUp",
     "Nobody",
-    "PartitionDescription",
     "Query",
     "ReadOlder",
     "Receipt",
@@ -300,21 +300,13 @@ class DescribeTopic(msgspec.Struct, frozen=True):
     """Ask for the TopicDescription."""
 
 
-class PartitionDescription(msgspec.Struct, frozen=True, gc=False):
-    """A partition's bounds: readable is `log_start_offset` up to, not including, `high_watermark`, the next offset."""
-
-    id: int
-    log_start_offset: int
-    high_watermark: int
-
-
 class TopicDescription(msgspec.Struct, frozen=True, gc=False):
     """What a topic is made of, and the limits of what it keeps: by age, and of the bytes of each partition."""
 
     name: str
     topic_id: str
     created_at: datetime
-    partitions: tuple[PartitionDescription, ...]
+    partitions: tuple[PartitionBounds, ...]
     retention_ms: int | None = None
     retention_bytes: int | None = None
 

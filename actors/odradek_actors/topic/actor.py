@@ -32,7 +32,6 @@ from odradek_actors.messages.core import (
     Fetch,
     FetchResult,
     Nobody,
-    PartitionDescription,
     Query,
     ReadOlder,
     Tick,
@@ -261,15 +260,11 @@ class TopicActor(EventSourcedActor[Topic]):
         topic = self.state
         if topic.topic_id is None or topic.created_at is None:
             raise TopicNotFound(self.id)
-        partitions = tuple(
-            PartitionDescription(int(partition.id), partition.log_start_offset, partition.high_watermark)
-            for partition in topic.partitions
-        )
         return TopicDescription(
             self.id,
             topic.topic_id,
             topic.created_at,
-            partitions,
+            tuple(partition.bounds for partition in topic.partitions),
             topic.retention.retention_ms,
             topic.retention.retention_bytes,
         )

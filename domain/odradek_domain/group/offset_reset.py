@@ -14,7 +14,7 @@ import msgspec
 
 from odradek_domain.errors import PartitionNotFound, TopicNotFound
 from odradek_domain.group.errors import NothingToShift
-from odradek_domain.replay.topic_reader import Bounds, TopicBounds
+from odradek_domain.topic.bounds import Bounds, TopicBounds
 from odradek_domain.values.committed_offsets import CommittedOffset, OffsetToCommit
 from odradek_domain.values.positions import Offset, TopicPartition
 

@@ -8,7 +8,7 @@ import msgspec
 
 from odradek_domain.group.member import GroupMember, GroupSnapshot
 from odradek_domain.replay.system_state import SystemState
-from odradek_domain.replay.topic_reader import TopicBounds
+from odradek_domain.topic.bounds import TopicBounds
 from odradek_domain.values.committed_offsets import CommittedOffset
 
 __all__ = ["MemberLag", "PartitionLag", "group_lags", "partition_lags"]

@@ -12,7 +12,8 @@ from typing import TypeVar
 
 import msgspec
 
-from odradek_domain.replay.topic_reader import PartitionBounds, TopicReader
+from odradek_domain.replay.topic_reader import TopicReader
+from odradek_domain.topic.bounds import PartitionBounds
 from odradek_domain.topic.retention import RetentionWalk, Walker
 from odradek_events.log.port import ReadableLog
 from odradek_events.types import MessageProduced

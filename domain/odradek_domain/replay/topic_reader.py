@@ -5,47 +5,19 @@ It follows the topic's name: after a deletion the next incarnation is read from 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Iterator, Mapping
 
 import msgspec
 
-from odradek_domain.errors import OffsetNotFound, TopicNotFound
+from odradek_domain.errors import TopicNotFound
+from odradek_domain.topic.bounds import PartitionBounds, begin_offsets
 from odradek_domain.values.names import TopicName
 from odradek_events.log.port import ReadableLog
 from odradek_events.types import MessageProduced, PartitionsAdded, RecordsDeleted, TopicCreated, TopicDeleted
 
-__all__ = ["Bounds", "PartitionBounds", "TopicBounds", "TopicOutline", "TopicReader", "begin_offsets"]
+__all__ = ["TopicOutline", "TopicReader"]
 
 _MAX_OFFSET = (1 << 63) - 1
-
-
-class Bounds(Protocol):
-    """A partition's bounds: readable are `log_start_offset` up to but not including `high_watermark`."""
-
-    @property
-    def id(self) -> int: ...
-    @property
-    def log_start_offset(self) -> int: ...
-    @property
-    def high_watermark(self) -> int: ...
-
-
-class TopicBounds(Protocol):
-    """An incarnation of a topic (None: there is none), and the bounds of its partitions."""
-
-    @property
-    def topic_id(self) -> str | None: ...
-    @property
-    def partitions(self) -> Sequence[Bounds]: ...
-
-
-class PartitionBounds(msgspec.Struct, frozen=True, gc=False):
-    """The bounds as the log has them."""
-
-    id: int
-    log_start_offset: int
-    high_watermark: int
 
 
 class TopicOutline(msgspec.Struct, frozen=True, gc=False):
@@ -55,18 +27,6 @@ class TopicOutline(msgspec.Struct, frozen=True, gc=False):
     created_at_position: int
     read_at: int
     partitions: tuple[PartitionBounds, ...]
-
-
-def begin_offsets(topic: str, partitions: Sequence[Bounds], offset: int) -> dict[int, int]:
-    """Return where to begin each partition to begin a topic at `offset`: there, or at the nearest end of the partition.
-
-    OffsetNotFound if no partition has the offset; that of the next message to come counts.
-    """
-    if not any(part.log_start_offset <= offset <= part.high_watermark for part in partitions):
-        start = min(part.log_start_offset for part in partitions)
-        longest = max(partitions, key=lambda part: part.high_watermark)
-        raise OffsetNotFound(topic, longest.id, offset, start, longest.high_watermark)
-    return {part.id: min(max(offset, part.log_start_offset), part.high_watermark) for part in partitions}
 
 
 class TopicReader:

@@ -19,6 +19,7 @@ from zlib import crc32
 import msgspec
 
 from odradek_domain.errors import OffsetNotFound
+from odradek_domain.topic.bounds import PartitionBounds
 from odradek_domain.topic.byte_index import SizeMarks, message_size
 from odradek_domain.values.message import Message
 from odradek_domain.values.positions import PartitionId
@@ -155,6 +156,11 @@ class Partition:
         self.messages: list[MessageProduced] = []
         self.tail_bytes = 0
         self._appends: deque[tuple[int, int]] = deque()  # what is in memory: messages and bytes of each append
+
+    @property
+    def bounds(self) -> PartitionBounds:
+        """Which offsets can be read now."""
+        return PartitionBounds(int(self.id), self.log_start_offset, self.high_watermark)
 
     @property
     def message_count(self) -> int:

@@ -24,7 +24,8 @@ from odradek.cli.options import (
     open_system,
 )
 from odradek.cli.output import raw_output, write_all
-from odradek_domain.replay.topic_reader import TopicReader, begin_offsets
+from odradek_domain.replay.topic_reader import TopicReader
+from odradek_domain.topic.bounds import begin_offsets
 from odradek_domain.values.names import ConsumerId, GroupId, TopicName
 
 __all__ = ["consume"]

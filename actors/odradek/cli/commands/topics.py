@@ -13,7 +13,6 @@ from odradek.cli.default_command import ListingGroup
 from odradek.cli.formats.quantities import parse_duration_ms, parse_size, shown_duration, shown_size
 from odradek.cli.options import ExistingLog, JsonOption, bad_value, checked, open_reader, open_system
 from odradek.cli.output import bar, counted, json_line, line, table
-from odradek_actors.messages.core import PartitionDescription
 from odradek_domain.errors import MAX_PARTITIONS, TopicNotFound
 from odradek_domain.topic.topic import Topic
 from odradek_domain.values.names import TopicName
@@ -203,12 +202,11 @@ def _replay(path: str) -> SystemState:
 def _description(topic: Topic) -> TopicDescription:
     assert topic.topic_id is not None, "a state has existing topics only"
     assert topic.created_at is not None, "as above"
-    bounds = ((int(part.id), part.log_start_offset, part.high_watermark) for part in topic.partitions)
     return TopicDescription(
         str(topic.name),
         topic.topic_id,
         topic.created_at,
-        tuple(PartitionDescription(*each) for each in bounds),
+        tuple(partition.bounds for partition in topic.partitions),
         topic.retention.retention_ms,
         topic.retention.retention_bytes,
     )

@@ -20,7 +20,8 @@ from odradek_domain.group.offset_reset import (
     reset_reason,
     wanted_partitions,
 )
-from odradek_domain.replay.topic_reader import PartitionBounds, TopicOutline
+from odradek_domain.replay.topic_reader import TopicOutline
+from odradek_domain.topic.bounds import PartitionBounds
 from odradek_domain.values.committed_offsets import CommittedOffset, OffsetToCommit
 from odradek_domain.values.positions import TopicPartition
 

@@ -13,7 +13,8 @@ from odradek import ActorSystem, MemoryLog, SystemState
 from odradek_domain.errors import OffsetNotFound, TopicNotFound
 from odradek_domain.replay.lag import PartitionLag, partition_lags
 from odradek_domain.replay.state_difference import state_difference
-from odradek_domain.replay.topic_reader import PartitionBounds, TopicReader
+from odradek_domain.replay.topic_reader import TopicReader
+from odradek_domain.topic.bounds import PartitionBounds
 from odradek_events.maintenance.statistics import log_statistics
 from odradek_events.types import TopicCreated
 
