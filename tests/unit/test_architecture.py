@@ -108,7 +108,7 @@ def has_a_wrong_all(tree: ast.Module) -> Iterable[str]:
     listed: list[str] | None = None
     defined: set[str] = set()
     public: set[str] = set()
-    for node in tree.body:
+    for node in _top_level(tree):
         match node:
             case ast.Assign(targets=[ast.Name(id="__all__")], value=value):
                 listed = ast.literal_eval(value)
@@ -133,6 +133,14 @@ def has_a_wrong_all(tree: ast.Module) -> Iterable[str]:
     yield from (f"__all__ names {name}, which is not there" for name in sorted({*listed} - public - defined))
     hidden = {name for name in public if not name.startswith("_")} - {*listed}
     yield from (f"{name} is public and not in __all__" for name in sorted(hidden))
+
+
+def _top_level(tree: ast.Module) -> Iterable[ast.stmt]:
+    """Yield a module's statements, and those that only type checkers run: the face imports its names lazily."""
+    for node in tree.body:
+        yield node
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            yield from node.body
 
 
 def _called(node: ast.Call) -> str:
@@ -230,6 +238,7 @@ def test_a_rule_finds_its_offence(rule: Rule, source: str, offence: str) -> None
         (lacks_a_docstring, "'What it is.'"),
         (has_a_wrong_all, "'A package, described.'"),
         (has_a_wrong_all, "__all__ = ['ONE', 'Two', 'three']\nfrom x import ONE, Two\ndef three(): ..."),
+        (has_a_wrong_all, "__all__ = ['One']\nif TYPE_CHECKING:\n    from x import One"),
         (has_a_wrong_all, "__all__ = ['A2', 'A10']\nclass A2: ...\nclass A10: ...\nclass _B: ..."),
     ],
 )

@@ -1,0 +1,275 @@
+"""Every error that Odradek raises on purpose, in three trees.
+
+Each class has a stable, machine-readable `code`; `retriable` says whether the same request may succeed later. Wrong
+arguments raise ValueError or TypeError instead, at once.
+
+    LogError                            the event log
+    ├── AppendError                     an append was refused; nothing of it was written
+    │   ├── WrongExpectedVersion        the stream is not at the version that the writer expected
+    │   ├── ConditionNotMet             an event matches the condition, which allows none
+    │   ├── ConditionBeyondHead         the condition starts after a position that does not exist yet
+    │   ├── CommitIdReused              the commit id belongs to a commit with other content
+    │   ├── LogFull                     no space left on the disk
+    │   ├── EventNotSerializable        a value that JSON cannot hold, or an unregistered type
+    │   └── InvalidStream               a stream name that is not <type>/<id>
+    ├── OutcomeUnknown                  the append may or may not have been written; reopen the log and read
+    ├── LogUnavailable                  the log is closed or cannot be used at the moment
+    ├── OpenError                       the log cannot be opened
+    │   ├── LogNotFound · NotALog · LogTooNew · LogLocked
+    │   └── LogNotReadable · LogNotWritable
+    ├── PositionBeyondHead              the log has no such position
+    ├── PositionNotReached              the log did not reach the position in time; also a TimeoutError
+    ├── CorrelationNotFound             no event has this correlation id or event id
+    ├── CorrelationIsAmbiguous          several correlation ids start with this text
+    ├── UnknownEventType                a stored event of a type, or a version of it, that is not registered
+    ├── UpcasterFailed                  an upcaster does not fit a stored event of an older version
+    ├── DamagedCommit                   a stored commit cannot be decoded or does not fit its neighbours
+    ├── SnapshotsUnavailable            the file of snapshots cannot be used; the log itself can
+    ├── NothingToSalvage                a damaged log has no sound commit
+    ├── RegistrationError               an event type was declared wrongly
+    ├── ExchangeError                   exporting or importing a log
+    │   ├── NotAnExport                 the file is something else
+    │   ├── ExportTooNew                a newer Odradek wrote the export
+    │   ├── DamagedExport               a line of the export is damaged
+    │   └── LibraryMissing              the format needs a library that is not installed
+    └── ProjectionError                 projections and their views
+        ├── ProjectionFailed            the projection raised an exception
+        ├── ProjectionOutdated          another version of the projection built the view
+        ├── ViewsOfAnotherLog           the view was built from another log
+        ├── NotViews                    the file is something else
+        └── ViewsUnavailable            the file of views cannot be read or written at the moment
+
+    DomainError                         a rule refused the request
+    ├── ValidationError                 a value that is never valid; also a ValueError
+    │   ├── InvalidTopicName · InvalidIdentifier · InvalidMessageId · InvalidOffset · InvalidPartitionCount
+    │   ├── InvalidMessage · InvalidHeader · MessageTooLarge · InvalidRetention · OffsetAlreadyAssigned
+    │   └── InvalidAppend               the partitions or sequence numbers do not fit the messages
+    ├── TopicNotFound · TopicAlreadyExists · UnknownTopicId · PartitionNotFound · PartitionCountMustGrow
+    ├── OffsetNotFound                  the offset is out of range
+    ├── MessagesNotHeld                 the messages are no longer in memory; read them from the log
+    ├── NoCommittedOffset               no committed offset, and auto_offset_reset is none
+    ├── OutOfOrderSequence · ProducerFenced · ProducerNotRegistered
+    ├── ConsumerNotSubscribed · ConsumerNotPositioned · ConsumerAlreadyOpen · ConsumerClosed
+    ├── PositionWouldGoBackwards · CommitWouldGoBackwards
+    ├── UnknownMember · IllegalGeneration · RebalanceInProgress · FencedInstanceId
+    ├── UnknownAssignor · InconsistentAssignors
+    ├── InvalidAssignment               the answer of an assignor of your own
+    ├── GroupNotFound · GroupNotEmpty · NothingToShift
+    ├── ConsumerNotAssigned · SubscriptionConflict
+    └── RepositoryError                 a repository could not load or store
+
+    ActorError                          no answer, or none in time
+    ├── ActorStopped                    the actor has stopped; the next request starts a new one
+    ├── ActorFailed                     the actor gave up after repeated failures
+    ├── RequestTimedOut                 no answer in time, so the outcome is unknown; also a TimeoutError
+    ├── DeliveryTimedOut                the producer gave up on a batch, so the outcome is unknown
+    ├── BufferFull                      the producer's buffer stayed full for max_block_ms
+    ├── SystemClosed                    the system is closed
+    └── NotUnderstood                   the actor has no handler for the message
+
+`SnapshotWarning` is a UserWarning, not an error: an actor of your own failed to save or to load its snapshot.
+"""
+
+from __future__ import annotations
+
+from odradek_actors.errors import (
+    ActorError,
+    ActorFailed,
+    ActorStopped,
+    BufferFull,
+    DeliveryTimedOut,
+    NotUnderstood,
+    RequestTimedOut,
+    SnapshotWarning,
+    SystemClosed,
+)
+from odradek_domain.errors import (
+    CommitWouldGoBackwards,
+    ConsumerAlreadyOpen,
+    ConsumerClosed,
+    ConsumerNotPositioned,
+    ConsumerNotSubscribed,
+    DomainError,
+    InvalidAppend,
+    InvalidHeader,
+    InvalidIdentifier,
+    InvalidMessage,
+    InvalidMessageId,
+    InvalidOffset,
+    InvalidPartitionCount,
+    InvalidTopicName,
+    MessagesNotHeld,
+    MessageTooLarge,
+    NoCommittedOffset,
+    OffsetAlreadyAssigned,
+    OffsetNotFound,
+    OutOfOrderSequence,
+    PartitionCountMustGrow,
+    PartitionNotFound,
+    PositionWouldGoBackwards,
+    ProducerFenced,
+    ProducerNotRegistered,
+    RepositoryError,
+    TopicAlreadyExists,
+    TopicNotFound,
+    UnknownTopicId,
+    ValidationError,
+)
+from odradek_domain.group.assignors.kafka import (
+    InvalidAssignment,
+)
+from odradek_domain.group.errors import (
+    ConsumerNotAssigned,
+    FencedInstanceId,
+    GroupNotEmpty,
+    GroupNotFound,
+    IllegalGeneration,
+    InconsistentAssignors,
+    NothingToShift,
+    RebalanceInProgress,
+    SubscriptionConflict,
+    UnknownAssignor,
+    UnknownMember,
+)
+from odradek_domain.topic.retention import (
+    InvalidRetention,
+)
+from odradek_events.errors import (
+    AppendError,
+    CommitIdReused,
+    ConditionBeyondHead,
+    ConditionNotMet,
+    CorrelationIsAmbiguous,
+    CorrelationNotFound,
+    DamagedCommit,
+    EventNotSerializable,
+    InvalidStream,
+    LogError,
+    LogFull,
+    LogLocked,
+    LogNotFound,
+    LogNotReadable,
+    LogNotWritable,
+    LogTooNew,
+    LogUnavailable,
+    NotALog,
+    NothingToSalvage,
+    OpenError,
+    OutcomeUnknown,
+    PositionBeyondHead,
+    PositionNotReached,
+    RegistrationError,
+    SnapshotsUnavailable,
+    UnknownEventType,
+    UpcasterFailed,
+    WrongExpectedVersion,
+)
+from odradek_events.exchange.errors import (
+    DamagedExport,
+    ExchangeError,
+    ExportTooNew,
+    LibraryMissing,
+    NotAnExport,
+)
+from odradek_events.projections.errors import (
+    NotViews,
+    ProjectionError,
+    ProjectionFailed,
+    ProjectionOutdated,
+    ViewsOfAnotherLog,
+    ViewsUnavailable,
+)
+
+__all__ = [
+    "ActorError",
+    "ActorFailed",
+    "ActorStopped",
+    "AppendError",
+    "BufferFull",
+    "CommitIdReused",
+    "CommitWouldGoBackwards",
+    "ConditionBeyondHead",
+    "ConditionNotMet",
+    "ConsumerAlreadyOpen",
+    "ConsumerClosed",
+    "ConsumerNotAssigned",
+    "ConsumerNotPositioned",
+    "ConsumerNotSubscribed",
+    "CorrelationIsAmbiguous",
+    "CorrelationNotFound",
+    "DamagedCommit",
+    "DamagedExport",
+    "DeliveryTimedOut",
+    "DomainError",
+    "EventNotSerializable",
+    "ExchangeError",
+    "ExportTooNew",
+    "FencedInstanceId",
+    "GroupNotEmpty",
+    "GroupNotFound",
+    "IllegalGeneration",
+    "InconsistentAssignors",
+    "InvalidAppend",
+    "InvalidAssignment",
+    "InvalidHeader",
+    "InvalidIdentifier",
+    "InvalidMessage",
+    "InvalidMessageId",
+    "InvalidOffset",
+    "InvalidPartitionCount",
+    "InvalidRetention",
+    "InvalidStream",
+    "InvalidTopicName",
+    "LibraryMissing",
+    "LogError",
+    "LogFull",
+    "LogLocked",
+    "LogNotFound",
+    "LogNotReadable",
+    "LogNotWritable",
+    "LogTooNew",
+    "LogUnavailable",
+    "MessageTooLarge",
+    "MessagesNotHeld",
+    "NoCommittedOffset",
+    "NotALog",
+    "NotAnExport",
+    "NotUnderstood",
+    "NotViews",
+    "NothingToSalvage",
+    "NothingToShift",
+    "OffsetAlreadyAssigned",
+    "OffsetNotFound",
+    "OpenError",
+    "OutOfOrderSequence",
+    "OutcomeUnknown",
+    "PartitionCountMustGrow",
+    "PartitionNotFound",
+    "PositionBeyondHead",
+    "PositionNotReached",
+    "PositionWouldGoBackwards",
+    "ProducerFenced",
+    "ProducerNotRegistered",
+    "ProjectionError",
+    "ProjectionFailed",
+    "ProjectionOutdated",
+    "RebalanceInProgress",
+    "RegistrationError",
+    "RepositoryError",
+    "RequestTimedOut",
+    "SnapshotWarning",
+    "SnapshotsUnavailable",
+    "SubscriptionConflict",
+    "SystemClosed",
+    "TopicAlreadyExists",
+    "TopicNotFound",
+    "UnknownAssignor",
+    "UnknownEventType",
+    "UnknownMember",
+    "UnknownTopicId",
+    "UpcasterFailed",
+    "ValidationError",
+    "ViewsOfAnotherLog",
+    "ViewsUnavailable",
+    "WrongExpectedVersion",
+]
