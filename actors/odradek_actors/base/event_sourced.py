@@ -53,6 +53,9 @@ class EventSourcedActor(Behaviour[S]):
     Override `initial_state`, `decide` and, if wanted, `answer` and `respond`; set a `snapshot_schema` if streams grow
     long. Handlers never block. `self.id` is what follows the slash in the stream's name, `self.state` the aggregate:
     read it, and change it by events only.
+
+    `__init__` runs on the directory's thread and holds up every look-up meanwhile, so it only sets attributes; the
+    aggregate is made on the actor's own thread.
     """
 
     def __init__(self, context: ActorContext, stream: str) -> None:
@@ -60,7 +63,6 @@ class EventSourcedActor(Behaviour[S]):
         self.stream = stream
         self.id = stream.partition("/")[2]
         self.log = self.log.bind(stream=stream)
-        self.state: S = self.initial_state()
         self.stash: deque[Waiting] = deque()
         self._position = -1  # of the last event applied
         self._snapshots = SnapshotSchedule(0 if self.snapshot_schema is None else self.settings.snapshot_interval)
@@ -71,6 +73,7 @@ class EventSourcedActor(Behaviour[S]):
         self._commit_id = ""  # of the last append
         self._appending: tuple[Sequence[Any], Sequence[Command], Callable[[Appended], None]] | None = None
         self._stored: tuple[Sequence[Command], Callable[[Appended], None], Appended] | None = None
+        self._stopped_by: Exception = ActorStopped(stream)  # the answer to requests that come after the end
         self.handlers = {
             Command: self._when_ready,
             Query: self._query,
@@ -94,8 +97,13 @@ class EventSourcedActor(Behaviour[S]):
         return self._phase in ("recovering", "appending") or bool(self.stash) or bool(self._continuations)
 
     def on_start(self) -> None:
-        """Recover."""
-        self._recover()
+        """Recover; where the aggregate cannot be made, answer requests with the error for a moment, then stop."""
+        try:
+            self._recover()
+        except Exception as error:
+            self.log.error("start failed", error=repr(error), exc_info=error)
+            self._phase, self._stopped_by = "stopped", error
+            self.tick(self.settings.retry_backoff, Tick("stop"))
 
     def handle_command(self, command: Command) -> None:
         """Decide, append, apply, respond."""
@@ -155,7 +163,7 @@ class EventSourcedActor(Behaviour[S]):
     def _when_ready(self, message: Waiting) -> None:
         if self._phase != "ready":
             if self._phase == "stopped":
-                self._refuse(message, ActorStopped(self.stream))
+                self._refuse(message, self._stopped_by)
             else:
                 self.stash.append(message)
             return
@@ -182,7 +190,7 @@ class EventSourcedActor(Behaviour[S]):
         if self._phase == "recovering":
             self.stash.append(query)
         elif self._phase == "stopped":
-            self._refuse(query, ActorStopped(self.stream))
+            self._refuse(query, self._stopped_by)
         elif type(query.body) is GetSnapshot:
             make = getattr(self.state, "snapshot", None)
             self.reply(query, Snapshot(self.stream, self.state.version, None if make is None else make()))
@@ -198,7 +206,9 @@ class EventSourcedActor(Behaviour[S]):
         self.reply(query, value)
 
     def _tick(self, tick: Tick) -> None:
-        if tick.purpose == "recover":
+        if tick.purpose == "stop":
+            self.stop()
+        elif tick.purpose == "recover":
             if self._phase == "recovering" and tick.number == self._recovery:
                 self._recover()
         elif self._phase != "stopped":
@@ -373,3 +383,5 @@ class EventSourcedActor(Behaviour[S]):
     def _refuse(self, message: Waiting, error: Exception) -> None:
         if isinstance(message, Command | Query):
             self.reply(message, error)
+        elif isinstance(message, Stop):
+            self.stop()

@@ -232,10 +232,18 @@ class GroupMembership(ConsumerMember):
         def joined(answer: Any) -> None:
             if life == self._life:
                 self._joined(answer, poll)
-            elif isinstance(answer, JoinResult) and answer.member_id != self._member_id:
+            elif isinstance(answer, JoinResult) and answer.member_id != self._member_id and not member.instance_id:
                 self._tell_group(LeaveGroup(answer.member_id, "it joined too late"))
 
-        self._ask_group(body, joined, poll)
+        self._ask_group(body, joined, poll, self._while_alive())
+
+    def _while_alive(self) -> Callable[[], bool]:
+        """Return whether this membership goes on, to be asked later.
+
+        A join that is sent after its membership has ended would make the group fence the member that came after it.
+        """
+        life = self._life
+        return lambda: life == self._life
 
     def _joined(self, answer: Any, poll: Command) -> None:
         if not isinstance(answer, JoinResult):
@@ -249,7 +257,8 @@ class GroupMembership(ConsumerMember):
             if life == self._life:
                 self._synced(result)
 
-        self._ask_group(SyncGroup(self._member_id, self._generation, self._member.instance_id), synced, poll)
+        sync = SyncGroup(self._member_id, self._generation, self._member.instance_id)
+        self._ask_group(sync, synced, poll, self._while_alive())
 
     def _synced(self, answer: Any) -> None:
         if isinstance(answer, SyncResult):
@@ -337,7 +346,8 @@ class GroupMembership(ConsumerMember):
                 self._must_rejoin = self._must_rejoin or "the group rebalances"
             self._go_on_polling()
 
-        self._ask_group(Heartbeat(self._member_id, self._generation, self._member.instance_id), answered, None)
+        beat = Heartbeat(self._member_id, self._generation, self._member.instance_id)
+        self._ask_group(beat, answered, None, self._while_alive())
 
 
 def _milliseconds(seconds: float) -> int:

@@ -6,8 +6,9 @@ How it is a member of its group is in `group_membership`, polling in `consumer_p
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import pykka
 
@@ -35,6 +36,15 @@ from odradek_domain.values.positions import TopicPartition
 __all__ = ["ConsumerMember"]
 
 
+class _Question(NamedTuple):
+    """What is asked of the group once its actor is found, and on behalf of which command."""
+
+    body: object
+    then: Callable[[Any], None]
+    command: Command | None
+    is_wanted: Callable[[], bool]
+
+
 class ConsumerMember(EventSourcedActor[Consumer]):
     """Owns one Consumer aggregate, and asks its group on its behalf."""
 
@@ -54,6 +64,7 @@ class ConsumerMember(EventSourcedActor[Consumer]):
             self._sought: dict[TopicPartition, int] = {}  # moved on purpose since the last commit, and by which seek
             self._paused: set[TopicPartition] = set()
             self._group_ref: pykka.ActorRef[Any] | None = None
+            self._questions: deque[_Question] = deque()  # that wait until the group's actor is found
             self._commits: dict[int, Command] = {}  # that wait for the end of a rebalance, by when they came
         return Consumer(self.id)
 
@@ -87,6 +98,7 @@ class ConsumerMember(EventSourcedActor[Consumer]):
         self._sought.clear()
         self._paused.clear()
         self._group_ref = None
+        self._questions = deque()  # those of an earlier life still go to the group they were meant for
         now, consumer = self.runtime.now(), self.state
         events: list[Any] = list(consumer.register(wanted.group_id, now))
         committed = consumer.committed.all() if wanted.group_id is None else ()  # a member begins with its share
@@ -224,24 +236,47 @@ class ConsumerMember(EventSourcedActor[Consumer]):
         else:
             self._ask_group(GetCommitted(), then, None)
 
-    def _ask_group(self, body: object, then: Callable[[Any], None], command: Command | None) -> None:
-        def answered(answer: Any) -> None:
-            if isinstance(answer, ActorStopped):
-                self._group_ref = None  # the next question goes to the group's next actor
-            then(answer)
+    def _ask_group(
+        self,
+        body: object,
+        then: Callable[[Any], None],
+        command: Command | None,
+        is_wanted: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """Ask the group, whose actor is looked up first if need be; questions reach it in the order of their asking.
 
+        What is no longer wanted once the group's actor is found is not asked.
+        """
+        question = _Question(body, then, command, is_wanted)
+        if self._group_ref is not None:
+            self._put(question, self._group_ref)
+            return
+        self._questions.append(question)
+        if len(self._questions) == 1:
+            self._look_up_group(self._questions)
+
+    def _look_up_group(self, questions: deque[_Question]) -> None:
         def found(ref: Any) -> None:
-            if isinstance(ref, Exception):
-                then(ref)
-            else:
-                self._group_ref = ref
-                self.request(ref, body, answered, command=command)
+            if questions is self._questions and not isinstance(ref, Exception):
+                self._group_ref = ref  # else it is of the group of an earlier life
+            waiting = tuple(questions)
+            questions.clear()
+            for question in waiting:
+                if isinstance(ref, Exception):
+                    question.then(ref)
+                elif question.is_wanted():
+                    self._put(question, ref)
 
-        if self._group_ref is None:
-            group_id = self.state.group_id if self._handle is None else self._group_id
-            self.request(self.context.directory, LookUp(f"group/{group_id}"), found)
-        else:
-            found(self._group_ref)
+        group_id = self.state.group_id if self._handle is None else self._group_id
+        self.request(self.context.directory, LookUp(f"group/{group_id}"), found)
+
+    def _put(self, question: _Question, ref: pykka.ActorRef[Any]) -> None:
+        def answered(answer: Any) -> None:
+            if isinstance(answer, ActorStopped) and self._group_ref is ref:
+                self._group_ref = None  # the next question goes to the group's next actor
+            question.then(answer)
+
+        self.request(ref, question.body, answered, command=question.command)
 
     def handle_query(self, query: Query) -> None:
         """Answer what concerns committed offsets from the group, if there is one."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -202,7 +203,43 @@ class Unfoldable(AccountActor):
 
 def test_an_actor_that_cannot_be_made_is_an_answer() -> None:
     with ActorSystem.open(actors={"account": Broken}) as system, pytest.raises(ArithmeticError):
-        system.actor("account/alice")
+        system.actor("account/alice").ask(Deposit(1)).result(10)
+
+
+def test_an_actor_that_is_slow_to_begin_holds_up_nobody_else(world: World) -> None:
+    may_begin = threading.Event()
+
+    class Slow(AccountActor):
+        def initial_state(self) -> Account:
+            assert may_begin.wait(10)
+            return super().initial_state()
+
+    system = world.open(actors={"account": Slow})
+    depositing = system.actor("account/alice").ask(Deposit(100))
+
+    assert system.create_topic("orders").name == "orders"
+    assert not depositing.done()
+    may_begin.set()
+    assert depositing.result(10) == 100
+
+
+def test_an_actor_whose_beginning_failed_can_begin_later(world: World) -> None:
+    class Unlucky(AccountActor):
+        failures = 1
+
+        def initial_state(self) -> Account:
+            if Unlucky.failures:
+                Unlucky.failures -= 1
+                raise ArithmeticError("not now")
+            return super().initial_state()
+
+    system = world.open(actors={"account": Unlucky})
+    with pytest.raises(ArithmeticError):
+        system.actor("account/alice").ask(Deposit(1)).result(10)
+
+    world.runtime.actors["account/alice"].actor_stopped.wait(10)
+
+    assert system.actor("account/alice").ask(Deposit(100)).result(10) == 100
 
 
 def test_an_actor_that_fails_after_every_apply_gives_up_and_says_so() -> None:

@@ -56,14 +56,26 @@ COOPERATIVE = MemberSettings(("cooperative-sticky",), is_cooperative=True)
 
 
 class Directory:
-    """Stands for the directory: knows one group and one topic."""
+    """Stands for the directory: knows two groups and one topic. While it is slow, it keeps the look-ups of groups."""
 
-    def __init__(self, group: Probe, topic: Probe) -> None:
-        self._known = {"group/g": group, "topic/orders": topic}
+    def __init__(self, group: Probe, topic: Probe, other_group: Probe) -> None:
+        self._known = {"group/g": group, "group/h": other_group, "topic/orders": topic}
+        self.is_slow = False
+        self._late: list[Query] = []
 
     def tell(self, message: Query) -> None:
         assert isinstance(message.body, LookUp)
-        message.reply_to.tell(Reply(message.request_id, self._known[message.body.stream]))
+        if self.is_slow and message.body.stream.startswith("group/"):
+            self._late.append(message)
+        else:
+            message.reply_to.tell(Reply(message.request_id, self._known[message.body.stream]))
+
+    def catch_up(self, count: int = 1000) -> None:
+        """Answer up to `count` of the look-ups kept so far, in order."""
+        self.is_slow = False
+        late, self._late = self._late[:count], self._late[count:]
+        for message in late:
+            self.tell(message)
 
 
 @pytest.fixture
@@ -77,13 +89,13 @@ class Member:
     """A consumer's actor as a member; its group and its topic do what a test says."""
 
     def __init__(self, runtime: KitRuntime, settings: MemberSettings = EAGER, log: LogStore | None = None) -> None:
-        self.group, self.topic = Probe(), Probe()
+        self.group, self.topic, self.other_group = Probe(), Probe(), Probe()
         context = ActorContext(runtime, Settings(**QUICK))
         self.log = MemoryLog() if log is None else log
         context.journal = runtime.start(JournalActor, context, self.log)
         context.log_reader = runtime.start(LogReaderActor, context, self.log, MemorySnapshots())
         context.snapshots = Probe()
-        context.directory = Directory(self.group, self.topic)
+        self.directory = context.directory = Directory(self.group, self.topic, self.other_group)
         self.ref = runtime.start(ConsumerActor, context, "consumer/c")
         self.ask(OpenConsumer(1, "g", "earliest", settings)).result()
         self.ask(Subscribe(1, ("orders",))).result()
@@ -265,6 +277,80 @@ def test_who_joins_and_unsubscribes_meanwhile_leaves_what_it_joined_too_late(run
     member.answer(joining, JoinResult("m", 1, "range", "m", ("m",)))
 
     assert member.next_of(LeaveGroup).body.member_id == "m"
+
+
+def test_a_join_whose_membership_ended_before_the_group_was_found_is_not_sent(runtime: KitRuntime) -> None:
+    static = MemberSettings(("range",), instance_id="i")
+    member = Member(runtime, static)
+    member.directory.is_slow = True
+    member.poll()
+    member.ask(CloseConsumer(1)).result(10)
+    member.ask(OpenConsumer(2, "g", "earliest", static)).result(10)
+    member.ask(Subscribe(2, ("bills",))).result(10)
+    polled = member.ask(Poll(2, 0, 500, 600.0))
+
+    member.directory.catch_up()
+
+    joining = member.next_of(JoinGroup)
+    assert joining.body.topics == ("bills",)
+    member.answer(joining, JoinResult("m", 1, "range", "m", ("m",)))
+    member.share(member.next_of(SyncGroup), FIRST)
+    assert polled.result(10).partitions == (FIRST,)
+
+
+def test_a_group_found_too_late_is_not_joined_by_a_consumer_of_another_group(runtime: KitRuntime) -> None:
+    member = Member(runtime)
+    member.directory.is_slow = True
+    member.poll()
+    member.ask(CloseConsumer(1))
+    member.ask(OpenConsumer(2, "h", "earliest")).result(10)
+    member.ask(Subscribe(2, ("orders",))).result(10)
+
+    member.directory.catch_up()
+    member.ask(Poll(2, 0, 500, 600.0))
+
+    assert member.next_of(LeaveGroup).body.consumer_id == "c"
+    assert isinstance(member.other_group.next().body, JoinGroup)
+
+
+def test_commits_reach_the_group_in_order_also_when_it_is_found_late(runtime: KitRuntime) -> None:
+    member = Member(runtime)
+    member.ask(Subscribe(1, ())).result(10)
+    assigning = member.ask(Assign(1, (FIRST,)))
+    asked = member.next_of(GetCommitted)
+    member.answer(asked, (CommittedOffset("orders", 0, "t-1", 4),))
+    assigning.result(10)
+    member.directory.is_slow = True
+    lost = member.ask(CommitOffsets(1, ((FIRST, 4, "lost", None),)))
+    member.answer(member.next_of(CommitGroupOffsets), ActorStopped("group/g"))
+    assert isinstance(lost.exception(10), ActorStopped)
+
+    for name in ("first", "second"):
+        member.ask(CommitOffsets(1, ((FIRST, 4, name, None),)))
+    described: Promise[Any] = Promise()
+    member.ref.tell(Query(DescribeConsumer(), described))
+    described.result(10)  # both wait for the directory
+    member.directory.catch_up(1)
+    member.ask(CommitOffsets(1, ((FIRST, 4, "third", None),)))
+    member.directory.catch_up()
+
+    found = [member.next_of(CommitGroupOffsets).body.offsets[0].metadata for _ in range(3)]
+    assert found == ["first", "second", "third"]
+
+
+def test_a_static_member_that_closed_while_it_joined_keeps_its_place(runtime: KitRuntime) -> None:
+    static = MemberSettings(("range",), instance_id="i")
+    member = Member(runtime, static)
+    member.poll()
+    joining = member.next_of(JoinGroup)
+    member.ask(CloseConsumer(1)).result(10)
+    member.answer(joining, JoinResult("m", 1, "range", "m", ("m",)))
+
+    member.ask(OpenConsumer(2, "g", "earliest", static)).result(10)
+    member.ask(Subscribe(2, ("orders",))).result(10)
+    member.ask(Poll(2, 0, 500, 600.0))
+
+    assert isinstance(member.next_of(JoinGroup).body, JoinGroup)
 
 
 def test_a_share_of_an_earlier_membership_is_dropped(runtime: KitRuntime) -> None:
