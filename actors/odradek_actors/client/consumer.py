@@ -212,12 +212,14 @@ class ConsumerHandle(CommittingConsumer):
             self._assignment.update(notice.partitions)
             self._listener.on_partitions_assigned(notice.partitions)
             return
+        going = tuple(place for place in notice.partitions if place in self._assignment)  # others were revoked before
         try:
             if notice.kind == "revoked":
                 self._auto_commit(is_due=True)
-                self._listener.on_partitions_revoked(notice.partitions)
-            elif self._assignment.intersection(notice.partitions):  # else they were revoked just before
-                self._listener.on_partitions_lost(notice.partitions)
+            if going and notice.kind == "revoked":
+                self._listener.on_partitions_revoked(going)
+            elif going:
+                self._listener.on_partitions_lost(going)
         finally:
             self._drop(set(notice.partitions))
 

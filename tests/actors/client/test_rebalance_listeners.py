@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,6 +15,8 @@ from odradek_actors.client.consumer import ConsumerHandle
 from odradek_actors.client.rebalance_listener import RebalanceListener
 from odradek_actors.client.system import ActorSystem
 from odradek_actors.errors import ActorStopped
+from odradek_actors.messages.consumers import DescribeConsumer
+from odradek_actors.messages.groups import LeaveGroup
 from odradek_domain.errors import ConsumerClosed
 from odradek_domain.group.errors import ConsumerNotAssigned, UnknownMember
 from odradek_domain.group.member import GroupState
@@ -112,6 +115,35 @@ def test_what_is_lost_is_told_as_lost_and_what_comes_then_as_assigned(
 
     assert heard.calls == [("assigned", [0]), ("lost", [0]), ("assigned", [0])]
     assert values(records) == ["a"]
+
+
+@BOTH
+def test_what_was_revoked_is_not_lost_as_well(system: ActorSystem, assignors: tuple[str, ...]) -> None:
+    system.create_topic("orders", 4)
+    heard = Heard()
+    first = member(system, "a", "orders", listener=heard, assignors=assignors, heartbeat_interval=0.01)
+    balance(system, first, partitions=4)
+
+    def lose_the_membership(_: Sequence[TopicPartition]) -> None:
+        ids = [found.member_id for found in system.describe_group("g").members if found.consumer_id == "a"]
+        system.command("group/g", LeaveGroup(ids[0])).result(10)
+        described = partial(system.query, "consumer/a", DescribeConsumer())
+        until(lambda: not described().result(10).assignment, what="it has noticed that it is no longer a member")
+        heard.on_revoked = lambda _: None
+
+    heard.on_revoked = lose_the_membership
+    second = member(system, "b", "orders", assignors=assignors)
+    balance(system, second, first, partitions=4)
+
+    held: set[int] = set()
+    for kind, partitions in heard.calls:
+        if kind == "assigned":
+            assert held.isdisjoint(partitions)
+            held |= set(partitions)
+        else:
+            assert held.issuperset(partitions), f"{partitions} {kind} without having been assigned: {heard.calls}"
+            held -= set(partitions)
+    assert held == {place.partition for place in first.assignment}
 
 
 def test_what_is_lost_counts_as_revoked_for_a_listener_that_does_not_tell_them_apart(system: ActorSystem) -> None:
