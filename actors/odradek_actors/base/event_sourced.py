@@ -372,8 +372,9 @@ class EventSourcedActor(Behaviour[S]):
         if self._appending is not None:
             commands, self._appending = self._appending[1], None
             self.append_failed(commands, OutcomeUnknown(self.stream, str(error)))
-        if self._stored is not None:
-            self.append_failed(self._stored[0], error)
+        if self._stored is not None:  # ActorStopped would say that it was not handled, and it is durable
+            is_open = isinstance(error, ActorStopped)
+            self.append_failed(self._stored[0], OutcomeUnknown(self.stream, str(error)) if is_open else error)
         self._empty_stash(error)
 
     def _empty_stash(self, error: Exception) -> None:

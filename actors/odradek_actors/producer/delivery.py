@@ -30,7 +30,7 @@ from odradek_actors.messages.receipts import receipts
 from odradek_actors.producer.outbox import Batch, Lane, is_refusal
 from odradek_actors.producer.registration import ProducerStream
 from odradek_domain.errors import OutOfOrderSequence, UnknownTopicId
-from odradek_events.errors import WrongExpectedVersion
+from odradek_events.errors import OutcomeUnknown, WrongExpectedVersion
 
 __all__ = ["ProducerDelivery"]
 
@@ -117,14 +117,14 @@ class ProducerDelivery(ProducerStream):
         if isinstance(answer, AppendDone):
             lane.partition_count = max(lane.partition_count, answer.partition_count)
             if answer.first_position is None:
+                batch.is_in_doubt = True  # it is stored, in this incarnation of the topic
                 self._locate(lane, batch, answer.offsets)
                 return
             self._acknowledge(lane, batch, answer.offsets, answer.first_position)
         elif isinstance(answer, UnknownTopicId) or _is_gone(answer):
-            lane.forget()  # what was in flight goes back to the front of the queue, to be routed and numbered anew
-            self.resolve(lane, batch.command)
+            self._topic_is_gone(lane, batch)
         elif getattr(answer, "retriable", False) or isinstance(answer, OutOfOrderSequence | WrongExpectedVersion):
-            batch.error = answer
+            batch.failed(answer)
             lane.must_look_up = lane.must_look_up or isinstance(answer, ActorStopped)
             self._retry_when_all_answered(lane)
         else:
@@ -132,6 +132,26 @@ class ProducerDelivery(ProducerStream):
             if lane.is_retrying:  # the others may have waited for this answer
                 self._retry_when_all_answered(lane)
         self.went_on(lane)
+
+    def _topic_is_gone(self, lane: Lane, batch: Batch) -> None:
+        """Send what is surely not stored to the topic's successor; fail what may be stored in the topic that is gone.
+
+        A batch in doubt whose last journey has no answer yet is left alone: it will have one.
+        """
+        if batch.append.topic_id == lane.topic_id:
+            for other in tuple(lane.in_flight):
+                if other.is_in_doubt and other.is_answered:
+                    self._fail_as_gone(lane, other)
+            lane.forget()
+            self.resolve(lane, batch.command)
+        else:  # only what was in doubt when the lane turned to the successor is still of an earlier incarnation
+            self._fail_as_gone(lane, batch)
+            if lane.is_retrying:
+                self._retry_when_all_answered(lane)
+
+    def _fail_as_gone(self, lane: Lane, batch: Batch) -> None:
+        reason = "its answer was lost, and the topic was deleted before it could be asked again"
+        self.fail(lane, batch, OutcomeUnknown(f"topic/{lane.topic}", reason), numbers_are_lost=False)
 
     def _acknowledge(self, lane: Lane, batch: Batch, offsets: list[int], first_position: int) -> None:
         """Count a batch that is stored; its sends have their receipts."""
@@ -171,7 +191,7 @@ class ProducerDelivery(ProducerStream):
             return
         for lane in self._lanes.values():
             for batch in lane.in_flight:
-                batch.is_answered, batch.error = True, error
+                batch.is_answered, batch.is_in_doubt, batch.error = True, True, error
             lane.is_retrying = True
             self._retry_later(lane)
 
@@ -230,12 +250,14 @@ class ProducerDelivery(ProducerStream):
         if number != lane.retry_number:
             return  # an old timer
         lane.retry_number = 0
+        if lane.topic_id is None and lane.queue:
+            self.resolve(lane, lane.queue[0].command)
         if not lane.in_flight:
             lane.is_retrying = False
-            if lane.topic_id is None and lane.queue:
-                self.resolve(lane, lane.queue[0].command)
             self.went_on(lane)
             return
+        if not all(batch.is_answered for batch in lane.in_flight):
+            return  # the answer to come says how to go on
         if lane.oldest_deadline() <= self.runtime.monotonic():
             self._give_up_in_flight(lane)
             return

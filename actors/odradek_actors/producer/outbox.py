@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pykka
@@ -11,7 +12,7 @@ import pykka
 from odradek_actors.messages.core import Command, Send
 from odradek_domain.errors import OutOfOrderSequence
 from odradek_domain.topic.topic import AppendMessages
-from odradek_events.errors import AppendError, WrongExpectedVersion
+from odradek_events.errors import AppendError, OutcomeUnknown, WrongExpectedVersion
 
 __all__ = ["Batch", "Lane", "Waiting", "is_refusal"]
 
@@ -36,10 +37,11 @@ class Waiting:
 class Batch:
     """Sends that travel as one append. `floor`: the highest position acknowledged when it left, so it lies above that.
 
-    `attempt` counts its journeys: an answer to an earlier one says nothing about the last.
+    `attempt` counts its journeys: an answer to an earlier one says nothing about the last. `is_in_doubt`: it may be
+    stored, or is known to be, and only the topic that it was sent to can recognise it as a repeat.
     """
 
-    __slots__ = ("append", "attempt", "error", "floor", "is_answered", "sends")
+    __slots__ = ("append", "attempt", "error", "floor", "is_answered", "is_in_doubt", "sends")
 
     def __init__(self, append: AppendMessages, sends: list[Waiting], floor: int) -> None:
         self.append = append
@@ -47,7 +49,16 @@ class Batch:
         self.floor = floor
         self.attempt = 0
         self.is_answered = False
+        self.is_in_doubt = False
         self.error: Exception | None = None
+
+    def failed(self, error: Exception) -> None:
+        """Note the error that its last journey ended with."""
+        self.error = error
+        if isinstance(error, OutcomeUnknown) or (isinstance(error, OutOfOrderSequence) and not self.is_behind_a_gap):
+            self.is_in_doubt = True
+        elif self.is_surely_not_stored:
+            self.is_in_doubt = False
 
     @property
     def commands(self) -> tuple[Command, ...]:
@@ -161,8 +172,11 @@ class Lane:
         self.is_retrying = False
 
     def forget(self) -> None:
-        """Take back what is in flight, to be routed and numbered anew: the topic it was meant for is gone."""
-        self.take_back(tuple(self.in_flight))
+        """Take back what was meant for a topic that is gone, to be routed and numbered again for its successor.
+
+        A batch in doubt stays in flight. The successor cannot recognise it as a repeat, so it must not go there.
+        """
+        self.take_back([batch for batch in self.in_flight if not batch.is_in_doubt])
         for waiting in self.queue:
             waiting.partitions = ()
         self.topic_id = None
@@ -176,13 +190,13 @@ class Lane:
 
     def oldest_number(self) -> float:
         """Return the number of the oldest unanswered send; infinite if there is none."""
-        if self.in_flight:
-            return self.in_flight[0].sends[0].number
-        return self.queue[0].number if self.queue else float("inf")
+        return min((waiting.number for waiting in self._oldest()), default=float("inf"))
 
     def oldest_deadline(self) -> float:
         """Return when the oldest unanswered send is to be given up; infinite if there is none."""
-        deadlines = [batch.sends[0].deadline for batch in self.in_flight[:1]]
-        if self.queue:
-            deadlines.append(self.queue[0].deadline)
-        return min(deadlines, default=float("inf"))
+        return min((waiting.deadline for waiting in self._oldest()), default=float("inf"))
+
+    def _oldest(self) -> Iterator[Waiting]:
+        """Yield the first send of each batch in flight, and of the queue."""
+        yield from (batch.sends[0] for batch in self.in_flight)
+        yield from itertools.islice(self.queue, 1)

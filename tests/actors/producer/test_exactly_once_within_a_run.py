@@ -8,21 +8,33 @@ after any other it is not.
 
 from __future__ import annotations
 
+import queue
 import random
 import threading
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
 import pytest
-from support.actors import World, in_threads, stored_values
+from support.actors import QUICK, KitRuntime, World, in_threads, stored_values
 from support.checkers import Polled, Sent, anomalies
 from support.domain import batch
 
+from odradek_actors.base.actor import Settings
 from odradek_actors.client.system import ActorSystem
 from odradek_actors.errors import ActorFailed, DeliveryTimedOut
-from odradek_actors.messages.core import AppendBatch, AppendDone, Command, Fetch, Receipt, Recover, Send
+from odradek_actors.messages.core import (
+    AppendBatch,
+    AppendDone,
+    Command,
+    Fetch,
+    Receipt,
+    Recipient,
+    Recover,
+    Send,
+    Tick,
+)
 from odradek_actors.producer.actor import ProducerActor
 from odradek_actors.producer.outbox import Batch, Lane
 from odradek_actors.runtime.threads import Promise
@@ -386,3 +398,103 @@ def test_who_sent_what_was_on_its_way_when_the_producer_died_is_told_that_it_may
 
     with pytest.raises(OutcomeUnknown, match="may or may not be stored"):
         sent.result(10)
+
+
+# -- topics that are deleted between an append and its retry -----------------------------------------------------------
+
+
+class LateRetries(KitRuntime):
+    """Keeps the timers of retries until they are let go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._kept: queue.Queue[tuple[Recipient, object]] = queue.Queue()
+        self._are_kept = True
+
+    def later(self, delay: float, recipient: Recipient, message: object) -> None:
+        """Keep a retry; all else is as usual."""
+        if self._are_kept and isinstance(message, Tick) and message.purpose.startswith("retry:"):
+            self._kept.put((recipient, message))
+        else:
+            super().later(delay, recipient, message)
+
+    def next_retry(self) -> tuple[Recipient, object]:
+        """Wait for a retry to be kept, and return it."""
+        return self._kept.get(timeout=10)
+
+    def let_go(self, *retry: Any) -> None:
+        """Let a retry go, and all that follow."""
+        self._are_kept = False
+        self.send(*retry)
+
+
+@pytest.fixture
+def late_retries(faulty: FaultyLog) -> Iterator[tuple[ActorSystem, LateRetries]]:
+    """Give a system on the faulty log whose retries are late."""
+    runtime = LateRetries()
+    with ActorSystem(faulty, settings=Settings(**QUICK), runtime=runtime) as system:
+        yield system, runtime
+
+
+@pytest.mark.parametrize("written", [True, False])
+@pytest.mark.parametrize("is_created_again", [True, False])
+def test_a_batch_in_doubt_does_not_go_to_the_successor_of_its_topic(
+    late_retries: tuple[ActorSystem, LateRetries], faulty: FaultyLog, written: bool, is_created_again: bool
+) -> None:
+    system, runtime = late_retries
+    system.create_topic("orders")
+    producer = system.producer("p")
+    producer.send("orders", "first").result(10)
+    faulty.lose_answer("topic/", written=written)
+    in_doubt = producer.send("orders", "second")
+    behind = producer.send("orders", "third")
+    retry = runtime.next_retry()
+    system.delete_topic("orders")
+    if is_created_again:
+        system.create_topic("orders")
+
+    runtime.let_go(*retry)
+
+    assert isinstance(in_doubt.exception(10), OutcomeUnknown)
+    assert behind.exception(10) is None or isinstance(behind.exception(), OutcomeUnknown)
+    assert producer.send("orders", "fourth").exception(10) is None
+    producer.flush(10)
+    counts = Counter(stored_values(faulty, "orders"))
+    assert counts["second"] == int(written)
+    assert counts["third"] <= 1
+    assert counts["fourth"] == 1
+
+
+def test_a_repeat_that_could_not_be_located_does_not_go_to_the_successor_of_its_topic(faulty: FaultyLog) -> None:
+    Noticing.log = faulty
+    runtime = LateRetries()
+    with ActorSystem(faulty, settings=Settings(**QUICK), runtime=runtime, actors={"topic": NoticingTopic}) as system:
+        producer = system.producer("p")
+        producer.send("orders", "first").result(10)
+        faulty.lose_answer("topic/", written=True)
+        stored = producer.send("orders", "second")
+        runtime.send(*runtime.next_retry())
+        retry = runtime.next_retry()
+        assert faulty.fired == ["written", "read"]
+        system.delete_topic("orders")
+        system.create_topic("orders")
+
+        runtime.let_go(*retry)
+
+        assert isinstance(stored.exception(10), OutcomeUnknown)
+        assert producer.send("orders", "third").result(10).offset == 0
+    assert stored_values(faulty, "orders") == ["first", "second", "third"]
+
+
+def test_a_batch_that_was_not_handled_goes_to_the_successor_of_its_topic(
+    late_retries: tuple[ActorSystem, LateRetries], faulty: FaultyLog
+) -> None:
+    system, _ = late_retries
+    system.create_topic("orders")
+    producer = system.producer("p")
+    producer.send("orders", "first").result(10)
+    system.delete_topic("orders")
+    system.create_topic("orders")
+
+    assert producer.send("orders", "second").result(10).offset == 0
+    assert stored_values(faulty, "orders") == ["first", "second"]
