@@ -43,6 +43,7 @@ from odradek_domain.group.errors import FencedInstanceId, RebalanceInProgress, U
 from odradek_domain.group.group import ConsumerGroup
 from odradek_domain.group.member import GroupSnapshot, GroupState
 from odradek_domain.values.positions import TopicPartition
+from odradek_events.errors import AppendError, WrongExpectedVersion
 from odradek_events.types import MemberJoined, OffsetCommitted, StaticMemberReplaced
 
 __all__ = ["GroupActor"]
@@ -134,8 +135,14 @@ class GroupActor(EventSourcedActor[ConsumerGroup]):
                 return super().answer(query)
 
     def append_failed(self, commands: Sequence[Command], error: Exception) -> None:
-        """Tell who asked, and look again in a moment: what the group decided by itself is still to be done."""
+        """Answer the commands, and try again in a moment: what the group decided by itself is still to be done.
+
+        If the log refused such a decision, members that wait for it hear of it at once: it may refuse for long, as it
+        does on a full disk. They join again when they poll next.
+        """
         super().append_failed(commands, error)
+        if not commands and isinstance(error, AppendError) and not isinstance(error, WrongExpectedVersion):
+            self._answer_waiting(error)
         self._is_held = True
         self._alarm.wake_in(self.settings.retry_backoff)
 
@@ -390,10 +397,13 @@ class GroupActor(EventSourcedActor[ConsumerGroup]):
 
     def on_stopping(self) -> bool:
         """Send members that wait to the group's next actor."""
-        self.on_giving_up(ActorStopped(self.stream))
+        self._answer_waiting(ActorStopped(self.stream))
         return True
 
     def on_giving_up(self, error: Exception) -> None:
-        """Tell members that wait."""
+        """Send members that wait to the group's next actor."""
+        self._answer_waiting(ActorStopped(self.stream))
+
+    def _answer_waiting(self, error: Exception) -> None:
         for _, command in (*self._live.drain_joining(), *self._live.drain_syncing()):
-            self.reply(command, ActorStopped(self.stream))
+            self.reply(command, error)

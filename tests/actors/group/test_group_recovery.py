@@ -19,7 +19,7 @@ from odradek_actors.messages.groups import JoinGroup
 from odradek_domain.errors import DomainError
 from odradek_domain.group.errors import InconsistentAssignors
 from odradek_domain.group.member import GroupState
-from odradek_events.errors import LogError
+from odradek_events.errors import LogError, LogFull
 from odradek_events.testing import FaultyLog
 
 BOTH = pytest.mark.parametrize("assignors", [("range",), COOPERATIVE], ids=["eager", "cooperative"])
@@ -349,3 +349,18 @@ def test_generations_go_on_counting_in_the_next_run(faulty_world: World, system:
     system = faulty_world.open()
 
     assert balance(system, member(system, "a", "orders"), partitions=4) > before
+
+
+@pytest.mark.parametrize("event", ["GenerationStarted", "GroupAssigned"])
+def test_a_member_hears_at_once_that_its_group_cannot_record_a_decision(
+    system: ActorSystem, faulty: FaultyLog, event: str
+) -> None:
+    consumer = member(system, "a", "orders")
+    faulty.reject(event=event, times=1_000_000)
+
+    for _ in range(2):
+        with pytest.raises(LogFull):
+            consumer.wait_for_assignment(20)
+
+    faulty.heal()
+    balance(system, consumer, partitions=4, expected=(LogFull,))
