@@ -22,7 +22,7 @@ from odradek_actors.producer.delivery import ProducerDelivery
 from odradek_actors.producer.outbox import Batch, Lane, Waiting
 from odradek_domain.errors import PartitionNotFound
 from odradek_domain.producer.producer import Producer
-from odradek_domain.standalone.services import MessageRoutingService
+from odradek_domain.producer.routing import MessageRoutingService
 from odradek_domain.topic.topic import AppendMessages
 from odradek_events.errors import OutcomeUnknown
 

@@ -13,7 +13,7 @@ import msgspec
 
 from odradek_domain.aggregate import Aggregate
 from odradek_domain.errors import ProducerNotRegistered, TopicNotFound
-from odradek_domain.standalone.services import MessageRoutingService
+from odradek_domain.producer.routing import MessageRoutingService
 from odradek_domain.topic.topic import AppendMessages, Topic
 from odradek_domain.values.message import Message
 from odradek_domain.values.names import ProducerId

@@ -9,7 +9,7 @@ from support.domain import given_topic, message
 
 from odradek_domain.errors import PartitionNotFound, TopicNotFound
 from odradek_domain.producer.partitioner import StickyPartitioner, murmur2, partition_for_key
-from odradek_domain.standalone.services import MessageRoutingService
+from odradek_domain.producer.routing import MessageRoutingService
 from odradek_domain.topic.topic import Topic
 
 # org.apache.kafka.common.utils.UtilsTest
