@@ -1,1 +1,29 @@
-"""Value objects."""
+"""Values: names, ids, offsets, partitions, messages and committed offsets; checked when they are made.
+
+`names` and `positions` are plain text and plain numbers once checked; `message` is a message before and after it has
+an offset; `committed_offsets` holds what an owner has committed. Imports `errors` and event types. Start reading at
+`positions`.
+"""
+
+from odradek_domain.values.committed_offsets import CommittedOffset, CommittedOffsets, OffsetToCommit
+from odradek_domain.values.message import Headers, Message, checked_headers
+from odradek_domain.values.names import ConsumerId, GroupId, MessageId, ProducerId, TopicName
+from odradek_domain.values.positions import Offset, PartitionId, TopicPartition, plain
+
+__all__ = [
+    "CommittedOffset",
+    "CommittedOffsets",
+    "ConsumerId",
+    "GroupId",
+    "Headers",
+    "Message",
+    "MessageId",
+    "Offset",
+    "OffsetToCommit",
+    "PartitionId",
+    "ProducerId",
+    "TopicName",
+    "TopicPartition",
+    "checked_headers",
+    "plain",
+]

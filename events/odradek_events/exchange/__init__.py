@@ -1,1 +1,43 @@
-"""Export logs, and import them."""
+"""Export logs for other programs, and import them.
+
+`jsonl` writes and reads JSON Lines, which hold the whole log; `parquet` writes Parquet, for analysis; `errors` says
+what can go wrong. Imports `maintenance`, `sqlite`, `log` and what they may import. Start reading at `jsonl`.
+
+Names are imported when they are first used: to name an error should not load SQLite.
+"""
+
+from typing import TYPE_CHECKING
+
+from odradek_events.lazy_names import lazy_names
+
+if TYPE_CHECKING:
+    from odradek_events.exchange.errors import DamagedExport, ExchangeError, ExportTooNew, LibraryMissing, NotAnExport
+    from odradek_events.exchange.jsonl import (
+        EXPORT_FORMAT,
+        EXPORT_VERSION,
+        Imported,
+        export_log,
+        import_log,
+        new_export,
+        write_lines,
+    )
+    from odradek_events.exchange.parquet import export_parquet, write_parquet
+else:
+    __getattr__, __dir__ = lazy_names(__name__, "errors", "jsonl", "parquet")
+
+__all__ = [
+    "EXPORT_FORMAT",
+    "EXPORT_VERSION",
+    "DamagedExport",
+    "ExchangeError",
+    "ExportTooNew",
+    "Imported",
+    "LibraryMissing",
+    "NotAnExport",
+    "export_log",
+    "export_parquet",
+    "import_log",
+    "new_export",
+    "write_lines",
+    "write_parquet",
+]

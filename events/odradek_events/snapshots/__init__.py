@@ -1,1 +1,17 @@
-"""Snapshots of aggregates' states, kept beside a log."""
+"""Snapshots of aggregates' states, kept beside a log.
+
+`store` is the port and a store in memory; `sqlite` keeps snapshots in a file next to the log's. Imports `sqlite`, `log`
+and what they may import. Start reading at `store`.
+"""
+
+from odradek_events.snapshots.sqlite import SqliteSnapshots, open_snapshots
+from odradek_events.snapshots.store import MemorySnapshots, SnapshotStore, StoredSnapshot, why_unusable
+
+__all__ = [
+    "MemorySnapshots",
+    "SnapshotStore",
+    "SqliteSnapshots",
+    "StoredSnapshot",
+    "open_snapshots",
+    "why_unusable",
+]

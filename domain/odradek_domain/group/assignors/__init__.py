@@ -1,1 +1,33 @@
-"""How a group's partitions are assigned to its members."""
+"""Assignors: the ways to distribute a group's partitions among its members.
+
+`kafka` has the port, the range and round-robin assignors and the check of an assignment; `sticky` the assignors that
+move few partitions; `subscription` what an assignor knows of a member. Imports `values` and `errors`; the group imports
+it. Start reading at `kafka`.
+"""
+
+from odradek_domain.group.assignors.kafka import (
+    BUILT_IN,
+    Assignor,
+    InvalidAssignment,
+    RangeAssignor,
+    RoundRobinAssignor,
+    assignors_by_name,
+    checked_assignment,
+)
+from odradek_domain.group.assignors.sticky import CooperativeStickyAssignor, StickyAssignor
+from odradek_domain.group.assignors.subscription import MemberSubscription, in_assignment_order, withhold_owned
+
+__all__ = [
+    "BUILT_IN",
+    "Assignor",
+    "CooperativeStickyAssignor",
+    "InvalidAssignment",
+    "MemberSubscription",
+    "RangeAssignor",
+    "RoundRobinAssignor",
+    "StickyAssignor",
+    "assignors_by_name",
+    "checked_assignment",
+    "in_assignment_order",
+    "withhold_owned",
+]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,12 +11,13 @@ from pathlib import Path
 import pytest
 from support.log import START, append, created, produced
 
+import odradek_events.testing
 from odradek_events import Append, Appended, Failed, LogStore, MemoryLog, Rejected, SqliteLog
 from odradek_events.errors import LogFull, LogUnavailable, OutcomeUnknown, WrongExpectedVersion
+from odradek_events.log import FaultyLog
 from odradek_events.maintenance.verify import verify
 from odradek_events.schema.codec import Codec
 from odradek_events.schema.registry import Catalogue
-from odradek_events.testing import FaultyLog
 
 
 @pytest.fixture(params=["memory", "sqlite"])
@@ -236,3 +239,25 @@ def test_who_waits_for_the_log_to_grow_is_woken_by_its_store(log: FaultyLog) -> 
             "topic/a",
             "topic/b",
         ]
+
+
+def test_it_needs_no_test_framework() -> None:
+    program = """
+import sys
+sys.modules["pytest"] = sys.modules["hypothesis"] = None  # importing either raises ModuleNotFoundError
+from datetime import UTC, datetime
+from odradek_events import Append, types
+from odradek_events.log import FaultyLog, Hold
+
+with FaultyLog() as log:
+    assert isinstance(log.hold("group/"), Hold)
+    log.reject()
+    request = Append(stream="topic/a", events=[types.TopicCreated("a", "t-1", 1, datetime.now(UTC))])
+    print(*(type(log.append([request], datetime.now(UTC))[0]).__name__ for _ in range(2)))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.split() == ["Rejected", "Appended"]
+
+
+def test_it_is_offered_beside_the_suites_too() -> None:
+    assert odradek_events.testing.FaultyLog is FaultyLog

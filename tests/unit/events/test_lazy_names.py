@@ -1,0 +1,56 @@
+"""Packages import their names when they are first used, so that importing a package costs little."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+import odradek_events
+from odradek_events import exchange
+
+
+def loaded_by(program: str) -> set[str]:
+    """Run a program in a process of its own, and return the modules that it has loaded."""
+    command = [sys.executable, "-c", f"{program}\nimport sys\nprint(*sys.modules)"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    return set(done.stdout.split())
+
+
+def test_naming_the_errors_of_exports_and_views_loads_no_store() -> None:
+    loaded = loaded_by(
+        "from odradek_events.exchange import NotAnExport\nfrom odradek_events.projections import NotViews"
+    )
+    assert "odradek_events.exchange.errors" in loaded
+    assert loaded.isdisjoint({"sqlite3", "odradek_events.log.port", "odradek_events.exchange.jsonl"})
+
+
+def test_a_name_is_imported_with_the_modules_it_needs() -> None:
+    loaded = loaded_by("from odradek_events.exchange import export_log")
+    assert "odradek_events.exchange.jsonl" in loaded
+    assert "odradek_events.exchange.parquet" not in loaded
+
+
+def test_events_load_the_catalogue_of_types_and_no_store() -> None:
+    loaded = loaded_by("import odradek_events")
+    assert "odradek_events.types.topics" in loaded, "every log can read its events"
+    assert loaded.isdisjoint({"sqlite3", "odradek_events.log.port"})
+
+
+@pytest.mark.parametrize("package", ["odradek_events", "odradek_domain", "odradek"])
+def test_using_a_package_loads_no_test_framework_and_no_parquet(package: str) -> None:
+    loaded = loaded_by(f"import {package}\nfor name in {package}.__all__: getattr({package}, name)")
+    assert loaded.isdisjoint({"hypothesis", "odradek_events.log.faulty", "pyarrow", "pytest"})
+
+
+def test_dir_lists_names_before_they_are_used() -> None:
+    program = "import odradek_events.exchange as exchange; assert 'export_log' in dir(exchange)"
+    assert "odradek_events.exchange.jsonl" not in loaded_by(program)
+    assert set(odradek_events.__all__) <= set(dir(odradek_events))
+
+
+def test_an_unknown_name_is_refused_as_by_any_module() -> None:
+    with pytest.raises(AttributeError, match=r"module 'odradek_events.exchange' has no attribute 'eksport'") as refused:
+        exchange.eksport  # type: ignore[attr-defined]  # noqa: B018  # the mistake under test
+    assert (refused.value.name, refused.value.obj) == ("eksport", exchange)  # for Python's "Did you mean"
