@@ -4,7 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN_LOG ?= build/simulate.db
 
-.PHONY: run test check bench crash clean
+WORKERS ?= auto
+PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 8
+
+.PHONY: run test quick check bench crash clean
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit("Odradek needs Python 3.11 or newer; run make PYTHON=python3.11" if sys.version_info < (3, 11) else 0)'
@@ -17,7 +20,10 @@ run: $(VENV)/.installed
 	$(BIN)/odradek simulate --log $(RUN_LOG) --overwrite
 
 test: $(VENV)/.installed
-	$(BIN)/python -m pytest
+	$(PYTEST) -m "" --hypothesis-profile ci --durations 10
+
+quick: $(VENV)/.installed
+	$(PYTEST) -m "not square and not on_disk" --hypothesis-profile fast $(addprefix --ignore tests/,cli examples properties)
 
 check: $(VENV)/.installed
 	$(BIN)/ruff check .

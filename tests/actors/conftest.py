@@ -17,10 +17,15 @@ from odradek_actors.client.system import ActorSystem
 from odradek_events import MemoryLog, SqliteLog
 from odradek_events.testing import FaultyLog
 
-KITS = ["memory", "memory-recovering", "sqlite", "sqlite-recovering"]
+WORLDS = [
+    "memory",
+    pytest.param("sqlite-recovering", marks=pytest.mark.on_disk),
+    pytest.param("memory-recovering", marks=pytest.mark.square),
+    pytest.param("sqlite", marks=pytest.mark.square),
+]
 
 
-@pytest.fixture(params=KITS)
+@pytest.fixture(params=WORLDS)
 def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
     """Give a world on each store, once plain and once with every actor recovering in place after each command."""
     store, _, recovering = request.param.partition("-")

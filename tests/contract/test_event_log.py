@@ -22,6 +22,7 @@ class TestMemoryLog(LogConformance):
             yield log
 
 
+@pytest.mark.on_disk
 class TestSqliteLog(LogConformance):
     """The log on disk."""
 
@@ -40,6 +41,7 @@ class TestFaultyMemoryLog(LogConformance):
             yield log
 
 
+@pytest.mark.on_disk
 class TestFaultySqliteLog(LogConformance):
     """The log on disk, within one that could fail."""
 
@@ -49,12 +51,14 @@ class TestFaultySqliteLog(LogConformance):
             yield log
 
 
+@pytest.mark.on_disk
 class TestSqliteLogOnDisk(DurableLogConformance):
     """The log on disk, from one process to the next."""
 
     opener = "odradek_events:SqliteLog"
 
 
+@pytest.mark.on_disk
 class TestReaderOfSqliteLog(SubscriptionCases):
     """The log on disk, followed by a reader of the file, as another process would."""
 

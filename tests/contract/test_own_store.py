@@ -12,6 +12,7 @@ from odradek_events import LogStore
 from odradek_events.testing import DurableLogConformance, LogConformance
 
 
+@pytest.mark.on_disk
 class TestJsonLinesLog(LogConformance):
     """The log in a file of JSON Lines."""
 
@@ -21,6 +22,7 @@ class TestJsonLinesLog(LogConformance):
             yield log
 
 
+@pytest.mark.on_disk
 class TestJsonLinesLogOnDisk(DurableLogConformance):
     """The same, from one process to the next."""
 

@@ -20,6 +20,7 @@ class TestMemorySnapshots(SnapshotConformance):
         return MemorySnapshots()
 
 
+@pytest.mark.on_disk
 class TestSqliteSnapshots(SnapshotConformance):
     """Snapshots in a file."""
 

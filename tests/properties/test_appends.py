@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support.domain import given_topic, in_batches, message, outcome, store_one_by_one
 
@@ -49,7 +49,6 @@ def append_commands(draw: st.DrawFn) -> list[AppendMessages]:
     return sent
 
 
-@settings(max_examples=300, deadline=None)
 @given(append_commands(), st.lists(st.integers(0, 6), max_size=6))
 def test_deciding_merged_equals_deciding_and_applying_one_by_one(
     commands: list[AppendMessages], sizes: list[int]
@@ -65,7 +64,6 @@ def test_deciding_merged_equals_deciding_and_applying_one_by_one(
     assert merged.snapshot() == alone.snapshot()
 
 
-@settings(max_examples=100, deadline=None)
 @given(append_commands())
 def test_deciding_changes_nothing(commands: list[AppendMessages]) -> None:
     topic = given_topic(partitions=PARTITIONS)
@@ -77,7 +75,6 @@ def test_deciding_changes_nothing(commands: list[AppendMessages]) -> None:
     assert [outcome(one) for one in topic.decide_appends(commands[half:])] == [outcome(one) for one in first]
 
 
-@settings(max_examples=100, deadline=None)
 @given(append_commands())
 def test_offsets_are_dense_from_0_and_high_watermarks_never_fall(commands: list[AppendMessages]) -> None:
     topic = given_topic(partitions=PARTITIONS)
@@ -97,7 +94,6 @@ def test_offsets_are_dense_from_0_and_high_watermarks_never_fall(commands: list[
         assert topic.read(partition.id, 0, len(items)) == items
 
 
-@settings(max_examples=100, deadline=None)
 @given(append_commands())
 def test_a_numbered_message_is_stored_once(commands: list[AppendMessages]) -> None:
     topic = given_topic(partitions=PARTITIONS)
@@ -111,7 +107,6 @@ def test_a_numbered_message_is_stored_once(commands: list[AppendMessages]) -> No
         assert len(set(numbered)) == len(numbered)
 
 
-@settings(max_examples=100, deadline=None)
 @given(append_commands(), st.data())
 def test_the_last_five_batches_of_a_producer_can_be_repeated(
     commands: list[AppendMessages], data: st.DataObject

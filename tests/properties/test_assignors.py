@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import chain, cycle
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -97,7 +97,6 @@ def is_balanced(target: Target, members: Sequence[MemberSubscription]) -> bool:
     )
 
 
-@settings(max_examples=200, deadline=None)
 @given(groups(), ASSIGNORS)
 def test_each_partition_that_anybody_reads_has_one_owner_and_that_one_reads_it(group: Group, name: str) -> None:
     members, counts = group
@@ -112,7 +111,6 @@ def test_each_partition_that_anybody_reads_has_one_owner_and_that_one_reads_it(g
     checked_assignment(name, target, members, counts)
 
 
-@settings(max_examples=150, deadline=None)
 @given(groups(), ASSIGNORS, st.data())
 def test_the_order_in_which_things_are_named_means_nothing(group: Group, name: str, data: st.DataObject) -> None:
     members, counts = group
@@ -123,7 +121,6 @@ def test_the_order_in_which_things_are_named_means_nothing(group: Group, name: s
     assert BUILT_IN[name].assign(otherwise, backwards) == BUILT_IN[name].assign(members, counts)
 
 
-@settings(max_examples=200, deadline=None)
 @given(groups())
 def test_range_gives_each_reader_of_a_topic_neighbours_and_the_first_one_more(group: Group) -> None:
     members, counts = group
@@ -137,7 +134,6 @@ def test_range_gives_each_reader_of_a_topic_neighbours_and_the_first_one_more(gr
         assert not sizes or sizes[0] - sizes[-1] <= 1
 
 
-@settings(max_examples=200, deadline=None)
 @given(groups())
 def test_roundrobin_deals_in_a_circle_past_those_who_do_not_read(group: Group) -> None:
     members, counts = group
@@ -152,14 +148,12 @@ def test_roundrobin_deals_in_a_circle_past_those_who_do_not_read(group: Group) -
     assert {name: list(partitions) for name, partitions in target.items()} == dealt
 
 
-@settings(max_examples=200, deadline=None)
 @given(groups())
 def test_sticky_leaves_nothing_that_could_go_to_a_reader_with_two_fewer(group: Group) -> None:
     members, counts = group
     assert is_balanced(STICKY.assign(members, counts), members)
 
 
-@settings(max_examples=200, deadline=None)
 @given(groups(alike=True), ASSIGNORS.filter(lambda name: name != "range"))
 def test_members_that_read_the_same_have_as_many_but_one(group: Group, name: str) -> None:
     members, counts = group
@@ -167,7 +161,6 @@ def test_members_that_read_the_same_have_as_many_but_one(group: Group, name: str
     assert not loads or max(loads) - min(loads) <= 1
 
 
-@settings(max_examples=200, deadline=None)
 @given(st.sampled_from(["any", "right"]).flatmap(lambda claims: groups(alike=True, claims=claims)))
 def test_members_that_read_the_same_keep_as_much_as_balance_allows(group: Group) -> None:
     members, counts = group
@@ -180,7 +173,6 @@ def test_members_that_read_the_same_keep_as_much_as_balance_allows(group: Group)
         assert kept == sum(min(load, each) for load in loads) + min(more, sum(load > each for load in loads))
 
 
-@settings(max_examples=150, deadline=None)
 @given(groups(), st.integers(0, 5))
 def test_sticky_changes_nothing_that_is_balanced_and_complete(group: Group, generation: int) -> None:
     members, counts = group
@@ -190,7 +182,6 @@ def test_sticky_changes_nothing_that_is_balanced_and_complete(group: Group, gene
             assert STICKY.assign(holding(members, before, generation), counts) == before
 
 
-@settings(max_examples=150, deadline=None)
 @given(groups(alike=True), st.data())
 def test_when_members_leave_nothing_moves_between_those_that_stay(group: Group, data: st.DataObject) -> None:
     members, counts = group
@@ -200,7 +191,6 @@ def test_when_members_leave_nothing_moves_between_those_that_stay(group: Group, 
     assert all(set(before[one.member_id]) <= set(after[one.member_id]) for one in stay)
 
 
-@settings(max_examples=150, deadline=None)
 @given(groups(alike=True), st.integers(0, 3))
 def test_when_members_join_partitions_go_to_those_alone(group: Group, newcomers: int) -> None:
     members, counts = group
@@ -210,7 +200,6 @@ def test_when_members_join_partitions_go_to_those_alone(group: Group, newcomers:
     assert all(set(after[one.member_id]) <= set(before[one.member_id]) for one in members)
 
 
-@settings(max_examples=150, deadline=None)
 @given(groups(), ASSIGNORS)
 def test_an_older_claim_is_as_good_as_none(group: Group, name: str) -> None:
     members, counts = group
@@ -227,7 +216,6 @@ def test_an_older_claim_is_as_good_as_none(group: Group, name: str) -> None:
     assert withhold_owned(target, members) == withhold_owned(target, without)
 
 
-@settings(max_examples=150, deadline=None)
 @given(groups(), ASSIGNORS)
 def test_who_rightly_holds_what_it_shall_have_is_given_it_at_once(group: Group, name: str) -> None:
     members, counts = group
@@ -238,7 +226,6 @@ def test_who_rightly_holds_what_it_shall_have_is_given_it_at_once(group: Group, 
             assert given_now[partition] == holder
 
 
-@settings(max_examples=150, deadline=None)
 @given(groups(), ASSIGNORS)
 def test_what_is_withheld_is_what_another_holds_and_nobody_is_given_it(group: Group, name: str) -> None:
     members, counts = group
@@ -252,7 +239,6 @@ def test_what_is_withheld_is_what_another_holds_and_nobody_is_given_it(group: Gr
         assert (partition not in given_now) == held_elsewhere
 
 
-@settings(max_examples=150, deadline=None)
 @given(groups(alike=True, claims="right"))
 def test_a_cooperative_group_that_reads_the_same_has_what_was_wanted_once_holders_let_go(group: Group) -> None:
     members, counts = group
@@ -262,7 +248,6 @@ def test_a_cooperative_group_that_reads_the_same_has_what_was_wanted_once_holder
     assert withhold_owned(wanted, rejoined) == wanted
 
 
-@settings(max_examples=150, deadline=None)
 @given(st.sampled_from(["any", "right"]).flatmap(lambda claims: groups(claims=claims)))
 def test_a_cooperative_group_settles_in_balance_and_takes_from_each_step_only_what_must_move(group: Group) -> None:
     members, counts = group

@@ -5,10 +5,11 @@ from __future__ import annotations
 from itertools import pairwise
 from random import Random
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support.domain import in_batches, record
 from support.histories import STREAMS, World, everything_it_decides, restored, snapshot_of, worlds
+from support.profiles import fewer
 
 from odradek_domain.replay.system_state import SystemState
 from odradek_domain.topic.topic import Topic
@@ -39,7 +40,6 @@ def interleaved(commits: list[Commit], random: Random) -> list[Commit]:
     return order
 
 
-@settings(max_examples=60, deadline=None)
 @given(worlds, streams, st.lists(st.integers(0, 9), max_size=9))
 def test_events_may_be_applied_in_any_portions(world: World, stream: str, sizes: list[int]) -> None:
     again = STREAMS[stream]()
@@ -48,21 +48,19 @@ def test_events_may_be_applied_in_any_portions(world: World, stream: str, sizes:
     assert snapshot_of(again) == snapshot_of(world.aggregates[stream])
 
 
-@settings(max_examples=60, deadline=None)
 @given(worlds)
 def test_a_snapshot_restored_gives_the_same_snapshot(world: World) -> None:
     for aggregate in world.aggregates.values():
         assert snapshot_of(restored(aggregate)) == snapshot_of(aggregate)
 
 
-@settings(max_examples=25, deadline=None)
+@fewer(4)  # each example makes some 3000 decisions
 @given(worlds)
 def test_a_restored_aggregate_decides_as_the_original(world: World) -> None:
     for aggregate in world.aggregates.values():
         assert everything_it_decides(restored(aggregate)) == everything_it_decides(aggregate)
 
 
-@settings(max_examples=60, deadline=None)
 @given(worlds, streams, st.integers(0, 200))
 def test_a_prefix_a_snapshot_and_the_rest_make_the_whole(world: World, stream: str, length: int) -> None:
     events = world.events(stream)
@@ -74,7 +72,6 @@ def test_a_prefix_a_snapshot_and_the_rest_make_the_whole(world: World, stream: s
         assert snapshot_of(aggregate) == snapshot_of(world.aggregates[stream])
 
 
-@settings(max_examples=60, deadline=None)
 @given(worlds)
 def test_live_equals_replay(world: World) -> None:
     state = SystemState.replay(world.log)
@@ -83,7 +80,6 @@ def test_live_equals_replay(world: World) -> None:
     assert SystemState.gather(live.values()).digest() == state.digest()
 
 
-@settings(max_examples=60, deadline=None)
 @given(worlds, st.floats(0, 1))
 def test_a_replay_up_to_a_position_equals_the_replay_of_a_log_cut_there(world: World, share: float) -> None:
     position = round(share * (world.log.head().position + 1)) - 1
@@ -94,7 +90,7 @@ def test_a_replay_up_to_a_position_equals_the_replay_of_a_log_cut_there(world: W
     assert travelled.digest() == cut.digest()
 
 
-@settings(max_examples=30, deadline=None)
+@fewer(2)  # each example compares every pair of some 20 states
 @given(worlds, worlds)
 def test_digests_are_equal_exactly_when_states_are(one: World, two: World) -> None:
     states = [
@@ -108,7 +104,6 @@ def test_digests_are_equal_exactly_when_states_are(one: World, two: World) -> No
             assert (first.digest() == second.digest()) == same
 
 
-@settings(max_examples=60, deadline=None)
 @given(worlds, st.randoms(use_true_random=False))
 def test_a_digest_does_not_depend_on_how_streams_interleave(world: World, random: Random) -> None:
     state = SystemState()
@@ -117,7 +112,6 @@ def test_a_digest_does_not_depend_on_how_streams_interleave(world: World, random
     assert state.digest() == SystemState.replay(world.log).digest()
 
 
-@settings(max_examples=40, deadline=None)
 @given(worlds)
 def test_a_high_watermark_falls_only_with_its_topic(world: World) -> None:
     lives: list[tuple[str | None, list[int]]] = []
@@ -132,7 +126,6 @@ def test_a_high_watermark_falls_only_with_its_topic(world: World) -> None:
             assert len(later) >= len(before)
 
 
-@settings(max_examples=40, deadline=None)
 @given(worlds, st.sampled_from(list(STREAMS)))
 def test_what_happens_in_one_stream_changes_no_other(world: World, stream: str) -> None:
     alone = MemoryLog()

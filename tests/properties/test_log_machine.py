@@ -11,6 +11,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from support.log import START
+from support.profiles import fewer
 
 from odradek_events import ANY, Append, Decision, MemoryLog, Rejected, SqliteLog
 from odradek_events.errors import LogError
@@ -190,5 +191,5 @@ class LogMachine(RuleBasedStateMachine):
             )
 
 
-LogMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=20, deadline=None)
+LogMachine.TestCase.settings = settings(fewer(2), stateful_step_count=20)  # each opens a log on disk
 TestLogMachine = LogMachine.TestCase

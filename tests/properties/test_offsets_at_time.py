@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support.domain import NOON, after, record
 from support.retention import stored
@@ -30,7 +30,6 @@ def recorded(log: MemoryLog, topic_id: str, commits: list[list[tuple[int, int]]]
     return made
 
 
-@settings(max_examples=150, deadline=None)
 @given(commits, commits, st.integers(-1, 21), st.integers(0, 12))
 def test_a_moment_means_the_first_readable_message_as_young(
     earlier: list[list[tuple[int, int]]], present: list[list[tuple[int, int]]], seconds: int, deleted: int

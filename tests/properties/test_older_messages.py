@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support.domain import NOON, record
 from support.log import CountingCodec
@@ -35,7 +35,6 @@ def messages_of(batches: list[list[int]]) -> list[list[MessageProduced]]:
     return made
 
 
-@settings(max_examples=200, deadline=None)
 @given(batches, batches, st.booleans(), st.sampled_from([0, 1, 700, 1 << 20]), st.data())
 def test_a_read_gives_what_follows_in_the_partition(
     earlier: list[list[int]], present: list[list[int]], in_one_commit: bool, limit: int, data: st.DataObject
@@ -98,7 +97,6 @@ def test_a_read_ends_before_it_drives_out_what_the_next_one_needs() -> None:
     assert codec.decoded < 60
 
 
-@settings(max_examples=50, deadline=None)
 @given(st.integers(1, 2000))
 def test_commits_larger_than_the_limit_are_not_decoded_anew_for_each_poll(limit: int) -> None:
     codec = CountingCodec()

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support.domain import NOON, after, given_topic, in_batches, record
+from support.profiles import fewer
 from support.retention import let_go, stored
 
 from odradek_actors.client.system import ActorSystem
@@ -43,7 +44,6 @@ def start_by_rule(messages: list[MessageProduced], start: int, oldest: datetime 
     return start
 
 
-@settings(max_examples=150, deadline=None)
 @given(
     drawn,
     st.none() | st.integers(1, 9000),
@@ -87,7 +87,7 @@ def log_of(commits: list[list[tuple[int, int, int]]], now: datetime, topic_id: s
     return made
 
 
-@settings(max_examples=60, deadline=None)
+@fewer(2)  # each example runs a system
 @given(commits, commits, st.none() | st.integers(1, 6), st.none() | st.integers(1, 300), st.integers(0, 5))
 def test_actors_let_go_what_the_limits_say_whatever_commits_hold(
     earlier: list[list[tuple[int, int, int]]],
@@ -113,7 +113,6 @@ def test_actors_let_go_what_the_limits_say_whatever_commits_hold(
         assert part.log_start_offset == start_by_rule(messages, 0 if part.id else before, oldest, size)
 
 
-@settings(max_examples=100, deadline=None)
 @given(drawn, st.lists(st.integers(0, 9), max_size=9), st.lists(st.tuples(st.integers(0, 25), st.integers(0, 25))))
 def test_marks_are_the_same_in_whatever_portions_events_are_applied(
     drawn: list[tuple[int, int, int]], portions: list[int], deletions: list[tuple[int, int]]
@@ -129,7 +128,6 @@ def test_marks_are_the_same_in_whatever_portions_events_are_applied(
     assert apart.snapshot() == together.snapshot()
 
 
-@settings(max_examples=100, deadline=None)
 @given(drawn, st.integers(0, 25))
 def test_a_mark_tells_the_bytes_below_its_offset(drawn: list[tuple[int, int, int]], start: int) -> None:
     messages = messages_of([(size, age, 0) for size, age, _ in drawn])

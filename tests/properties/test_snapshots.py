@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support.actors import QUICK
 from support.histories import STREAMS, World, worlds
+from support.profiles import fewer
 
 from odradek_actors.base.actor import Settings
 from odradek_actors.client.system import ActorSystem
@@ -41,7 +42,7 @@ def copy_of(log: MemoryLog, share: float) -> MemoryLog:
     return copy
 
 
-@settings(max_examples=40, deadline=None)
+@fewer(4)  # each example runs four systems
 @given(worlds, st.floats(0, 1), st.floats(0, 1))
 def test_actors_recover_the_same_through_snapshots_of_any_earlier_moments(
     world: World, earlier: float, later: float

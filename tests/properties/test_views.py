@@ -8,9 +8,10 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from support.histories import World, worlds
+from support.profiles import fewer
 
 from odradek_domain.replay.lag import partition_lags
 from odradek_domain.replay.system_state import SystemState
@@ -48,7 +49,7 @@ def rows(path: Path, query: str) -> list[Any]:
         return views.execute(query).fetchall()
 
 
-@settings(max_examples=40, deadline=None)
+@fewer(4)  # each example writes two files
 @given(worlds, st.lists(st.floats(0, 1), max_size=4), st.integers(1, 50))
 def test_kept_up_in_steps_equals_built_at_once(world: World, shares: list[float], batch: int) -> None:
     head = world.log.head().position
@@ -71,7 +72,7 @@ def test_kept_up_in_steps_equals_built_at_once(world: World, shares: list[float]
 FORGOTTEN = [("topic/payments", 6, 0, 0), ("group/g", 0, 1, 3), ("topic/payments", 0, 0, 0), ("group/g", 0, 0, 1)]
 
 
-@settings(max_examples=40, deadline=None)
+@fewer(4)  # each example writes a file
 @given(worlds)
 @example(World(FORGOTTEN))
 def test_views_say_what_the_state_of_the_system_says(world: World) -> None:

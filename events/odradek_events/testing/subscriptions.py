@@ -77,9 +77,12 @@ class SubscriptionCases(LogSuite):
         self, log: LogStore, followed: LogStore
     ) -> None:
         total = 400
+        is_begun = threading.Event()
 
         def write(name: str) -> None:
             for number in range(total // 4):
+                if number == total // 8:
+                    is_begun.wait(PATIENCE)  # so that some events come after the subscriber's first look
                 append(log, f"topic/{name}", produced(2 * number, name), produced(2 * number + 1, name))
 
         seen: list[int] = []
@@ -90,6 +93,7 @@ class SubscriptionCases(LogSuite):
                 recorded = subscription.take(0 if is_written else 0.01)
                 if recorded is not None:
                     seen.append(recorded.position)
+                    is_begun.set()
                 elif is_written:
                     break
             for writer in writing:
