@@ -27,7 +27,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from odradek import errors
     from odradek.logging_setup import configure_logging
-    from odradek_actors.base.actor import Settings
     from odradek_actors.base.event_sourced import EventSourcedActor
     from odradek_actors.client.consumer import ConsumerHandle
     from odradek_actors.client.producer import ProducerHandle
@@ -38,7 +37,8 @@ if TYPE_CHECKING:
     from odradek_actors.messages.consumers import ConsumerRecord
     from odradek_actors.messages.core import Receipt, TopicDescription
     from odradek_actors.messages.recovery import SnapshotSchema
-    from odradek_actors.runtime.threads import Promise
+    from odradek_actors.runtime.promise import Promise
+    from odradek_actors.settings import Settings
     from odradek_domain.aggregate import Aggregate
     from odradek_domain.errors import DomainError
     from odradek_domain.group.assignors.kafka import Assignor, MemberSubscription
@@ -130,7 +130,6 @@ __all__ = [
 _NAMES_IN = {
     "odradek": ("errors",),
     "odradek.logging_setup": ("configure_logging",),
-    "odradek_actors.base.actor": ("Settings",),
     "odradek_actors.base.event_sourced": ("EventSourcedActor",),
     "odradek_actors.client.consumer": ("ConsumerHandle",),
     "odradek_actors.client.producer": ("ProducerHandle",),
@@ -141,7 +140,8 @@ _NAMES_IN = {
     "odradek_actors.messages.consumers": ("ConsumerRecord",),
     "odradek_actors.messages.core": ("Receipt", "TopicDescription"),
     "odradek_actors.messages.recovery": ("SnapshotSchema",),
-    "odradek_actors.runtime.threads": ("Promise",),
+    "odradek_actors.runtime.promise": ("Promise",),
+    "odradek_actors.settings": ("Settings",),
     "odradek_domain.aggregate": ("Aggregate",),
     "odradek_domain.errors": ("DomainError",),
     "odradek_domain.group.assignors.kafka": ("Assignor", "MemberSubscription"),

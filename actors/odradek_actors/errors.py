@@ -7,7 +7,9 @@ ActorError
 ├── DeliveryTimedOut    a producer gave a batch up; the outcome is unknown
 ├── BufferFull          a producer's buffer stayed full for max_block_ms
 ├── SystemClosed        the system was closed
-└── NotUnderstood       the actor has no handler for the message
+├── NotUnderstood       the actor has no handler for the message
+├── HandlerAborted      an actor's code raised a BaseException that is not an Exception
+└── ForkedProcess       the system belongs to the process that this one was forked from
 
 SnapshotWarning         no error: an actor of somebody's own fails to take or to restore its snapshots
 """
@@ -22,10 +24,13 @@ __all__ = [
     "ActorStopped",
     "BufferFull",
     "DeliveryTimedOut",
+    "ForkedProcess",
+    "HandlerAborted",
     "NotUnderstood",
     "RequestTimedOut",
     "SnapshotWarning",
     "SystemClosed",
+    "as_error",
 ]
 
 
@@ -113,6 +118,33 @@ class NotUnderstood(ActorError):
 
     def __init__(self, actor: str, message: str) -> None:
         super().__init__(f"{actor} does not understand {message}")
+
+
+class HandlerAborted(ActorError):
+    """An actor's code raised SystemExit, KeyboardInterrupt or the like; that is the cause of this error."""
+
+    code = "handler_aborted"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"an actor's code raised {reason}, which is not an Exception; raise an Exception to refuse")
+
+
+class ForkedProcess(ActorError):
+    """The system was opened before this process was forked: its threads are in the parent."""
+
+    code = "forked_process"
+
+    def __init__(self) -> None:
+        super().__init__("the system was opened before this process was forked; open another system in this process")
+
+
+def as_error(raised: BaseException) -> Exception:
+    """Return what an actor's code raised as an Exception, which can be an answer: HandlerAborted if it is not one."""
+    if isinstance(raised, Exception):
+        return raised
+    error = HandlerAborted(repr(raised))
+    error.__cause__ = raised
+    return error
 
 
 class SnapshotWarning(UserWarning):

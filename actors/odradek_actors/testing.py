@@ -24,12 +24,13 @@ from typing import Any, Self
 
 import msgspec
 
-from odradek_actors.base.actor import Settings
 from odradek_actors.base.behaviour import RESTORING, TAKING
 from odradek_actors.client.system import ActorSystem
+from odradek_actors.errors import RequestTimedOut
 from odradek_actors.infrastructure.directory import ActorClass
 from odradek_actors.messages.core import Query
-from odradek_actors.runtime.threads import Promise, wait_for_all
+from odradek_actors.runtime.promise import Promise
+from odradek_actors.settings import Settings
 from odradek_events.errors import LogFull
 from odradek_events.log.memory import MemoryLog
 from odradek_events.record import Append, Rejected, Verdict
@@ -142,9 +143,10 @@ class ActorKit:
         return Sent(answer, error, self._events_after(version))
 
     def _outcome(self, promise: Promise[Any]) -> tuple[Any, Exception | None]:
-        wait_for_all([promise], self._timeout)
         try:
-            return promise.result(), None
+            return promise.result(self._timeout), None
+        except RequestTimedOut:
+            raise
         except Exception as error:
             return None, error
 

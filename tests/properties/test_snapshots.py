@@ -10,9 +10,9 @@ from support.actors import QUICK
 from support.histories import STREAMS, World, worlds
 from support.profiles import fewer
 
-from odradek_actors.base.actor import Settings
 from odradek_actors.client.system import ActorSystem
 from odradek_actors.messages.core import GetSnapshot
+from odradek_actors.settings import Settings
 from odradek_events import Append, MemoryLog
 from odradek_events.snapshots.store import MemorySnapshots
 

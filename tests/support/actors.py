@@ -9,14 +9,15 @@ from typing import Any, TypeVar
 
 import pykka
 
-from odradek_actors.base.actor import Settings
 from odradek_actors.base.event_sourced import EventSourcedActor
 from odradek_actors.client.consumer import ConsumerHandle
 from odradek_actors.client.system import ActorSystem
 from odradek_actors.infrastructure.directory import ActorClass
 from odradek_actors.messages.consumers import ConsumerRecord, Delivery, OpenConsumer, Poll, Subscribe
 from odradek_actors.messages.core import Command, Fetch, Query, Receipt, Recipient, Recover
-from odradek_actors.runtime.threads import Promise, ThreadedRuntime
+from odradek_actors.runtime.promise import Promise
+from odradek_actors.runtime.threads import ThreadedRuntime
+from odradek_actors.settings import Settings
 from odradek_domain.group.assignors.kafka import Assignor
 from odradek_events import LogStore
 from odradek_events.snapshots.store import SnapshotStore
@@ -80,6 +81,7 @@ class World:
         self.runtime = KitRuntime()
         self._is_recovering = recovering
         self._open: list[ActorSystem] = []
+        self._runtimes: list[KitRuntime] = []
 
     def open(
         self, actors: dict[str, ActorClass] | None = None, assignors: Iterable[Assignor] = (), **settings: Any
@@ -96,6 +98,7 @@ class World:
             assignors=assignors,
         )
         self._open.append(system)
+        self._runtimes.append(self.runtime)
         return system
 
     @property
@@ -113,6 +116,8 @@ class World:
         """Close every system and the log."""
         for system in self._open:
             system.close()
+        for runtime in self._runtimes:
+            runtime.close()
         self.log.close()
 
 

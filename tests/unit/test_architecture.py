@@ -33,7 +33,7 @@ DOMAIN = [path for path, package in MODULES.items() if package == "odradek_domai
 ACTORS = [path for path, package in MODULES.items() if package == "odradek_actors"]
 COMMANDS = [path for path in MODULES if path.startswith("actors/odradek/cli")]
 FACE = [path for path, package in MODULES.items() if package == "odradek" and path not in COMMANDS]
-CLOCK_OWNERS = ["actors/odradek_actors/runtime/threads.py"]
+CLOCK_OWNERS = [path for path in ACTORS if path.startswith("actors/odradek_actors/runtime/")]
 
 Rule = Callable[[ast.Module], Iterable[str]]
 

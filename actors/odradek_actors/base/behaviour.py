@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 import msgspec
 
 from odradek_actors.base.actor import OdradekActor
-from odradek_actors.errors import SnapshotWarning
+from odradek_actors.errors import SnapshotWarning, as_error
 from odradek_actors.messages.core import Tick
 from odradek_actors.messages.recovery import Restored, SnapshotSchema
 
@@ -79,8 +79,8 @@ class Behaviour(OdradekActor, Generic[S]):
             if not isinstance(snapshot, schema.type):
                 raise TypeError(f"it returned a {type(snapshot).__name__}, not the schema's {schema.type.__name__}")
             return msgspec.json.encode(snapshot)
-        except Exception as error:
-            self._warn_of_snapshots(TAKING, error)
+        except BaseException as raised:
+            self._warn_of_snapshots(TAKING, as_error(raised))
             raise
 
     def _restored(self, snapshot: Restored) -> S:
@@ -90,8 +90,8 @@ class Behaviour(OdradekActor, Generic[S]):
                 raise TypeError("it returned None, not the aggregate")
             if state.version != snapshot.version:
                 raise ValueError(f"restored from version {snapshot.version}, the aggregate is at {state.version}")
-        except Exception as error:
-            self._warn_of_snapshots(RESTORING, error)
+        except BaseException as raised:
+            self._warn_of_snapshots(RESTORING, as_error(raised))
             raise
         return state
 

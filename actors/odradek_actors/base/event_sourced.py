@@ -21,7 +21,7 @@ from typing import Any
 from odradek_actors.base.actor import ActorContext
 from odradek_actors.base.behaviour import Behaviour, Folded, S
 from odradek_actors.base.snapshot_schedule import SnapshotSchedule
-from odradek_actors.errors import ActorFailed, ActorStopped
+from odradek_actors.errors import ActorFailed, ActorStopped, as_error
 from odradek_actors.messages.core import (
     Command,
     Fence,
@@ -111,7 +111,8 @@ class EventSourcedActor(Behaviour[S]):
             events = self.decide(command.body)
             if not isinstance(events, list | tuple):
                 raise TypeError(f"decide returns a list or tuple of events, not {type(events).__name__}")
-        except Exception as error:  # decide is pure: the state is as it was, and the error is the answer
+        except BaseException as raised:  # decide is pure: the state is as it was, and the error is the answer
+            error = as_error(raised)
             self.reply(command, error)
             return
         self.persist(events, (command,), lambda _: self._respond(command, events))
@@ -119,7 +120,8 @@ class EventSourcedActor(Behaviour[S]):
     def _respond(self, command: Command, events: Sequence[Any]) -> None:
         try:
             value = self.respond(command.body, events)
-        except Exception as error:  # what was decided is durable and applied; only the wording of the answer failed
+        except BaseException as raised:  # the events are durable and applied; only the answer is missing
+            error = as_error(raised)
             self.log.error("respond failed", error=repr(error), exc_info=error)
             value = error
         self.reply(command, value)
@@ -201,7 +203,8 @@ class EventSourcedActor(Behaviour[S]):
         """Answer a query."""
         try:
             value = self.answer(query.body)
-        except Exception as error:  # an answer is read from state and changes none: the error is the answer
+        except BaseException as raised:  # an answer is read from state and changes none: the error is the answer
+            error = as_error(raised)
             value = error
         self.reply(query, value)
 
@@ -228,7 +231,8 @@ class EventSourcedActor(Behaviour[S]):
                 self.state.apply_all(events)
                 self._position = verdict.last_position
                 self.on_applied(events, verdict.first_position)
-            except Exception as error:  # durable, but our state is not to be trusted: rebuild it, then answer
+            except BaseException as raised:  # durable, but our state is not to be trusted: rebuild it, then answer
+                error = as_error(raised)
                 self.log.error("apply failed", error=repr(error), exc_info=error)
                 self._stored = (commands, then, verdict)
                 self._failed(error)
@@ -311,7 +315,8 @@ class EventSourcedActor(Behaviour[S]):
                 self.state.apply_all(commit.events)
                 self._position = commit.last_position
                 self.on_applied(commit.events, commit.first_position)
-        except Exception as error:
+        except BaseException as raised:
+            error = as_error(raised)
             self.log.error("recovery failed", error=repr(error), exc_info=error)
             self._mistrusts_snapshots = True  # the next attempt folds the whole stream
             self._recovery_failed(error)
@@ -337,7 +342,8 @@ class EventSourcedActor(Behaviour[S]):
         assert schema is not None, "without a schema none is ever due"
         try:
             payload = self._encoded_snapshot(schema)
-        except Exception as error:  # the log has everything; a snapshot only saves time
+        except BaseException as raised:  # the log has everything; a snapshot only saves time
+            error = as_error(raised)
             self.log.error("snapshot failed", error=repr(error), exc_info=error)
             self._snapshots.taken(version, 0)
             return

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from odradek_actors.client.rebalance_listener import RebalanceListener
+from odradek_actors.client.topics import TopicCalls
 from odradek_actors.client.uncommitted import HandedOut, OffsetsToCommit, wanted_offsets
 from odradek_actors.errors import ActorError, RequestTimedOut
 from odradek_actors.logs import get_logger
@@ -18,16 +19,13 @@ from odradek_actors.messages.consumers import (
     MemberSettings,
     OpenConsumer,
 )
-from odradek_actors.runtime.threads import Promise
+from odradek_actors.runtime.promise import Promise
 from odradek_actors.validation import whole_number
 from odradek_domain.errors import ConsumerClosed, DomainError, TopicNotFound
 from odradek_domain.values.names import ConsumerId, GroupId
 from odradek_domain.values.positions import TopicPartition
 from odradek_events.errors import LogError
 from odradek_events.types import MessageProduced
-
-if TYPE_CHECKING:
-    from odradek_actors.client.system import ActorSystem
 
 __all__ = ["AutoOffsetReset", "CommittingConsumer"]
 
@@ -39,7 +37,7 @@ class CommittingConsumer:
 
     def __init__(
         self,
-        system: ActorSystem,
+        system: TopicCalls,
         consumer_id: str,
         group: str | None = None,
         *,

@@ -14,7 +14,7 @@ from typing import Any, Self
 import msgspec
 import pykka
 
-from odradek_actors.base.actor import ActorContext, Settings
+from odradek_actors.base.actor import ActorContext
 from odradek_actors.base.event_sourced import EventSourcedActor
 from odradek_actors.client.replay_check import ReplayCheck, compare, gather
 from odradek_actors.consumer.actor import ConsumerActor
@@ -36,7 +36,10 @@ from odradek_actors.messages.core import (
     Stop,
 )
 from odradek_actors.producer.actor import ProducerActor
-from odradek_actors.runtime.threads import Promise, ThreadedRuntime
+from odradek_actors.runtime.port import Runtime, checked_runtime
+from odradek_actors.runtime.promise import Promise
+from odradek_actors.runtime.threads import ThreadedRuntime
+from odradek_actors.settings import Settings
 from odradek_actors.topic.actor import TopicActor
 from odradek_actors.validation import text
 from odradek_domain.group.assignors.kafka import Assignor, assignors_by_name
@@ -60,7 +63,7 @@ class RunningSystem:
         *,
         settings: Settings | None = None,
         actors: Mapping[str, ActorClass] | None = None,
-        runtime: ThreadedRuntime | None = None,
+        runtime: Runtime | None = None,
         snapshots: SnapshotStore | None = None,
         assignors: Iterable[Assignor] = (),
     ) -> None:
@@ -71,7 +74,8 @@ class RunningSystem:
                 raise TypeError(f"actors maps stream types to EventSourcedActor classes; {kind!r} has {actor_class!r}")
         self.log = log
         self.settings = settings or Settings()
-        self.runtime = runtime or ThreadedRuntime()
+        self.runtime: Runtime = ThreadedRuntime() if runtime is None else checked_runtime(runtime)
+        self._owns_runtime = runtime is None
         self.is_closed = False
         self._owns_log = False
         self.snapshots = open_snapshots(log) if snapshots is None else snapshots
@@ -101,6 +105,7 @@ class RunningSystem:
         actors: Mapping[str, ActorClass] | None = None,
         snapshots: SnapshotStore | None = None,
         assignors: Iterable[Assignor] = (),
+        runtime: Runtime | None = None,
         **settings: Any,
     ) -> Self:
         """Open a system on a log file (created if need be), on ":memory:", or on a log that stays yours.
@@ -110,13 +115,17 @@ class RunningSystem:
         maps stream types of your own to actor classes. `settings` are the fields of Settings, such as
         auto_create_topics, default_partitions, max_message_bytes, buffer_bytes, max_block_ms, delivery_timeout.
         `assignors` are ways of your own to share a group's partitions out: see `odradek.Assignor`.
-        `snapshots` is a store that stays yours; else they are kept beside a log file, or in memory. Raises an OpenError
-        for a log that cannot be opened, LogLocked if it has a writer. Reads the log's head and no more.
+        `snapshots` is a store that stays yours; else they are kept beside a log file, or in memory. `runtime` is what
+        decides time, ids and the order of messages, by default threads and real time; it stays yours, so close it after
+        the system. Raises an OpenError for a log that cannot be opened, LogLocked if it has a writer. Reads the log's
+        head and no more.
         """
         chosen = Settings(**settings)
         opened = open_log(log, durability=durability) if isinstance(log, str | os.PathLike) else log
         try:
-            system = cls(opened, settings=chosen, actors=actors, snapshots=snapshots, assignors=assignors)
+            system = cls(
+                opened, settings=chosen, actors=actors, runtime=runtime, snapshots=snapshots, assignors=assignors
+            )
         except BaseException:
             if opened is not log:
                 opened.close()
@@ -162,11 +171,7 @@ class RunningSystem:
 
     def _snapshots(self) -> dict[str, Snapshot]:
         running = self._running()
-        promises = []
-        for _, ref in running:
-            promise = self.runtime.promise()
-            self.runtime.send(ref, Query(GetSnapshot(), promise))
-            promises.append(promise)
+        promises = [self._ask(ref, GetSnapshot()) for _, ref in running]
         snapshots: dict[str, Snapshot] = {}
         for promise in promises:
             with suppress(ActorStopped):  # at rest by now: what it did is in the log
@@ -182,25 +187,21 @@ class RunningSystem:
             self._snapshot_writer,
             self._journal,
         ]  # the directory has just answered, so nothing waits there
-        promises = []
-        for ref in refs:
-            promise = self.runtime.promise()
-            self.runtime.send(ref, Query(GetStatus(), promise))
-            promises.append(promise)
+        promises = [self._ask(ref, GetStatus()) for ref in refs]
         return [promise.result(timeout) for promise in promises]
 
     # -- asking -------------------------------------------------------------------------------------------------------
 
     def command(self, stream: str, body: object, *, correlation_id: str = "", causation_id: str = "") -> Promise[Any]:
         """Send a command to a stream's actor; the promise gives the answer."""
-        promise = self.runtime.promise()
+        promise: Promise[Any] = self.runtime.promise()
         correlation_id = text("correlation_id", correlation_id) or self.runtime.new_id()
         self.tell(stream, Command(body, promise, 0, correlation_id, text("causation_id", causation_id)))
         return promise
 
     def query(self, stream: str, body: object) -> Promise[Any]:
         """Ask a stream's actor something; the promise gives the answer."""
-        promise = self.runtime.promise()
+        promise: Promise[Any] = self.runtime.promise()
         self.tell(stream, Query(body, promise))
         return promise
 
@@ -213,16 +214,17 @@ class RunningSystem:
         ref = self._refs.get(stream)
         if ref is None or not ref.is_alive():
             self._require_open()
-            promise = self.runtime.promise()
-            self.runtime.send(self._directory, Query(LookUp(stream), promise))
-            ref = self._refs[stream] = promise.result()
+            ref = self._refs[stream] = self._ask(self._directory, LookUp(stream)).result()
         return ref
 
     def _running(self, *kinds: str) -> tuple[tuple[str, pykka.ActorRef[Any]], ...]:
-        promise = self.runtime.promise()
-        self.runtime.send(self._directory, Query(Running(kinds), promise))
-        running: tuple[tuple[str, pykka.ActorRef[Any]], ...] = promise.result()
+        running: tuple[tuple[str, pykka.ActorRef[Any]], ...] = self._ask(self._directory, Running(kinds)).result()
         return running
+
+    def _ask(self, recipient: pykka.ActorRef[Any], body: object) -> Promise[Any]:
+        promise: Promise[Any] = self.runtime.promise()
+        self.runtime.send(recipient, Query(body, promise))
+        return promise
 
     def _require_open(self) -> None:
         if self.is_closed:
@@ -257,7 +259,8 @@ class RunningSystem:
             is_orderly &= self._stop([self._directory, self._snapshot_writer], deadline)
             is_orderly &= self._stop([self._log_reader, self._journal], deadline)
         finally:
-            self.runtime.close()
+            if self._owns_runtime:
+                self.runtime.close()
             if self._owns_snapshots:
                 self.snapshots.close()
             if self._owns_log:
@@ -269,7 +272,8 @@ class RunningSystem:
         """Stop actors in order; those that take too long are stopped as they are, and answer what they hold."""
         for ref in refs:
             self.runtime.send(ref, Stop())
-        late = [ref for ref in refs if not ref.actor_stopped.wait(max(0.0, deadline - self.runtime.monotonic()))]
+        wait = self.runtime.wait_until_stopped
+        late = [ref for ref in refs if not wait(ref, max(0.0, deadline - self.runtime.monotonic()))]
         for ref in late:
             ref.stop(block=False)
         return not late

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import Any, Literal, Self
 
 import msgspec
 
+from odradek_actors.client.topics import TopicCalls
 from odradek_actors.errors import BufferFull, SystemClosed
 from odradek_actors.logs import get_logger
 from odradek_actors.messages.core import CloseProducer, Command, DescribeProducer, FlushProducer, Receipt, Send
-from odradek_actors.runtime.threads import Promise, wait_for_all
+from odradek_actors.runtime.promise import Promise
 from odradek_actors.validation import awaits_answers, bytes_or_none, moment, seconds, text, whole_number
 from odradek_domain.errors import MessageTooLarge
 from odradek_domain.values.message import Message, checked_headers
 from odradek_domain.values.names import ProducerId, TopicName
-
-if TYPE_CHECKING:
-    from odradek_actors.client.system import ActorSystem
 
 __all__ = ["Acks", "ProducerHandle", "Unacknowledged"]
 
@@ -57,7 +56,7 @@ class ProducerHandle:
     Nobody is told what becomes of the message; where it is not stored for certain, it is logged and a dead letter.
     """
 
-    def __init__(self, system: ActorSystem, client_id: str, *, linger_ms: int = 0, acks: Acks = "all") -> None:
+    def __init__(self, system: TopicCalls, client_id: str, *, linger_ms: int = 0, acks: Acks = "all") -> None:
         seconds("linger_ms / 1000", whole_number("linger_ms", linger_ms) / 1000)
         self.client_id = str(ProducerId(client_id))
         self._system = system
@@ -66,7 +65,6 @@ class ProducerHandle:
         self._awaits_answers = awaits_answers(acks)
         self._limit = system.settings.max_message_bytes
         self._buffer = system.runtime.budget(system.settings.buffer_bytes)
-        self._unanswered: set[Promise[Any]] = set()
         self._is_closed = False
 
     def send(
@@ -97,9 +95,9 @@ class ProducerHandle:
             runtime.now() if timestamp is None else moment("timestamp", timestamp),
             checked_headers(headers),
         )
-        promise: Promise[Receipt] = _First()
+        promise = runtime.promise(_only)
         self._send(topic, (message,), self._checked(message.size), partition, promise, correlation_id, causation_id)
-        return promise if self._awaits_answers else self._kept(_First(), topic, (message,), partition)
+        return promise if self._awaits_answers else self._kept(runtime.promise(_only), topic, (message,), partition)
 
     def send_batch(
         self,
@@ -141,9 +139,9 @@ class ProducerHandle:
         Raises RequestTimedOut, and nothing for a send that failed: its own promise says so.
         """
         self._require_open()
-        sent = tuple(self._unanswered)
+        sent = self._buffer.holders()
         self._system.command(self._stream, FlushProducer()).result(timeout)
-        wait_for_all(sent, timeout)
+        self._system.runtime.wait_for_all(sent, timeout)
 
     @property
     def message_count(self) -> int:
@@ -160,9 +158,9 @@ class ProducerHandle:
             return
         self._is_closed = True
         if not self._system.is_closed:
-            sent = tuple(self._unanswered)
+            sent = self._buffer.holders()
             self._system.command(self._stream, CloseProducer()).result(timeout)
-            wait_for_all(sent, timeout)
+            self._system.runtime.wait_for_all(sent, timeout)
 
     def __enter__(self) -> Self:
         return self
@@ -219,22 +217,20 @@ class ProducerHandle:
         causation_id = text("causation_id", causation_id)
         settings = self._system.settings
         room = size + _MESSAGE_OVERHEAD * len(messages)
-        if not self._buffer.acquire(room, settings.max_block_ms / 1000):
-            raise BufferFull(settings.buffer_bytes, settings.max_block_ms)
-        self._unanswered.add(promise)
         send = Send(name, messages, size, partition, self._linger_ms)
-        promise.add_done_callback(lambda _: self._answered(promise, room, send))
         command = Command(send, promise, 0, correlation_id or self._system.runtime.new_id(), causation_id)
+        promise.add_done_callback(partial(self._answered, send))
         try:
+            if not self._buffer.acquire(promise, room, settings.max_block_ms / 1000):
+                raise BufferFull(settings.buffer_bytes, settings.max_block_ms)
             self._system.tell(self._stream, command)
-        except BaseException:
-            promise.cancel()  # which gives the room back
+        except BaseException:  # interrupted, it may be on its way: then its answer releases nothing more
+            self._buffer.release(promise)
             raise
 
-    def _answered(self, promise: Promise[Any], room: int, send: Send) -> None:
-        self._unanswered.discard(promise)
-        self._buffer.release(room)
-        if not self._awaits_answers and not promise.cancelled() and (error := promise.exception()) is not None:
+    def _answered(self, send: Send, promise: Promise[Any]) -> None:
+        self._buffer.release(promise)
+        if not self._awaits_answers and (error := promise.exception()) is not None:
             lost = Unacknowledged(send.topic, len(send.messages), error)
             _log.warning("not stored for certain", topic=lost.topic, count=lost.count, error=str(error))
             self._system.runtime.bury(f"topic/{send.topic}", lost)
@@ -252,12 +248,10 @@ class ProducerHandle:
             raise SystemClosed(f"producer {self.client_id!r}")
 
 
-class _First(Promise[Receipt]):
-    """The promise of a single send: takes the one Receipt out of the list."""
-
-    def tell(self, message: Any) -> None:
-        value = getattr(message, "value", message)
-        super().tell(value[0] if isinstance(value, list) else value)
+def _only(receipts: Any) -> Receipt:
+    """Return the one Receipt that a single send is answered with."""
+    receipt: Receipt = receipts[0]
+    return receipt
 
 
 def _parts(entry: Entry) -> tuple[Data, Data, Iterable[tuple[str, bytes]]]:

@@ -10,10 +10,8 @@ from odradek_actors.client.consumer_commits import AutoOffsetReset
 from odradek_actors.client.groups import GroupCalls
 from odradek_actors.client.member_settings import member_settings
 from odradek_actors.client.producer import Acks, ProducerHandle
-from odradek_actors.messages.core import TopicDescription
-from odradek_actors.runtime.threads import Promise
+from odradek_actors.runtime.promise import Promise
 from odradek_actors.validation import names, seconds
-from odradek_domain.errors import PartitionNotFound
 
 __all__ = ["ActorHandle", "ActorSystem"]
 
@@ -43,12 +41,6 @@ class ActorSystem(GroupCalls):
     Usable from several threads. Methods that wait do so for 30 s and then raise RequestTimedOut; SystemClosed after
     `close`.
     """
-
-    @staticmethod
-    def require_partition(description: TopicDescription, partition: int) -> None:
-        """Raise PartitionNotFound unless the topic has the partition."""
-        if not 0 <= partition < len(description.partitions):
-            raise PartitionNotFound(description.name, partition, len(description.partitions))
 
     # -- producers, consumers, groups, actors of one's own ------------------------------------------------------------
 

@@ -15,13 +15,13 @@ from odradek_actors.messages.core import (
     DeleteTopic,
     DescribeTopic,
     ListTopics,
-    Query,
     TopicDescription,
 )
 from odradek_actors.messages.groups import FindOffsets
 from odradek_actors.messages.retention import ApplyRetention, SetRetention
-from odradek_actors.runtime.threads import Promise
+from odradek_actors.runtime.promise import Promise
 from odradek_actors.validation import moment, seconds, whole_number
+from odradek_domain.errors import PartitionNotFound
 from odradek_domain.replay.log_scans import OffsetsAtTime
 from odradek_domain.topic.retention import Limit
 from odradek_domain.values.names import TopicName
@@ -47,6 +47,12 @@ class TopicCalls(RunningSystem):
         description: TopicDescription = self.query(f"topic/{TopicName(name)}", DescribeTopic()).result()
         return description
 
+    @staticmethod
+    def require_partition(description: TopicDescription, partition: int) -> None:
+        """Raise PartitionNotFound unless the topic has the partition."""
+        if not 0 <= partition < len(description.partitions):
+            raise PartitionNotFound(description.name, partition, len(description.partitions))
+
     def list_topics(self) -> list[str]:
         """Return the names of all topics, sorted."""
         return list(self._read_log(ListTopics()).result())
@@ -62,9 +68,7 @@ class TopicCalls(RunningSystem):
 
     def _read_log(self, query: object) -> Promise[Any]:
         self._require_open()
-        promise = self.runtime.promise()
-        self.runtime.send(self._log_reader, Query(query, promise))
-        return promise
+        return self._ask(self._log_reader, query)
 
     def add_partitions(self, name: str, total: int) -> TopicDescription:
         """Give a topic `total` partitions in all, more than now; keys may route elsewhere from then on, as in Kafka."""

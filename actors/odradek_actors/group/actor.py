@@ -17,7 +17,7 @@ from typing import Any
 from odradek_actors.base.actor import ActorContext
 from odradek_actors.base.deadline_timer import Alarm
 from odradek_actors.base.event_sourced import EventSourcedActor
-from odradek_actors.errors import ActorStopped
+from odradek_actors.errors import ActorStopped, as_error
 from odradek_actors.group.member_sessions import NEVER, LiveMembers
 from odradek_actors.group.partition_counts import GroupTopics
 from odradek_actors.messages.core import Command, Query, Tick
@@ -223,7 +223,8 @@ class GroupActor(EventSourcedActor[ConsumerGroup]):
             else:
                 assignor = self.context.assignors[str(self.state.assignor)]
                 event = self.state.assign(assignor, self._live.claims, counts, now)
-        except Exception as error:  # of an assignor of somebody's own: its members are told, and may try again
+        except BaseException as raised:  # of an assignor of somebody's own: its members are told, and may try again
+            error = as_error(raised)
             for _, command in self._live.drain_syncing():
                 self.reply(command, error)
             return

@@ -64,12 +64,10 @@ class JournalActor(OdradekActor):
         except LogError as error:
             self._must_reopen = True
             return [Failed(error)] * len(waiting)
-        except (
-            Exception
-        ) as error:  # a bug of ours or of the store: the outcome is unknown, and nobody may wait for ever
+        except BaseException as raised:  # a bug of ours or of the store: the outcome is unknown
             self._must_reopen = True
-            self.log.error("append failed", error=repr(error), exc_info=error)
-            return [Failed(LogUnavailable(self._event_log.name, repr(error)))] * len(waiting)
+            self.log.error("append failed", error=repr(raised), exc_info=raised)
+            return [Failed(LogUnavailable(self._event_log.name, repr(raised)))] * len(waiting)
         if any(isinstance(verdict, Failed) for verdict in verdicts):
             self._reopen()
         return verdicts

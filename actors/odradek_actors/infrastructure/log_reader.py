@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from odradek_actors.base.actor import ActorContext, OdradekActor
+from odradek_actors.errors import as_error
 from odradek_actors.infrastructure.commit_cache import OlderMessages
 from odradek_actors.messages.core import (
     CountProduced,
@@ -106,7 +107,8 @@ class LogReaderActor(OdradekActor):
                     self.send(self.actor_ref, _Continue(request, reading.commits))
                     return
             self.send(request.reply_to, StreamChunk(request.number, tuple(commits), True, None, reading.snapshot))
-        except Exception as error:  # a bug of ours or of the store: who recovers must not wait for ever
+        except BaseException as raised:  # a bug of ours or of the store: who recovers must not wait for ever
+            error = as_error(raised)
             if not isinstance(error, LogError):
                 self.log.error("reading failed", stream=request.stream, error=repr(error), exc_info=error)
             self.send(request.reply_to, StreamChunk(request.number, (), True, error))
@@ -125,7 +127,8 @@ class LogReaderActor(OdradekActor):
                     reason = restored
                 self.log.warning("snapshot passed over", stream=stream, version=version, reason=reason)
                 at_most = version - 1
-        except Exception as error:  # the log has everything: it is read from the beginning
+        except BaseException as raised:  # the log has everything: it is read from the beginning
+            error = as_error(raised)
             self.log.warning("snapshots passed over", stream=stream, error=str(error))
         return None
 
@@ -145,7 +148,8 @@ class LogReaderActor(OdradekActor):
             next(message.walking)
         except StopIteration as done:
             self.reply(message.query, done.value)
-        except Exception as error:  # who asked must not wait for ever
+        except BaseException as raised:  # who asked must not wait for ever
+            error = as_error(raised)
             self.reply(message.query, error)
         else:
             self.send(self.actor_ref, message)
@@ -195,6 +199,7 @@ def _decoded(snapshot: StoredSnapshot, schema: SnapshotSchema) -> Restored | str
     """Return a snapshot's state, or why there is none."""
     try:
         state = msgspec.json.decode(snapshot.payload, type=schema.type)
-    except Exception as error:  # of msgspec, or of a Struct's own __post_init__
+    except BaseException as raised:  # of msgspec, or of a Struct's own __post_init__
+        error = as_error(raised)
         return f"it cannot be decoded ({error})"
     return Restored(state, snapshot.end.version, snapshot.end.position, len(snapshot.payload))

@@ -43,8 +43,8 @@ class SnapshotWriterActor(OdradekActor):
                 self._store.save(snapshots)
         except LogError as error:
             self.log.warning("snapshots not saved", streams=len(waiting), error=str(error))
-        except Exception as error:  # a bug of the store: still nothing depends on it
-            self.log.error("snapshots not saved", streams=len(waiting), error=repr(error), exc_info=error)
+        except BaseException as raised:  # a bug of the store: still nothing depends on it
+            self.log.error("snapshots not saved", streams=len(waiting), error=repr(raised), exc_info=raised)
 
     def _sealed(self, message: SaveSnapshot) -> StoredSnapshot | None:
         stream, version, position = message.stream, message.version, message.position

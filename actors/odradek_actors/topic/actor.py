@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 
 from odradek_actors.base.event_sourced import EventSourcedActor
-from odradek_actors.errors import ActorStopped
+from odradek_actors.errors import ActorStopped, as_error
 from odradek_actors.messages.core import (
     AddPartitions,
     AppendBatch,
@@ -150,7 +150,8 @@ class TopicActor(EventSourcedActor[Topic]):
     def _append(self, commands: list[Command]) -> None:
         try:
             decided = self.state.decide_appends([command.body.append for command in commands])
-        except Exception as error:  # of ours; the state is as it was, and nobody may wait for ever
+        except BaseException as raised:  # of ours; the state is as it was, and nobody may wait for ever
+            error = as_error(raised)
             for command in commands:
                 self.reply(command, error)
             return

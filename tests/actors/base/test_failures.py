@@ -22,6 +22,7 @@ from support.actors import (
 from odradek_actors.client.system import ActorSystem
 from odradek_actors.errors import ActorError, ActorFailed, ActorStopped, DeliveryTimedOut
 from odradek_actors.messages.core import AddPartitions, CreateTopic, DescribeTopic, FlushProducer, Query, Recover
+from odradek_actors.runtime.promise import Promise
 from odradek_actors.topic.actor import TopicActor
 from odradek_domain.errors import ConsumerClosed, DomainError
 from odradek_domain.replay.system_state import SystemState
@@ -592,7 +593,7 @@ def test_a_message_to_an_actor_that_is_gone_is_answered(faulty_world: World, sys
     runtime = faulty_world.runtime
     ref = runtime.actors["topic/orders"]
     runtime.kill("topic/orders")
-    promise = runtime.promise()
+    promise: Promise[Any] = runtime.promise()
     before = runtime.dead_letter_count
 
     runtime.send(ref, Query(DescribeTopic(), promise))

@@ -14,14 +14,14 @@ import pytest
 from support.actors import QUICK, KitRuntime, World, in_threads
 from support.checkers import Polled, Sent, anomalies, gaps
 
-from odradek_actors.base.actor import Settings
 from odradek_actors.client.consumer import ConsumerHandle
 from odradek_actors.client.producer import ProducerHandle
 from odradek_actors.client.rebalance_listener import RebalanceListener
 from odradek_actors.client.system import ActorSystem
 from odradek_actors.errors import ActorStopped
 from odradek_actors.messages.core import Receipt, Recover
-from odradek_actors.runtime.threads import Promise
+from odradek_actors.runtime.promise import Promise
+from odradek_actors.settings import Settings
 from odradek_domain.replay.system_state import SystemState
 from odradek_domain.values.positions import TopicPartition
 from odradek_events import MemoryLog
@@ -197,6 +197,7 @@ def test_actors_that_recover_and_die_all_the_time_lose_and_repeat_nothing() -> N
         assert anomalies(sent, history.polled) == []
         quiet(system).settle()
         assert system.check_replay().holds
+    runtime.close()
 
 
 def test_appends_whose_answers_get_lost_are_stored_once_and_in_order(faulty: FaultyLog, faulty_world: World) -> None:

@@ -12,7 +12,7 @@ from odradek_actors.client.producer import ProducerHandle
 from odradek_actors.client.system import ActorSystem
 from odradek_actors.errors import ActorError, RequestTimedOut, SystemClosed
 from odradek_actors.messages.core import DescribeTopic, Query, Receipt
-from odradek_actors.runtime.threads import Promise
+from odradek_actors.runtime.promise import Promise
 from odradek_domain.errors import ConsumerClosed
 from odradek_events import MemoryLog
 from odradek_events.errors import LogError, LogUnavailable
@@ -189,7 +189,7 @@ def test_requests_that_race_with_the_death_of_their_actor_are_all_answered(fault
     for _ in range(100):
         system.query("topic/orders", DescribeTopic()).exception(10)
         ref = runtime.actors["topic/orders"]
-        promises = [runtime.promise() for _ in range(40)]
+        promises: list[Promise[Any]] = [runtime.promise() for _ in range(40)]
 
         def ask(ref: ActorRef[Any] = ref, promises: list[Promise[Any]] = promises) -> None:
             for promise in promises:

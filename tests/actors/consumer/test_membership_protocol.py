@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from support.actors import QUICK, KitRuntime, Probe
 
-from odradek_actors.base.actor import ActorContext, Settings
+from odradek_actors.base.actor import ActorContext
 from odradek_actors.consumer.actor import ConsumerActor
 from odradek_actors.errors import ActorStopped, RequestTimedOut
 from odradek_actors.infrastructure.journal import JournalActor
@@ -40,7 +40,8 @@ from odradek_actors.messages.groups import (
     SyncGroup,
     SyncResult,
 )
-from odradek_actors.runtime.threads import Promise
+from odradek_actors.runtime.promise import Promise
+from odradek_actors.settings import Settings
 from odradek_domain.group.errors import IllegalGeneration, UnknownMember
 from odradek_domain.values.committed_offsets import CommittedOffset
 from odradek_domain.values.positions import TopicPartition

@@ -13,10 +13,10 @@ import pytest
 from support.actors import KitRuntime, in_threads
 from support.group_checkers import group_anomalies
 
-from odradek_actors.base.actor import Settings
 from odradek_actors.client.consumer import ConsumerHandle
 from odradek_actors.client.system import ActorSystem
 from odradek_actors.errors import ActorError
+from odradek_actors.settings import Settings
 from odradek_domain.errors import DomainError
 from odradek_domain.replay.lag import partition_lags
 from odradek_domain.replay.system_state import SystemState
@@ -155,6 +155,7 @@ def test_every_message_is_processed_whatever_members_do(assignors: tuple[str, ..
     with scenario.system:
         scenario.run()
         assert_sound(scenario, messages)
+    scenario.runtime.close()
     happened = scenario.happened
     if messages == 100_000:
         assert {"joined", "left", "died", "abandoned", "stalled"} <= set(happened), happened

@@ -8,16 +8,18 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from support.actors import QUICK, KitRuntime, Probe, in_threads
+from support.actors import QUICK, KitRuntime, Probe
 
-from odradek_actors.base.actor import ActorContext, OdradekActor, Settings
+from odradek_actors.base.actor import ActorContext, OdradekActor
 from odradek_actors.consumer.actor import ConsumerActor
 from odradek_actors.errors import ActorStopped, NotUnderstood, RequestTimedOut
 from odradek_actors.infrastructure.journal import JournalActor
 from odradek_actors.infrastructure.log_reader import LogReaderActor
 from odradek_actors.messages.consumers import OpenConsumer, Poll, SeekTo, Subscribe
 from odradek_actors.messages.core import Command, FetchResult, GetStatus, LookUp, Query, Reply, Stop, Tick
-from odradek_actors.runtime.threads import Budget, Promise, ThreadedRuntime
+from odradek_actors.runtime.promise import Promise
+from odradek_actors.runtime.threads import ThreadedRuntime
+from odradek_actors.settings import Settings
 from odradek_domain.values.positions import TopicPartition
 from odradek_events import MemoryLog
 from odradek_events.snapshots.store import MemorySnapshots
@@ -143,11 +145,11 @@ def test_an_error_from_the_topic_is_the_answer_of_the_poll(runtime: KitRuntime) 
 
 def test_a_message_without_a_handler_is_answered(runtime: KitRuntime) -> None:
     ref = runtime.start(OdradekActor, ActorContext(runtime, Settings()))
-    promise = runtime.promise()
+    promise: Promise[Any] = runtime.promise()
     runtime.send(ref, Query("anything", promise))
 
     assert isinstance(promise.exception(10), NotUnderstood)
-    status = runtime.promise()
+    status: Promise[Any] = runtime.promise()
     runtime.send(ref, Query(GetStatus(), status))
     assert status.result(10).handled == 1
 
@@ -207,34 +209,3 @@ def test_ids_are_uuids_and_never_repeat(runtime: KitRuntime) -> None:
 
     assert len(set(ids)) == len(ids)
     assert {(len(id_), id_[14], id_[19] in "89ab") for id_ in ids} == {(36, "8", True)}
-
-
-def test_a_promise_takes_the_first_answer_only() -> None:
-    promise: Promise[int] = Promise()
-    promise.tell(Reply(0, 1))
-    promise.tell(Reply(0, 2))
-    promise.tell(ArithmeticError("late"))
-
-    assert promise.result() == 1
-
-
-def test_a_time_out_that_is_the_answer_is_told_from_one_of_waiting() -> None:
-    answered: Promise[int] = Promise()
-    answered.tell(TimeoutError("of somebody else"))
-    with pytest.raises(TimeoutError, match="somebody else"):
-        answered.result(1)
-
-    waiting: Promise[int] = Promise()
-    with pytest.raises(RequestTimedOut):
-        waiting.result(0)
-
-
-def test_a_budget_lets_a_waiting_taker_in_once_there_is_room() -> None:
-    budget = Budget(10)
-    assert budget.acquire(8, 0)
-    assert not budget.acquire(8, 0)
-    taken: list[bool] = []
-
-    in_threads(lambda: taken.append(budget.acquire(8, 10)), lambda: budget.release(8))
-
-    assert taken == [True]

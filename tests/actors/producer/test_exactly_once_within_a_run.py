@@ -21,7 +21,6 @@ from support.actors import QUICK, KitRuntime, World, in_threads, stored_values
 from support.checkers import Polled, Sent, anomalies
 from support.domain import batch
 
-from odradek_actors.base.actor import Settings
 from odradek_actors.client.system import ActorSystem
 from odradek_actors.errors import ActorFailed, DeliveryTimedOut
 from odradek_actors.messages.core import (
@@ -37,7 +36,8 @@ from odradek_actors.messages.core import (
 )
 from odradek_actors.producer.actor import ProducerActor
 from odradek_actors.producer.outbox import Batch, Lane
-from odradek_actors.runtime.threads import Promise
+from odradek_actors.runtime.promise import Promise
+from odradek_actors.settings import Settings
 from odradek_actors.topic.actor import TopicActor
 from odradek_domain.errors import DomainError
 from odradek_domain.replay.system_state import SystemState

@@ -17,7 +17,7 @@ from odradek_actors.errors import ActorStopped, RequestTimedOut
 from odradek_actors.infrastructure.log_reader import LogReaderActor
 from odradek_actors.messages.core import Stop
 from odradek_actors.messages.retention import ApplyRetention
-from odradek_actors.runtime.threads import Promise
+from odradek_actors.runtime.promise import Promise
 from odradek_domain.errors import OffsetNotFound, TopicNotFound
 from odradek_domain.replay.lag import partition_lags
 from odradek_domain.replay.system_state import SystemState

@@ -1,0 +1,104 @@
+"""Budget: a limited number of bytes, without a lock.
+
+Callers reserve, actors release. A caller can be interrupted anywhere, so there is no lock that it could leave held: the
+reservations are a dict, changed by single operations that are atomic in CPython. Their sum is kept beside them. An
+interruption or a race can make it drift, so it is recounted whenever it says that there is no room, and now and then.
+
+Callers that find no room wait in the order in which they came, as in Kafka's BufferPool: else a large reservation would
+starve behind small ones. Threads that look for room at the same moment may together exceed the limit, each by its own
+reservation at most.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from odradek_actors.runtime.promise import Promise
+
+__all__ = ["Budget"]
+
+_RECOUNT_AFTER = 1024  # reservations
+
+
+class Budget:
+    """`limit` bytes. `new_promise` and `monotonic` are the runtime's: what a caller waits on, and how long it has."""
+
+    def __init__(self, limit: int, new_promise: Callable[[], Promise[None]], monotonic: Callable[[], float]) -> None:
+        self.limit = limit
+        self._new_promise = new_promise
+        self._monotonic = monotonic
+        self._held: dict[object, int] = {}
+        self._taken = 0
+        self._until_recount = _RECOUNT_AFTER
+        self._queue: dict[object, tuple[Promise[None], float]] = {}  # who waits: what wakes it, and its deadline
+
+    def acquire(self, holder: object, size: int, timeout: float) -> bool:
+        """Reserve `size` bytes for `holder`, waiting up to `timeout` seconds for earlier callers and for room.
+
+        Return whether they are reserved. More than the limit is reserved when nothing else is.
+        """
+        if not self._queue and self._has_room(size):
+            self._take(holder, size)
+            return True
+        return self._wait(holder, size, timeout)
+
+    def release(self, holder: object) -> None:
+        """Release what `holder` has reserved, if anything, and wake the first caller that waits. Never blocks."""
+        size = self._held.pop(holder, None)
+        if size is not None:
+            self._taken -= size
+            self._wake_first()
+
+    def holders(self) -> list[Any]:
+        """Return the holders of the current reservations, oldest first."""
+        return list(self._held)
+
+    def _has_room(self, size: int) -> bool:
+        if self._taken + size <= self.limit:
+            return True
+        self._recount()
+        return self._taken + size <= self.limit or not self._held
+
+    def _take(self, holder: object, size: int) -> None:
+        self._held[holder] = size
+        self._taken += size
+        self._until_recount -= 1
+        if self._until_recount <= 0:
+            self._recount()
+
+    def _recount(self) -> None:
+        self._until_recount = _RECOUNT_AFTER
+        self._taken = sum(list(self._held.values()))
+
+    def _wait(self, holder: object, size: int, timeout: float) -> bool:
+        deadline = self._monotonic() + timeout
+        try:
+            while True:
+                wake = self._new_promise()
+                self._queue[holder] = wake, deadline  # before looking for room: a release from now on wakes us
+                now = self._monotonic()
+                until = self._deadline_of_first(holder, now)
+                if until is None and self._has_room(size):
+                    self._take(holder, size)
+                    return True
+                if now >= deadline:
+                    return False
+                wake.wait((deadline if until is None else min(deadline, until)) - now)
+        finally:
+            self._queue.pop(holder, None)
+            self._wake_first()
+
+    def _deadline_of_first(self, holder: object, now: float) -> float | None:
+        """Return the deadline of the caller that is first in the queue; None if that is `holder`."""
+        for other, (_, deadline) in list(self._queue.items()):
+            if other is holder:
+                return None
+            if deadline > now:
+                return deadline
+            self._queue.pop(other, None)  # its caller was interrupted while it left the queue
+        return None
+
+    def _wake_first(self) -> None:
+        for wake, _ in list(self._queue.values())[:1]:
+            wake.tell(None)

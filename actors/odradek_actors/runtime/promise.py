@@ -1,0 +1,244 @@
+"""Promise: a future that an actor answers and a caller waits for, without a lock between the two.
+
+`concurrent.futures.Future` guards its state by a Condition. A caller that is interrupted (Ctrl-C, a signal handler that
+raises) just after it has taken that lock never gives it back, and the actor that wants to answer blocks for good. Here
+the first answer is claimed by one atomic operation and published by one attribute store, and each thread that waits has
+a lock of its own that only the one who answers releases. What remains of Future is its interface, so that
+`asyncio.wrap_future` and `concurrent.futures.wait` accept a Promise.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from odradek_actors.errors import ForkedProcess, RequestTimedOut
+from odradek_actors.logs import get_logger
+from odradek_actors.messages.core import Reply
+from odradek_actors.runtime.fork import forks
+
+__all__ = ["Promise"]
+
+T = TypeVar("T")
+_log = get_logger(actor="runtime")
+_new_lock = threading.Lock
+_LONGEST_WAIT = min(threading.TIMEOUT_MAX, 1e9)  # seconds
+_Answer = tuple[Any, bool]  # the value, and whether it is an exception to raise
+
+
+class Promise(concurrent.futures.Future[T]):
+    """An answer that is still to come. Can stand as `reply_to` of a message.
+
+    `result(timeout)` waits, by default 30 seconds, and raises RequestTimedOut, or the error that was the answer. After
+    a time-out the promise still holds: ask it again. It works with asyncio.wrap_future and concurrent.futures.wait.
+
+    A promise cannot be cancelled, since what it stands for is already under way: `cancel` returns False, as Kafka's
+    futures do, and a cancelled asyncio future that wraps it leaves the promise as it is. A callback added by
+    `add_done_callback` runs on an actor's thread, so it must not block; what it raises is logged.
+    """
+
+    default_timeout = 30.0
+
+    _answer: _Answer | None = None
+    _seen_by_waiters: bool | None = None
+
+    def __init__(self, convert: Callable[[Any], T] | None = None) -> None:
+        self._convert = convert
+        self._forks = forks.count
+        self._claim = _new_lock()  # taken once, by the first answer, and never waited for
+        self._wakes: deque[threading.Lock] = deque()
+        self._done_callbacks: deque[Callable[[Any], object]] = deque()
+
+    def __repr__(self) -> str:
+        answer = self._answer
+        if answer is None:
+            return "<Promise pending>"
+        return f"<Promise {'failed: ' if answer[1] else ''}{answer[0]!r}>"
+
+    # -- answering ----------------------------------------------------------------------------------------------------
+
+    def tell(self, message: Any) -> None:
+        """Take the answer; only the first counts."""
+        value = message.value if type(message) is Reply else message
+        is_error = isinstance(value, BaseException)
+        if self._convert is not None and not is_error:
+            value = self._convert(value)
+        self._settle(value, is_error)
+
+    def set_result(self, result: T) -> None:
+        """Take the answer; InvalidStateError if there is one already."""
+        if not self._settle(result, False):
+            raise concurrent.futures.InvalidStateError(repr(self))
+
+    def set_exception(self, exception: BaseException | None) -> None:
+        """Take an error as the answer; InvalidStateError if there is one already."""
+        if not self._settle(exception, True):
+            raise concurrent.futures.InvalidStateError(repr(self))
+
+    def _settle(self, value: Any, is_error: bool) -> bool:
+        if not self._claim.acquire(blocking=False):
+            return False
+        self._answer = (value, is_error)
+        for lock in _taken_out_of(self._wakes):
+            lock.release()
+        if "_waiters_installed" in self.__dict__:
+            self._waiters.deliver()
+        for callback in _taken_out_of(self._done_callbacks):
+            try:
+                callback(self)
+            except BaseException as error:  # an actor's thread must survive whatever a callback raises
+                _log.error("callback of a promise failed", error=repr(error), exc_info=error)
+        return True
+
+    # -- waiting ------------------------------------------------------------------------------------------------------
+
+    def wait(self, timeout: float) -> bool:
+        """Wait up to `timeout` seconds for the answer; return whether it is there."""
+        if self._answer is None and timeout > 0:
+            self._block(min(timeout, _LONGEST_WAIT))
+        return self._answer is not None
+
+    def _block(self, timeout: float) -> None:
+        """Block this thread until the answer is there, for at most `timeout` seconds. Runtimes override this."""
+        if self._forks != forks.count:
+            raise ForkedProcess()
+        lock = _new_lock()
+        lock.acquire()
+        self._wakes.append(lock)
+        if self._answer is None:  # an answer that came before the append did not see the lock
+            lock.acquire(timeout=timeout)
+
+    def result(self, timeout: float | None = None) -> T:
+        """Return the answer, waiting up to `timeout` seconds (default: 30)."""
+        value, is_error = self._settled(timeout)
+        if not is_error:
+            answer: T = value
+            return answer
+        try:
+            raise value
+        finally:
+            del self, value  # the traceback would refer to them, and they to it
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        """Return the error that is the answer, or None, waiting up to `timeout` seconds (default: 30)."""
+        value, is_error = self._settled(timeout)
+        return value if is_error else None
+
+    def _settled(self, timeout: float | None) -> _Answer:
+        seconds = self.default_timeout if timeout is None else timeout
+        if not self.wait(seconds):
+            raise RequestTimedOut(seconds)
+        answer = self._answer
+        assert answer is not None
+        return answer
+
+    def add_done_callback(self, fn: Callable[[Any], object]) -> None:
+        """Have `fn` called with this promise once it is settled, or now if it is."""
+        self._done_callbacks.append(fn)
+        if self._answer is not None:
+            for callback in _taken_out_of(self._done_callbacks):
+                try:
+                    callback(self)
+                except Exception as error:
+                    _log.error("callback of a promise failed", error=repr(error), exc_info=error)
+
+    # -- the rest of Future's interface -------------------------------------------------------------------------------
+
+    def cancel(self) -> bool:
+        """Return False: what was asked is under way."""
+        return False
+
+    def cancelled(self) -> bool:
+        """Return False."""
+        return False
+
+    def running(self) -> bool:
+        """Say whether the answer is still to come."""
+        return self._answer is None
+
+    def done(self) -> bool:
+        """Say whether there is an answer."""
+        return self._answer is not None
+
+    def set_running_or_notify_cancel(self) -> bool:
+        """Return True: a promise is never cancelled."""
+        return True
+
+    # `concurrent.futures.wait` and `as_completed` look at the state of all futures and install waiters under the locks
+    # of all; an answer in between must not be lost. The lock below serialises such callers; answering does not take it.
+
+    @property
+    def _state(self) -> str:  # type: ignore[override]  # an attribute there, derived here
+        is_done = self._answer is not None if self._seen_by_waiters is None else self._seen_by_waiters
+        return "FINISHED" if is_done else "PENDING"
+
+    @property
+    def _condition(self) -> _View:  # type: ignore[override]  # as above
+        view: _View = self.__dict__.setdefault("_view", _View(self))
+        return view
+
+    @property
+    def _waiters(self) -> _Waiters:  # type: ignore[override]  # as above
+        waiters: _Waiters = self.__dict__.setdefault("_waiters_installed", _Waiters(self))
+        return waiters
+
+
+class _View:
+    """Holds the state that a caller of `concurrent.futures.wait` sees while it installs its waiter."""
+
+    def __init__(self, promise: Promise[Any]) -> None:
+        self._promise = promise
+        self._lock = threading.RLock()
+
+    def acquire(self) -> bool:
+        self._lock.acquire()
+        self._promise._seen_by_waiters = self._promise.done()
+        return True
+
+    def release(self) -> None:
+        self._promise._seen_by_waiters = None
+        self._lock.release()
+
+    def __enter__(self) -> bool:
+        return self.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+
+class _Waiters(list[Any]):
+    """The waiters of `concurrent.futures.wait`; each hears of the answer once, unless it has seen the promise done."""
+
+    def __init__(self, promise: Promise[Any]) -> None:
+        super().__init__()
+        self._promise = promise
+        self._waiting: deque[Any] = deque()
+
+    def append(self, waiter: Any) -> None:
+        super().append(waiter)
+        if not self._promise._seen_by_waiters:
+            self._waiting.append(waiter)
+            if self._promise.done():
+                self.deliver()
+
+    def deliver(self) -> None:
+        promise = self._promise
+        for waiter in _taken_out_of(self._waiting):
+            if promise.exception() is None:
+                waiter.add_result(promise)
+            else:
+                waiter.add_exception(promise)
+
+
+def _taken_out_of(items: deque[T]) -> list[T]:
+    """Empty a deque that several threads may empty at once: each item goes to one of them."""
+    taken = []
+    while items:
+        try:
+            taken.append(items.popleft())
+        except IndexError:
+            break
+    return taken
