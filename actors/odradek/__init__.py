@@ -35,8 +35,9 @@ if TYPE_CHECKING:
     from odradek_actors.client.system import ActorHandle, ActorSystem
     from odradek_actors.errors import ActorError, SnapshotWarning
     from odradek_actors.messages.consumers import ConsumerRecord
-    from odradek_actors.messages.core import Receipt, TopicDescription
+    from odradek_actors.messages.producers import Receipt
     from odradek_actors.messages.recovery import SnapshotSchema
+    from odradek_actors.messages.topics import TopicDescription
     from odradek_actors.runtime.promise import Promise
     from odradek_actors.settings import Settings
     from odradek_domain.aggregate import Aggregate
@@ -138,8 +139,9 @@ _NAMES_IN = {
     "odradek_actors.client.system": ("ActorHandle", "ActorSystem"),
     "odradek_actors.errors": ("ActorError", "SnapshotWarning"),
     "odradek_actors.messages.consumers": ("ConsumerRecord",),
-    "odradek_actors.messages.core": ("Receipt", "TopicDescription"),
+    "odradek_actors.messages.producers": ("Receipt",),
     "odradek_actors.messages.recovery": ("SnapshotSchema",),
+    "odradek_actors.messages.topics": ("TopicDescription",),
     "odradek_actors.runtime.promise": ("Promise",),
     "odradek_actors.settings": ("Settings",),
     "odradek_domain.aggregate": ("Aggregate",),

@@ -65,7 +65,9 @@ arguments raise ValueError or TypeError instead, at once.
     ├── DeliveryTimedOut                the producer gave up on a batch, so the outcome is unknown
     ├── BufferFull                      the producer's buffer stayed full for max_block_ms
     ├── SystemClosed                    the system is closed
-    └── NotUnderstood                   the actor has no handler for the message
+    ├── NotUnderstood                   the actor has no handler for the message
+    ├── HandlerAborted                  an actor's code raised SystemExit or the like
+    └── ForkedProcess                   the system belongs to the parent process
 
 `SnapshotWarning` is a UserWarning, not an error: an actor of your own failed to save or to load its snapshot.
 """
@@ -78,6 +80,8 @@ from odradek_actors.errors import (
     ActorStopped,
     BufferFull,
     DeliveryTimedOut,
+    ForkedProcess,
+    HandlerAborted,
     NotUnderstood,
     RequestTimedOut,
     SnapshotWarning,
@@ -205,8 +209,10 @@ __all__ = [
     "ExchangeError",
     "ExportTooNew",
     "FencedInstanceId",
+    "ForkedProcess",
     "GroupNotEmpty",
     "GroupNotFound",
+    "HandlerAborted",
     "IllegalGeneration",
     "InconsistentAssignors",
     "InvalidAppend",

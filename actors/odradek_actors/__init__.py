@@ -1,8 +1,15 @@
-"""Who does what, when: actors that own the aggregates and talk only by messages.
+"""Who does what, when: actors that own the aggregates and communicate only by messages.
 
-`protocol` holds every message; `runtime` what an actor may ask of the world; `actor` and `event_sourced` the bases;
-`journal`, `log_reader` and `directory` the infrastructure; `topic_actor`, `producer_actor` (with `lane` and
-`producer_delivery`), `consumer_actor`, `group_actor` the owners; `producer_handle`, `consumer_handle` and `system` the
-way in from outside.
-Imports domain, events and pykka. Start reading at `event_sourced`.
+In order of their layers, where each imports only those before it:
+
+    errors  logs  validation  settings     what goes wrong; logging; checks of arguments; what a system can be set to
+    messages                               what actors send each other
+    runtime                                time, ids, sending, promises, waiting, starting actors
+    base                                   decide, append, apply, reply: the one loop
+    infrastructure                         the actors that own the log, the snapshots and the directory
+    topic  producer  consumer  group       the actors that own the aggregates; none imports another
+    client                                 the caller's side: ActorSystem and its handles
+    testing                                ActorKit, for actors of your own
+
+Imports domain, events and pykka. Start reading at `base.event_sourced`, then `client.system`.
 """

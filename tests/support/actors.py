@@ -14,7 +14,9 @@ from odradek_actors.client.consumer import ConsumerHandle
 from odradek_actors.client.system import ActorSystem
 from odradek_actors.infrastructure.directory import ActorClass
 from odradek_actors.messages.consumers import ConsumerRecord, Delivery, OpenConsumer, Poll, Subscribe
-from odradek_actors.messages.core import Command, Fetch, Query, Receipt, Recipient, Recover
+from odradek_actors.messages.core import Command, Query, Recipient, Recover
+from odradek_actors.messages.producers import Receipt
+from odradek_actors.messages.topics import Fetch
 from odradek_actors.runtime.promise import Promise
 from odradek_actors.runtime.threads import ThreadedRuntime
 from odradek_actors.settings import Settings

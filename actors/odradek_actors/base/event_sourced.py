@@ -22,19 +22,8 @@ from odradek_actors.base.actor import ActorContext
 from odradek_actors.base.behaviour import Behaviour, Folded, S
 from odradek_actors.base.snapshot_schedule import SnapshotSchedule
 from odradek_actors.errors import ActorFailed, ActorStopped, as_error
-from odradek_actors.messages.core import (
-    Command,
-    Fence,
-    Fenced,
-    GetSnapshot,
-    JournalAppend,
-    JournalResult,
-    Query,
-    Recover,
-    Snapshot,
-    Stop,
-    Tick,
-)
+from odradek_actors.messages.core import Command, GetSnapshot, Query, Recover, Snapshot, Stop, Tick
+from odradek_actors.messages.log import Fence, Fenced, JournalAppend, JournalResult
 from odradek_actors.messages.recovery import ReadStream, Restored, SaveSnapshot, StreamChunk
 from odradek_events.errors import LogUnavailable, OutcomeUnknown, WrongExpectedVersion
 from odradek_events.record import Append, Appended, Decision, Rejected

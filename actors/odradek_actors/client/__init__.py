@@ -1,1 +1,27 @@
-"""The caller's side: the system and its handles."""
+"""The caller's side of the mailbox: the system and its handles. Only here does anybody wait.
+
+`engine` puts a system together, asks its actors and stops them in order; `topics`, `groups` and `system` add the
+calls of ActorSystem; `replay_check` compares live aggregates with the log. `producer` and `consumer` are the handles,
+with `consumer_commits`, `uncommitted` (the offsets that a commit would cover), `rebalance_listener` and
+`member_settings`. A caller can be interrupted at any bytecode, so nothing here may hold a lock that an actor takes.
+Imports everything below. Start reading at `system`.
+"""
+
+from odradek_actors.client.consumer import ConsumerHandle
+from odradek_actors.client.consumer_commits import AutoOffsetReset
+from odradek_actors.client.producer import Acks, ProducerHandle, Unacknowledged
+from odradek_actors.client.rebalance_listener import RebalanceListener
+from odradek_actors.client.replay_check import ReplayCheck
+from odradek_actors.client.system import ActorHandle, ActorSystem
+
+__all__ = [
+    "Acks",
+    "ActorHandle",
+    "ActorSystem",
+    "AutoOffsetReset",
+    "ConsumerHandle",
+    "ProducerHandle",
+    "RebalanceListener",
+    "ReplayCheck",
+    "Unacknowledged",
+]

@@ -25,7 +25,7 @@ from odradek_actors.messages.consumers import (
     SeekTo,
     Subscribe,
 )
-from odradek_actors.messages.core import TopicDescription
+from odradek_actors.messages.topics import TopicDescription
 from odradek_actors.validation import names, seconds, whole_number
 from odradek_domain.values.names import TopicName
 from odradek_domain.values.positions import TopicPartition

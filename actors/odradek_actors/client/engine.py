@@ -24,17 +24,7 @@ from odradek_actors.infrastructure.directory import ActorClass, DirectoryActor
 from odradek_actors.infrastructure.journal import JournalActor
 from odradek_actors.infrastructure.log_reader import LogReaderActor
 from odradek_actors.infrastructure.snapshot_writer import SnapshotWriterActor
-from odradek_actors.messages.core import (
-    Command,
-    GetSnapshot,
-    GetStatus,
-    LookUp,
-    Query,
-    Running,
-    Snapshot,
-    Status,
-    Stop,
-)
+from odradek_actors.messages.core import Command, GetSnapshot, GetStatus, LookUp, Query, Running, Snapshot, Status, Stop
 from odradek_actors.producer.actor import ProducerActor
 from odradek_actors.runtime.port import Runtime, checked_runtime
 from odradek_actors.runtime.promise import Promise

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 from odradek_actors.client.topics import TopicCalls
-from odradek_actors.messages.core import DescribeTopic
 from odradek_actors.messages.groups import (
     DeleteGroup,
     DeleteGroupOffsets,
@@ -16,6 +15,7 @@ from odradek_actors.messages.groups import (
     ListGroups,
     ResetGroupOffsets,
 )
+from odradek_actors.messages.topics import DescribeTopic
 from odradek_actors.validation import seconds
 from odradek_domain.errors import TopicNotFound
 from odradek_domain.group.errors import GroupNotEmpty, GroupNotFound

@@ -13,7 +13,8 @@ import msgspec
 from odradek_actors.client.topics import TopicCalls
 from odradek_actors.errors import BufferFull, SystemClosed
 from odradek_actors.logs import get_logger
-from odradek_actors.messages.core import CloseProducer, Command, DescribeProducer, FlushProducer, Receipt, Send
+from odradek_actors.messages.core import Command
+from odradek_actors.messages.producers import CloseProducer, DescribeProducer, FlushProducer, Receipt, Send
 from odradek_actors.runtime.promise import Promise
 from odradek_actors.validation import awaits_answers, bytes_or_none, moment, seconds, text, whole_number
 from odradek_domain.errors import MessageTooLarge

@@ -8,17 +8,17 @@ from typing import Any
 import msgspec
 
 from odradek_actors.client.engine import RunningSystem
-from odradek_actors.messages.core import (
+from odradek_actors.messages.groups import FindOffsets
+from odradek_actors.messages.log import ListTopics
+from odradek_actors.messages.retention import ApplyRetention, SetRetention
+from odradek_actors.messages.topics import (
     AddPartitions,
     CreateTopic,
     DeleteRecords,
     DeleteTopic,
     DescribeTopic,
-    ListTopics,
     TopicDescription,
 )
-from odradek_actors.messages.groups import FindOffsets
-from odradek_actors.messages.retention import ApplyRetention, SetRetention
 from odradek_actors.runtime.promise import Promise
 from odradek_actors.validation import moment, seconds, whole_number
 from odradek_domain.errors import PartitionNotFound

@@ -20,8 +20,9 @@ from odradek_actors.messages.consumers import (
     SeekTo,
     Subscribe,
 )
-from odradek_actors.messages.core import Command, ListTopics, Tick
+from odradek_actors.messages.core import Command, Tick
 from odradek_actors.messages.groups import TopicChanged
+from odradek_actors.messages.log import ListTopics
 from odradek_domain.errors import (
     ConsumerClosed,
     DomainError,

@@ -24,7 +24,8 @@ from odradek_actors.messages.consumers import (
     Delivery,
     Poll,
 )
-from odradek_actors.messages.core import Command, Fetch, FetchResult, LookUp
+from odradek_actors.messages.core import Command, LookUp
+from odradek_actors.messages.topics import Fetch, FetchResult
 from odradek_domain.consumer.consumer import Consumer
 from odradek_domain.errors import (
     DomainError,

@@ -24,8 +24,9 @@ from odradek_actors.messages.consumers import (
     OpenConsumer,
     Subscribe,
 )
-from odradek_actors.messages.core import Command, ListTopics, LookUp, Query
+from odradek_actors.messages.core import Command, LookUp, Query
 from odradek_actors.messages.groups import CommitGroupOffsets, GetCommitted, LeaveGroup
+from odradek_actors.messages.log import ListTopics
 from odradek_actors.messages.recovery import SnapshotSchema
 from odradek_domain.consumer.consumer import Consumer, ConsumerSnapshot
 from odradek_domain.errors import ConsumerAlreadyOpen, ConsumerNotPositioned, OffsetNotFound

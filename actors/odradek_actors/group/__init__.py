@@ -1,1 +1,10 @@
-"""The actor that owns a consumer group."""
+"""The actor that owns a consumer group: the group coordinator.
+
+`actor` advances the group by its state alone; `member_sessions` has what is volatile about members: where they are,
+what they wait for, when their sessions end; `partition_counts` asks topics how many partitions they have. Imports
+`base` and the ConsumerGroup aggregate; knows no other role.
+"""
+
+from odradek_actors.group.actor import GroupActor
+
+__all__ = ["GroupActor"]

@@ -9,8 +9,10 @@ import msgspec
 import pykka
 
 from odradek_actors.base.actor import OdradekActor
-from odradek_actors.messages.core import Command, DescribeTopic, ListTopics, LookUp, TopicDescription
+from odradek_actors.messages.core import Command, LookUp
 from odradek_actors.messages.groups import CommitGroupOffsets
+from odradek_actors.messages.log import ListTopics
+from odradek_actors.messages.topics import DescribeTopic, TopicDescription
 from odradek_domain.errors import TopicNotFound
 from odradek_domain.group.group import ConsumerGroup
 from odradek_domain.values.committed_offsets import CommittedOffset

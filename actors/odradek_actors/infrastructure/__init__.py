@@ -1,1 +1,12 @@
-"""The actors that own the log, the snapshots and the directory of streams."""
+"""The actors that all others rely on: they own the log, the snapshots and the directory of streams.
+
+`journal` is the one writer of the log; `log_reader` reads it for the others, on `commit_cache`; `snapshot_writer`
+saves snapshots; `directory` starts the actor of a stream and finds it. Imports `base`. Start reading at `journal`.
+"""
+
+from odradek_actors.infrastructure.directory import DirectoryActor
+from odradek_actors.infrastructure.journal import JournalActor
+from odradek_actors.infrastructure.log_reader import LogReaderActor
+from odradek_actors.infrastructure.snapshot_writer import SnapshotWriterActor
+
+__all__ = ["DirectoryActor", "JournalActor", "LogReaderActor", "SnapshotWriterActor"]

@@ -8,7 +8,8 @@ recover read what is really there.
 from __future__ import annotations
 
 from odradek_actors.base.actor import ActorContext, OdradekActor
-from odradek_actors.messages.core import Fence, Fenced, Flush, JournalAppend, JournalResult, Stop
+from odradek_actors.messages.core import Stop
+from odradek_actors.messages.log import Fence, Fenced, Flush, JournalAppend, JournalResult
 from odradek_events.errors import LogError, LogUnavailable
 from odradek_events.log.port import LogStore
 from odradek_events.record import Failed, Verdict

@@ -14,19 +14,12 @@ import msgspec
 from odradek_actors.base.actor import ActorContext, OdradekActor
 from odradek_actors.errors import as_error
 from odradek_actors.infrastructure.commit_cache import OlderMessages
-from odradek_actors.messages.core import (
-    CountProduced,
-    FetchResult,
-    ListTopics,
-    LocateMessage,
-    Query,
-    ReadOlder,
-    Recipient,
-    Stop,
-)
+from odradek_actors.messages.core import Query, Recipient, Stop
 from odradek_actors.messages.groups import FindOffsets, ListGroups
+from odradek_actors.messages.log import CountProduced, ListTopics, LocateMessage, ReadOlder
 from odradek_actors.messages.recovery import ReadStream, Restored, SnapshotSchema, StreamChunk
 from odradek_actors.messages.retention import FindRetained
+from odradek_actors.messages.topics import FetchResult
 from odradek_domain.replay.log_scans import offsets_at_time, walk_messages
 from odradek_events.errors import LogError
 from odradek_events.log.port import LogStore

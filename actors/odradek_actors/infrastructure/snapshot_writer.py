@@ -7,7 +7,8 @@ the newest. Nothing depends on its success: what cannot be saved is logged and d
 from __future__ import annotations
 
 from odradek_actors.base.actor import ActorContext, OdradekActor
-from odradek_actors.messages.core import Flush, Stop
+from odradek_actors.messages.core import Stop
+from odradek_actors.messages.log import Flush
 from odradek_actors.messages.recovery import SaveSnapshot
 from odradek_events.errors import LogError
 from odradek_events.log.port import ReadableLog

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from odradek_actors.messages.core import Command, Receipt, Send
+from odradek_actors.messages.core import Command
+from odradek_actors.messages.producers import Receipt, Send
 from odradek_domain.topic.topic import AppendMessages
 
 __all__ = ["receipts"]

@@ -11,13 +11,8 @@ from __future__ import annotations
 from typing import Any
 
 from odradek_actors.errors import ActorStopped
-from odradek_actors.messages.core import (
-    CloseProducer,
-    Command,
-    FlushProducer,
-    Send,
-    Tick,
-)
+from odradek_actors.messages.core import Command, Tick
+from odradek_actors.messages.producers import CloseProducer, FlushProducer, Send
 from odradek_actors.producer.delivery import ProducerDelivery
 from odradek_actors.producer.outbox import Batch, Lane, Waiting
 from odradek_domain.errors import PartitionNotFound

@@ -15,18 +15,10 @@ from typing import Any
 import pykka
 
 from odradek_actors.errors import ActorStopped, DeliveryTimedOut
-from odradek_actors.messages.core import (
-    AppendBatch,
-    AppendDone,
-    Command,
-    DescribeTopic,
-    EnsureTopic,
-    LocateMessage,
-    LookUp,
-    Tick,
-    TopicDescription,
-)
+from odradek_actors.messages.core import Command, LookUp, Tick
+from odradek_actors.messages.log import LocateMessage
 from odradek_actors.messages.receipts import receipts
+from odradek_actors.messages.topics import AppendBatch, AppendDone, DescribeTopic, EnsureTopic, TopicDescription
 from odradek_actors.producer.outbox import Batch, Lane, is_refusal
 from odradek_actors.producer.registration import ProducerStream
 from odradek_domain.errors import OutOfOrderSequence, UnknownTopicId

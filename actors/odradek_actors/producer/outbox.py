@@ -9,7 +9,8 @@ from typing import Any
 
 import pykka
 
-from odradek_actors.messages.core import Command, Send
+from odradek_actors.messages.core import Command
+from odradek_actors.messages.producers import Send
 from odradek_domain.errors import OutOfOrderSequence
 from odradek_domain.topic.topic import AppendMessages
 from odradek_events.errors import AppendError, OutcomeUnknown, WrongExpectedVersion

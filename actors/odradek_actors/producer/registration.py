@@ -10,7 +10,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from odradek_actors.base.event_sourced import EventSourcedActor
-from odradek_actors.messages.core import Command, CountProduced, DescribeProducer, Query, Tick
+from odradek_actors.messages.core import Command, Query, Tick
+from odradek_actors.messages.log import CountProduced
+from odradek_actors.messages.producers import DescribeProducer
 from odradek_actors.messages.recovery import SnapshotSchema
 from odradek_actors.producer.acknowledged import Progress
 from odradek_actors.producer.outbox import is_refusal

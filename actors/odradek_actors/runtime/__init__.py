@@ -1,1 +1,25 @@
-"""What an actor may ask of the world."""
+"""What actors and handles take from the world: time, ids, sending, promises, waiting, starting actors.
+
+`port` states it as protocols, which everybody is typed on; `threads` implements them on real threads and real time,
+with `timer_thread` and `dead_letters`; `promise` and `budget` are what callers wait on, without a lock that an
+interrupted caller could leave held; `fork` notices a fork. Imports errors and messages. Start reading at `port`.
+"""
+
+from odradek_actors.runtime.dead_letters import DeadLetter
+from odradek_actors.runtime.port import ByteBudget, Clock, Host, Ids, Mail, Promises, Runtime, checked_runtime
+from odradek_actors.runtime.promise import Promise
+from odradek_actors.runtime.threads import ThreadedRuntime
+
+__all__ = [
+    "ByteBudget",
+    "Clock",
+    "DeadLetter",
+    "Host",
+    "Ids",
+    "Mail",
+    "Promise",
+    "Promises",
+    "Runtime",
+    "ThreadedRuntime",
+    "checked_runtime",
+]

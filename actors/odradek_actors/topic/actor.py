@@ -19,11 +19,16 @@ import msgspec
 
 from odradek_actors.base.event_sourced import EventSourcedActor
 from odradek_actors.errors import ActorStopped, as_error
-from odradek_actors.messages.core import (
+from odradek_actors.messages.core import Command, Nobody, Query, Tick
+from odradek_actors.messages.groups import TopicChanged
+from odradek_actors.messages.log import ReadOlder
+from odradek_actors.messages.receipts import receipts
+from odradek_actors.messages.recovery import SnapshotSchema
+from odradek_actors.messages.retention import ApplyRetention, FindRetained, LetGo, SetRetention
+from odradek_actors.messages.topics import (
     AddPartitions,
     AppendBatch,
     AppendDone,
-    Command,
     CreateTopic,
     DeleteRecords,
     DeleteTopic,
@@ -31,16 +36,8 @@ from odradek_actors.messages.core import (
     EnsureTopic,
     Fetch,
     FetchResult,
-    Nobody,
-    Query,
-    ReadOlder,
-    Tick,
     TopicDescription,
 )
-from odradek_actors.messages.groups import TopicChanged
-from odradek_actors.messages.receipts import receipts
-from odradek_actors.messages.recovery import SnapshotSchema
-from odradek_actors.messages.retention import ApplyRetention, FindRetained, LetGo, SetRetention
 from odradek_domain.errors import DomainError, TopicNotFound
 from odradek_domain.topic.partition import TailLimit
 from odradek_domain.topic.retention import KEEP_ALL, RetentionPlan, RetentionPolicy

@@ -21,7 +21,9 @@ from support.actors import (
 
 from odradek_actors.client.system import ActorSystem
 from odradek_actors.errors import ActorError, ActorFailed, ActorStopped, DeliveryTimedOut
-from odradek_actors.messages.core import AddPartitions, CreateTopic, DescribeTopic, FlushProducer, Query, Recover
+from odradek_actors.messages.core import Query, Recover
+from odradek_actors.messages.producers import FlushProducer
+from odradek_actors.messages.topics import AddPartitions, CreateTopic, DescribeTopic
 from odradek_actors.runtime.promise import Promise
 from odradek_actors.topic.actor import TopicActor
 from odradek_domain.errors import ConsumerClosed, DomainError

@@ -19,7 +19,8 @@ from odradek_actors.client.producer import ProducerHandle
 from odradek_actors.client.rebalance_listener import RebalanceListener
 from odradek_actors.client.system import ActorSystem
 from odradek_actors.errors import ActorStopped
-from odradek_actors.messages.core import Receipt, Recover
+from odradek_actors.messages.core import Recover
+from odradek_actors.messages.producers import Receipt
 from odradek_actors.runtime.promise import Promise
 from odradek_actors.settings import Settings
 from odradek_domain.replay.system_state import SystemState

@@ -11,7 +11,9 @@ from support.actors import RawConsumer, World, event_types, in_threads, produce,
 from odradek_actors.client.producer import ProducerHandle
 from odradek_actors.client.system import ActorSystem
 from odradek_actors.errors import ActorError, RequestTimedOut, SystemClosed
-from odradek_actors.messages.core import DescribeTopic, Query, Receipt
+from odradek_actors.messages.core import Query
+from odradek_actors.messages.producers import Receipt
+from odradek_actors.messages.topics import DescribeTopic
 from odradek_actors.runtime.promise import Promise
 from odradek_domain.errors import ConsumerClosed
 from odradek_events import MemoryLog

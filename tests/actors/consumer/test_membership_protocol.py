@@ -28,7 +28,7 @@ from odradek_actors.messages.consumers import (
     SeekTo,
     Subscribe,
 )
-from odradek_actors.messages.core import Command, FetchResult, LookUp, Query, Recover, Reply
+from odradek_actors.messages.core import Command, LookUp, Query, Recover, Reply
 from odradek_actors.messages.groups import (
     CommitGroupOffsets,
     GetCommitted,
@@ -40,6 +40,7 @@ from odradek_actors.messages.groups import (
     SyncGroup,
     SyncResult,
 )
+from odradek_actors.messages.topics import FetchResult
 from odradek_actors.runtime.promise import Promise
 from odradek_actors.settings import Settings
 from odradek_domain.group.errors import IllegalGeneration, UnknownMember

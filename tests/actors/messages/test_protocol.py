@@ -16,7 +16,8 @@ from odradek_actors.errors import ActorStopped, NotUnderstood, RequestTimedOut
 from odradek_actors.infrastructure.journal import JournalActor
 from odradek_actors.infrastructure.log_reader import LogReaderActor
 from odradek_actors.messages.consumers import OpenConsumer, Poll, SeekTo, Subscribe
-from odradek_actors.messages.core import Command, FetchResult, GetStatus, LookUp, Query, Reply, Stop, Tick
+from odradek_actors.messages.core import Command, GetStatus, LookUp, Query, Reply, Stop, Tick
+from odradek_actors.messages.topics import FetchResult
 from odradek_actors.runtime.promise import Promise
 from odradek_actors.runtime.threads import ThreadedRuntime
 from odradek_actors.settings import Settings

@@ -11,7 +11,7 @@ from support.actors import World, produce, read_all, stored_values, values
 from odradek_actors.client.producer import Acks, Unacknowledged
 from odradek_actors.client.system import ActorSystem
 from odradek_actors.errors import BufferFull, RequestTimedOut, SystemClosed
-from odradek_actors.messages.core import Receipt
+from odradek_actors.messages.producers import Receipt
 from odradek_domain.errors import MessageTooLarge
 from odradek_events.errors import LogFull
 from odradek_events.testing import FaultyLog

@@ -23,17 +23,9 @@ from support.domain import batch
 
 from odradek_actors.client.system import ActorSystem
 from odradek_actors.errors import ActorFailed, DeliveryTimedOut
-from odradek_actors.messages.core import (
-    AppendBatch,
-    AppendDone,
-    Command,
-    Fetch,
-    Receipt,
-    Recipient,
-    Recover,
-    Send,
-    Tick,
-)
+from odradek_actors.messages.core import Command, Recipient, Recover, Tick
+from odradek_actors.messages.producers import Receipt, Send
+from odradek_actors.messages.topics import AppendBatch, AppendDone, Fetch
 from odradek_actors.producer.actor import ProducerActor
 from odradek_actors.producer.outbox import Batch, Lane
 from odradek_actors.runtime.promise import Promise
@@ -434,6 +426,7 @@ def late_retries(faulty: FaultyLog) -> Iterator[tuple[ActorSystem, LateRetries]]
     runtime = LateRetries()
     with ActorSystem(faulty, settings=Settings(**QUICK), runtime=runtime) as system:
         yield system, runtime
+    runtime.close()
 
 
 @pytest.mark.parametrize("written", [True, False])
@@ -483,6 +476,7 @@ def test_a_repeat_that_could_not_be_located_does_not_go_to_the_successor_of_its_
 
         assert isinstance(stored.exception(10), OutcomeUnknown)
         assert producer.send("orders", "third").result(10).offset == 0
+    runtime.close()
     assert stored_values(faulty, "orders") == ["first", "second", "third"]
 
 

@@ -1,0 +1,93 @@
+"""The messages of the Journal and the LogReader."""
+
+from __future__ import annotations
+
+import msgspec
+
+from odradek_actors.messages.core import Recipient
+from odradek_events.errors import LogUnavailable
+from odradek_events.record import Append, Failed, Verdict
+
+__all__ = [
+    "CountProduced",
+    "Fence",
+    "Fenced",
+    "Flush",
+    "JournalAppend",
+    "JournalResult",
+    "ListTopics",
+    "LocateMessage",
+    "ReadOlder",
+]
+
+
+class JournalAppend(msgspec.Struct, frozen=True):
+    """Make these events durable; answered by a JournalResult."""
+
+    append: Append
+    reply_to: Recipient
+
+    def bounce(self) -> tuple[Recipient, object]:
+        """Answer the sender that the journal is gone."""
+        return self.reply_to, JournalResult(Failed(LogUnavailable("the journal", "it has stopped")))
+
+
+class JournalResult(msgspec.Struct, frozen=True):
+    """The verdict on one JournalAppend."""
+
+    verdict: Verdict
+
+
+class Flush(msgspec.Struct, frozen=True):
+    """The journal's message to itself: commit all that waits."""
+
+
+class Fence(msgspec.Struct, frozen=True):
+    """Answered by Fenced once every append told to the journal before it is decided."""
+
+    reply_to: Recipient
+    number: int
+
+    def bounce(self) -> tuple[Recipient, object]:
+        """Let the sender go on: it will find the log unavailable."""
+        return self.reply_to, Fenced(self.number)
+
+
+class Fenced(msgspec.Struct, frozen=True, gc=False):
+    """No append from before the Fence is under way any more."""
+
+    number: int
+
+
+class ReadOlder(msgspec.Struct, frozen=True, gc=False):
+    """Read messages that a topic no longer holds in memory; the answer is the FetchResult `bounds` belongs to."""
+
+    topic: str
+    topic_id: str
+    partition: int
+    offset: int
+    until_offset: int
+    max_messages: int
+    max_bytes: int
+    not_before: int
+    bounds: tuple[tuple[int, int], ...]
+
+
+class CountProduced(msgspec.Struct, frozen=True, gc=False):
+    """Count a producer's stored messages above a position; answered by (count, last position)."""
+
+    producer_id: str
+    after: int
+
+
+class LocateMessage(msgspec.Struct, frozen=True, gc=False):
+    """Find the position of a stored message; answered by the position."""
+
+    topic: str
+    partition: int
+    offset: int
+    message_id: str
+
+
+class ListTopics(msgspec.Struct, frozen=True):
+    """Ask for the names of all topics, sorted."""

@@ -1,0 +1,53 @@
+"""The messages of the ProducerActor."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from odradek_domain.values.message import Message
+
+__all__ = [
+    "CloseProducer",
+    "DescribeProducer",
+    "FlushProducer",
+    "Receipt",
+    "Send",
+]
+
+
+class Send(msgspec.Struct, frozen=True, gc=False):
+    """Store messages, all in one commit; answered by a Receipt for each. `size` is their bytes together."""
+
+    topic: str
+    messages: tuple[Message, ...]
+    size: int
+    partition: int | None
+    linger_ms: int = 0
+
+
+class Receipt(msgspec.Struct, frozen=True, gc=False):
+    """Where a message is: durable, and visible to consumers.
+
+    `offset` is its place in the partition, `position` in the whole log; `timestamp` is the message's own, in UTC unless
+    the sender gave one. With `acks=0` nothing of that is known: the places are -1.
+    """
+
+    topic: str
+    partition: int
+    offset: int
+    position: int
+    timestamp: datetime
+
+
+class FlushProducer(msgspec.Struct, frozen=True):
+    """Answer once everything accepted before is acknowledged or has failed."""
+
+
+class CloseProducer(msgspec.Struct, frozen=True):
+    """Flush, and record the progress."""
+
+
+class DescribeProducer(msgspec.Struct, frozen=True):
+    """Ask how many messages were acknowledged in all."""
