@@ -14,12 +14,12 @@ import pytest
 from support.cli import here, odradek, produced, refused, running
 
 from odradek import ActorSystem, ConsumerRecord, Receipt, ReplayCheck, SystemState, TopicPartition, open_log
-from odradek.cli.consumer_tally import ConsumerTally
-from odradek.cli.group_simulation import GroupTally, MemberTally
-from odradek.cli.simulation import ProducerTally
-from odradek.cli.verdict import judge
-from odradek.cli.workload import Workload, sender_of
 from odradek_events.snapshots.sqlite import open_snapshots
+from odradek_simulation.workload.group_run import GroupTally, MemberTally
+from odradek_simulation.workload.mix import Workload, sender_of
+from odradek_simulation.workload.run import ProducerTally
+from odradek_simulation.workload.tally import ConsumerTally
+from odradek_simulation.workload.verdict import judge
 
 SMALL = ["--messages", "600", "--batch", "20", "--keys", "30"]
 

@@ -15,12 +15,12 @@ from odradek import ActorSystem, MemoryLog, SqliteLog
 from odradek.cli.exit_codes import CommandError, ExitCode
 from odradek.cli.options import DurabilityOption, JsonOption, bad_value
 from odradek.cli.output import json_line, line, stderr_console, table
-from odradek.cli.simulation import Simulation
-from odradek.cli.simulation_report import Report, make_report
-from odradek.cli.workload import MIN_MESSAGE_SIZE, Workload
 from odradek_domain.errors import MAX_PARTITIONS
 from odradek_events.errors import LogNotWritable
 from odradek_events.sqlite.log import Durability
+from odradek_simulation.workload.mix import MIN_MESSAGE_SIZE, Workload
+from odradek_simulation.workload.report import Report, make_report
+from odradek_simulation.workload.run import Simulation
 
 __all__ = ["simulate"]
 

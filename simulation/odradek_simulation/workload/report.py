@@ -6,15 +6,16 @@ from collections.abc import Sequence
 
 import msgspec
 
-from odradek import ActorSystem, LogStore
-from odradek.cli.group_simulation import GroupTally
-from odradek.cli.simulation import Simulation
-from odradek.cli.verdict import Invariant, judge
-from odradek.cli.workload import Workload
+from odradek_actors.client.system import ActorSystem
 from odradek_domain.replay.lag import partition_lags
 from odradek_domain.replay.system_state import SystemState
+from odradek_events.log.port import LogStore
 from odradek_events.maintenance.statistics import log_statistics
 from odradek_events.types import GenerationStarted, MemberJoined, MemberLeft
+from odradek_simulation.workload.group_run import GroupTally
+from odradek_simulation.workload.mix import Workload
+from odradek_simulation.workload.run import Simulation
+from odradek_simulation.workload.verdict import Invariant, judge
 
 __all__ = ["GroupRow", "Latency", "PartitionRow", "Report", "Throughput", "make_report"]
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from zlib import crc32
 
-from odradek import ConsumerRecord, TopicPartition
-from odradek.cli.workload import sender_of
+from odradek_actors.messages.consumers import ConsumerRecord
+from odradek_domain.values.positions import TopicPartition
+from odradek_simulation.workload.mix import sender_of
 
 __all__ = ["ConsumerTally", "checksum"]
 

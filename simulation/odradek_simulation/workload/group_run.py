@@ -13,17 +13,15 @@ from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from itertools import cycle, islice
 
-from odradek import (
-    ActorError,
-    ActorSystem,
-    ConsumerHandle,
-    ConsumerRecord,
-    DomainError,
-    RebalanceListener,
-    TopicPartition,
-)
-from odradek.cli.consumer_tally import checksum
-from odradek.cli.workload import Workload, sender_of
+from odradek_actors.client.consumer import ConsumerHandle
+from odradek_actors.client.rebalance_listener import RebalanceListener
+from odradek_actors.client.system import ActorSystem
+from odradek_actors.errors import ActorError
+from odradek_actors.messages.consumers import ConsumerRecord
+from odradek_domain.errors import DomainError
+from odradek_domain.values.positions import TopicPartition
+from odradek_simulation.workload.mix import Workload, sender_of
+from odradek_simulation.workload.tally import checksum
 
 __all__ = ["GroupRun", "GroupTally", "MemberTally"]
 

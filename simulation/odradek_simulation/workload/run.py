@@ -13,10 +13,13 @@ from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
 
-from odradek import ActorSystem, Promise, Receipt, TopicPartition
-from odradek.cli.consumer_tally import ConsumerTally, checksum
-from odradek.cli.group_simulation import GroupRun, GroupTally
-from odradek.cli.workload import Workload
+from odradek_actors.client.system import ActorSystem
+from odradek_actors.messages.producers import Receipt
+from odradek_actors.runtime.promise import Promise
+from odradek_domain.values.positions import TopicPartition
+from odradek_simulation.workload.group_run import GroupRun, GroupTally
+from odradek_simulation.workload.mix import Workload
+from odradek_simulation.workload.tally import ConsumerTally, checksum
 
 __all__ = ["ProducerTally", "Simulation"]
 

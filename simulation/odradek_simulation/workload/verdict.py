@@ -6,10 +6,12 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from odradek import ReplayCheck, SystemState, TopicPartition
-from odradek.cli.consumer_tally import ConsumerTally
-from odradek.cli.group_simulation import GroupTally
-from odradek.cli.simulation import ProducerTally
+from odradek_actors.client.replay_check import ReplayCheck
+from odradek_domain.replay.system_state import SystemState
+from odradek_domain.values.positions import TopicPartition
+from odradek_simulation.workload.group_run import GroupTally
+from odradek_simulation.workload.run import ProducerTally
+from odradek_simulation.workload.tally import ConsumerTally
 
 __all__ = ["Invariant", "judge"]
 
