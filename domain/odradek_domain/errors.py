@@ -12,6 +12,7 @@
     ├── InvalidAssignment           (in `assignors`) what an assignor of somebody's own answered
     ├── OutOfOrderSequence · ProducerFenced · ProducerNotRegistered
     ├── ConsumerNotSubscribed · ConsumerNotPositioned · PositionWouldGoBackwards · CommitWouldGoBackwards
+    ├── OffsetMetadataTooLarge      (Kafka: OFFSET_METADATA_TOO_LARGE)
     ├── ConsumerAlreadyOpen · ConsumerClosed
     ├── (in `group_errors`)
     │   ├── UnknownMember · IllegalGeneration · RebalanceInProgress · FencedInstanceId
@@ -45,6 +46,7 @@ __all__ = [
     "MessagesNotHeld",
     "NoCommittedOffset",
     "OffsetAlreadyAssigned",
+    "OffsetMetadataTooLarge",
     "OffsetNotFound",
     "OutOfOrderSequence",
     "PartitionCountMustGrow",
@@ -345,6 +347,19 @@ class PositionWouldGoBackwards(DomainError):
         )
         self.consumer, self.topic, self.partition = consumer, topic, partition
         self.position, self.offset = position, offset
+
+
+class OffsetMetadataTooLarge(DomainError):
+    """The metadata of a commit is larger than the limit; it is stored in the log and in every snapshot."""
+
+    code = "offset_metadata_too_large"
+
+    def __init__(self, topic: str, partition: int, size: int, limit: int) -> None:
+        super().__init__(
+            f"the metadata to commit for {topic}/{partition} has {size} bytes in UTF-8, more than the {limit} allowed; "
+            "shorten it, or store it elsewhere and commit a reference"
+        )
+        self.topic, self.partition, self.size, self.limit = topic, partition, size, limit
 
 
 class CommitWouldGoBackwards(DomainError):

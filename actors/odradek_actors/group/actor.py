@@ -114,7 +114,11 @@ class GroupActor(EventSourcedActor[ConsumerGroup]):
                 raise LookupError(f"a group has no command {type(command).__name__}")
 
     def respond(self, command: Any, events: Sequence[Any]) -> object:
-        """Answer with nothing: it is done."""
+        """Answer with nothing: it is done. A commit is a sign of life of its member, as in Kafka."""
+        if isinstance(command, CommitGroupOffsets):
+            member = self.state.members.get(command.member_id)
+            if member is not None:
+                self._live.hear(member)
         return None
 
     def handle_query(self, query: Query) -> None:

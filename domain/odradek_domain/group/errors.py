@@ -22,41 +22,41 @@ __all__ = [
 
 
 class UnknownMember(DomainError):
-    """Who asked is no member, or no longer: it was silent for too long, did not poll, or left (UNKNOWN_MEMBER_ID)."""
+    """The sender is not, or no longer, a member: it was silent, did not poll, or left (UNKNOWN_MEMBER_ID)."""
 
     code = "unknown_member"
 
     def __init__(self, group: str, member: str) -> None:
-        who = f"{member!r} is no member" if member else "a consumer that is no member cannot commit while others are"
         super().__init__(
-            f"{who} of group {group!r} any more; poll to join again, and take what was not committed as not processed"
+            f"{member!r} is no longer a member of group {group!r}; call poll() to rejoin, "
+            "and treat uncommitted messages as unprocessed"
             if member
-            else f"{who}, in group {group!r}; subscribe instead, or wait until the group is empty"
+            else f"group {group!r} has members, so only they can commit; subscribe, or wait until the group is empty"
         )
         self.group, self.member = group, member
 
 
 class IllegalGeneration(DomainError):
-    """The group has had a rebalance since (ILLEGAL_GENERATION): partitions may be somebody else's by now."""
+    """The group has rebalanced since (ILLEGAL_GENERATION): the partitions may belong to another member by now."""
 
     code = "illegal_generation"
 
     def __init__(self, group: str, member: str, generation: int, current: int) -> None:
         super().__init__(
-            f"member {member!r} speaks for generation {generation} of group {group!r}, which is at {current}; "
-            "poll to join it, and take what was not committed as not processed"
+            f"member {member!r} is at generation {generation}, but group {group!r} is at generation {current}; "
+            "call poll() to rejoin, and treat uncommitted messages as unprocessed"
         )
         self.group, self.member, self.generation, self.current = group, member, generation, current
 
 
 class RebalanceInProgress(DomainError):
-    """The group is sharing its partitions out anew (REBALANCE_IN_PROGRESS)."""
+    """The group is assigning its partitions again (REBALANCE_IN_PROGRESS)."""
 
     code = "rebalance_in_progress"
     retriable = True
 
     def __init__(self, group: str) -> None:
-        super().__init__(f"group {group!r} is rebalancing; poll, then try again")
+        super().__init__(f"group {group!r} is rebalancing; call poll(), then try again")
         self.group = group
 
 
@@ -67,8 +67,8 @@ class FencedInstanceId(DomainError):
 
     def __init__(self, group: str, instance: str, member: str) -> None:
         super().__init__(
-            f"instance id {instance!r} of group {group!r} is used by another consumer by now; "
-            f"close this one ({member!r}), or give each consumer an instance id of its own"
+            f"another consumer of group {group!r} uses instance id {instance!r} now; "
+            f"close this one ({member!r}), or give each consumer its own instance id"
         )
         self.group, self.instance, self.member = group, instance, member
 
@@ -85,15 +85,17 @@ class UnknownAssignor(DomainError):
 
 
 class InconsistentAssignors(DomainError):
-    """The members of a group have no assignor in common (INCONSISTENT_GROUP_PROTOCOL)."""
+    """A member offers no assignor, or none that all other members support (INCONSISTENT_GROUP_PROTOCOL)."""
 
     code = "inconsistent_assignors"
 
     def __init__(self, group: str, assignors: Iterable[str], common: Iterable[str]) -> None:
         offered, wanted = tuple(assignors), tuple(common)
         super().__init__(
-            f"group {group!r} shares out by {' or '.join(wanted)}, and not by {' or '.join(offered)}; "
-            "use one assignor in common for all its consumers"
+            f"group {group!r} assigns partitions by {' or '.join(wanted)}, but the new member supports only "
+            f"{' or '.join(offered)}; give all its consumers one assignor in common"
+            if offered
+            else f"a member of group {group!r} must offer an assignor; name at least one, such as 'range'"
         )
         self.group, self.assignors, self.common = group, offered, wanted
 

@@ -101,13 +101,14 @@ class ConsumerGroup(Aggregate):
     def require_member(self, member_id: str, generation: int | None, instance_id: str | None = None) -> GroupMember:
         """Return a member that speaks for the present generation.
 
-        Raises UnknownMember, IllegalGeneration, or FencedInstanceId when another one has its instance id by now.
+        Raises UnknownMember, also for an instance id that no member has (KIP-345); FencedInstanceId if it is another
+        member's; or IllegalGeneration.
         """
         static = self.static_member(instance_id)
         if static is not None and static.member_id != member_id:
             raise FencedInstanceId(self.id, str(instance_id), member_id)
         member = self.members.get(member_id)
-        if member is None:
+        if member is None or (instance_id is not None and static is None):
             raise UnknownMember(self.id, member_id)
         if generation not in (None, self.generation):
             raise IllegalGeneration(self.id, member_id, int(generation or 0), self.generation)
@@ -182,6 +183,8 @@ class ConsumerGroup(Aggregate):
 
     def _require_common_assignor(self, wanted: MemberJoined, instead_of: str | None) -> None:
         others = [member.assignors for member in self.members.values() if member.member_id != instead_of]
+        if not wanted.assignors:
+            raise InconsistentAssignors(self.id, (), ())
         if others and not set(wanted.assignors).intersection(*others):
             common = [name for name in others[0] if all(name in other for other in others)]
             raise InconsistentAssignors(self.id, wanted.assignors, common)
@@ -245,8 +248,8 @@ class ConsumerGroup(Aggregate):
     def require_commit(self, member_id: str, generation: int, instance_id: str | None = None) -> None:
         """Raise unless this member may commit: as `require_member`, or RebalanceInProgress between join and assignment.
 
-        While a rebalance waits for members to join, those of the last generation may still commit. Who is no member
-        (`member_id` empty) may while there are none.
+        While a rebalance waits for members to join, those of the last generation may still commit. A consumer that is
+        not a member (`member_id` empty) may commit while the group has none.
         """
         if not member_id and not self.members:
             return

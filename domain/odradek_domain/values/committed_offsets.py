@@ -11,11 +11,14 @@ from datetime import datetime
 
 import msgspec
 
-from odradek_domain.errors import CommitWouldGoBackwards
+from odradek_domain.errors import CommitWouldGoBackwards, OffsetMetadataTooLarge
 from odradek_domain.values.positions import Offset, TopicPartition
 from odradek_events.types import OffsetCommitted, OffsetReset
 
-__all__ = ["CommittedOffset", "CommittedOffsets", "OffsetToCommit"]
+__all__ = ["MAX_METADATA_BYTES", "CommittedOffset", "CommittedOffsets", "OffsetToCommit"]
+
+MAX_METADATA_BYTES = 4096
+"""The most that the metadata of one commit may take, in UTF-8: Kafka's default offset.metadata.max.bytes."""
 
 
 class CommittedOffset(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -74,8 +77,14 @@ class CommittedOffsets:
         return tuple(committed for _, committed in sorted(self._by_partition.items()))
 
     def commit(self, wanted: OffsetToCommit, at: datetime, consumer_id: str | None = None) -> list[OffsetCommitted]:
-        """Decide to commit; what is committed already is no event."""
+        """Decide to commit; what is committed already leads to no event.
+
+        Raises CommitWouldGoBackwards or OffsetMetadataTooLarge.
+        """
         offset = Offset(wanted.offset)
+        size = len(wanted.metadata.encode("utf-8", "surrogatepass"))
+        if size > MAX_METADATA_BYTES:
+            raise OffsetMetadataTooLarge(wanted.topic, wanted.partition, size, MAX_METADATA_BYTES)
         known = self.get(TopicPartition(wanted.topic, wanted.partition), wanted.topic_id)
         if known is not None and offset < known.offset and not wanted.is_reset:
             raise CommitWouldGoBackwards(self.owner, wanted.topic, wanted.partition, known.offset, offset)

@@ -57,6 +57,10 @@ EXAMPLES: list[tuple[DomainError, dict[str, object]]] = [
         errors.CommitWouldGoBackwards("group/g", "orders", 0, 3, 2),
         {"owner": "group/g", "topic": "orders", "partition": 0, "committed": 3, "offset": 2},
     ),
+    (
+        errors.OffsetMetadataTooLarge("orders", 1, 4097, 4096),
+        {"topic": "orders", "partition": 1, "size": 4097, "limit": 4096},
+    ),
     (errors.ConsumerAlreadyOpen("c"), {"consumer": "c"}),
     (errors.ConsumerClosed("c"), {"consumer": "c"}),
     (group_errors.ConsumerNotAssigned("c", "orders", 0), {"consumer": "c", "topic": "orders", "partition": 0}),
@@ -112,7 +116,8 @@ def test_an_error_carries_its_facts(error: DomainError, facts: dict[str, object]
 
 
 REMEDY = re.compile(
-    r"[;,:] .*\b(use|send|seek|create|choose|look|ask|has|read|poll|reset|open|register|subscribe|close|begin|try)\b"
+    r"[;,:] .*\b(use|send|seek|create|choose|look|ask|has|read|poll|reset|open|register|subscribe|close|begin|try"
+    r"|call|shorten|give)\b"
 )
 
 

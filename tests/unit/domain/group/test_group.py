@@ -6,7 +6,7 @@ import pytest
 from support.domain import NOON, after
 
 from odradek.testing import Scenario, given
-from odradek_domain.errors import CommitWouldGoBackwards, InvalidIdentifier, InvalidOffset
+from odradek_domain.errors import CommitWouldGoBackwards, InvalidIdentifier, InvalidOffset, OffsetMetadataTooLarge
 from odradek_domain.group.group import ConsumerGroup
 from odradek_domain.values.committed_offsets import CommittedOffset, OffsetToCommit
 from odradek_domain.values.positions import TopicPartition
@@ -60,6 +60,15 @@ def test_what_is_committed_already_is_no_event_but_new_metadata_is() -> None:
 
 def test_a_negative_offset_is_refused() -> None:
     group().when(ConsumerGroup.commit_offsets, [wanted(-1)], NOON).then_raises(InvalidOffset)
+
+
+def test_metadata_is_limited_by_its_bytes_in_utf_8() -> None:
+    group().when(ConsumerGroup.commit_offsets, [wanted(1, metadata="é" * 2048)], NOON).then(
+        committed(1, metadata="é" * 2048)
+    )
+    group().when(ConsumerGroup.commit_offsets, [wanted(1), wanted(1, 1, metadata="é" * 2049)], NOON).then_raises(
+        OffsetMetadataTooLarge, topic="orders", partition=1, size=4098, limit=4096
+    )
 
 
 def test_a_reset_moves_a_commit_in_whatever_direction() -> None:

@@ -114,6 +114,13 @@ def test_members_without_an_assignor_in_common_are_refused() -> None:
     )
 
 
+@pytest.mark.parametrize("others", [(), STABLE], ids=["empty", "stable"])
+def test_a_member_without_any_assignor_is_refused(others: tuple[Any, ...]) -> None:
+    group(*others).when(ConsumerGroup.join, joined("x", assignors=())).then_raises(
+        InconsistentAssignors, group="g", assignors=(), common=()
+    )
+
+
 @pytest.mark.parametrize(
     ("preferences", "elected"),
     [
@@ -257,6 +264,15 @@ def test_the_former_self_of_a_static_member_is_fenced() -> None:
         aggregate.require_commit("a", 1, "i")
     with pytest.raises(UnknownMember):
         aggregate.require_member("a", 1)
+
+
+def test_an_instance_id_that_no_member_has_is_refused() -> None:
+    aggregate = group(*STATIC).aggregate
+    for member in ("a", "b"):
+        with pytest.raises(UnknownMember):
+            aggregate.require_member(member, 1, "unknown")
+    with pytest.raises(FencedInstanceId):
+        aggregate.require_commit("b", 1, "i")
 
 
 # -- leaving, offsets, the end -----------------------------------------------------------------------------------------
