@@ -9,50 +9,23 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable, Iterable
-from functools import cache
-from pathlib import Path
 
 import pytest
+from support.source_tree import FLOORS, MODULES, PACKAGES, ROOT, imports, modules_in, out_of_reach, parsed
 
-ROOT = Path(__file__).parents[2]
-FLOORS = ("odradek_events", "odradek_domain", "odradek_actors", "odradek")  # each may import those before it
-PACKAGES = {
-    "odradek_events": ROOT / "events" / "odradek_events",
-    "odradek_domain": ROOT / "domain" / "odradek_domain",
-    "odradek_actors": ROOT / "actors" / "odradek_actors",
-    "odradek": ROOT / "actors" / "odradek",
-}
-MODULES = {
-    str(path.relative_to(ROOT)): package
-    for package, folder in PACKAGES.items()
-    for path in sorted(folder.rglob("*.py"))
-    if path.stat().st_size
-}
-EVENTS = [path for path, package in MODULES.items() if package == "odradek_events"]
-DOMAIN = [path for path, package in MODULES.items() if package == "odradek_domain"]
-ACTORS = [path for path, package in MODULES.items() if package == "odradek_actors"]
-COMMANDS = [path for path in MODULES if path.startswith("actors/odradek/cli")]
-FACE = [path for path, package in MODULES.items() if package == "odradek" and path not in COMMANDS]
-CLOCK_OWNERS = [path for path in ACTORS if path.startswith("actors/odradek_actors/runtime/")]
+EVENTS = modules_in("odradek_events")
+DOMAIN = modules_in("odradek_domain")
+COMMANDS = modules_in("odradek.cli")
+CLOCK_OWNERS = modules_in("odradek_actors.runtime")
+WITHOUT_CLOCKS = sorted({*MODULES} - {*EVENTS, *DOMAIN, *COMMANDS, *CLOCK_OWNERS})
+WITHOUT_TEST_FRAMEWORK = sorted({*MODULES} - {*modules_in("odradek_events.testing")})
 
 Rule = Callable[[ast.Module], Iterable[str]]
 
 
-@cache
-def parsed(path: str) -> ast.Module:
-    return ast.parse((ROOT / path).read_text(encoding="utf-8"))
-
-
 def imported(tree: ast.Module) -> set[str]:
     """Return the full names of imported modules, and of what is imported from them."""
-    names: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            names.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            names.add(node.module or "")
-            names.update(f"{node.module}.{alias.name}" for alias in node.names)
-    return names
+    return {full for module, names in imports(tree) for full in (module, *(f"{module}.{name}" for name in names))}
 
 
 def imports_any(*banned: str) -> Rule:
@@ -67,7 +40,7 @@ def imports_any(*banned: str) -> Rule:
 
 
 def reads_the_clock(tree: ast.Module) -> Iterable[str]:
-    """Find calls of datetime's and time's clocks; another object's `now()` is that object's business."""
+    """Find calls of datetime's and time's clocks; a `now()` of another object is allowed."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute):
             owner = ast.unparse(node.value).rpartition(".")[2]
@@ -78,8 +51,8 @@ def reads_the_clock(tree: ast.Module) -> Iterable[str]:
     yield from (f"imports {name}" for name in sorted(imported(tree) & {"time.time", "time.time_ns"}))
 
 
-def asks_anybody_for_the_time(tree: ast.Module) -> Iterable[str]:
-    """Find any call of `now`, `utcnow` or `today`: pure code is told the time."""
+def calls_now(tree: ast.Module) -> Iterable[str]:
+    """Find any call of `now`, `utcnow` or `today`: pure code takes the time as an argument."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and _called(node) in ("now", "utcnow", "today"):
             yield f"line {node.lineno}: {ast.unparse(node)}"
@@ -152,7 +125,6 @@ def _all_order(name: str) -> tuple[int, list[int | str]]:
     return kind, [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
 
 
-WITHOUT_CLOCKS = [path for path in ACTORS + FACE if path not in CLOCK_OWNERS]
 DICE_AND_CLOCKS = ("time", "uuid", "random", "secrets", "threading")
 WORLD = (*DICE_AND_CLOCKS, "asyncio", "concurrent", "io", "multiprocessing", "os", "pathlib", "pykka", "sqlite3")
 STORE_MODULES = (
@@ -167,15 +139,16 @@ STORES = tuple(f"odradek_events.{name}" for name in STORE_MODULES)
 
 RULES: dict[str, tuple[Rule, list[str]]] = {
     "the domain touches no clock, dice, threads or files": (imports_any(*WORLD), DOMAIN),
-    "the domain is told the time": (asks_anybody_for_the_time, DOMAIN),
+    "the domain takes the time as an argument": (calls_now, DOMAIN),
     "the domain knows the log's port and no store": (imports_any(*STORES), DOMAIN),
     "actors get time, ids and randomness from the runtime": (imports_any(*DICE_AND_CLOCKS), WITHOUT_CLOCKS),
     "actors read no clock": (reads_the_clock, WITHOUT_CLOCKS),
-    "events are told when they were recorded": (reads_the_clock, EVENTS),
+    "events take the time of recording as an argument": (reads_the_clock, EVENTS),
     "events draw no ids and no randomness": (imports_any("uuid", "random", "secrets"), EVENTS),
-    "nobody uses forbidden powers": (uses_forbidden_powers, list(MODULES)),
+    "no module uses forbidden powers": (uses_forbidden_powers, list(MODULES)),
+    "only the suites need a test framework": (imports_any("hypothesis", "pytest"), WITHOUT_TEST_FRAMEWORK),
     "a module says what it is": (lacks_a_docstring, list(MODULES)),
-    "a module says what it offers": (has_a_wrong_all, EVENTS + DOMAIN + ACTORS + FACE),
+    "a module says what it offers": (has_a_wrong_all, sorted({*MODULES} - {*COMMANDS})),
 }
 
 
@@ -183,15 +156,23 @@ RULES: dict[str, tuple[Rule, list[str]]] = {
 def test_every_module_keeps_the_rule(name: str) -> None:
     rule, modules = RULES[name]
     assert modules
-    assert [f"{path}: {offence}" for path in modules for offence in rule(parsed(path))] == []
+    assert [f"{_place(module)}: {offence}" for module in modules for offence in rule(parsed(module))] == []
 
 
-@pytest.mark.parametrize("package", FLOORS)
+@pytest.mark.parametrize("package", PACKAGES)
 def test_a_floor_imports_none_above_it(package: str) -> None:
-    above = imports_any(*FLOORS[FLOORS.index(package) + 1 :])
-    modules = [path for path, owner in MODULES.items() if owner == package]
-    assert modules
-    assert [f"{path}: {offence}" for path in modules for offence in above(parsed(path))] == []
+    rule = imports_any(*out_of_reach(package))
+    offences = [f"{_place(module)}: {each}" for module in modules_in(package) for each in rule(parsed(module))]
+    assert offences == []
+
+
+def test_the_events_are_at_the_bottom_and_the_face_is_on_top() -> None:
+    assert (FLOORS[0], FLOORS[-1]) == (["odradek"], ["odradek_events"])
+    assert out_of_reach("odradek_events") == [package for floor in FLOORS[:-1] for package in floor]
+
+
+def _place(module: str) -> str:
+    return MODULES[module].relative_to(ROOT).as_posix()
 
 
 OFFENCES: list[tuple[Rule, str, str]] = [
@@ -199,9 +180,9 @@ OFFENCES: list[tuple[Rule, str, str]] = [
     (imports_any("time"), "from time import monotonic", "imports time"),
     (imports_any("os"), "import os.path", "imports os.path"),
     (imports_any("odradek_events.sqlite"), "from odradek_events import sqlite", "imports odradek_events.sqlite"),
-    (asks_anybody_for_the_time, "def f(clock): return clock.now()", "line 1: clock.now()"),
-    (asks_anybody_for_the_time, "x = datetime.utcnow()", "line 1: datetime.utcnow()"),
-    (asks_anybody_for_the_time, "x = date.today()", "line 1: date.today()"),
+    (calls_now, "def f(clock): return clock.now()", "line 1: clock.now()"),
+    (calls_now, "x = datetime.utcnow()", "line 1: datetime.utcnow()"),
+    (calls_now, "x = date.today()", "line 1: date.today()"),
     (reads_the_clock, "at = datetime.now(UTC)", "line 1: datetime.now"),
     (reads_the_clock, "at = datetime.datetime.now(UTC)", "line 1: datetime.datetime.now"),
     (reads_the_clock, "clock = datetime.now", "line 1: datetime.now"),
@@ -232,7 +213,7 @@ def test_a_rule_finds_its_offence(rule: Rule, source: str, offence: str) -> None
     ("rule", "source"),
     [
         (imports_any("time", "os"), "from datetime import datetime, timedelta\nimport osmium, timeit"),
-        (asks_anybody_for_the_time, "from datetime import datetime\ndef f(at: datetime): return at.isoformat()"),
+        (calls_now, "from datetime import datetime\ndef f(at: datetime): return at.isoformat()"),
         (reads_the_clock, "at = self.runtime.now()\nwait = time.monotonic()"),
         (uses_forbidden_powers, "ref.tell(message)\nliteral_eval('1')"),
         (lacks_a_docstring, "'What it is.'"),

@@ -1,13 +1,18 @@
-"""For tests of your own: a log that fails on request, and suites that show whether a store keeps its promises.
+"""Suites that show whether a store keeps its promises, and a log that fails on request, for tests of your own.
 
-The suites are classes with tests and without a log; a subclass that pytest finds, with a fixture, runs them. Each case
-has a module of its own; `samples` holds what they append. Start reading at `conformance`.
+A suite is a class with tests; subclass it with a fixture that gives the store, and pytest runs the tests. Needs pytest
+and hypothesis; FaultyLog, which is offered here too, is in `odradek_events.log` and needs neither.
+
+`conformance` is the suite for every log: `appending`, `reading`, `conditions`, `concurrency`, `repeats`,
+`serialisation`, `failures`, `subscriptions`, `projections` and `determinism` hold its cases. `durable` is the suite for
+logs on disk, on `appender`, the process that it kills; `snapshots` the suite for snapshot stores. All stand on `suite`
+and `samples`. Imports all of events. Start reading at `conformance`.
 """
 
 import pkgutil
 
 try:
-    import hypothesis  # noqa: F401 - asked for here, so that its absence is one sentence
+    import hypothesis  # noqa: F401 - asked for here, so that one sentence says what is missing
     import pytest
 except ModuleNotFoundError as error:
     raise ModuleNotFoundError(
