@@ -17,7 +17,7 @@ EVENTS = modules_in("odradek_events")
 DOMAIN = modules_in("odradek_domain")
 COMMANDS = modules_in("odradek.cli")
 CLOCK_OWNERS = modules_in("odradek_actors.runtime")
-WITHOUT_CLOCKS = sorted({*MODULES} - {*EVENTS, *DOMAIN, *COMMANDS, *CLOCK_OWNERS})
+WITHOUT_CLOCKS = sorted({*modules_in("odradek_actors"), *modules_in("odradek")} - {*COMMANDS, *CLOCK_OWNERS})
 WITHOUT_TEST_FRAMEWORK = sorted({*MODULES} - {*modules_in("odradek_events.testing")})
 
 Rule = Callable[[ast.Module], Iterable[str]]
