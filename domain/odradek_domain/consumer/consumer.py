@@ -91,6 +91,10 @@ class Consumer(Aggregate):
         self.committed = CommittedOffsets(f"consumer/{consumer_id}")
         self._positions: dict[str, tuple[str, dict[int, int]]] = {}  # topic -> (topic id, partition -> offset)
 
+    def __repr__(self) -> str:
+        group = "" if self.group_id is None else f" group={self.group_id!r}"
+        return f"<Consumer {str(self.id)!r}{group} topics={len(self.subscriptions)} version={self.version}>"
+
     # -- queries ------------------------------------------------------------------------------------------------------
 
     @property

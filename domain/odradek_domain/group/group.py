@@ -73,6 +73,10 @@ class ConsumerGroup(Aggregate):
         self.members: dict[str, GroupMember] = {}
         self.idle_since: datetime | None = None
 
+    def __repr__(self) -> str:
+        counts = f"members={len(self.members)} generation={self.generation}"
+        return f"<ConsumerGroup {str(self.id)!r} {self.state.value} {counts} version={self.version}>"
+
     # -- queries ------------------------------------------------------------------------------------------------------
 
     @property

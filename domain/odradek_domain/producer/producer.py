@@ -62,6 +62,10 @@ class Producer(Aggregate):
         self.counted_through = -1
         self._router = MessageRoutingService()
 
+    def __repr__(self) -> str:
+        counts = f"epoch={self.epoch} messages={self.message_count}"
+        return f"<Producer {self.client_id!r} {counts} version={self.version}>"
+
     @property
     def is_registered(self) -> bool:
         """Whether it was ever registered."""

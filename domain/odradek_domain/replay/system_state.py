@@ -66,6 +66,16 @@ class SystemState:
         self.versions: dict[str, int] = {}
         self._aggregates: dict[str, Aggregate] = {}
 
+    def __repr__(self) -> str:
+        kinds = (
+            ("topics", self.topics),
+            ("producers", self.producers),
+            ("consumers", self.consumers),
+            ("groups", self.groups),
+        )
+        counts = " ".join(f"{name}={len(found)}" for name, found in kinds)
+        return f"<SystemState position={self.position} {counts}>"
+
     @classmethod
     def replay(
         cls,

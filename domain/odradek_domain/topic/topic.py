@@ -76,6 +76,12 @@ class Topic(Aggregate):
         self.retention = KEEP_ALL
         self._tail = tail
 
+    def __repr__(self) -> str:
+        if not self.exists:
+            return f"<Topic {str(self.name)!r} exists=False version={self.version}>"
+        counts = f"partitions={self.partition_count} messages={self.message_count}"
+        return f"<Topic {str(self.name)!r} {counts} version={self.version}>"
+
     # -- queries ------------------------------------------------------------------------------------------------------
 
     @property

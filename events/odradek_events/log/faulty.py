@@ -99,6 +99,15 @@ class FaultyLog(LogStore):
         self._last_lost: set[str] = set()
         self._lock = threading.Lock()
 
+    def __repr__(self) -> str:
+        flags = {
+            "is_away": self.is_away,
+            "is_unreadable": self.is_unreadable,
+            "is_poisoned": self._poisoned is not None,
+        }
+        shown = "".join(f" {flag}" for flag, is_set in flags.items() if is_set)
+        return f"<FaultyLog {self.store!r}{shown} ordered={len(self._faults)} fired={len(self.fired)}>"
+
     # -- what is to go wrong ------------------------------------------------------------------------------------------
 
     def reject(self, stream: str = "", event: str = "", times: int = 1) -> None:

@@ -34,6 +34,9 @@ class MemoryLog(LogStore):
         self._writing = threading.Lock()
         self._is_closed = False
 
+    def __repr__(self) -> str:
+        return f"<MemoryLog{' closed' if self.is_closed else ''} head={self._head.position}>"
+
     @property
     def is_closed(self) -> bool:
         """Whether it was closed."""

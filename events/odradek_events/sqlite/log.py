@@ -99,6 +99,12 @@ class SqliteLog(LogStore):
                 self._file.close()
                 raise
 
+    def __repr__(self) -> str:
+        state = " closed" if self.is_closed else ""
+        if self.read_only:  # its head is in the file
+            return f"<SqliteLog {self.name!r}{state} read_only=True>"
+        return f"<SqliteLog {self.name!r}{state} durability={self.durability} head={self._head.position}>"
+
     def close(self) -> None:
         """Checkpoint, so that the .db file alone is complete, and release the file and its lock."""
         if self._file.is_inherited:
