@@ -1,7 +1,8 @@
 """The `odradek` command: one module per group of commands, put together here.
 
-`application` runs them and turns every error into one sentence and an exit code (`exit_codes`); `options` and `output`
-hold what they share. Commands ask the library and print; what they print is worked out in the floors below.
+`application` runs them and turns every error into one sentence and an exit code (`exit_codes`); `options`, `output` and
+`default_command` hold what the `commands` share, and `formats` writes things as text. Commands ask the library and
+print; what they print is worked out in the floors below.
 """
 
 from __future__ import annotations

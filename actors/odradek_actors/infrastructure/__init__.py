@@ -4,9 +4,9 @@
 saves snapshots; `directory` starts the actor of a stream and finds it. Imports `base`. Start reading at `journal`.
 """
 
-from odradek_actors.infrastructure.directory import DirectoryActor
+from odradek_actors.infrastructure.directory import ActorClass, DirectoryActor
 from odradek_actors.infrastructure.journal import JournalActor
 from odradek_actors.infrastructure.log_reader import LogReaderActor
 from odradek_actors.infrastructure.snapshot_writer import SnapshotWriterActor
 
-__all__ = ["DirectoryActor", "JournalActor", "LogReaderActor", "SnapshotWriterActor"]
+__all__ = ["ActorClass", "DirectoryActor", "JournalActor", "LogReaderActor", "SnapshotWriterActor"]

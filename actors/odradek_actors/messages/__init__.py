@@ -70,6 +70,7 @@ from odradek_actors.messages.log import (
     ReadOlder,
 )
 from odradek_actors.messages.producers import CloseProducer, DescribeProducer, FlushProducer, Receipt, Send
+from odradek_actors.messages.receipts import receipts
 from odradek_actors.messages.recovery import ReadStream, Restored, SaveSnapshot, SnapshotSchema, StreamChunk
 from odradek_actors.messages.retention import ApplyRetention, FindRetained, LetGo, SetRetention
 from odradek_actors.messages.topics import (
@@ -167,4 +168,5 @@ __all__ = [
     "Tick",
     "TopicChanged",
     "TopicDescription",
+    "receipts",
 ]
