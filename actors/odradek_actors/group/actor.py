@@ -41,7 +41,7 @@ from odradek_actors.messages.recovery import SnapshotSchema
 from odradek_domain.errors import DomainError
 from odradek_domain.group.errors import FencedInstanceId, RebalanceInProgress, UnknownAssignor, UnknownMember
 from odradek_domain.group.group import ConsumerGroup
-from odradek_domain.group.member import GroupSnapshot, GroupState
+from odradek_domain.group.member import Claim, GroupSnapshot, GroupState
 from odradek_domain.values.positions import TopicPartition
 from odradek_events.errors import AppendError, WrongExpectedVersion
 from odradek_events.types import MemberJoined, OffsetCommitted, StaticMemberReplaced
@@ -64,6 +64,7 @@ class GroupActor(EventSourcedActor[ConsumerGroup]):
             self._live = LiveMembers(self.runtime.monotonic, self.reply)
             self._phase_of_group: tuple[GroupState, int] | None = None  # the state it is in, and the generation
             self._phase_ends = NEVER
+            self._sync_deadline: tuple[int, float] = -1, NEVER  # of a generation: its members have to sync until then
             self._told: set[str] = set()  # who knows of the rebalance under way
             self._topics = GroupTopics(self)
             self._is_held = False  # an append was refused, or a topic cannot answer: wait for the timer
@@ -159,8 +160,13 @@ class GroupActor(EventSourcedActor[ConsumerGroup]):
         if body.member_id:
             self.state.require_member(body.member_id, None, body.instance_id)
         wanted = self._wanted(body)
-        events = self.state.join(wanted, body.reason)
+        events = self.state.join(wanted, body.reason, has_let_go=self._has_let_go(body))
         self.persist(events, (command,), lambda _: self._joined(command, body, wanted.member_id, events))
+
+    def _has_let_go(self, body: JoinGroup) -> bool:
+        """Say whether a cooperative member holds other partitions than when it joined last: some may be free now."""
+        before = self._live.claims.get(body.member_id)
+        return body.claim.is_held and (before is None or set(before.partitions) != set(body.claim.partitions))
 
     def _wanted(self, body: JoinGroup) -> MemberJoined:
         name = body.consumer_id if body.instance_id is None else body.instance_id
@@ -187,6 +193,8 @@ class GroupActor(EventSourcedActor[ConsumerGroup]):
         if before is not None:
             self.reply(before, RebalanceInProgress(self.id))  # the newer join stands for it
         self._live.joined(self.state.members[member_id], command, body.claim)
+        if self.state.state is GroupState.COMPLETING_REBALANCE:
+            self._live.unsynced.add(member_id)
         self._is_due = True
 
     # -- sharing out --------------------------------------------------------------------------------------------------
@@ -194,6 +202,7 @@ class GroupActor(EventSourcedActor[ConsumerGroup]):
     def _sync(self, command: Command, body: SyncGroup) -> None:
         member = self.state.require_member(body.member_id, body.generation, body.instance_id)
         self._live.hear(member, command.reply_to)
+        self._live.unsynced.discard(body.member_id)
         before = self._live.syncing.get(body.member_id)
         if before is not None:
             self.reply(before, RebalanceInProgress(self.id))
@@ -255,6 +264,7 @@ class GroupActor(EventSourcedActor[ConsumerGroup]):
             live.forget(member_id, UnknownMember(self.id, member_id))
         if self._is_back:
             self._is_back, self._phase_of_group = False, None
+            self._sync_deadline = self._sync_deadline[0], self.runtime.monotonic() + group.rebalance_timeout
             live.hear_all(group.members.values())
         if (group.state, group.generation) != self._phase_of_group:
             self._begin_phase()
@@ -263,6 +273,8 @@ class GroupActor(EventSourcedActor[ConsumerGroup]):
         for member in group.members.values():
             live.expect(member)
         if self._dismiss(live.silent(group.members), "its session timed out"):
+            return
+        if self._dismiss(self._overdue(), "it did not ask for its share in time"):
             return
         match group.state:
             case GroupState.PREPARING_REBALANCE:
@@ -279,12 +291,28 @@ class GroupActor(EventSourcedActor[ConsumerGroup]):
         if self.is_ready:
             self._set_timer()
 
+    def _overdue(self) -> list[str]:
+        """Return the members that joined the present generation and have not asked for their share in time."""
+        generation, due = self._sync_deadline
+        is_over = generation == self.state.generation and self.runtime.monotonic() >= due
+        return sorted(self._live.unsynced) if is_over and self._is_begun else []
+
+    @property
+    def _is_begun(self) -> bool:
+        """Whether the present generation has begun, and no rebalance for the next."""
+        return self.state.state in (GroupState.COMPLETING_REBALANCE, GroupState.STABLE)
+
     def _begin_phase(self) -> None:
         group = self.state
         self._phase_of_group = group.state, group.generation
-        is_rebalancing = group.state in (GroupState.PREPARING_REBALANCE, GroupState.COMPLETING_REBALANCE)
-        self._phase_ends = self.runtime.monotonic() + group.rebalance_timeout if is_rebalancing else NEVER
+        ends = self.runtime.monotonic() + group.rebalance_timeout
+        self._phase_ends = ends if group.state is GroupState.PREPARING_REBALANCE else NEVER
         self._told.clear()
+        if group.state is GroupState.COMPLETING_REBALANCE and self._sync_deadline[0] != group.generation:
+            self._live.unsynced = set(
+                self._live.joining or group.members
+            )  # all, if an earlier actor answered their joins
+            self._sync_deadline = group.generation, ends
 
     def _dismiss(self, members: Iterable[str], reason: str) -> bool:
         """Have members leave; say whether there were any."""
@@ -292,17 +320,28 @@ class GroupActor(EventSourcedActor[ConsumerGroup]):
         return not self.is_ready
 
     def _prepare(self) -> None:
-        """Wait until all have joined, or until the time for it is over; then begin the next generation."""
+        """Wait until all have joined, or until the time for it is over; then begin the next generation.
+
+        Then dynamic members that did not join leave. Static ones keep their place until their session ends (KIP-345),
+        and their share with it, so that they may come back to it.
+        """
         live = self._live
         for _, command in live.drain_syncing():
             self.reply(command, RebalanceInProgress(self.id))
-        missing = [member for member in self.state.members if member not in live.joining]
-        if missing and self.runtime.monotonic() >= self._phase_ends:
-            self._dismiss(missing, "it did not join again in time")
-        elif missing:
-            self._tell_of_rebalance(missing)
+        group = self.state
+        missing = [member for member in group.members.values() if member.member_id not in live.joining]
+        dynamic = [member.member_id for member in missing if member.instance_id is None]
+        if missing and self.runtime.monotonic() < self._phase_ends:
+            self._tell_of_rebalance([member.member_id for member in missing])
+        elif dynamic:
+            self._dismiss(dynamic, "it did not join again in time")
+        elif missing and not live.joining:  # nobody could lead: wait until they come back, or their sessions end
+            self._phase_ends = self.runtime.monotonic() + group.rebalance_timeout
         elif not self._is_somebody_joining():
-            self.persist([self.state.begin_generation(self.runtime.now())], (), lambda _: None)
+            for member in missing:  # it has not polled for so long that it delivers nothing, so it holds nothing back
+                places = tuple(TopicPartition(*pair) for pair in member.partitions)
+                live.claims[member.member_id] = Claim(places, group.generation)
+            self.persist([group.begin_generation(self.runtime.now(), live.joining)], (), lambda _: None)
 
     def _is_somebody_joining(self) -> bool:
         """Whether a join waits behind this step: who joins at the same time joins the same generation."""
@@ -320,9 +359,6 @@ class GroupActor(EventSourcedActor[ConsumerGroup]):
         """Share out once the leader asks for its share and the topics have said how many partitions they have."""
         leader = self._live.syncing.get(str(self.state.leader))
         if leader is None:
-            if self.runtime.monotonic() >= self._phase_ends:
-                missing = [member for member in self.state.members if member not in self._live.syncing]
-                self._dismiss(missing, "it did not ask for its share in time")
             return
         counts = self._topics.counts_for(self.state.generation)
         if counts is None:
@@ -377,7 +413,8 @@ class GroupActor(EventSourcedActor[ConsumerGroup]):
 
     def _set_timer(self) -> None:
         """Be woken when the first of all deadlines is over; in a moment, if one is that nothing can be done about."""
-        due = min(self._phase_ends, self._offsets_expire_at(), self._live.next_session_end())
+        sync_due = self._sync_deadline[1] if self._live.unsynced and self._is_begun else NEVER
+        due = min(self._phase_ends, sync_due, self._offsets_expire_at(), self._live.next_session_end())
         if due != NEVER:
             left = due - self.runtime.monotonic()
             self._alarm.wake_in(left if left > 0 else self.settings.retry_backoff)

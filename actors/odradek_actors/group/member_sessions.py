@@ -31,6 +31,7 @@ class LiveMembers:
         self.claims: dict[str, Claim] = {}
         self.joining: dict[str, Command] = {}
         self.syncing: dict[str, Command] = {}
+        self.unsynced: set[str] = set()  # members that joined the present generation and have not asked for their share
 
     def joined(self, member: GroupMember, command: Command, claim: Claim) -> None:
         """Take note of a member's join, in place of an older one that waits."""
@@ -56,10 +57,11 @@ class LiveMembers:
         self._session_ends[member.member_id] = self._monotonic() + member.session_timeout_ms / 1000
 
     def forget(self, member_id: str, answer: Exception) -> None:
-        """Answer whatever a member that is one no longer still waits for, and know it no more."""
+        """Reply to a departed member's pending join and sync, then forget the member."""
         self._refs.pop(member_id, None)
         self._session_ends.pop(member_id, None)
         self.claims.pop(member_id, None)
+        self.unsynced.discard(member_id)
         for waiting in (self.joining, self.syncing):
             command = waiting.pop(member_id, None)
             if command is not None:

@@ -15,8 +15,9 @@ a member says it has (`claims`) comes with each join, is needed once, and is an 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 import msgspec
 
@@ -154,13 +155,15 @@ class ConsumerGroup(Aggregate):
 
     # -- decisions: membership ----------------------------------------------------------------------------------------
 
-    def join(self, wanted: MemberJoined, reason: str = "") -> list[_Join]:
+    def join(self, wanted: MemberJoined, reason: str = "", *, has_let_go: bool = False) -> list[_Join]:
         """Decide to let a member in, or back in.
 
-        A member that is there and reads the same has the group rebalance unless it does already. A static member that
-        comes back takes the place of its former self, without a rebalance if it reads the same; any other that comes
-        back without its member id is a new member, and its former self leaves. Raises InconsistentAssignors, or
-        FencedInstanceId for a member whose instance id somebody else has.
+        A member that joins again unchanged leads to no event, and gets the present generation: it may have missed the
+        answer to its last join. But a leader, or a member that `has_let_go` of partitions, makes a stable group
+        rebalance. A static member that comes back takes the place of its former self, without a rebalance if it reads
+        the same and the elected assignor stays (KIP-345); any other that comes back without its member id is a new
+        member, and its former self leaves. Raises InconsistentAssignors, or FencedInstanceId for a member whose
+        instance id another member has.
         """
         static = self.static_member(wanted.instance_id)
         if static is not None and wanted.member_id in self.members and static.member_id != wanted.member_id:
@@ -170,20 +173,37 @@ class ConsumerGroup(Aggregate):
         events: list[_Join] = []
         if known is None:
             former = self.members_of(wanted.consumer_id)
-            events += self.leave(former, "its consumer joined anew", wanted.timestamp)
-        elif known.member_id != wanted.member_id:
-            events.append(self._replaced(known, wanted))
-        if known is None or not known.has_subscription_of(wanted):
+            events += self.leave(former, "its consumer joined again", wanted.timestamp)
             events.append(wanted)
-        elif not events and self.state in (GroupState.STABLE, GroupState.COMPLETING_REBALANCE):
+        elif known.member_id != wanted.member_id:
+            events += self._come_back(known, wanted)
+        elif not known.has_subscription_of(wanted):
+            events.append(wanted)
+        elif self.state is GroupState.STABLE and (has_let_go or known.member_id == self.leader):
             why = reason or f"{wanted.consumer_id} joined again"
             events.append(RebalanceStarted(str(self.id), why, wanted.timestamp))
         return events
 
-    def _replaced(self, old: GroupMember, new: MemberJoined) -> StaticMemberReplaced:
-        return StaticMemberReplaced(
-            str(self.id), str(old.instance_id), old.member_id, new.member_id, new.consumer_id, new.timestamp
+    def _come_back(self, old: GroupMember, new: MemberJoined) -> list[_Join]:
+        """Decide what follows when a static member comes back under a new member id."""
+        is_settled = self.state in (GroupState.STABLE, GroupState.COMPLETING_REBALANCE)
+        members = [
+            msgspec.structs.replace(old, assignors=new.assignors) if member is old else member
+            for member in self.members.values()
+        ]
+        has_same_assignors = old.assignors == new.assignors
+        keeps_assignor = has_same_assignors or (is_settled and elected_assignor(members) == self.assignor)
+        is_same = keeps_assignor and msgspec.structs.replace(old, assignors=new.assignors).has_subscription_of(new)
+        replaced = StaticMemberReplaced(
+            str(self.id),
+            str(old.instance_id),
+            old.member_id,
+            new.member_id,
+            new.consumer_id,
+            new.timestamp,
+            new.assignors if is_same and not has_same_assignors else (),
         )
+        return [replaced] if is_same else [replaced, new]
 
     def _require_common_assignor(self, wanted: MemberJoined, instead_of: str | None) -> None:
         others = [member.assignors for member in self.members.values() if member.member_id != instead_of]
@@ -203,9 +223,13 @@ class ConsumerGroup(Aggregate):
             return []
         return [RebalanceStarted(str(self.id), reason, at)]
 
-    def begin_generation(self, at: datetime) -> GenerationStarted:
-        """Decide that the members of now are those of the next generation; each votes for how to share out."""
-        leader = self.leader if self.leader in self.members else next(iter(self.members))
+    def begin_generation(self, at: datetime, joined: Collection[str] | None = None) -> GenerationStarted:
+        """Decide that the members of now are those of the next generation; each votes for an assignor.
+
+        The leader is one of those that have `joined` again (all, if not given). Static members may not have.
+        """
+        present = [member for member in self.members if joined is None or member in joined]
+        leader = self.leader if self.leader in present else present[0]
         return GenerationStarted(
             str(self.id),
             self.generation + 1,
@@ -315,7 +339,9 @@ class ConsumerGroup(Aggregate):
         self.state, self.idle_since = GroupState.PREPARING_REBALANCE, None
 
     def _replaced_static(self, event: StaticMemberReplaced) -> None:
-        new = {"member_id": event.member_id, "consumer_id": event.consumer_id}
+        new: dict[str, Any] = {"member_id": event.member_id, "consumer_id": event.consumer_id}
+        if event.assignors:
+            new["assignors"] = event.assignors
         self.members = {
             event.member_id if key == event.old_member_id else key: (
                 msgspec.structs.replace(member, **new) if key == event.old_member_id else member

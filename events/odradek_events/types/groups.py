@@ -10,6 +10,7 @@ from datetime import datetime
 import msgspec
 
 from odradek_events.schema.registry import event
+from odradek_events.schema.upcasters import Upcaster
 
 __all__ = [
     "GenerationStarted",
@@ -47,9 +48,18 @@ class MemberJoined(msgspec.Struct, frozen=True):
     instance_id: str | None = None
 
 
-@event("StaticMemberReplaced", version=1, tags=(_GROUP, "consumer:{consumer_id}"))
+@event(
+    "StaticMemberReplaced",
+    version=2,
+    upcasters=(Upcaster(1).add("assignors", ()),),
+    tags=(_GROUP, "consumer:{consumer_id}"),
+    tags_since=1,
+)
 class StaticMemberReplaced(msgspec.Struct, frozen=True):
-    """The static member `instance_id` rejoined under a new member id and keeps its partitions; the old id is fenced."""
+    """The static member `instance_id` rejoined under a new member id and keeps its partitions; the old id is fenced.
+
+    `assignors` are those it supports now; empty where they are the same as before.
+    """
 
     group_id: str
     instance_id: str
@@ -57,6 +67,7 @@ class StaticMemberReplaced(msgspec.Struct, frozen=True):
     member_id: str
     consumer_id: str
     timestamp: datetime
+    assignors: tuple[str, ...] = ()
 
 
 @event("MemberLeft", version=1, tags=(_GROUP,))

@@ -83,7 +83,7 @@ def test_a_commit_is_refused_while_the_group_has_members(system: ActorSystem) ->
     shares = member(system, "shares", "orders")
     balance(system, shares, partitions=1)
 
-    with pytest.raises(UnknownMember, match="cannot commit while others are"):
+    with pytest.raises(UnknownMember, match="has members, so only they can commit"):
         by_hand.commit()
     shares.close()
     by_hand.commit()

@@ -15,14 +15,16 @@ from odradek_actors.messages.groups import (
     Heartbeat,
     JoinGroup,
     JoinResult,
+    LeaveGroup,
     SyncGroup,
     SyncResult,
 )
 from odradek_actors.runtime.promise import Promise
 from odradek_domain.errors import OffsetMetadataTooLarge
-from odradek_domain.group.errors import FencedInstanceId, InconsistentAssignors, UnknownMember
-from odradek_domain.group.member import GroupSnapshot, GroupState
+from odradek_domain.group.errors import FencedInstanceId, InconsistentAssignors, RebalanceInProgress, UnknownMember
+from odradek_domain.group.member import Claim, GroupSnapshot, GroupState
 from odradek_domain.values.committed_offsets import MAX_METADATA_BYTES, OffsetToCommit
+from odradek_domain.values.positions import TopicPartition
 
 pytestmark = pytest.mark.usefixtures("replayed")
 
@@ -162,3 +164,188 @@ def test_metadata_above_the_limit_is_refused_and_nothing_of_that_commit_is_store
 
     (committed,) = system.committed_offsets("g")
     assert committed.metadata == "x" * MAX_METADATA_BYTES
+
+
+# -- joining again ----------------------------------------------------------------------------------------------------
+
+
+def pair(system: ActorSystem, first: RawMember, second: RawMember) -> None:
+    """Let two members join, the first of which leads, and take their shares."""
+    system.create_topic("orders", 2)
+    first.join()
+    joining = second.begin_join()
+    first.join()
+    second.joined(joining)
+    first.sync()
+    second.sync()
+
+
+def test_a_follower_that_joins_again_unchanged_gets_the_present_generation(system: ActorSystem) -> None:
+    leader, follower = RawMember(system, "a"), RawMember(system, "b")
+    pair(system, leader, follower)
+    generation = follower.generation
+
+    again = follower.join()
+
+    assert (again.generation, again.member_id) == (generation, follower.member_id)
+    assert [place.partition for place in follower.sync().partitions] == [1]
+    assert described(system).state is GroupState.STABLE
+    assert leader.beat() is None
+
+
+@pytest.mark.parametrize("number", [0, 1], ids=["leader", "follower"])
+def test_a_member_that_joins_again_unchanged_before_the_shares_are_out_gets_the_present_generation(
+    system: ActorSystem, number: int
+) -> None:
+    system.create_topic("orders", 2)
+    members = RawMember(system, "a"), RawMember(system, "b")
+    members[0].join()
+    joining = members[1].begin_join()
+    generation = members[0].join().generation
+    members[1].joined(joining)
+
+    assert members[number].join().generation == generation
+    assert described(system).state is GroupState.COMPLETING_REBALANCE
+
+
+def test_a_leader_that_joins_again_has_the_group_rebalance(system: ActorSystem) -> None:
+    leader, follower = RawMember(system, "a"), RawMember(system, "b")
+    pair(system, leader, follower)
+
+    joining = leader.begin_join()
+    follower.join()
+
+    assert leader.joined(joining).generation == follower.generation == 3
+
+
+def test_a_follower_that_has_let_go_of_partitions_has_the_group_rebalance(system: ActorSystem) -> None:
+    how: dict[str, Any] = {"assignors": ("cooperative-sticky",), "claim": Claim((), -1, True)}
+    leader, follower = RawMember(system, "a", **how), RawMember(system, "b", **how)
+    pair(system, leader, follower)
+
+    follower.begin_join(claim=Claim((TopicPartition("orders", 1),), 2, True))
+    until(lambda: described(system).state is GroupState.PREPARING_REBALANCE, what="the group rebalances")
+
+
+def test_a_static_member_that_supports_fewer_assignors_keeps_its_place_if_the_elected_one_stays(
+    system: ActorSystem,
+) -> None:
+    how: dict[str, Any] = {"assignors": ("range", "roundrobin")}
+    leader, follower = RawMember(system, "a", **how), RawMember(system, "b", "i", **how)
+    pair(system, leader, follower)
+    generation = follower.generation
+
+    back = RawMember(system, "b", "i", assignors=("range",))
+
+    assert back.join().generation == generation
+    assert [place.partition for place in back.sync().partitions] == [0]  # static members come first
+    refused = RawMember(system, "c", assignors=("roundrobin",)).begin_join()
+    assert isinstance(refused.exception(10), InconsistentAssignors)
+    assert leader.beat() is None
+
+
+def test_a_static_member_without_the_elected_assignor_has_the_group_rebalance(system: ActorSystem) -> None:
+    how: dict[str, Any] = {"assignors": ("range", "roundrobin")}
+    leader, follower = RawMember(system, "a", **how), RawMember(system, "b", "i", **how)
+    pair(system, leader, follower)
+
+    joining = RawMember(system, "b", "i", assignors=("roundrobin",)).begin_join()
+    leader.join()
+
+    assert joining.result(10).assignor == "roundrobin"
+
+
+# -- members that do not come -----------------------------------------------------------------------------------------
+
+
+def test_a_rebalance_that_times_out_removes_dynamic_members_and_keeps_static_ones(system: ActorSystem) -> None:
+    how: dict[str, Any] = {"rebalance_timeout_ms": SHORT}
+    system.create_topic("orders", 4)
+    leader = RawMember(system, "a", "i", **how)
+    dynamic = RawMember(system, "b", **how)
+    leader.join()
+    joining = dynamic.begin_join()
+    leader.join()
+    dynamic.joined(joining)
+    leader.sync()
+    dynamic.sync()
+
+    newcomer = RawMember(system, "c", **how)
+    newcomer.join()
+
+    assert reasons(system.log) == ["it did not join again in time"]
+    assert newcomer.generation == leader.generation + 1
+    assert described(system).leader == newcomer.member_id
+    assert len(newcomer.sync().partitions) == 2
+    back = RawMember(system, "a", "i", **how)
+    assert back.join().generation == newcomer.generation
+    assert len(back.sync().partitions) == 2
+    assert newcomer.beat() is None
+
+
+def test_a_rebalance_that_only_static_members_could_join_waits_for_them(system: ActorSystem) -> None:
+    how: dict[str, Any] = {"rebalance_timeout_ms": SHORT}
+    first, second = RawMember(system, "a", "i", **how), RawMember(system, "b", **how)
+    pair(system, first, second)
+    before = started(system)
+    second.ask(LeaveGroup(second.member_id)).result(10)
+
+    deadline = time.monotonic() + 3 * SHORT / 1000
+    until(lambda: time.monotonic() > deadline, lambda: described(system), what="the time for it is over")
+
+    assert described(system).state is GroupState.PREPARING_REBALANCE
+    assert started(system) == before
+    assert first.join().generation == before[-1] + 1
+    assert len(first.sync().partitions) == 2
+
+
+def test_a_static_member_that_does_not_come_back_leaves_with_its_session(system: ActorSystem) -> None:
+    first = RawMember(system, "a", "i", rebalance_timeout_ms=SHORT, session_timeout_ms=5 * SHORT)
+    second = RawMember(system, "b", rebalance_timeout_ms=SHORT)
+    newcomer = RawMember(system, "c", rebalance_timeout_ms=SHORT)
+    pair(system, first, second)
+    joining = newcomer.begin_join()
+    second.join()
+    newcomer.joined(joining)
+    second.sync()
+    newcomer.sync()
+    assert reasons(system.log) == []
+
+    until(lambda: reasons(system.log) == ["its session timed out"], second.beat, newcomer.beat, what="it has left")
+
+
+def test_a_member_that_never_syncs_is_removed_at_the_rebalance_timeout(system: ActorSystem) -> None:
+    how: dict[str, Any] = {"rebalance_timeout_ms": SHORT}
+    system.create_topic("orders", 2)
+    leader, silent = RawMember(system, "a", **how), RawMember(system, "b", **how)
+    leader.join()
+    joining = silent.begin_join()
+    leader.join()
+    silent.joined(joining)
+    leader.sync()
+    assert described(system).state is GroupState.STABLE
+
+    until(lambda: reasons(system.log) != [], leader.beat, silent.beat, what="the one that did not sync has left")
+
+    assert reasons(system.log) == ["it did not ask for its share in time"]
+    assert isinstance(silent.beat(), UnknownMember)
+    leader.join()
+    assert len(leader.sync().partitions) == 2
+
+
+def test_a_leader_that_never_syncs_is_removed_at_the_rebalance_timeout(system: ActorSystem) -> None:
+    how: dict[str, Any] = {"rebalance_timeout_ms": SHORT}
+    system.create_topic("orders", 2)
+    leader, follower = RawMember(system, "a", **how), RawMember(system, "b", **how)
+    leader.join()
+    joining = follower.begin_join()
+    leader.join()
+    follower.joined(joining)
+    syncing = follower.begin_sync()
+
+    until(lambda: reasons(system.log) != [], leader.beat, follower.beat, what="the one that did not sync has left")
+
+    assert isinstance(leader.beat(), UnknownMember)
+    assert isinstance(syncing.exception(10), RebalanceInProgress)
+    follower.join()
+    assert len(follower.sync().partitions) == 2

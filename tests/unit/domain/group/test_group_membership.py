@@ -96,6 +96,21 @@ def test_a_member_that_is_known_and_reads_the_same_has_a_stable_group_rebalance(
     group(*STABLE, RebalanceStarted("g", "", NOON)).when(ConsumerGroup.join, joined("a")).then_nothing()
 
 
+def test_a_follower_that_joins_again_unchanged_leads_to_no_event_unless_it_has_let_go() -> None:
+    group(*STABLE).when(ConsumerGroup.join, joined("b")).then_nothing()
+    group(*STABLE).when(ConsumerGroup.join, joined("b"), "it let go", has_let_go=True).then(
+        RebalanceStarted("g", "it let go", NOON)
+    )
+    group(*STABLE[:-1]).when(ConsumerGroup.join, joined("a")).then_nothing()
+    group(*STABLE[:-1]).when(ConsumerGroup.join, joined("b"), has_let_go=True).then_nothing()
+
+
+def test_the_leader_of_a_generation_is_one_that_has_joined() -> None:
+    aggregate = group(*STABLE, RebalanceStarted("g", "", NOON)).aggregate
+    assert aggregate.begin_generation(NOON, {"b"}) == GenerationStarted("g", 2, "range", "b", ("a", "b"), NOON)
+    assert aggregate.begin_generation(NOON, {"a", "b"}).leader == "a"
+
+
 def test_a_member_that_reads_something_else_joins_anew_and_keeps_its_place_and_its_share() -> None:
     scenario = group(*STABLE).when(ConsumerGroup.join, joined("a", "u")).then(joined("a", "u"))
     assert list(scenario.aggregate.members) == ["a", "b"]
@@ -255,6 +270,28 @@ def test_a_static_member_that_comes_back_and_reads_something_else_has_the_group_
     assert scenario.aggregate.members["a2"].topics == ("u",)
 
 
+BROAD = ("range", "sticky")
+
+
+def test_a_static_member_that_comes_back_with_fewer_assignors_has_the_elected_one_stay() -> None:
+    before = (
+        joined("a", assignors=BROAD, instance_id="i"),
+        joined("b", assignors=BROAD),
+        started(1, "a", "b"),
+        assigned(1, {"a": [0, 1], "b": [2]}),
+    )
+    kept = StaticMemberReplaced("g", "i", "a", "a2", "c-a2", NOON, ("range",))
+    scenario = group(*before).when(ConsumerGroup.join, joined("a2", instance_id="i")).then(kept)
+    assert scenario.aggregate.state is GroupState.STABLE
+    assert scenario.aggregate.members["a2"].assignors == ("range",)
+
+    other = joined("a2", assignors=("sticky",), instance_id="i")
+    replaced = StaticMemberReplaced("g", "i", "a", "a2", "c-a2", NOON)
+    group(*before).when(ConsumerGroup.join, other).then(replaced, other)
+    reads_more = joined("a2", "t", "u", instance_id="i")
+    group(*before).when(ConsumerGroup.join, reads_more).then(replaced, reads_more)
+
+
 def test_the_former_self_of_a_static_member_is_fenced() -> None:
     aggregate = group(*STATIC, StaticMemberReplaced("g", "i", "a", "a2", "c", NOON)).aggregate
     aggregate.require_member("a2", 1, "i")
@@ -285,7 +322,7 @@ def test_who_is_no_member_cannot_leave() -> None:
 
 def test_a_consumer_that_joins_anew_is_another_member_and_its_former_self_leaves() -> None:
     again = msgspec.structs.replace(joined("b2"), consumer_id="c-b")
-    left = MemberLeft("g", "b", "its consumer joined anew", NOON)
+    left = MemberLeft("g", "b", "its consumer joined again", NOON)
     scenario = group(*STABLE).when(ConsumerGroup.join, again).then(left, again)
     assert list(scenario.aggregate.members) == ["a", "b2"]
 

@@ -199,6 +199,12 @@ GOLDEN: list[tuple[Any, str]] = [
         + ',"pattern":"o.*","instance_id":"i-1"}',
     ),
     (
+        types.StaticMemberReplaced("billing", "i-1", "m-1", "m-2", "c-1", T, ("range",)),
+        '{"type":"StaticMemberReplaced","group_id":"billing","instance_id":"i-1","old_member_id":"m-1","member_id":"m-2","consumer_id":"c-1",'
+        + AT
+        + ',"assignors":["range"]}',
+    ),
+    (
         types.StaticMemberReplaced(
             group_id="billing", instance_id="i-1", old_member_id="m-1", member_id="m-2", consumer_id="c-1", timestamp=T
         ),
