@@ -13,7 +13,6 @@ from typing import Any
 import typer
 
 from odradek.cli.exit_codes import CommandError, ExitCode, exit_code_of, sentence_of
-from odradek_actors.logs import get_logger
 
 __all__ = ["Application"]
 
@@ -68,6 +67,8 @@ def _fail(error: Exception) -> ExitCode:
     if usage is not None:
         code, sentence = ExitCode.USAGE, _usage_sentence(error, str(usage()))
     else:
+        from odradek_actors.logs import get_logger
+
         code, sentence = exit_code_of(error), sentence_of(error)
         level = logging.ERROR if code is ExitCode.BUG else logging.DEBUG
         get_logger(actor="command line").log(level, "command failed", error=repr(error), exc_info=error)

@@ -4,33 +4,6 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from odradek_actors.errors import ActorError
-from odradek_domain.errors import (
-    DomainError,
-    NoCommittedOffset,
-    OffsetNotFound,
-    PartitionNotFound,
-    TopicNotFound,
-    ValidationError,
-)
-from odradek_domain.group.errors import GroupNotFound
-from odradek_events.errors import (
-    CorrelationIsAmbiguous,
-    CorrelationNotFound,
-    DamagedCommit,
-    InvalidStream,
-    LogError,
-    LogFull,
-    LogLocked,
-    LogNotWritable,
-    LogUnavailable,
-    NothingToSalvage,
-    OutcomeUnknown,
-    PositionBeyondHead,
-)
-from odradek_events.exchange.errors import DamagedExport, LibraryMissing
-from odradek_events.projections.errors import NotViews, ProjectionError, ViewsUnavailable
-
 __all__ = ["TABLE", "CommandError", "ExitCode", "exit_code_of", "sentence_of"]
 
 
@@ -64,36 +37,37 @@ TABLE: dict[ExitCode, str] = {
     ExitCode.OUTPUT_CLOSED: "whoever read the output went away",
 }
 
-# The first class that fits decides.
-_BY_ERROR: tuple[tuple[type[Exception], ExitCode], ...] = (
-    (ValidationError, ExitCode.USAGE),
-    (InvalidStream, ExitCode.USAGE),
-    (TopicNotFound, ExitCode.NO_SUCH_PLACE),
-    (PartitionNotFound, ExitCode.NO_SUCH_PLACE),
-    (GroupNotFound, ExitCode.NO_SUCH_PLACE),
-    (OffsetNotFound, ExitCode.NO_SUCH_PLACE),
-    (NoCommittedOffset, ExitCode.NO_SUCH_PLACE),
-    (PositionBeyondHead, ExitCode.NO_SUCH_PLACE),
-    (CorrelationNotFound, ExitCode.NO_SUCH_PLACE),
-    (CorrelationIsAmbiguous, ExitCode.NO_SUCH_PLACE),
-    (DamagedCommit, ExitCode.BROKEN),
-    (NothingToSalvage, ExitCode.BROKEN),
-    (DamagedExport, ExitCode.BROKEN),
-    (LibraryMissing, ExitCode.REFUSED),
-    (LogLocked, ExitCode.LOCKED),
-    (LogFull, ExitCode.UNWRITABLE),
-    (LogNotWritable, ExitCode.UNWRITABLE),
-    (OutcomeUnknown, ExitCode.UNWRITABLE),
-    (LogUnavailable, ExitCode.UNWRITABLE),
-    (NotViews, ExitCode.UNREADABLE),
-    (ViewsUnavailable, ExitCode.UNWRITABLE),
-    (ProjectionError, ExitCode.REFUSED),
-    (LogError, ExitCode.UNREADABLE),
-    (DomainError, ExitCode.REFUSED),
-    (ActorError, ExitCode.REFUSED),
-    (FileNotFoundError, ExitCode.UNREADABLE),
-    (OSError, ExitCode.UNWRITABLE),
-)
+# By package and class, the most specific class first. Names, because a command that fails early should not import the
+# domain and the actors only to learn that the error is none of theirs.
+_BY_ERROR = {
+    "odradek_domain.ValidationError": ExitCode.USAGE,
+    "odradek_events.InvalidStream": ExitCode.USAGE,
+    "odradek_domain.TopicNotFound": ExitCode.NO_SUCH_PLACE,
+    "odradek_domain.PartitionNotFound": ExitCode.NO_SUCH_PLACE,
+    "odradek_domain.GroupNotFound": ExitCode.NO_SUCH_PLACE,
+    "odradek_domain.OffsetNotFound": ExitCode.NO_SUCH_PLACE,
+    "odradek_domain.NoCommittedOffset": ExitCode.NO_SUCH_PLACE,
+    "odradek_events.PositionBeyondHead": ExitCode.NO_SUCH_PLACE,
+    "odradek_events.CorrelationNotFound": ExitCode.NO_SUCH_PLACE,
+    "odradek_events.CorrelationIsAmbiguous": ExitCode.NO_SUCH_PLACE,
+    "odradek_events.DamagedCommit": ExitCode.BROKEN,
+    "odradek_events.NothingToSalvage": ExitCode.BROKEN,
+    "odradek_events.DamagedExport": ExitCode.BROKEN,
+    "odradek_events.LibraryMissing": ExitCode.REFUSED,
+    "odradek_events.LogLocked": ExitCode.LOCKED,
+    "odradek_events.LogFull": ExitCode.UNWRITABLE,
+    "odradek_events.LogNotWritable": ExitCode.UNWRITABLE,
+    "odradek_events.OutcomeUnknown": ExitCode.UNWRITABLE,
+    "odradek_events.LogUnavailable": ExitCode.UNWRITABLE,
+    "odradek_events.NotViews": ExitCode.UNREADABLE,
+    "odradek_events.ViewsUnavailable": ExitCode.UNWRITABLE,
+    "odradek_events.ProjectionError": ExitCode.REFUSED,
+    "odradek_events.LogError": ExitCode.UNREADABLE,
+    "odradek_domain.DomainError": ExitCode.REFUSED,
+    "odradek_actors.ActorError": ExitCode.REFUSED,
+    "builtins.FileNotFoundError": ExitCode.UNREADABLE,
+    "builtins.OSError": ExitCode.UNWRITABLE,
+}
 
 
 class CommandError(Exception):
@@ -105,20 +79,26 @@ class CommandError(Exception):
 
 
 def exit_code_of(error: BaseException) -> ExitCode:
-    """Return the exit code for an error; what is in no table is a bug."""
+    """Return the exit code for an error; one that the table does not have is a bug."""
     if isinstance(error, CommandError):
         return error.code
-    return next((code for kind, code in _BY_ERROR if isinstance(error, kind)), ExitCode.BUG)
+    return next((_BY_ERROR[name] for name in _class_names(error) if name in _BY_ERROR), ExitCode.BUG)
 
 
 def sentence_of(error: BaseException) -> str:
     """Return what to say about an error, on one line."""
-    if isinstance(error, OSError) and not isinstance(error, ActorError):
-        text = f"{error.filename or 'the output'}: {error.strerror or error}"
-    elif isinstance(error, TopicNotFound):
-        text = f"there is no topic {error.topic!r}; 'odradek topics list LOG' lists them"
+    names = _class_names(error)
+    if names[0] == "odradek_domain.TopicNotFound":
+        text = f"there is no topic {getattr(error, 'topic', '')!r}; 'odradek topics list LOG' lists them"
     elif exit_code_of(error) is ExitCode.BUG:
         text = f"a bug in Odradek: {error!r}; run it again with --log-level debug to see where"
+    elif isinstance(error, OSError) and not any(name.startswith("odradek_") for name in names):
+        text = f"{error.filename or 'the output'}: {error.strerror or error}"
     else:
         text = str(error)
     return " ".join(text.split())
+
+
+def _class_names(error: BaseException) -> list[str]:
+    """Return the package and name of an error's class and of all it inherits from, the most specific first."""
+    return [f"{kind.__module__.partition('.')[0]}.{kind.__name__}" for kind in type(error).__mro__]

@@ -1,4 +1,7 @@
-"""What several commands share: their arguments, and places in a log written by position or by time."""
+"""What several commands share: their arguments, places in a log given by position or time, and opening a log.
+
+Every command imports this module, also for its help, so the log and the actors are imported where they are opened.
+"""
 
 from __future__ import annotations
 
@@ -9,16 +12,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, BinaryIO, TypeVar
+from typing import TYPE_CHECKING, Annotated, BinaryIO, Literal, TypeVar
 
 import typer
 
-from odradek import ActorError, ActorSystem, LogError, SqliteLog
 from odradek.cli.exit_codes import CommandError, ExitCode
-from odradek_events.errors import LogNotFound, PositionBeyondHead
-from odradek_events.sqlite.log import Durability
+
+if TYPE_CHECKING:
+    from odradek import ActorSystem, SqliteLog
 
 __all__ = [
+    "Durability",
     "DurabilityOption",
     "ExistingLog",
     "JsonOption",
@@ -33,6 +37,7 @@ __all__ = [
     "resolved",
 ]
 
+Durability = Literal["full", "normal", "off"]  # those of SqliteLog, which is not imported for the help
 Place = int | datetime | None
 T = TypeVar("T")
 _CLOSE_AFTER_FAILURE_SECONDS = 5.0
@@ -87,6 +92,8 @@ def parse_place(name: str, text: str) -> Place:
 
 def resolved(log: SqliteLog, place: Place) -> int:
     """Return the position meant by a place; PositionBeyondHead for one that the log does not have."""
+    from odradek_events.errors import PositionBeyondHead
+
     if place is None:
         return log.head().position
     if isinstance(place, int) and place < -1:
@@ -111,12 +118,17 @@ def open_input(file: str) -> Iterator[BinaryIO]:
 
 def open_reader(path: str) -> SqliteLog:
     """Open a log to look at it; another process may be writing it."""
+    from odradek import SqliteLog
+
     return SqliteLog(path, read_only=True)
 
 
 @contextmanager
 def open_system(path: str, *, durability: Durability = "full", must_exist: bool = False) -> Iterator[ActorSystem]:
     """Open a system on a log file as its one writer. When something failed, closing neither hides it nor takes long."""
+    from odradek import ActorError, ActorSystem, LogError
+    from odradek_events.errors import LogNotFound
+
     if must_exist and not os.path.lexists(path):
         raise LogNotFound(path)
     system = ActorSystem.open(Path(path), durability=durability)

@@ -1,6 +1,7 @@
 """What commands print: bytes and lines fit for pipes, tables for people, JSON for programs, progress for the patient.
 
-Results go to stdout, progress and complaints to stderr; colours and moving bars appear on terminals only.
+Results go to stdout, progress and complaints to stderr; colours and moving bars appear on terminals only. rich is
+imported for the first table or bar: most of what commands print are lines.
 """
 
 from __future__ import annotations
@@ -8,23 +9,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
-import msgspec
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
-from rich.text import Text
+if TYPE_CHECKING:
+    from rich.console import Console
 
 __all__ = ["bar", "counted", "json_line", "line", "plain", "raw_output", "stderr_console", "table", "tell", "write_all"]
-
-
-class _Console(Console):
-    """A console that leaves a closed pipe to whoever runs the command."""
-
-    def on_broken_pipe(self) -> None:
-        raise BrokenPipeError
 
 
 def raw_output() -> BinaryIO:
@@ -47,6 +37,8 @@ def line(text: str = "") -> None:
 
 def json_line(value: object) -> None:
     """Print a value as one line of JSON."""
+    import msgspec
+
     sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
 
 
@@ -73,13 +65,18 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) 
     cells = [list(row) for row in rows]
     if not cells:
         return
+
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
     drawn = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for number, column in enumerate(columns):
         is_number = all(isinstance(row[number], int | float | None) for row in cells)
         drawn.add_column(Text(column), justify="right" if is_number else "left")
     for row in cells:
         drawn.add_row(*(Text(_cell(value)) for value in row))
-    console = _Console(file=sys.stdout, highlight=False)
+    console = _stdout_console()
     if not console.is_terminal:
         console.width = 10_000  # nobody wants a pipe's tables wrapped
     console.print(Text(title, style="bold"))
@@ -97,17 +94,33 @@ def _cell(value: object) -> str:
 
 def stderr_console() -> Console:
     """Return the console for progress."""
+    from rich.console import Console
+
     return Console(stderr=True)
+
+
+def _stdout_console() -> Console:
+    from rich.console import Console
+
+    class PipeConsole(Console):
+        """A console that leaves a closed pipe to the one that runs the command."""
+
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError
+
+    return PipeConsole(file=sys.stdout, highlight=False)
 
 
 @contextmanager
 def bar(description: str, total: int | None) -> Iterator[Callable[[int], None]]:
     """Show progress on a terminal's stderr; what it yields is told how far things are."""
-    console = stderr_console()
-    if not console.is_terminal:
+    if not sys.stderr.isatty():
         yield lambda _: None
         return
+
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
+    with Progress(*columns, console=stderr_console(), transient=True) as progress:
         task = progress.add_task(description, total=total)
         yield lambda completed: progress.update(task, completed=completed)
