@@ -1,46 +1,38 @@
-"""What several commands share: their arguments, places in a log given by position or time, and opening a log.
-
-Every command imports this module, also for its help, so the log and the actors are imported where they are opened.
-"""
+"""Arguments and options that several commands share, and places in a log given by position or by time."""
 
 from __future__ import annotations
 
-import os
 import re
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, BinaryIO, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 import typer
 
-from odradek.cli.exit_codes import CommandError, ExitCode
-
 if TYPE_CHECKING:
-    from odradek import ActorSystem, SqliteLog
+    from odradek_domain.values.names import ConsumerId, GroupId, ProducerId, TopicName
 
 __all__ = [
+    "MAX_PARTITIONS",
     "Durability",
     "DurabilityOption",
     "ExistingLog",
+    "GroupArgument",
     "JsonOption",
     "NewLog",
     "Place",
     "bad_value",
-    "checked",
-    "open_input",
-    "open_reader",
-    "open_system",
+    "consumer_id",
+    "group_id",
     "parse_place",
-    "resolved",
+    "producer_id",
+    "topic_name",
 ]
 
-Durability = Literal["full", "normal", "off"]  # those of SqliteLog, which is not imported for the help
+# As the domain and SqliteLog have them; repeated here, because help and Tab are not worth importing those.
+MAX_PARTITIONS = 10_000
+Durability = Literal["full", "normal", "off"]
 Place = int | datetime | None
 T = TypeVar("T")
-_CLOSE_AFTER_FAILURE_SECONDS = 5.0
 
 
 def bad_value(name: str, problem: str) -> typer.BadParameter:
@@ -48,8 +40,35 @@ def bad_value(name: str, problem: str) -> typer.BadParameter:
     return typer.BadParameter(problem, param_hint=name)
 
 
-def checked(name: str, make: type[T], value: str) -> T:
-    """Make a value object from text; what it refuses is a bad value of `name`."""
+def topic_name(name: str, text: str) -> TopicName:
+    """Return the topic that the option or argument `name` gives."""
+    from odradek_domain.values.names import TopicName
+
+    return _checked(name, TopicName, text)
+
+
+def group_id(name: str, text: str) -> GroupId:
+    """Return the consumer group that the option or argument `name` gives."""
+    from odradek_domain.values.names import GroupId
+
+    return _checked(name, GroupId, text)
+
+
+def consumer_id(name: str, text: str) -> ConsumerId:
+    """Return the consumer that the option or argument `name` gives."""
+    from odradek_domain.values.names import ConsumerId
+
+    return _checked(name, ConsumerId, text)
+
+
+def producer_id(name: str, text: str) -> ProducerId:
+    """Return the producer that the option or argument `name` gives."""
+    from odradek_domain.values.names import ProducerId
+
+    return _checked(name, ProducerId, text)
+
+
+def _checked(name: str, make: type[T], value: str) -> T:
     try:
         return make(value)  # type: ignore[call-arg]  # every value object here takes one text
     except ValueError as error:
@@ -64,6 +83,7 @@ def _log_file(value: str) -> str:
 
 ExistingLog = Annotated[str, typer.Argument(metavar="LOG", callback=_log_file, help="The log's file.")]
 NewLog = Annotated[str, typer.Argument(metavar="NEW", callback=_log_file, help="The new log, which must not exist.")]
+GroupArgument = Annotated[str, typer.Argument(metavar="GROUP", help="The consumer group's id.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 DurabilityOption = Annotated[
     Durability,
@@ -88,54 +108,3 @@ def parse_place(name: str, text: str) -> Place:
             f"{text[:80]!r} is no place in a log; write a position like 41, a time like 2026-01-31T12:00:00Z, or head",
         ) from error
     return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
-
-
-def resolved(log: SqliteLog, place: Place) -> int:
-    """Return the position meant by a place; PositionBeyondHead for one that the log does not have."""
-    from odradek_events.errors import PositionBeyondHead
-
-    if place is None:
-        return log.head().position
-    if isinstance(place, int) and place < -1:
-        raise PositionBeyondHead(place, log.head().position)
-    return log.resolve(place)
-
-
-@contextmanager
-def open_input(file: str) -> Iterator[BinaryIO]:
-    """Open a file to read bytes; - is stdin."""
-    if file == "-":
-        yield sys.stdin.buffer
-        return
-    try:
-        opened = open(file, "rb")  # noqa: SIM115  # closed below; what fails after this is not the opening
-    except OSError as error:
-        problem = f"{file} cannot be read ({error.strerror}); name another file"
-        raise CommandError(problem, ExitCode.UNREADABLE) from error
-    with opened:
-        yield opened
-
-
-def open_reader(path: str) -> SqliteLog:
-    """Open a log to look at it; another process may be writing it."""
-    from odradek import SqliteLog
-
-    return SqliteLog(path, read_only=True)
-
-
-@contextmanager
-def open_system(path: str, *, durability: Durability = "full", must_exist: bool = False) -> Iterator[ActorSystem]:
-    """Open a system on a log file as its one writer. When something failed, closing neither hides it nor takes long."""
-    from odradek import ActorError, ActorSystem, LogError
-    from odradek_events.errors import LogNotFound
-
-    if must_exist and not os.path.lexists(path):
-        raise LogNotFound(path)
-    system = ActorSystem.open(Path(path), durability=durability)
-    try:
-        yield system
-    except BaseException:
-        with suppress(ActorError, LogError):
-            system.close(_CLOSE_AFTER_FAILURE_SECONDS)
-        raise
-    system.close()

@@ -12,21 +12,13 @@ from typing import Annotated, Any, Literal, cast
 
 import typer
 
-from odradek import ConsumerHandle, TopicDescription
+import odradek
 from odradek.cli.exit_codes import CommandError, ExitCode
 from odradek.cli.formats.messages import FORMAT_HELP, Formatter, Readable, make_formatter
-from odradek.cli.options import (
-    DurabilityOption,
-    ExistingLog,
-    bad_value,
-    checked,
-    open_reader,
-    open_system,
-)
+from odradek.cli.opening import open_reader, open_system
+from odradek.cli.options import DurabilityOption, ExistingLog, bad_value, group_id, topic_name
+from odradek.cli.options import consumer_id as parse_consumer_id
 from odradek.cli.output import raw_output, write_all
-from odradek_domain.replay.topic_reader import TopicReader
-from odradek_domain.topic.bounds import begin_offsets
-from odradek_domain.values.names import ConsumerId, GroupId, TopicName
 
 __all__ = ["consume"]
 
@@ -68,7 +60,7 @@ def consume(
     Example:
       odradek consume orders.db orders --format '%p %o %k %v' --max 10
     """
-    name = checked("TOPIC", TopicName, topic)
+    name = topic_name("TOPIC", topic)
     begin = _parse_begin(from_)
     printer = _Printer(make_formatter(format_), max_)
     if group is None and consumer_id is not None:
@@ -79,11 +71,11 @@ def consume(
         if group is None:
             _look(log, name, begin, follow, printer)
         else:
-            member = checked("--consumer-id", ConsumerId, f"{group}-1" if consumer_id is None else consumer_id)
+            member = parse_consumer_id("--consumer-id", f"{group}-1" if consumer_id is None else consumer_id)
             with open_system(log, durability=durability, must_exist=True) as system:
                 system.describe_topic(name)  # TopicNotFound, before anything is recorded
                 reset = begin if isinstance(begin, str) else "earliest"
-                with system.consumer(member, checked("--group", GroupId, group), auto_offset_reset=reset) as consumer:
+                with system.consumer(member, group_id("--group", group), auto_offset_reset=reset) as consumer:
                     consumer.subscribe([name])
                     consumer.wait_for_assignment()
                     if isinstance(begin, int):
@@ -126,6 +118,8 @@ class _Printer:
 
 def _look(path: str, topic: str, begin: Begin, follow: bool, printer: _Printer) -> None:
     """Print from the log itself."""
+    from odradek_domain.replay.topic_reader import TopicReader
+
     with open_reader(path) as log:
         reader = TopicReader(log, topic)
         if begin == "latest":
@@ -142,13 +136,15 @@ def _look(path: str, topic: str, begin: Begin, follow: bool, printer: _Printer) 
             log.wait_for(head + 1)
 
 
-def _seek(consumer: ConsumerHandle, topic: TopicDescription, offset: int) -> None:
+def _seek(consumer: odradek.ConsumerHandle, topic: odradek.TopicDescription, offset: int) -> None:
     """Begin every partition at an offset, or at the nearest end of one that has not got it."""
+    from odradek_domain.topic.bounds import begin_offsets
+
     for partition, nearest in begin_offsets(topic.name, topic.partitions, offset).items():
         consumer.seek(topic.name, partition, nearest)
 
 
-def _take_part(consumer: ConsumerHandle, printer: _Printer) -> None:
+def _take_part(consumer: odradek.ConsumerHandle, printer: _Printer) -> None:
     """Print what the group has not dealt with; commit what was flushed."""
     while printer.room:
         messages: list[Any] = consumer.poll(printer.room, timeout=0)

@@ -8,25 +8,15 @@ from typing import Annotated, Literal
 
 import typer
 
-from odradek.cli.options import (
-    ExistingLog,
-    JsonOption,
-    NewLog,
-    bad_value,
-    open_input,
-    open_reader,
-    parse_place,
-    resolved,
-)
+import odradek
+from odradek.cli.opening import open_input, open_reader, resolved
+from odradek.cli.options import ExistingLog, JsonOption, NewLog, bad_value, parse_place
 from odradek.cli.output import bar, json_line, line, plain, raw_output, tell, write_all
-from odradek_events.exchange.jsonl import import_log, new_export, write_lines
-from odradek_events.exchange.parquet import write_parquet
 
 __all__ = ["export", "import_"]
 
 Format = Literal["jsonl", "parquet"]
 _SUFFIXES: dict[str, Format] = {".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
-_WRITERS = {"jsonl": write_lines, "parquet": write_parquet}
 
 
 def export(
@@ -52,9 +42,12 @@ def export(
       odradek export orders.db orders.parquet
       odradek export orders.db | gzip > orders.jsonl.gz
     """
+    from odradek_events.exchange.jsonl import new_export, write_lines
+    from odradek_events.exchange.parquet import write_parquet
+
     if json and file == "-":
         raise bad_value("--json", "it tells of a FILE that was written; name one")
-    write_format = _WRITERS[format_ or _format_of(file)]
+    write_format = {"jsonl": write_lines, "parquet": write_parquet}[format_ or _format_of(file)]
     place = parse_place("--until", until)
     with open_reader(log) as opened:
         end = None if place is None else resolved(opened, place)
@@ -90,7 +83,7 @@ def import_(
       zcat orders.jsonl.gz | odradek import - orders.db
     """
     with open_input(file) as source, bar("imported", None) as progress:
-        found = import_log(source, new, name="stdin" if file == "-" else file, progress=progress)
+        found = odradek.import_log(source, new, name="stdin" if file == "-" else file, progress=progress)
     if json:
         unknown = found.unknown_types
         head = {"head": found.head.position, "digest": found.head.digest.hex()}

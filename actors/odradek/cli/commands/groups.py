@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
-from odradek import GroupMember, GroupSnapshot, MemberLag, SystemState, TopicPartition
+import odradek
 from odradek.cli.default_command import ListingGroup
-from odradek.cli.options import ExistingLog, JsonOption, checked, open_reader, open_system
-from odradek.cli.output import bar, counted, json_line, line, plain, table
-from odradek_domain.group.errors import GroupNotFound
-from odradek_domain.replay.lag import group_lags
-from odradek_domain.values.names import GroupId
+from odradek.cli.opening import open_reader, open_system, replay
+from odradek.cli.options import ExistingLog, GroupArgument, JsonOption, group_id
+from odradek.cli.output import counted, json_line, line, plain, table
 
-__all__ = ["GroupArgument", "groups", "replayed"]
+__all__ = ["groups"]
 
 groups = typer.Typer(cls=ListingGroup, rich_markup_mode=None)
-
-GroupArgument = Annotated[str, typer.Argument(metavar="GROUP", help="The consumer group's id.")]
 
 
 @groups.callback(invoke_without_command=True)
@@ -47,7 +43,8 @@ def list_(log: ExistingLog, json: JsonOption = False) -> None:
     Example:
       odradek groups list orders.db
     """
-    state = replayed(log)
+    with open_reader(log) as opened:
+        state = replay(opened)
     found = [_summary(group.snapshot(), state) for group in state.groups.values() if group.exists]
     if json:
         json_line(found)
@@ -72,11 +69,14 @@ def describe(log: ExistingLog, group: GroupArgument, json: JsonOption = False) -
     Example:
       odradek groups describe orders.db billing --json
     """
-    name = checked("GROUP", GroupId, group)
-    state = replayed(log)
+    from odradek_domain.replay.lag import group_lags
+
+    name = group_id("GROUP", group)
+    with open_reader(log) as opened:
+        state = replay(opened)
     found = state.groups.get(name)
     if found is None or not found.exists:
-        raise GroupNotFound(name)
+        raise odradek.errors.GroupNotFound(name)
     snapshot = found.snapshot()
     lags = group_lags(snapshot, state.topics)
     if json:
@@ -94,7 +94,7 @@ def delete(log: ExistingLog, group: GroupArgument, json: JsonOption = False) -> 
     Example:
       odradek groups delete orders.db billing
     """
-    name = checked("GROUP", GroupId, group)
+    name = group_id("GROUP", group)
     with open_system(log, must_exist=True) as system:
         system.delete_group(name)
     if json:
@@ -103,15 +103,9 @@ def delete(log: ExistingLog, group: GroupArgument, json: JsonOption = False) -> 
         line(f"Deleted group {plain(name)}.")
 
 
-def replayed(path: str) -> SystemState:
-    """Return the state that a log leads to now."""
-    with open_reader(path) as log:
-        until = log.head().position
-        with bar("replayed", until + 1) as progress:
-            return SystemState.replay(log, until=until, progress=progress)
+def _summary(group: odradek.GroupSnapshot, state: odradek.SystemState) -> dict[str, Any]:
+    from odradek_domain.replay.lag import group_lags
 
-
-def _summary(group: GroupSnapshot, state: SystemState) -> dict[str, Any]:
     lags = group_lags(group, state.topics)
     topics = {lag.topic for lag in lags}.union(*(member.topics for member in group.members))
     return {
@@ -124,16 +118,16 @@ def _summary(group: GroupSnapshot, state: SystemState) -> dict[str, Any]:
     }
 
 
-def _total(lags: Iterable[MemberLag]) -> int | None:
+def _total(lags: Iterable[odradek.MemberLag]) -> int | None:
     known = [lag.lag for lag in lags if lag.lag is not None]
     return sum(known) if known else None
 
 
-def _generation(group: GroupSnapshot) -> dict[str, Any]:
+def _generation(group: odradek.GroupSnapshot) -> dict[str, Any]:
     return {"assignor": group.assignor, "leader": group.leader, "idle_since": group.idle_since}
 
 
-def _member(member: GroupMember) -> dict[str, Any]:
+def _member(member: odradek.GroupMember) -> dict[str, Any]:
     return {
         "member_id": member.member_id,
         "consumer_id": member.consumer_id,
@@ -144,7 +138,7 @@ def _member(member: GroupMember) -> dict[str, Any]:
     }
 
 
-def _print(group: GroupSnapshot, lags: Sequence[MemberLag]) -> None:
+def _print(group: odradek.GroupSnapshot, lags: Sequence[odradek.MemberLag]) -> None:
     shared = f", {group.assignor} by {group.leader}" if group.assignor else ""
     idle = f", idle since {group.idle_since.isoformat(timespec='seconds')}" if group.idle_since else ""
     line(plain(f"Group {group.group_id}: {group.state.value}, generation {group.generation}{shared}{idle}"))
@@ -159,7 +153,7 @@ def _print(group: GroupSnapshot, lags: Sequence[MemberLag]) -> None:
                 member.consumer_id,
                 member.instance_id,
                 " ".join(member.topics) if member.pattern is None else f"/{member.pattern}/",
-                " ".join(str(TopicPartition(*place)) for place in member.partitions),
+                " ".join(str(odradek.TopicPartition(*place)) for place in member.partitions),
             ]
             for member in group.members
         ],

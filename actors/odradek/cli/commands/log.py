@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from odradek import Recorded, SqliteLog
+import odradek
 from odradek.cli.exit_codes import CommandError, ExitCode
-from odradek.cli.formats.events import event_json, event_line
-from odradek.cli.options import ExistingLog, JsonOption, bad_value, open_reader, parse_place, resolved
+from odradek.cli.opening import open_reader, resolved
+from odradek.cli.options import ExistingLog, JsonOption, bad_value, parse_place
 from odradek.cli.output import counted, json_line, line, tell
-from odradek_events.log.judging import split_stream
-from odradek_events.log.subscription import Subscription
+
+if TYPE_CHECKING:
+    from odradek_events.log.subscription import Subscription
 
 __all__ = ["log"]
 
@@ -47,11 +48,13 @@ def log(
       odradek log orders.db --type MessageProduced --tag partition:orders/0
       odradek log orders.db --after head --follow --json
     """
+    from odradek_events.log.judging import split_stream
+
     if stream is not None:
         split_stream(stream)  # InvalidStream
     if follow and until != "head":
         raise bad_value("--follow", "not with --until: to follow is to go on beyond the head")
-    show = _show_json if json else _show_line
+    show = _printer(json)
     with open_reader(log) as opened:
         begin = resolved(opened, parse_place("--after", after))
         if follow:
@@ -74,7 +77,7 @@ def log(
             _explain_nothing(opened, stream, type_ or [], tag or [])
 
 
-def _explain_nothing(log: SqliteLog, stream: str | None, types: list[str], tags: list[str]) -> None:
+def _explain_nothing(log: odradek.SqliteLog, stream: str | None, types: list[str], tags: list[str]) -> None:
     """Say on stderr which of what was asked for is nowhere in the log: a name may be written wrongly."""
     nowhere = [
         f"event of type {name!r}" for name in types if next(log.commits(types=[name], opaque=True), None) is None
@@ -88,15 +91,15 @@ def _explain_nothing(log: SqliteLog, stream: str | None, types: list[str], tags:
         tell(f"the log has no {', and no '.join(nowhere)}; 'odradek stats LOG' lists its types and biggest streams")
 
 
-def _show_json(recorded: Recorded) -> None:
-    json_line(event_json(recorded))
+def _printer(json: bool) -> Callable[[odradek.Recorded], None]:
+    from odradek.cli.formats.events import event_json, event_line
+
+    if json:
+        return lambda recorded: json_line(event_json(recorded))
+    return lambda recorded: line(event_line(recorded))
 
 
-def _show_line(recorded: Recorded) -> None:
-    line(event_line(recorded))
-
-
-def _follow(events: Subscription, limit: int | None, show: Callable[[Recorded], None]) -> None:
+def _follow(events: Subscription, limit: int | None, show: Callable[[odradek.Recorded], None]) -> None:
     """Print what is there, then what comes. Nothing printed is held back while there is something to wait for."""
     count = 0
     try:

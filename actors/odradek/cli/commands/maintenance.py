@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import os
 from contextlib import closing
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import msgspec
 import typer
 
-from odradek import LogError, SqliteLog
-from odradek import backup as copy_log
-from odradek import salvage as salvage_log
-from odradek import verify as verify_log
+import odradek
 from odradek.cli.exit_codes import CommandError, ExitCode
-from odradek.cli.options import ExistingLog, JsonOption, NewLog, bad_value, open_reader
+from odradek.cli.opening import open_reader
+from odradek.cli.options import ExistingLog, JsonOption, NewLog, bad_value
 from odradek.cli.output import bar, counted, json_line, line, plain, table
-from odradek_events.errors import DamagedCommit
-from odradek_events.maintenance.salvage import Salvage
-from odradek_events.maintenance.statistics import log_statistics
-from odradek_events.record import Head
-from odradek_events.snapshots.sqlite import open_snapshots
+
+if TYPE_CHECKING:
+    from odradek_events.maintenance.salvage import Salvage
+    from odradek_events.record import Head
 
 __all__ = ["backup", "salvage", "stats", "verify"]
 
@@ -47,16 +43,21 @@ def verify(
       odradek verify orders.db
       odradek verify orders.db --head 41:5feceb66ffc86f38d952786c6d696c79c2dbc239dd4e91b46729d73a27fb57e9
     """
+    from msgspec.structs import asdict
+
+    from odradek_events.record import Head
+    from odradek_events.snapshots.sqlite import open_snapshots
+
     known = None if head is None else _head(head)
     with (
         _opened(log) as opened,
         closing(open_snapshots(opened)) as snapshots,
         bar("verified", _length(opened)) as progress,
     ):
-        found = verify_log(opened, progress, head=known, snapshots=snapshots)
+        found = odradek.verify(opened, progress, head=known, snapshots=snapshots)
     noted = Head(found.head, bytes.fromhex(found.digest), None).to_text()
     if json:
-        fields = {**msgspec.structs.asdict(found), "unread_events": found.unread_events}
+        fields = {**asdict(found), "unread_events": found.unread_events}
         json_line({"is_sound": found.is_sound, **fields, "position_and_digest": noted})
     else:
         for finding in found.findings:
@@ -78,24 +79,26 @@ def verify(
         line("sound")
 
 
-def _opened(log: str) -> SqliteLog:
+def _opened(log: str) -> odradek.SqliteLog:
     try:
         return open_reader(log)
-    except DamagedCommit as error:
+    except odradek.errors.DamagedCommit as error:
         raise CommandError(f"{log} is damaged: {error.reason}; {_ADVICE}", ExitCode.BROKEN) from error
 
 
 def _head(text: str) -> Head:
+    from odradek_events.record import Head
+
     try:
         return Head.from_text(text)
     except ValueError as error:
         raise bad_value("--head", str(error)) from error
 
 
-def _length(log: SqliteLog) -> int | None:
+def _length(log: odradek.SqliteLog) -> int | None:
     try:
         return log.head().position + 1
-    except LogError:  # to be found and told by verify
+    except odradek.LogError:  # to be found and told by verify
         return None
 
 
@@ -110,12 +113,16 @@ def stats(log: ExistingLog, json: JsonOption = False) -> None:
     Example:
       odradek stats orders.db
     """
+    from msgspec.structs import asdict
+
+    from odradek_events.maintenance.statistics import log_statistics
+
     with open_reader(log) as opened:
         with bar("read", opened.head().position + 1) as progress:
             found = log_statistics(opened, progress=progress)
         size = os.path.getsize(opened.path)
     if json:
-        fields = msgspec.structs.asdict(found)
+        fields = asdict(found)
         json_line({**fields, "events_per_commit": found.events_per_commit, "file_bytes": size})
         return
     line(f"{found.events:,} events in {found.commits:,} commits of {found.streams:,} streams, head {found.position}")
@@ -147,7 +154,7 @@ def backup(
       odradek backup orders.db orders-backup.db
     """
     with open_reader(log) as opened:
-        head = copy_log(opened, new)
+        head = odradek.backup(opened, new)
     if json:
         json_line({"log": new, "head": head.position, "digest": head.digest.hex()})
     else:
@@ -165,10 +172,12 @@ def salvage(log: ExistingLog, new: NewLog, json: JsonOption = False) -> None:
     Example:
       odradek salvage damaged.db orders.db
     """
+    from msgspec.structs import asdict
+
     with bar("copied", None) as progress:
-        found = salvage_log(log, new, progress)
+        found = odradek.salvage(log, new, progress)
     if json:
-        fields = msgspec.structs.asdict(found)
+        fields = asdict(found)
         fields |= {"head": found.head.position, "digest": found.head.digest.hex(), "is_whole": found.is_whole}
         json_line({"log": new, **fields, "left_out_events": found.left_out_events})
     else:

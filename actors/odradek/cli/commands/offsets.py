@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import msgspec
 import typer
 
-from odradek import PlannedReset, ShiftBy
-from odradek.cli.commands.groups import GroupArgument, replayed
+import odradek
 from odradek.cli.formats.quantities import parse_duration_ms
-from odradek.cli.options import ExistingLog, JsonOption, bad_value, checked, open_reader, open_system
+from odradek.cli.opening import open_reader, open_system, replay
+from odradek.cli.options import ExistingLog, GroupArgument, JsonOption, bad_value, group_id, topic_name
 from odradek.cli.output import counted, json_line, line, plain, table, tell
-from odradek_domain.group.offset_reset import ResetTarget, checked_target, plan_reset, wanted_partitions
-from odradek_domain.replay.log_scans import finished, offsets_at_time
-from odradek_domain.values.names import GroupId, TopicName
-from odradek_domain.values.positions import TopicPartition
+
+if TYPE_CHECKING:
+    from odradek_domain.group.offset_reset import ResetTarget
 
 __all__ = ["offsets"]
 
@@ -84,7 +82,9 @@ def reset(
       odradek offsets reset orders.db billing --topic orders --to-datetime 2026-01-31T12:00:00Z
       odradek offsets reset orders.db billing --topic orders --partition 0 --shift-by -10 --dry-run
     """
-    name, places = checked("GROUP", GroupId, group), _places(topic, partition)
+    from msgspec.structs import asdict
+
+    name, places = group_id("GROUP", group), _places(topic, partition)
     to = _target(to_earliest, to_latest, to_offset, to_datetime, by_duration, shift_by)
     if dry_run:
         plan = _planned(log, name, places, to)
@@ -92,7 +92,7 @@ def reset(
         with open_system(log, must_exist=True) as system:
             plan = system.reset_offsets(name, places, to, timeout=_READ_SECONDS)
     if json:
-        json_line([{**msgspec.structs.asdict(item), "is_clamped": item.is_clamped} for item in plan])
+        json_line([{**asdict(item), "is_clamped": item.is_clamped} for item in plan])
         return
     changed = counted(sum(item.after != item.before for item in plan), "committed offset")
     line(f"{'Would change' if dry_run else 'Changed'} {changed} of group {plain(name)}.")
@@ -118,7 +118,7 @@ def delete(
     Example:
       odradek offsets delete orders.db billing --topic orders --partition 0
     """
-    name, places = checked("GROUP", GroupId, group), _places(topic, partition)
+    name, places = group_id("GROUP", group), _places(topic, partition)
     with open_system(log, must_exist=True) as system:
         before = system.committed_offsets(name)
         system.delete_offsets(name, places)
@@ -131,7 +131,7 @@ def delete(
 
 
 def _places(topics: Sequence[str], partitions: Sequence[int] | None) -> list[str | tuple[str, int]]:
-    names = [str(checked("--topic", TopicName, topic)) for topic in topics]
+    names = [str(topic_name("--topic", topic)) for topic in topics]
     if not partitions:
         return [*names]
     if len(names) > 1:
@@ -159,7 +159,7 @@ def _target(
     if by_duration is not None:
         wanted.append(_duration("--by-duration", by_duration))
     if shift_by is not None:
-        wanted.append(ShiftBy(shift_by))
+        wanted.append(odradek.ShiftBy(shift_by))
     if len(wanted) != 1:
         raise bad_value(_TARGETS, "give one of them" if not wanted else "give one of them, and no other beside it")
     target: ResetTarget | timedelta = wanted[0]
@@ -183,16 +183,19 @@ def _duration(name: str, text: str) -> timedelta:
 
 def _planned(
     log: str, group: str, places: Sequence[str | tuple[str, int]], to: ResetTarget | timedelta
-) -> tuple[PlannedReset, ...]:
+) -> tuple[odradek.PlannedReset, ...]:
     """Work out what a reset would do, from the log as it is, which is only read."""
+    from odradek_domain.group.offset_reset import checked_target, plan_reset, wanted_partitions
+    from odradek_domain.replay.log_scans import finished, offsets_at_time
+
     target, wanted = checked_target(to, datetime.now(UTC)), wanted_partitions(places)
-    state = replayed(log)
-    at_time: dict[TopicPartition, int | None] = {}
-    if isinstance(target, datetime):
-        with open_reader(log) as opened:
+    at_time: dict[odradek.TopicPartition, int | None] = {}
+    with open_reader(log) as opened:
+        state = replay(opened)
+        if isinstance(target, datetime):
             for name in wanted:
                 found = finished(offsets_at_time(opened, name, target))
-                at_time |= {TopicPartition(name, number): offset for number, offset in enumerate(found.offsets)}
+                at_time |= {odradek.TopicPartition(name, number): offset for number, offset in enumerate(found.offsets)}
     known = state.groups.get(group)
     if known is not None and known.members:
         members = counted(len(known.members), "member")
@@ -200,7 +203,7 @@ def _planned(
     return plan_reset(group, () if known is None else known.committed.all(), state.topics, wanted, target, at_time)
 
 
-def _note(item: PlannedReset) -> str:
+def _note(item: odradek.PlannedReset) -> str:
     if item.wanted is None:
         return "no message is as young"
     if not item.is_clamped:

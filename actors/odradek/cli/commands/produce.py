@@ -16,18 +16,24 @@ from typing import Annotated, BinaryIO
 import msgspec
 import typer
 
-from odradek import ActorError, ActorSystem, DomainError, LogError, ProducerHandle, Promise, Receipt, Settings
+import odradek
 from odradek.cli.exit_codes import CommandError, ExitCode, exit_code_of, sentence_of
-from odradek.cli.options import DurabilityOption, ExistingLog, JsonOption, bad_value, checked, open_input, open_system
+from odradek.cli.opening import open_input, open_system
+from odradek.cli.options import (
+    MAX_PARTITIONS,
+    DurabilityOption,
+    ExistingLog,
+    JsonOption,
+    bad_value,
+    producer_id,
+    topic_name,
+)
 from odradek.cli.output import bar, json_line, line, tell
-from odradek_domain.errors import MAX_PARTITIONS, TopicAlreadyExists
-from odradek_domain.values.names import ProducerId, TopicName
 
 __all__ = ["Stored", "Summary", "produce", "send_lines"]
 
 _IN_FLIGHT = 8
 _BATCH_BYTES = 4 << 20
-_ANSWER_SECONDS = Settings().delivery_timeout + 10  # the producer times a batch out; this waits a little longer
 Entry = tuple[bytes | None, bytes]
 
 
@@ -73,15 +79,15 @@ def produce(
     Example:
       odradek produce orders.db orders --key-separator : < orders.txt
     """
-    name = checked("TOPIC", TopicName, topic)
-    producer_id = checked("--client-id", ProducerId, client_id)
+    name = topic_name("TOPIC", topic)
+    identity = producer_id("--client-id", client_id)
     if key_separator == "":
         raise bad_value("--key-separator", "it must not be empty; leave the option out to have no keys")
     separator = None if key_separator is None else os.fsencode(key_separator)
     with open_input(file) as source, open_system(log, durability=durability) as system:
         if partitions is not None:
             _ensure(system, name, partitions)
-        producer = system.producer(producer_id)
+        producer = system.producer(identity)
         stored = send_lines(producer, name, source, separator=separator, batch=batch)
         producer.close()
     summary = Summary(log, str(name), sum(part.messages for part in stored), stored)
@@ -91,10 +97,10 @@ def produce(
         _print(summary)
 
 
-def _ensure(system: ActorSystem, topic: str, partitions: int) -> None:
+def _ensure(system: odradek.ActorSystem, topic: str, partitions: int) -> None:
     try:
         system.create_topic(topic, partitions)
-    except TopicAlreadyExists:
+    except odradek.errors.TopicAlreadyExists:
         there = len(system.describe_topic(topic).partitions)
         if there != partitions:
             tell(f"odradek: topic {topic!r} exists already, with {there} partitions; --partitions changes nothing")
@@ -103,32 +109,33 @@ def _ensure(system: ActorSystem, topic: str, partitions: int) -> None:
 class _Sending:
     """Batches in flight, and what became of those before."""
 
-    def __init__(self, producer: ProducerHandle, topic: str) -> None:
+    def __init__(self, producer: odradek.ProducerHandle, topic: str) -> None:
         self.producer, self.topic = producer, topic
         self.stored = 0
         self.where: dict[int, Stored] = {}
         self.first_lost: int | None = None
         self._lines = 0
+        self._answer_seconds = odradek.Settings().delivery_timeout + 10  # a little longer than the producer waits
         self._failure: Exception | None = None
-        self._in_flight: deque[tuple[int, Promise[list[Receipt]]]] = deque()
+        self._in_flight: deque[tuple[int, odradek.Promise[list[odradek.Receipt]]]] = deque()
 
     def send(self, entries: list[Entry]) -> None:
         """Send a batch, waiting for the oldest when enough are in flight."""
         if len(self._in_flight) >= _IN_FLIGHT:
-            self._take()
+            self._take(self._answer_seconds)
         self._in_flight.append((self._lines + 1, self.producer.send_batch(self.topic, entries)))
         self._lines += len(entries)
 
     def finish(self) -> None:
         """Wait for all, count what is stored, and raise what the first batch that failed was refused for."""
-        deadline = time.monotonic() + _ANSWER_SECONDS
+        deadline = time.monotonic() + self._answer_seconds
         while self._in_flight:
-            with suppress(ActorError, DomainError, LogError):
+            with suppress(odradek.ActorError, odradek.DomainError, odradek.LogError):
                 self._take(deadline - time.monotonic())
         if self._failure is not None:
             raise self._failure
 
-    def _take(self, seconds: float = _ANSWER_SECONDS) -> None:
+    def _take(self, seconds: float) -> None:
         first_line, promise = self._in_flight.popleft()
         try:
             receipts = promise.result(max(0.0, seconds))
@@ -140,7 +147,7 @@ class _Sending:
         for receipt in receipts:
             self._note(receipt)
 
-    def _note(self, receipt: Receipt) -> None:
+    def _note(self, receipt: odradek.Receipt) -> None:
         part = self.where.get(receipt.partition)
         if part is None:
             offset, position = receipt.offset, receipt.position
@@ -151,7 +158,7 @@ class _Sending:
 
 
 def send_lines(
-    producer: ProducerHandle, topic: str, source: BinaryIO, *, separator: bytes | None = None, batch: int
+    producer: odradek.ProducerHandle, topic: str, source: BinaryIO, *, separator: bytes | None = None, batch: int
 ) -> list[Stored]:
     """Send every line, and return what each partition got; when that ends early, say how many lines are durable."""
     sending = _Sending(producer, topic)
@@ -167,7 +174,7 @@ def send_lines(
         raise CommandError(f"interrupted; {_durable(sending)}", ExitCode.INTERRUPTED) from None
     except CommandError as error:
         raise CommandError(f"{error}; {_durable(sending)}", error.code) from error
-    except (ActorError, DomainError, LogError, OSError) as error:
+    except (odradek.ActorError, odradek.DomainError, odradek.LogError, OSError) as error:
         raise CommandError(f"{sentence_of(error)}; {_durable(sending)}", exit_code_of(error)) from error
     return sorted(sending.where.values(), key=lambda part: part.partition)
 
@@ -179,7 +186,7 @@ def _durable(sending: _Sending) -> str:
 
 def _batches(source: BinaryIO, separator: bytes | None, batch: int) -> Iterator[list[Entry]]:
     """Yield lines as (key, value), up to `batch` at a time and a few MiB."""
-    limit = Settings().max_message_bytes
+    limit = odradek.Settings().max_message_bytes
     room = limit + 1 + len(separator or b"")  # the newline and the separator are not part of the message
     number, size = 0, 0
     entries: list[Entry] = []

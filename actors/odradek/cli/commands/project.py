@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
+import odradek
 from odradek.cli.exit_codes import CommandError, ExitCode
-from odradek.cli.options import ExistingLog, JsonOption, bad_value, open_reader
+from odradek.cli.opening import open_reader
+from odradek.cli.options import ExistingLog, JsonOption, bad_value
 from odradek.cli.output import bar, counted, json_line, line, table
-from odradek_events.projections.runner import Projection, ProjectionLag, ProjectionRunner
-from odradek_events.projections.shipped import shipped_projections
 
 __all__ = ["project"]
 
@@ -43,7 +43,7 @@ def project(
       sqlite3 views.db 'SELECT * FROM consumer_lag_now'
     """
     projections = _chosen(only)
-    with open_reader(log) as opened, ProjectionRunner(opened, views, projections) as runner:
+    with open_reader(log) as opened, odradek.ProjectionRunner(opened, views, projections) as runner:
         try:
             with bar("projected", (opened.head().position + 1) * len(projections)) as progress:
                 reached = dict.fromkeys((item.name for item in projections), -1)
@@ -61,7 +61,9 @@ def project(
             raise CommandError(f"interrupted; the views stand at position {position}", ExitCode.INTERRUPTED) from None
 
 
-def _chosen(only: list[str] | None) -> list[Projection]:
+def _chosen(only: list[str] | None) -> list[odradek.Projection]:
+    from odradek_events.projections.shipped import shipped_projections
+
     known = {projection.name: projection for projection in shipped_projections()}
     for name in only or ():
         if name not in known:
@@ -69,7 +71,7 @@ def _chosen(only: list[str] | None) -> list[Projection]:
     return [projection for name, projection in known.items() if not only or name in only]
 
 
-def _print(lags: dict[str, ProjectionLag], count: int, json: bool) -> None:
+def _print(lags: dict[str, odradek.ProjectionLag], count: int, json: bool) -> None:
     if json:
         json_line({"events": count, "projections": lags})
         return
@@ -81,7 +83,7 @@ def _print(lags: dict[str, ProjectionLag], count: int, json: bool) -> None:
     line(f"{counted(count, 'event')} applied")
 
 
-def _follow(runner: ProjectionRunner, json: bool) -> None:
+def _follow(runner: odradek.ProjectionRunner, json: bool) -> None:
     def show(position: int) -> None:
         lags = runner.lag()
         if json:

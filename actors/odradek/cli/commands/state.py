@@ -6,11 +6,10 @@ from typing import Annotated
 
 import typer
 
-from odradek import SqliteLog, SystemState
-from odradek.cli.options import ExistingLog, JsonOption, Place, open_reader, parse_place, resolved
-from odradek.cli.output import bar, json_line, line, plain, table
-from odradek_domain.replay.lag import partition_lags
-from odradek_domain.replay.state_difference import state_difference
+import odradek
+from odradek.cli.opening import open_reader, replay, resolved
+from odradek.cli.options import ExistingLog, JsonOption, parse_place
+from odradek.cli.output import json_line, line, plain, table
 
 __all__ = ["diff", "state"]
 
@@ -31,7 +30,7 @@ def state(
     """
     place = parse_place("--at", at)
     with open_reader(log) as opened:
-        replayed = _replay(opened, place)
+        replayed = replay(opened, resolved(opened, place))
     if json:
         _print_json(replayed)
     else:
@@ -50,9 +49,11 @@ def diff(
     Example:
       odradek diff orders.db 100 head
     """
+    from odradek_domain.replay.state_difference import state_difference
+
     places = parse_place("A", before), parse_place("B", after)
     with open_reader(log) as opened:
-        old, new = (_replay(opened, place) for place in places)
+        old, new = (replay(opened, resolved(opened, place)) for place in places)
     changes = state_difference(old, new)
     if json:
         json_line({"from": old.position, "to": new.position, "changes": changes})
@@ -70,13 +71,9 @@ def _shown(value: object) -> str:
     return "-" if value is None else plain(str(value)) or "''"
 
 
-def _replay(log: SqliteLog, place: Place) -> SystemState:
-    until = resolved(log, place)
-    with bar("replayed", until + 1) as progress:
-        return SystemState.replay(log, until=until, progress=progress)
+def _print_json(state: odradek.SystemState) -> None:
+    from odradek_domain.replay.lag import partition_lags
 
-
-def _print_json(state: SystemState) -> None:
     json_line(
         {
             "position": state.position,
@@ -88,7 +85,9 @@ def _print_json(state: SystemState) -> None:
     )
 
 
-def _print_tables(state: SystemState) -> None:
+def _print_tables(state: odradek.SystemState) -> None:
+    from odradek_domain.replay.lag import partition_lags
+
     line(f"Position {state.position}, digest {state.digest()}")
     line()
     table(

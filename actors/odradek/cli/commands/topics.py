@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
-import msgspec
 import typer
 
-from odradek import SystemState, TopicDescription
+import odradek
 from odradek.cli.default_command import ListingGroup
 from odradek.cli.formats.quantities import parse_duration_ms, parse_size, shown_duration, shown_size
-from odradek.cli.options import ExistingLog, JsonOption, bad_value, checked, open_reader, open_system
-from odradek.cli.output import bar, counted, json_line, line, table
-from odradek_domain.errors import MAX_PARTITIONS, TopicNotFound
-from odradek_domain.topic.topic import Topic
-from odradek_domain.values.names import TopicName
+from odradek.cli.opening import open_reader, open_system, replay
+from odradek.cli.options import MAX_PARTITIONS, ExistingLog, JsonOption, bad_value, topic_name
+from odradek.cli.output import counted, json_line, line, table
+
+if TYPE_CHECKING:
+    from odradek_domain.topic.topic import Topic
 
 __all__ = ["topics"]
 
@@ -58,7 +58,8 @@ def list_(log: ExistingLog, json: JsonOption = False) -> None:
     Example:
       odradek topics list orders.db
     """
-    found = [_description(topic) for topic in _replay(log).topics.values()]
+    with open_reader(log) as opened:
+        found = [_description(topic) for topic in replay(opened).topics.values()]
     if json:
         json_line(found)
         return
@@ -79,10 +80,11 @@ def describe(log: ExistingLog, topic: TopicArgument, json: JsonOption = False) -
     Example:
       odradek topics describe orders.db orders --json
     """
-    name = checked("TOPIC", TopicName, topic)
-    found = _replay(log).topics.get(name)
+    name = topic_name("TOPIC", topic)
+    with open_reader(log) as opened:
+        found = replay(opened).topics.get(name)
     if found is None:
-        raise TopicNotFound(name)
+        raise odradek.errors.TopicNotFound(name)
     _print(_description(found), "", json)
 
 
@@ -101,7 +103,7 @@ def create(
     Example:
       odradek topics create orders.db orders --partitions 3 --retention-time 7d
     """
-    name = checked("TOPIC", TopicName, topic)
+    name = topic_name("TOPIC", topic)
     time, size = _parsed(retention_time, retention_size, None)
     with open_system(log) as system:
         created = system.create_topic(name, partitions, retention_ms=time, retention_bytes=size)
@@ -116,7 +118,7 @@ def delete(log: ExistingLog, topic: TopicArgument, json: JsonOption = False) -> 
     Example:
       odradek topics delete orders.db orders
     """
-    name = checked("TOPIC", TopicName, topic)
+    name = topic_name("TOPIC", topic)
     with open_system(log, must_exist=True) as system:
         system.delete_topic(name)
     if json:
@@ -138,7 +140,7 @@ def add_partitions(
     Example:
       odradek topics add-partitions orders.db orders 6
     """
-    name = checked("TOPIC", TopicName, topic)
+    name = topic_name("TOPIC", topic)
     with open_system(log, must_exist=True) as system:
         grown = system.add_partitions(name, total)
     _print(grown, f"{name} has {counted(total, 'partition')} now.", json)
@@ -161,10 +163,12 @@ def set_retention(
     Example:
       odradek topics set-retention orders.db orders --retention-time 7d --retention-size 64MiB
     """
-    name = checked("TOPIC", TopicName, topic)
+    from msgspec import UNSET
+
+    name = topic_name("TOPIC", topic)
     if retention_time is None and retention_size is None:
         raise bad_value("--retention-time / --retention-size", "give one of them, or both; none takes a limit away")
-    time, size = _parsed(retention_time, retention_size, msgspec.UNSET)
+    time, size = _parsed(retention_time, retention_size, UNSET)
     with open_system(log, must_exist=True) as system:
         system.set_retention(name, retention_ms=time, retention_bytes=size)
         left = system.apply_retention(name, _APPLY_SECONDS)
@@ -185,24 +189,17 @@ def delete_records(
     Example:
       odradek topics delete-records orders.db orders 0 1500
     """
-    name = checked("TOPIC", TopicName, topic)
+    name = topic_name("TOPIC", topic)
     offset = _parse_offset(before)
     with open_system(log, must_exist=True) as system:
         left = system.delete_records(name, partition, offset)
     _print(left, f"{name}/{partition} begins at offset {left.partitions[partition].log_start_offset} now.", json)
 
 
-def _replay(path: str) -> SystemState:
-    with open_reader(path) as log:
-        until = log.head().position
-        with bar("replayed", until + 1) as progress:
-            return SystemState.replay(log, until=until, progress=progress)
-
-
-def _description(topic: Topic) -> TopicDescription:
+def _description(topic: Topic) -> odradek.TopicDescription:
     assert topic.topic_id is not None, "a state has existing topics only"
     assert topic.created_at is not None, "as above"
-    return TopicDescription(
+    return odradek.TopicDescription(
         str(topic.name),
         topic.topic_id,
         topic.created_at,
@@ -233,12 +230,12 @@ def _parse_offset(text: str) -> int:
     raise bad_value("OFFSET", f"{text[:80]!r} is no offset; write a number like 1500, or end")
 
 
-def _limits(topic: TopicDescription) -> tuple[str | None, str | None]:
+def _limits(topic: odradek.TopicDescription) -> tuple[str | None, str | None]:
     time, size = topic.retention_ms, topic.retention_bytes
     return None if time is None else shown_duration(time), None if size is None else shown_size(size)
 
 
-def _print(topic: TopicDescription, done: str, json: bool) -> None:
+def _print(topic: odradek.TopicDescription, done: str, json: bool) -> None:
     """Print a topic, after a word on what was done to it."""
     if json:
         json_line(topic)

@@ -8,14 +8,10 @@ from typing import Annotated, Literal
 
 import typer
 
-from odradek.cli.formats.trace_mermaid import mermaid_lines
-from odradek.cli.formats.trace_text import trace_json, trace_lines
-from odradek.cli.options import ExistingLog, JsonOption, bad_value, checked, open_reader
+import odradek
+from odradek.cli.opening import open_reader
+from odradek.cli.options import ExistingLog, JsonOption, bad_value, topic_name
 from odradek.cli.output import bar, json_line, line
-from odradek_domain.replay.message_trace import follow_messages, position_of
-from odradek_domain.values.names import TopicName
-from odradek_events.trace import Trace, trace_at
-from odradek_events.trace import trace as trace_conversation
 
 __all__ = ["trace"]
 
@@ -55,6 +51,11 @@ def trace(
       odradek trace orders.db --message orders/0/17
       odradek trace orders.db order-17 --format mermaid
     """
+    from odradek.cli.formats.trace_mermaid import mermaid_lines
+    from odradek.cli.formats.trace_text import trace_json, trace_lines
+    from odradek_domain.replay.message_trace import position_of
+    from odradek_events.trace import trace_at
+
     if sum(item is not None for item in (id_, at, message)) != 1:
         raise bad_value("ID", "name one conversation: by ID, by --at, or by --message")
     if json and format_ != "text":
@@ -62,8 +63,8 @@ def trace(
     with open_reader(log) as opened, bar("searched", opened.head().position + 1) as progress:
         if message is not None:
             at = position_of(opened, *_parse_message(message))
-        find = partial(trace_conversation, opened, id_) if id_ is not None else partial(trace_at, opened, at or 0)
-        found: Trace = find(follow=follow_messages, limit=limit, progress=progress)
+        find = partial(odradek.trace, opened, id_) if id_ is not None else partial(trace_at, opened, at or 0)
+        found = find(follow=odradek.follow_messages, limit=limit, progress=progress)
     if json:
         json_line(trace_json(found))
         return
@@ -76,4 +77,4 @@ def _parse_message(text: str) -> tuple[str, int, int]:
     if found is None:
         raise bad_value("--message", f"{text[:80]!r} is no message; write topic, partition and offset like orders/0/17")
     topic, partition, offset = found.groups()
-    return str(checked("--message", TopicName, topic)), int(partition), int(offset)
+    return str(topic_name("--message", topic)), int(partition), int(offset)
