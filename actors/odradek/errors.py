@@ -42,7 +42,8 @@ arguments raise ValueError or TypeError instead, at once.
     DomainError                         a rule refused the request
     ├── ValidationError                 a value that is never valid; also a ValueError
     │   ├── InvalidTopicName · InvalidIdentifier · InvalidMessageId · InvalidOffset · InvalidPartitionCount
-    │   ├── InvalidMessage · InvalidHeader · MessageTooLarge · InvalidRetention · OffsetAlreadyAssigned
+    │   ├── InvalidMessage · InvalidHeader · MessageTooLarge · InvalidRetention
+    │   ├── OffsetAlreadyAssigned
     │   └── InvalidAppend               the partitions or sequence numbers do not fit the messages
     ├── TopicNotFound · TopicAlreadyExists · UnknownTopicId · PartitionNotFound · PartitionCountMustGrow
     ├── OffsetNotFound                  the offset is out of range
@@ -50,7 +51,7 @@ arguments raise ValueError or TypeError instead, at once.
     ├── NoCommittedOffset               no committed offset, and auto_offset_reset is none
     ├── OutOfOrderSequence · ProducerFenced · ProducerNotRegistered
     ├── ConsumerNotSubscribed · ConsumerNotPositioned · ConsumerAlreadyOpen · ConsumerClosed
-    ├── PositionWouldGoBackwards · CommitWouldGoBackwards
+    ├── PositionWouldGoBackwards · CommitWouldGoBackwards · OffsetMetadataTooLarge
     ├── UnknownMember · IllegalGeneration · RebalanceInProgress · FencedInstanceId
     ├── UnknownAssignor · InconsistentAssignors
     ├── InvalidAssignment               the answer of an assignor of your own
@@ -106,6 +107,7 @@ from odradek_domain.errors import (
     MessageTooLarge,
     NoCommittedOffset,
     OffsetAlreadyAssigned,
+    OffsetMetadataTooLarge,
     OffsetNotFound,
     OutOfOrderSequence,
     PartitionCountMustGrow,
@@ -245,6 +247,7 @@ __all__ = [
     "NothingToSalvage",
     "NothingToShift",
     "OffsetAlreadyAssigned",
+    "OffsetMetadataTooLarge",
     "OffsetNotFound",
     "OpenError",
     "OutOfOrderSequence",
