@@ -25,7 +25,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from odradek import errors
+    from odradek import errors, simulation
     from odradek.logging_setup import configure_logging
     from odradek_actors.base.event_sourced import EventSourcedActor
     from odradek_actors.client.consumer import ConsumerHandle
@@ -123,13 +123,14 @@ __all__ = [
     "open_log",
     "open_views",
     "salvage",
+    "simulation",
     "trace",
     "verify",
 ]
 
 # Where each name lives. The imports above tell type checkers the same; a test compares the two and `__all__`.
 _NAMES_IN = {
-    "odradek": ("errors",),
+    "odradek": ("errors", "simulation"),
     "odradek.logging_setup": ("configure_logging",),
     "odradek_actors.base.event_sourced": ("EventSourcedActor",),
     "odradek_actors.client.consumer": ("ConsumerHandle",),

@@ -5,21 +5,20 @@ from __future__ import annotations
 import os
 import signal
 import sqlite3
-from collections import Counter
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from support.cli import here, odradek, produced, refused, running
 
-from odradek import ActorSystem, ConsumerRecord, Receipt, ReplayCheck, SystemState, TopicPartition, open_log
+from odradek import ActorSystem, open_log
+from odradek.cli.commands.simulate import show
+from odradek.cli.exit_codes import CommandError
+from odradek.simulation import Invariant, Workload, run_workload
 from odradek_events.snapshots.sqlite import open_snapshots
-from odradek_simulation.workload.group_run import GroupTally, MemberTally
-from odradek_simulation.workload.mix import Workload, sender_of
-from odradek_simulation.workload.run import ProducerTally
-from odradek_simulation.workload.tally import ConsumerTally
-from odradek_simulation.workload.verdict import judge
+from odradek_simulation.workload.mix import sender_of
 
 SMALL = ["--messages", "600", "--batch", "20", "--keys", "30"]
 
@@ -94,44 +93,22 @@ def test_members_that_leave_stall_and_die_are_replaced_and_everything_is_read() 
     assert report["consumed"]["messages"] == 60000
 
 
+@pytest.mark.parametrize("json", [True, False])
+def test_a_verdict_that_does_not_hold_is_printed_and_fails_the_command(
+    json: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good = run_workload(Workload(messages=10, consumers=0, groups=0))
+    report = msgspec.structs.replace(good, invariants=(Invariant("live == replay", False, "topic/t differs"),))
+    with pytest.raises(CommandError, match=r"^'live == replay' does not hold \(topic/t differs\)$") as failed:
+        show(report, json=json)
+    assert failed.value.code == 1
+    printed = capsys.readouterr().out
+    assert ('"holds":false,"problem":"topic/t differs"' if json else "NO: topic/t differs") in printed
+
+
 @pytest.mark.parametrize("options", [["--messages", "0"], ["--consumers", "0"], ["--messages", "2", "--batch", "1"]])
 def test_small_runs_hold_too(options: list[str]) -> None:
     assert here("simulate", *SMALL, *options, "--json").code == 0
-
-
-def workload(**changes: Any) -> Workload:
-    numbers: dict[str, Any] = {
-        "topics": 2,
-        "partitions": 2,
-        "producers": 3,
-        "consumers": 1,
-        "groups": 1,
-        "members": 2,
-        "churn": 0,
-        "messages": 3001,
-        "message_size": 40,
-        "batch": 100,
-        "keys": 50,
-        "key_skew": 0.0,
-        "seed": 1,
-    }
-    return Workload(**{**numbers, **changes})
-
-
-def test_the_workload_shares_messages_out_and_sizes_them() -> None:
-    load = workload()
-    entries = [entry for producer in (1, 2, 3) for _, batch in load.batches(producer) for entry in batch]
-    assert len(entries) == 3001
-    assert {len(value) for _, value in entries} == {40}
-    assert len({value for _, value in entries}) == 3001
-
-
-def test_skew_makes_few_keys_frequent() -> None:
-    def share_of_the_first_key(skew: float) -> float:
-        keys = Counter(key for _, batch in workload(key_skew=skew, producers=1).batches(1) for key, _ in batch)
-        return keys[b"key-1"] / keys.total()
-
-    assert share_of_the_first_key(0.0) < 0.05 < 0.15 < share_of_the_first_key(1.0) < share_of_the_first_key(2.0)
 
 
 @pytest.mark.parametrize(
@@ -197,91 +174,3 @@ def _size(path: Path) -> int:
         return path.stat().st_size
     except FileNotFoundError:
         return 0
-
-
-# -- the verdict ------------------------------------------------------------------------------------------------------
-
-PLACE = TopicPartition("t", 0)
-
-
-class Run:
-    """Two messages sent, stored and consumed; a test then breaks one thing."""
-
-    def __init__(self) -> None:
-        with ActorSystem.open() as system:
-            with system.producer() as producer:
-                receipts = producer.send_batch("t", [("k", b"1 1 x"), ("k", b"1 2 x")]).result()
-            with system.consumer("c") as consumer:
-                consumer.subscribe(["t"])
-                self.messages: list[ConsumerRecord] = consumer.poll()
-            system.settle()
-            self.replay: ReplayCheck = system.check_replay()
-            self.state: SystemState = system.state()
-        self.receipts: list[Receipt] = receipts
-        self.producer = ProducerTally(1)
-        self.consumer = ConsumerTally(1)
-
-    def broken(self, receipts: list[Receipt] | None = None, messages: list[ConsumerRecord] | None = None) -> list[str]:
-        """Return the names of the invariants that do not hold."""
-        self.consumer.receive(self.messages)
-        self.producer.acknowledge(self.receipts if receipts is None else receipts, self.consumer.content)
-        if messages is not None:
-            self.consumer = ConsumerTally(1)
-            self.consumer.receive(messages)
-        verdict = judge([self.producer], [self.consumer], self.state, self.replay)
-        assert all(invariant.problem for invariant in verdict if not invariant.holds)
-        return [invariant.name for invariant in verdict if not invariant.holds]
-
-
-def test_a_good_run_breaks_nothing() -> None:
-    assert Run().broken() == []
-
-
-def test_a_lost_a_repeated_and_a_swapped_message_are_found() -> None:
-    lost, twice, swapped = Run(), Run(), Run()
-    got, content = "every consumer got every message exactly once", "every message arrived as it was sent"
-    order = "every partition keeps the order of each producer"
-    assert lost.broken(messages=lost.messages[:1]) == [got, content]
-    assert twice.broken(messages=[*twice.messages, twice.messages[1]]) == [got, content, order]
-    assert swapped.broken(messages=swapped.messages[::-1]) == [got, order]
-
-
-def in_a_group(run: Run, *polls: list[ConsumerRecord], churn: bool = False, again: bool = False) -> list[str]:
-    """Return the invariants that do not hold where these polls are what a group's member got of a run."""
-    group = GroupTally(1, may_repeat=churn)
-    member = MemberTally(group)
-    for poll in polls:
-        member.receive(poll)
-        if again:
-            member.on_partitions_assigned([PLACE])
-    run.consumer.receive(run.messages)
-    run.producer.acknowledge(run.receipts, run.consumer.content)
-    verdict = judge([run.producer], [group], run.state, run.replay)
-    return [invariant.name for invariant in verdict if not invariant.holds]
-
-
-def test_a_group_that_loses_repeats_or_swaps_messages_is_found() -> None:
-    first, second = Run().messages
-    got, content = "every consumer got every message exactly once", "every message arrived as it was sent"
-    order = "every partition keeps the order of each producer"
-    at_least = "every group got every message at least once, every other consumer exactly once"
-    assert in_a_group(Run(), [first, second]) == []
-    assert in_a_group(Run(), [first]) == [got, content]
-    assert in_a_group(Run(), [first], [second], [second]) == [got, order]
-    assert in_a_group(Run(), [second], [first]) == [got, order]
-    assert in_a_group(Run(), [second, first], churn=True) == [at_least, order]
-    assert in_a_group(Run(), [first, second], [second], churn=True, again=True) == []
-    assert in_a_group(Run(), [first, second], [second], churn=True) == [at_least, order]
-
-
-def test_an_offset_given_twice_or_not_at_all_is_found() -> None:
-    offsets = "every acknowledged message has its own offset, without gaps"
-    twice, swapped = Run(), Run()
-    assert twice.broken(receipts=[twice.receipts[0], twice.receipts[0]]) == [offsets]
-    assert swapped.broken(receipts=swapped.receipts[::-1]) == ["every partition keeps the order of each producer"]
-
-
-def test_a_replay_that_differs_is_found() -> None:
-    run = Run()
-    run.replay = ReplayCheck(3, 9, ("topic/t",), "one", "other")
-    assert run.broken() == ["live == replay"]

@@ -18,6 +18,8 @@ DOMAIN = modules_in("odradek_domain")
 COMMANDS = modules_in("odradek.cli")
 CLOCK_OWNERS = modules_in("odradek_actors.runtime")
 WITHOUT_CLOCKS = sorted({*modules_in("odradek_actors"), *modules_in("odradek")} - {*COMMANDS, *CLOCK_OWNERS})
+SIMULATION = modules_in("odradek_simulation")
+SEEDED = "odradek_simulation.workload.mix"  # what is sent is a pure function of the seed, by random.Random(seed)
 WITHOUT_TEST_FRAMEWORK = sorted({*MODULES} - {*modules_in("odradek_events.testing")})
 
 Rule = Callable[[ast.Module], Iterable[str]]
@@ -127,6 +129,7 @@ def _all_order(name: str) -> tuple[int, list[int | str]]:
 
 DICE_AND_CLOCKS = ("time", "uuid", "random", "secrets", "threading")
 WORLD = (*DICE_AND_CLOCKS, "asyncio", "concurrent", "io", "multiprocessing", "os", "pathlib", "pykka", "sqlite3")
+CONCURRENCY = ("time", "uuid", "secrets", "threading", "asyncio", "concurrent", "multiprocessing", "queue", "signal")
 STORE_MODULES = (
     "log.memory",
     "maintenance.builder",
@@ -143,6 +146,9 @@ RULES: dict[str, tuple[Rule, list[str]]] = {
     "the domain knows the log's port and no store": (imports_any(*STORES), DOMAIN),
     "actors get time, ids and randomness from the runtime": (imports_any(*DICE_AND_CLOCKS), WITHOUT_CLOCKS),
     "actors read no clock": (reads_the_clock, WITHOUT_CLOCKS),
+    "a simulation gets time, waiting and clients from the runtime": (imports_any(*CONCURRENCY), SIMULATION),
+    "a simulation draws no ids and no randomness": (imports_any("random"), sorted({*SIMULATION} - {SEEDED})),
+    "a simulation reads no clock": (reads_the_clock, SIMULATION),
     "events take the time of recording as an argument": (reads_the_clock, EVENTS),
     "events draw no ids and no randomness": (imports_any("uuid", "random", "secrets"), EVENTS),
     "no module uses forbidden powers": (uses_forbidden_powers, list(MODULES)),

@@ -33,7 +33,7 @@ MAX_MODULES = 14
 WITHOUT_MAP = {"odradek", "odradek.cli.commands"}  # for users, not for readers; and one module for each command
 OFFERING = [
     folder
-    for package in ("odradek_events", "odradek_domain", "odradek_actors")
+    for package in ("odradek_events", "odradek_domain", "odradek_actors", "odradek_simulation")
     for folder in folders()
     if folder.startswith(f"{package}.")
 ]

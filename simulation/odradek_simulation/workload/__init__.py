@@ -1,5 +1,51 @@
-"""A workload of producers, consumers and groups, run on a system and judged.
+"""A workload of producers, consumers and groups: run on a system, measured and judged.
 
-`mix` says what is sent, `run` and `group_run` run it, `tally` counts what a consumer saw, `verdict` judges, and
-`report` puts the figures together. Start reading at `run`.
+In order of their layers, where each imports only those before it:
+
+    mix                                    what is sent: a pure function of the workload's numbers and its seed
+    tally                                  what each producer and each reader saw
+    producer_run  consumer_run             one producer, one consumer without a group at work
+    group_run                              one group at work, whose members come and go
+    verdict                                what must hold, and whether it does
+    report                                 the figures and the verdict together
+    run                                    everything together: `run_workload`
+
+Imports actors, domain and events, and never the face. Time, waiting and clients come from the system's runtime, so
+nothing here touches a clock, a thread or a lock. Start reading at `run`. Names are imported when they are first used.
 """
+
+from typing import TYPE_CHECKING
+
+from odradek_events.lazy_names import lazy_names
+
+if TYPE_CHECKING:
+    from odradek_simulation.workload.mix import LIMITS, MAX_KEY_SKEW, Workload
+    from odradek_simulation.workload.report import (
+        ConsumerSummary,
+        GroupSummary,
+        Latency,
+        PartitionSummary,
+        ProducerSummary,
+        Throughput,
+        WorkloadReport,
+    )
+    from odradek_simulation.workload.run import Progress, run_workload
+    from odradek_simulation.workload.verdict import Invariant
+else:
+    __getattr__, __dir__ = lazy_names(__name__, "mix", "verdict", "report", "run")
+
+__all__ = [
+    "LIMITS",
+    "MAX_KEY_SKEW",
+    "ConsumerSummary",
+    "GroupSummary",
+    "Invariant",
+    "Latency",
+    "PartitionSummary",
+    "ProducerSummary",
+    "Progress",
+    "Throughput",
+    "Workload",
+    "WorkloadReport",
+    "run_workload",
+]

@@ -1,4 +1,4 @@
-"""What a simulation came to: throughput, latencies, partitions, events, verdict."""
+"""What a run of a workload came to: throughput, latencies, what each client saw, partitions, events, verdict."""
 
 from __future__ import annotations
 
@@ -12,18 +12,27 @@ from odradek_domain.replay.system_state import SystemState
 from odradek_events.log.port import LogStore
 from odradek_events.maintenance.statistics import log_statistics
 from odradek_events.types import GenerationStarted, MemberJoined, MemberLeft
-from odradek_simulation.workload.group_run import GroupTally
 from odradek_simulation.workload.mix import Workload
-from odradek_simulation.workload.run import Simulation
+from odradek_simulation.workload.tally import ProducerTally, ReaderTally
 from odradek_simulation.workload.verdict import Invariant, judge
 
-__all__ = ["GroupRow", "Latency", "PartitionRow", "Report", "Throughput", "make_report"]
+__all__ = [
+    "ConsumerSummary",
+    "GroupSummary",
+    "Latency",
+    "PartitionSummary",
+    "ProducerSummary",
+    "RunTimes",
+    "Throughput",
+    "WorkloadReport",
+    "make_report",
+]
 
 _MEMBERSHIP = ("GenerationStarted", "MemberJoined", "MemberLeft")
 
 
 class Throughput(msgspec.Struct, frozen=True):
-    """Messages over the time until the last of those who handled them ended."""
+    """Messages, and the seconds from the run's begin until the last of them was acknowledged or received."""
 
     messages: int
     seconds: float
@@ -31,7 +40,7 @@ class Throughput(msgspec.Struct, frozen=True):
 
 
 class Latency(msgspec.Struct, frozen=True):
-    """Percentiles, in milliseconds."""
+    """Percentiles in milliseconds of `count` sends or polls."""
 
     count: int
     p50_ms: float
@@ -39,21 +48,27 @@ class Latency(msgspec.Struct, frozen=True):
     max_ms: float
 
 
-class PartitionRow(msgspec.Struct, frozen=True):
-    """A partition's bounds, and the lag of each who committed in it."""
+class ProducerSummary(msgspec.Struct, frozen=True):
+    """How many messages of a producer were acknowledged, and after how many seconds it had finished."""
 
-    topic: str
-    partition: int
-    log_start_offset: int
-    high_watermark: int
-    lag: dict[str, int | None]
+    producer: str
+    acknowledged: int
+    seconds: float
 
 
-class GroupRow(msgspec.Struct, frozen=True):
-    """A group's life: its generations, its members by what became of them, and what came of that.
+class ConsumerSummary(msgspec.Struct, frozen=True):
+    """How many messages a consumer without a group received, and after how many seconds it had the last one."""
 
-    `dismissed` stalled, or their actor died; `repeats` are messages that came again, `refused_commits` what former
-    members could not commit.
+    consumer: str
+    received: int
+    seconds: float
+
+
+class GroupSummary(msgspec.Struct, frozen=True):
+    """A group's life: its generations, its members by what became of them, and the messages they received.
+
+    `dismissed` members stalled, or their actor died. `refused_commits` are those of former members. `repeats` are
+    messages that came again, which `received` counts once; `seconds` is when the last message came.
     """
 
     group: str
@@ -63,10 +78,29 @@ class GroupRow(msgspec.Struct, frozen=True):
     dismissed: int
     refused_commits: int
     repeats: int
+    received: int
+    seconds: float
 
 
-class Report(msgspec.Struct, frozen=True):
-    """Everything that is printed."""
+class PartitionSummary(msgspec.Struct, frozen=True):
+    """A partition's bounds, and how many messages each reader that committed in it is behind."""
+
+    topic: str
+    partition: int
+    log_start_offset: int
+    high_watermark: int
+    lag: dict[str, int | None]
+
+
+class WorkloadReport(msgspec.Struct, frozen=True):
+    """What was asked, what came of it, and whether all invariants hold.
+
+    `workload` is what was asked. `log`, `position` (of the last event), `events`, `commits`, `events_by_type` and
+    `digest` (of the system's state) describe the whole log. `elapsed_seconds` is from the first client's start to the
+    last one's end, without the checks afterwards. `produced` and `consumed` count the messages of all producers and all
+    readers together; `send_latency` is from the call to the acknowledgement of a batch, `poll_latency` that of polls
+    that returned messages. `partitions` are those of the workload's topics.
+    """
 
     workload: Workload
     log: str
@@ -74,38 +108,97 @@ class Report(msgspec.Struct, frozen=True):
     events: int
     commits: int
     digest: str
+    elapsed_seconds: float
     produced: Throughput
     consumed: Throughput
     send_latency: Latency
     poll_latency: Latency
-    partitions: list[PartitionRow]
-    groups: list[GroupRow]
+    partitions: tuple[PartitionSummary, ...]
+    producers: tuple[ProducerSummary, ...]
+    consumers: tuple[ConsumerSummary, ...]
+    groups: tuple[GroupSummary, ...]
     events_by_type: dict[str, int]
-    invariants: list[Invariant]
+    invariants: tuple[Invariant, ...]
+
+    @property
+    def holds(self) -> bool:
+        """Whether every invariant holds."""
+        return all(invariant.holds for invariant in self.invariants)
+
+    @property
+    def problems(self) -> list[str]:
+        """One sentence for each invariant that does not hold."""
+        return [
+            f"{invariant.name!r} does not hold ({invariant.problem})"
+            for invariant in self.invariants
+            if not invariant.holds
+        ]
+
+    def to_json(self) -> str:
+        """Return everything as one line of JSON."""
+        return msgspec.json.encode(self).decode()
+
+    def __repr__(self) -> str:
+        verdict = "everything holds" if self.holds else "; ".join(self.problems)
+        return (
+            f"<WorkloadReport {self.produced.messages} messages produced and {self.consumed.messages} consumed "
+            f"in {self.elapsed_seconds:.2f} s; {verdict}>"
+        )
 
 
-def make_report(simulation: Simulation, system: ActorSystem) -> Report:
-    """Let the system settle, replay its log, and put together what the threads saw."""
+class RunTimes(msgspec.Struct, frozen=True):
+    """When a run began and ended on the runtime's monotonic clock, and the log's last position before it."""
+
+    began: float
+    ended: float
+    position_before: int
+
+    def since_begin(self, at: float | None) -> float:
+        """Return the seconds from the begin until `at`; 0 if that never came."""
+        return 0.0 if at is None else at - self.began
+
+
+def make_report(
+    system: ActorSystem,
+    workload: Workload,
+    times: RunTimes,
+    producers: Sequence[ProducerTally],
+    consumers: Sequence[ReaderTally],
+    groups: Sequence[ReaderTally],
+) -> WorkloadReport:
+    """Let the system settle, replay its log, and put together what the clients saw."""
     system.settle()
     replay = system.check_replay()
     state = system.state()
     statistics = log_statistics(system.log)
-    producers, consumers = simulation.producers, simulation.readers
-    return Report(
-        simulation.workload,
-        system.log.name,
-        replay.position,
-        statistics.events,
-        statistics.commits,
-        state.digest(),
-        _throughput(simulation.acknowledged, [tally.seconds for tally in producers]),
-        _throughput(simulation.received, [tally.seconds for tally in consumers]),
-        _latency([seconds for tally in producers for seconds in tally.latencies]),
-        _latency([seconds for tally in consumers for seconds in tally.latencies]),
-        _partitions(state),
-        [_group_row(group, system.log) for group in simulation.groups],
-        statistics.events_by_type,
-        judge(producers, consumers, state, replay),
+    readers = [*groups, *consumers]
+    return WorkloadReport(
+        workload=workload,
+        log=system.log.name,
+        position=replay.position,
+        events=statistics.events,
+        commits=statistics.commits,
+        digest=state.digest(),
+        elapsed_seconds=times.ended - times.began,
+        produced=_throughput(
+            sum(tally.acknowledged for tally in producers), [times.since_begin(tally.ended_at) for tally in producers]
+        ),
+        consumed=_throughput(
+            sum(tally.received for tally in readers), [times.since_begin(tally.last_received_at) for tally in readers]
+        ),
+        send_latency=_latency([seconds for tally in producers for seconds in tally.latencies]),
+        poll_latency=_latency([seconds for tally in readers for seconds in tally.latencies]),
+        partitions=_partitions(workload, state),
+        producers=tuple(
+            ProducerSummary(tally.name, tally.acknowledged, times.since_begin(tally.ended_at)) for tally in producers
+        ),
+        consumers=tuple(
+            ConsumerSummary(tally.name, tally.received, times.since_begin(tally.last_received_at))
+            for tally in consumers
+        ),
+        groups=tuple(_group(tally, system.log, times) for tally in groups),
+        events_by_type=statistics.events_by_type,
+        invariants=judge(workload.topic_names, producers, readers, state, replay),
     )
 
 
@@ -122,27 +215,32 @@ def _latency(seconds: Sequence[float]) -> Latency:
     return Latency(len(ranked), *(1000 * ranked[round(last * share)] for share in (0.5, 0.99, 1.0)))
 
 
-def _group_row(group: GroupTally, log: LogStore) -> GroupRow:
-    events = [recorded.event for recorded in log.read(stream=f"group/{group.name}", types=_MEMBERSHIP)]
+def _group(tally: ReaderTally, log: LogStore, times: RunTimes) -> GroupSummary:
+    """Summarise a group by what it recorded during the run."""
+    recorded = log.read(after=times.position_before, stream=f"group/{tally.name}", types=_MEMBERSHIP)
+    events = [one.event for one in recorded]
     departures = [event.reason for event in events if isinstance(event, MemberLeft)]
     left = departures.count("it left")
-    return GroupRow(
-        group.name,
-        sum(isinstance(event, GenerationStarted) for event in events),
-        sum(isinstance(event, MemberJoined) for event in events),
-        left,
-        len(departures) - left,
-        group.refused_commits,
-        group.repeats,
+    return GroupSummary(
+        group=tally.name,
+        generations=sum(isinstance(event, GenerationStarted) for event in events),
+        joined=sum(isinstance(event, MemberJoined) for event in events),
+        left=left,
+        dismissed=len(departures) - left,
+        refused_commits=tally.refused_commits,
+        repeats=tally.repeats,
+        received=tally.received,
+        seconds=times.since_begin(tally.last_received_at),
     )
 
 
-def _partitions(state: SystemState) -> list[PartitionRow]:
+def _partitions(workload: Workload, state: SystemState) -> tuple[PartitionSummary, ...]:
+    topics = set(workload.topic_names)
     lags: dict[tuple[str, int], dict[str, int | None]] = {}
     for lag in partition_lags(state):
         lags.setdefault((lag.topic, lag.partition), {})[lag.owner] = lag.lag
-    return [
-        PartitionRow(
+    return tuple(
+        PartitionSummary(
             str(topic.name),
             int(partition.id),
             partition.log_start_offset,
@@ -150,5 +248,6 @@ def _partitions(state: SystemState) -> list[PartitionRow]:
             lags.get((str(topic.name), int(partition.id)), {}),
         )
         for topic in state.topics.values()
+        if str(topic.name) in topics
         for partition in topic.partitions
-    ]
+    )

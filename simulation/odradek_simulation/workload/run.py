@@ -1,186 +1,186 @@
-"""Runs a workload on real threads: each producer and each consumer in one of its own, the system between them.
+"""Runs a workload: every producer, consumer and member of a group is a client of its own on the system's runtime.
 
-The first readers are groups, whose members share the partitions (`group_simulation`); the others read alone.
-Threads share counters that one of them writes and all may read; what they find out is put together when all have ended.
+Clients share no lock and wait only through the runtime, so a run works the same on any runtime. The caller of
+`WorkloadRun.run` watches them: it collects what readers received, reports progress, and sets `must_stop`, a plain
+attribute, on a reader that has everything, or on every client.
 """
 
 from __future__ import annotations
 
-import threading
-import time
-from collections import deque
-from collections.abc import Callable
-from functools import partial
-from typing import TypeVar
+import os
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+
+import msgspec
 
 from odradek_actors.client.system import ActorSystem
-from odradek_actors.messages.producers import Receipt
+from odradek_actors.runtime.port import Runtime
 from odradek_actors.runtime.promise import Promise
-from odradek_domain.values.positions import TopicPartition
-from odradek_simulation.workload.group_run import GroupRun, GroupTally
+from odradek_events.log.port import LogStore
+from odradek_events.sqlite.log import Durability
+from odradek_simulation.workload.consumer_run import ConsumerRun
+from odradek_simulation.workload.group_run import GroupRun
 from odradek_simulation.workload.mix import Workload
-from odradek_simulation.workload.tally import ConsumerTally, checksum
+from odradek_simulation.workload.producer_run import ProducerRun
+from odradek_simulation.workload.report import RunTimes, WorkloadReport, make_report
 
-__all__ = ["ProducerTally", "Simulation"]
+__all__ = ["Progress", "WorkloadRun", "run_workload"]
 
-T = TypeVar("T")
-_IN_FLIGHT = 4
-_POLL_SECONDS = 0.2
+_LOOK_SECONDS = 0.05
 _STALL_SECONDS = 30.0
-_ANSWER_SECONDS = 60.0  # the system times a send out earlier
 
 
-class ProducerTally:
-    """What one producer saw: offsets it was given, in the order sent, and the checksum of what it sent."""
+class Progress(msgspec.Struct, frozen=True):
+    """How far a run is: messages acknowledged, messages received by all readers together, seconds since its begin."""
 
-    def __init__(self, number: int) -> None:
-        self.number = number
-        self.acknowledged = 0
-        self.offsets: dict[TopicPartition, list[int]] = {}
-        self.content = 0
-        self.latencies: list[float] = []
-        self.seconds = 0.0
-
-    def acknowledge(self, receipts: list[Receipt], content: int) -> None:
-        """Take in the receipts of a batch."""
-        for receipt in receipts:
-            place = TopicPartition(receipt.topic, receipt.partition)
-            offsets = self.offsets.get(place)
-            if offsets is None:
-                offsets = self.offsets[place] = []
-            offsets.append(receipt.offset)
-        self.content += content
-        self.acknowledged += len(receipts)
+    produced: int
+    consumed: int
+    elapsed_seconds: float
 
 
-class Simulation:
+def run_workload(
+    workload: Workload | None = None,
+    log: str | os.PathLike[str] | LogStore | ActorSystem = ":memory:",
+    *,
+    durability: Durability = "full",
+    runtime: Runtime | None = None,
+    progress: Callable[[Progress], object] | None = None,
+) -> WorkloadReport:
+    """Run producers, consumers and groups side by side until every reader has every message; check what must hold.
+
+    workload    how many of what; the default is `Workload()`, 200 000 messages
+    log         a path (the log is created if need be), ":memory:", an open log, or an open ActorSystem. The last two
+                stay open and yours. The topics topic-1, topic-2, ... must not exist
+    durability  what a receipt survives, for a log given by its path: see `ActorSystem.open`
+    runtime     what decides time and order, for anything but an ActorSystem, which has its own; stays yours
+    progress    is called with a Progress about every 0.05 s, and once at the end, on the caller's thread. To end a run
+                early, raise an exception from it
+
+    The report says whether all invariants hold; nothing is raised where one does not. A reader that receives nothing
+    for 30 s after the last send is given up, and the report says what it lacks.
+
+    An interruption (Ctrl-C, or an exception from `progress`) stops every client after the batch in hand and is then
+    raised; what is stored stays stored. Raises TopicAlreadyExists, an OpenError for a log that cannot be opened, and
+    the first error that a client ended with, such as LogFull. Other clients of the same system must be idle at the end,
+    else RequestTimedOut.
+
+    Takes one thread for each client and each aggregate on the usual runtime, memory for one number a message, and two
+    passes over the whole log at the end.
+    """
+    if workload is not None and not isinstance(workload, Workload):
+        raise TypeError(f"workload is a Workload, not {workload!r}; pass for example Workload(messages=1000)")
+    chosen = workload or Workload()
+    if isinstance(log, ActorSystem):
+        if runtime is not None and runtime is not log.runtime:
+            raise ValueError("an ActorSystem has a runtime of its own; pass a log to choose another one")
+        return _run(log, chosen, progress)
+    if not isinstance(log, str | os.PathLike | LogStore):
+        raise TypeError(f"log is a path, an open log or an ActorSystem, not {log!r}")
+    with ActorSystem.open(log, durability=durability, runtime=runtime) as system:
+        return _run(system, chosen, progress)
+
+
+def _run(system: ActorSystem, workload: Workload, progress: Callable[[Progress], object] | None) -> WorkloadReport:
+    run = WorkloadRun(system, workload, progress or (lambda _: None))
+    run.run()
+    return run.report()
+
+
+class WorkloadRun:
     """One run of a workload on a system."""
 
-    def __init__(self, system: ActorSystem, workload: Workload) -> None:
-        self.workload = workload
-        self.producers = [ProducerTally(number + 1) for number in range(workload.producers)]
-        self.groups = [GroupTally(n + 1, may_repeat=workload.churn > 0) for n in range(workload.groups)]
-        self.lone_consumers = [ConsumerTally(n + 1) for n in range(workload.groups, workload.consumers)]
-        self.failure: BaseException | None = None
+    def __init__(self, system: ActorSystem, workload: Workload, progress: Callable[[Progress], object]) -> None:
         self._system = system
-        self._must_stop = threading.Event()
-        self._producers_are_done = threading.Event()
-        self._began = 0.0
-        self._progress: dict[int, tuple[int, float]] = {}  # of each group: received, and since when no more
+        self._runtime = system.runtime
+        self._workload = workload
+        self._progress = progress
+        self._producers = [ProducerRun(system, workload, n + 1) for n in range(workload.producers)]
+        self._groups = [GroupRun(system, workload, n + 1) for n in range(workload.groups)]
+        self._consumers = [ConsumerRun(system, workload, n + 1) for n in range(workload.groups, workload.consumers)]
+        self._readers: list[GroupRun | ConsumerRun] = [*self._groups, *self._consumers]
+        self._failure: BaseException | None = None
+        self._position_before = system.log.head().position
+        self._began = self._ended = self._runtime.monotonic()
+        self._everything_sent = False
+        self._received: dict[str, tuple[int, float]] = {}  # by reader: how much it had received, and since when
 
-    @property
-    def readers(self) -> list[GroupTally | ConsumerTally]:
-        """All that read everything."""
-        return [*self.groups, *self.lone_consumers]
-
-    @property
-    def acknowledged(self) -> int:
-        """How many messages are durable by now."""
-        return sum(tally.acknowledged for tally in self.producers)
-
-    @property
-    def received(self) -> int:
-        """How many messages were consumed by now, by all readers together."""
-        return sum(tally.received for tally in self.readers)
-
-    def run(self, progress: Callable[[Simulation], None]) -> None:
-        """Create the topics, run everybody to the end, and raise what a thread failed with.
-
-        Ctrl-C stops everybody after the batch in hand, and is raised on.
-        """
-        for topic in self.workload.topic_names:
-            self._system.create_topic(topic, self.workload.partitions)
-        self._began = time.monotonic()
-        producing = [self._thread(self._produce, tally) for tally in self.producers]
-        consuming = [self._thread(self._consume, tally) for tally in self.lone_consumers]
-        for group in self.groups:
-            run = GroupRun(self._system, self.workload, group, partial(self._is_over, group))
-            members = range(1, self.workload.members + 1)
-            consuming += [self._thread(partial(self._be_member, run, group), number) for number in members]
+    def run(self) -> None:
+        """Create the topics and run every client to its end; see `run_workload`."""
+        for topic in self._workload.topic_names:
+            self._system.create_topic(topic, self._workload.partitions)
+        self._began = self._runtime.monotonic()
+        producing = [self._start(producer.run) for producer in self._producers]
+        consuming = [self._start(client) for reader in self._readers for client in reader.clients]
         try:
-            self._join(producing, progress)
-            self._producers_are_done.set()
-            self._join(consuming, progress)
-        except KeyboardInterrupt:
-            self._must_stop.set()
-            self._join(producing + consuming, progress)
+            self._watch(producing)
+            self._everything_sent = True
+            self._watch(consuming)
+        except BaseException:
+            self._stop()
+            self._wait(producing + consuming)
+            with suppress(Exception):
+                self._progress(self._collect())
             raise
-        if self.failure is not None:
-            raise self.failure
+        self._ended = self._runtime.monotonic()
+        if self._failure is not None:
+            raise self._failure
+        self._progress(self._collect())
 
-    def _thread(self, work: Callable[[T], None], tally: T) -> threading.Thread:
+    def report(self) -> WorkloadReport:
+        """Check what must hold and put everything together."""
+        return make_report(
+            self._system,
+            self._workload,
+            RunTimes(self._began, self._ended, self._position_before),
+            [producer.tally for producer in self._producers],
+            [consumer.tally for consumer in self._consumers],
+            [group.tally for group in self._groups],
+        )
+
+    def _start(self, client: Callable[[], None]) -> Promise[None]:
+        """Start a client; the first error that one ends with stops all."""
+
         def run() -> None:
             try:
-                work(tally)
+                client()
             except BaseException as error:
-                self.failure = self.failure or error
-                self._must_stop.set()
+                self._failure = self._failure or error
+                self._stop()
 
-        thread = threading.Thread(target=run, daemon=True)
-        thread.start()
-        return thread
+        return self._runtime.spawn(run)
 
-    def _join(self, threads: list[threading.Thread], progress: Callable[[Simulation], None]) -> None:
-        for thread in threads:
-            while thread.is_alive():
-                thread.join(0.1)
-                progress(self)
+    def _stop(self) -> None:
+        for client in (*self._producers, *self._readers):
+            client.must_stop = True
 
-    def _produce(self, tally: ProducerTally) -> None:
-        in_flight: deque[tuple[Promise[list[Receipt]], int]] = deque()
+    def _wait(self, clients: Iterable[Promise[None]]) -> None:
+        for client in clients:
+            while not client.wait(_LOOK_SECONDS):
+                pass
 
-        def take() -> None:
-            promise, content = in_flight.popleft()
-            tally.acknowledge(promise.result(_ANSWER_SECONDS), content)
+    def _watch(self, clients: Iterable[Promise[None]]) -> None:
+        """Wait for clients, and look now and then how far all of them are."""
+        for client in clients:
+            while not client.wait(_LOOK_SECONDS):
+                self._progress(self._collect())
+                for reader in self._readers:
+                    if self._is_over(reader):
+                        reader.must_stop = True
 
-        with self._system.producer(f"producer-{tally.number}") as producer:
-            for topic, entries in self.workload.batches(tally.number):
-                if self._must_stop.is_set():
-                    break
-                if len(in_flight) >= _IN_FLIGHT:
-                    take()
-                content = sum(checksum(key, value) for key, value in entries)
-                promise = producer.send_batch(topic, entries)
-                promise.add_done_callback(_stopwatch(tally.latencies))
-                in_flight.append((promise, content))
-            while in_flight:
-                take()
-        tally.seconds = time.monotonic() - self._began
+    def _collect(self) -> Progress:
+        for reader in self._readers:
+            reader.tally.collect()
+        received = sum(reader.tally.received for reader in self._readers)
+        return Progress(self._acknowledged(), received, self._runtime.monotonic() - self._began)
 
-    def _be_member(self, run: GroupRun, tally: GroupTally, number: int) -> None:
-        run.be_member(number)
-        tally.seconds = time.monotonic() - self._began
+    def _acknowledged(self) -> int:
+        return sum(producer.tally.acknowledged for producer in self._producers)
 
-    def _is_over(self, tally: GroupTally) -> bool:
-        """Whether a group has all messages, has got none for too long (the verdict will say so), or has to stop."""
-        now = time.monotonic()
-        count, since = self._progress.get(tally.number, (-1, now))
-        if count != tally.received or not self._producers_are_done.is_set():
-            self._progress[tally.number] = tally.received, now
+    def _is_over(self, reader: GroupRun | ConsumerRun) -> bool:
+        """Say whether a reader has everything, or has received nothing for too long, which the verdict will show."""
+        received, now = reader.tally.received, self._runtime.monotonic()
+        before, since = self._received.get(reader.tally.name, (-1, now))
+        if received != before or not self._everything_sent:
             since = now
-        return self._must_stop.is_set() or self._has_all(tally) or now - since > _STALL_SECONDS
-
-    def _consume(self, tally: ConsumerTally) -> None:
-        last_seen = time.monotonic()
-        with self._system.consumer(tally.name) as consumer:
-            consumer.subscribe(self.workload.topic_names)
-            while not self._must_stop.is_set() and not self._has_all(tally):
-                asked = time.monotonic()
-                messages = consumer.poll(self.workload.batch * 10, _POLL_SECONDS)
-                now = time.monotonic()
-                if messages:
-                    tally.latencies.append(now - asked)
-                    tally.receive(messages)
-                    consumer.commit()
-                    last_seen = now
-                elif self._producers_are_done.is_set() and now - last_seen > _STALL_SECONDS:
-                    break  # the verdict will say what is missing
-        tally.seconds = time.monotonic() - self._began
-
-    def _has_all(self, tally: ConsumerTally | GroupTally) -> bool:
-        return self._producers_are_done.is_set() and tally.received >= self.acknowledged
-
-
-def _stopwatch(latencies: list[float]) -> Callable[[object], None]:
-    began = time.monotonic()
-    return lambda _: latencies.append(time.monotonic() - began)
+        self._received[reader.tally.name] = received, since
+        return self._everything_sent and (received >= self._acknowledged() or now - since > _STALL_SECONDS)

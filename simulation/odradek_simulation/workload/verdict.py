@@ -1,25 +1,21 @@
-"""What must hold after a simulation without faults, and whether it does."""
+"""What must hold after a workload has run to its end without faults, and whether it does."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import msgspec
 
 from odradek_actors.client.replay_check import ReplayCheck
 from odradek_domain.replay.system_state import SystemState
 from odradek_domain.values.positions import TopicPartition
-from odradek_simulation.workload.group_run import GroupTally
-from odradek_simulation.workload.run import ProducerTally
-from odradek_simulation.workload.tally import ConsumerTally
+from odradek_simulation.workload.tally import ProducerTally, ReaderTally
 
 __all__ = ["Invariant", "judge"]
 
-Reader = ConsumerTally | GroupTally
-
 
 class Invariant(msgspec.Struct, frozen=True):
-    """Something that must hold; `problem` says what does not."""
+    """Something that must hold; if it does not, `problem` is the first violation that was found."""
 
     name: str
     holds: bool
@@ -27,19 +23,25 @@ class Invariant(msgspec.Struct, frozen=True):
 
 
 def judge(
-    producers: Sequence[ProducerTally], consumers: Sequence[Reader], state: SystemState, replay: ReplayCheck
-) -> list[Invariant]:
-    """Return every invariant of a run that went to its end."""
+    topics: Collection[str],
+    producers: Sequence[ProducerTally],
+    readers: Sequence[ReaderTally],
+    state: SystemState,
+    replay: ReplayCheck,
+) -> tuple[Invariant, ...]:
+    """Judge a run that used these topics and no others: return each invariant, and whether it holds."""
     delivered = "every consumer got every message exactly once"
-    if any(reader.may_repeat for reader in consumers):
+    if any(reader.may_repeat for reader in readers):
         delivered = "every group got every message at least once, every other consumer exactly once"
-    return [
+    return (
         _invariant("live == replay", _replay_problems(replay)),
-        _invariant("every acknowledged message has its own offset, without gaps", _offset_problems(producers, state)),
-        _invariant(delivered, _delivery_problems(producers, consumers)),
-        _invariant("every message arrived as it was sent", _content_problems(producers, consumers)),
-        _invariant("every partition keeps the order of each producer", _order_problems(producers, consumers)),
-    ]
+        _invariant(
+            "every acknowledged message has its own offset, without gaps", _offset_problems(topics, producers, state)
+        ),
+        _invariant(delivered, _delivery_problems(producers, readers)),
+        _invariant("every message arrived as it was sent", _content_problems(producers, readers)),
+        _invariant("every partition keeps the order of each producer", _order_problems(producers, readers)),
+    )
 
 
 def _invariant(name: str, problems: Iterator[str]) -> Invariant:
@@ -49,17 +51,19 @@ def _invariant(name: str, problems: Iterator[str]) -> Invariant:
 
 def _replay_problems(replay: ReplayCheck) -> Iterator[str]:
     for stream in replay.mismatches:
-        yield f"{stream} is not what its events say"
+        yield f"the live state of {stream} differs from its replayed events"
     if not replay.holds:
         yield f"the live digest is {replay.live_digest}, the replayed one {replay.replayed_digest}"
 
 
-def _offset_problems(producers: Sequence[ProducerTally], state: SystemState) -> Iterator[str]:
+def _offset_problems(topics: Collection[str], producers: Sequence[ProducerTally], state: SystemState) -> Iterator[str]:
     given: dict[TopicPartition, list[int]] = {}
     for tally in producers:
         for place, offsets in tally.offsets.items():
             given.setdefault(place, []).extend(offsets)
     for topic in state.topics.values():
+        if str(topic.name) not in topics:
+            continue
         for partition in topic.partitions:
             offsets = sorted(given.pop(TopicPartition(str(topic.name), int(partition.id)), []))
             if offsets != list(range(partition.high_watermark)):
@@ -71,27 +75,27 @@ def _offset_problems(producers: Sequence[ProducerTally], state: SystemState) -> 
         yield f"{place} acknowledged messages and does not exist"
 
 
-def _delivery_problems(producers: Sequence[ProducerTally], consumers: Sequence[Reader]) -> Iterator[str]:
+def _delivery_problems(producers: Sequence[ProducerTally], readers: Sequence[ReaderTally]) -> Iterator[str]:
     sent = sum(tally.acknowledged for tally in producers)
-    for tally in consumers:
-        if tally.gaps:
-            yield f"{tally.name}: {tally.gaps[0]}"
-        if tally.received != sent:
-            yield f"{tally.name} got {tally.received} of {sent}"
+    for reader in readers:
+        if reader.gap:
+            yield f"{reader.name}: {reader.gap}"
+        if reader.received != sent:
+            yield f"{reader.name} got {reader.received} of {sent}"
 
 
-def _content_problems(producers: Sequence[ProducerTally], consumers: Sequence[Reader]) -> Iterator[str]:
+def _content_problems(producers: Sequence[ProducerTally], readers: Sequence[ReaderTally]) -> Iterator[str]:
     sent = sum(tally.content for tally in producers)
-    for tally in consumers:
-        if tally.content != sent:
-            yield f"{tally.name} got other keys or values than were sent"
+    for reader in readers:
+        if reader.content != sent:
+            yield f"{reader.name} got other keys or values than were sent"
 
 
-def _order_problems(producers: Sequence[ProducerTally], consumers: Sequence[Reader]) -> Iterator[str]:
-    for sender in producers:
-        for place, offsets in sender.offsets.items():
+def _order_problems(producers: Sequence[ProducerTally], readers: Sequence[ReaderTally]) -> Iterator[str]:
+    for producer in producers:
+        for place, offsets in producer.offsets.items():
             if offsets != sorted(offsets):
-                yield f"producer-{sender.number} was given offsets out of order in {place}"
-    for reader in consumers:
-        if reader.disorders:
-            yield f"{reader.name}: {reader.disorders[0]}"
+                yield f"{producer.name} was given offsets out of order in {place}"
+    for reader in readers:
+        if reader.disorder:
+            yield f"{reader.name}: {reader.disorder}"

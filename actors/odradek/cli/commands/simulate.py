@@ -5,60 +5,65 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-import msgspec
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as ProgressBars
 
-from odradek import ActorSystem, MemoryLog, SqliteLog
 from odradek.cli.exit_codes import CommandError, ExitCode
 from odradek.cli.options import DurabilityOption, JsonOption, bad_value
-from odradek.cli.output import json_line, line, stderr_console, table
-from odradek_domain.errors import MAX_PARTITIONS
+from odradek.cli.output import line, stderr_console, table
 from odradek_events.errors import LogNotWritable
-from odradek_events.sqlite.log import Durability
-from odradek_simulation.workload.mix import MIN_MESSAGE_SIZE, Workload
-from odradek_simulation.workload.report import Report, make_report
-from odradek_simulation.workload.run import Simulation
+from odradek_events.log.memory import MemoryLog
+from odradek_events.sqlite.log import Durability, SqliteLog
+from odradek_simulation.workload.mix import LIMITS, MAX_KEY_SKEW, Workload
+from odradek_simulation.workload.report import WorkloadReport
+from odradek_simulation.workload.run import Progress, run_workload
 
-__all__ = ["simulate"]
+__all__ = ["show", "simulate"]
+
+
+def _number(name: str, help: str, **shown: Any) -> Any:
+    """Return the option for a whole number of a Workload."""
+    least, most = LIMITS[name]
+    return typer.Option(min=least, max=most, help=help, **shown)
+
+
+_DEFAULT = Workload()
 
 
 def simulate(
-    topics: Annotated[int, typer.Option(min=1, max=1000, help="Topics.")] = 2,
-    partitions: Annotated[int, typer.Option(min=1, max=MAX_PARTITIONS, help="Partitions of each topic.")] = 4,
-    producers: Annotated[int, typer.Option(min=1, max=1000, help="Producers, each in its own thread.")] = 4,
+    topics: Annotated[int, _number("topics", "Topics.")] = _DEFAULT.topics,
+    partitions: Annotated[int, _number("partitions", "Partitions of each topic.")] = _DEFAULT.partitions,
+    producers: Annotated[int, _number("producers", "Producers, each in its own thread.")] = _DEFAULT.producers,
     consumers: Annotated[
-        int, typer.Option(min=0, max=1000, help="Readers of all topics: the first are groups, the others consumers.")
-    ] = 3,
+        int, _number("consumers", "Readers of all topics: the first are groups, the others consumers.")
+    ] = _DEFAULT.consumers,
     groups: Annotated[
         int | None,
-        typer.Option(
-            min=0,
-            help="How many of the readers are consumer groups.",
-            show_default="2, or fewer with fewer consumers",
+        _number(
+            "groups",
+            "How many of the readers are consumer groups.",
+            show_default=f"{_DEFAULT.groups}, or fewer with fewer consumers",
         ),
     ] = None,
     members: Annotated[
-        int, typer.Option(min=1, max=1000, help="Members of each group, each in its own thread; they share partitions.")
-    ] = 2,
+        int, _number("members", "Members of each group, each in its own thread; they share partitions.")
+    ] = _DEFAULT.members,
     churn: Annotated[
         int,
-        typer.Option(
-            min=0,
-            max=1000,
-            help="Members of each group that leave, stall and die in turn while it reads; others take over.",
-        ),
-    ] = 0,
-    messages: Annotated[int, typer.Option(min=0, help="Messages, all producers together.")] = 200_000,
-    message_size: Annotated[int, typer.Option(min=MIN_MESSAGE_SIZE, max=1 << 20, help="Bytes of each value.")] = 100,
-    batch: Annotated[int, typer.Option(min=1, max=100_000, help="Messages of one send.")] = 100,
-    keys: Annotated[int, typer.Option(min=1, max=1_000_000, help="Different keys.")] = 1000,
+        _number("churn", "Members of each group that leave, stall and die in turn while it reads; others take over."),
+    ] = _DEFAULT.churn,
+    messages: Annotated[int, _number("messages", "Messages, all producers together.")] = _DEFAULT.messages,
+    message_size: Annotated[int, _number("message_size", "Bytes of each value.")] = _DEFAULT.message_size,
+    batch: Annotated[int, _number("batch", "Messages of one send.")] = _DEFAULT.batch,
+    keys: Annotated[int, _number("keys", "Different keys.")] = _DEFAULT.keys,
     key_skew: Annotated[
-        float, typer.Option(min=0, max=10, help="Exponent of the keys' Zipf distribution; 0 is uniform.")
-    ] = 1.0,
-    seed: Annotated[int, typer.Option(help="The same seed gives each producer the same messages.")] = 1,
+        float,
+        typer.Option(min=0, max=MAX_KEY_SKEW, help="Exponent of the keys' Zipf distribution; 0 is uniform."),
+    ] = _DEFAULT.key_skew,
+    seed: Annotated[int, typer.Option(help="The same seed gives each producer the same messages.")] = _DEFAULT.seed,
     log: Annotated[str, typer.Option(metavar="PATH|memory", help="Where the log is kept.")] = "memory",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the log if it is there.")] = False,
     durability: DurabilityOption = "full",
@@ -80,7 +85,7 @@ def simulate(
         partitions=partitions,
         producers=producers,
         consumers=consumers,
-        groups=min(2, consumers) if groups is None else groups,
+        groups=min(_DEFAULT.groups, consumers) if groups is None else groups,
         members=members,
         churn=churn,
         messages=messages,
@@ -90,18 +95,9 @@ def simulate(
         key_skew=key_skew,
         seed=seed,
     )
-    with _open_log(log, overwrite, durability) as opened, ActorSystem.open(opened) as system:
-        simulation = Simulation(system, workload)
-        _run(simulation)
-        report = make_report(simulation, system)
-    if json:
-        json_line(report)
-    else:
-        _print(report)
-    broken = [invariant for invariant in report.invariants if not invariant.holds]
-    if broken:
-        said = "; ".join(f"{invariant.name!r} does not hold ({invariant.problem})" for invariant in broken)
-        raise CommandError(said, ExitCode.BROKEN)
+    with _open_log(log, overwrite, durability) as opened:
+        report = _run(workload, opened)
+    show(report, json=json)
 
 
 def _open_log(path: str, overwrite: bool, durability: Durability) -> SqliteLog | MemoryLog:
@@ -122,27 +118,39 @@ def _open_log(path: str, overwrite: bool, durability: Durability) -> SqliteLog |
     return SqliteLog(path, durability=durability)
 
 
-def _run(simulation: Simulation) -> None:
-    """Run, showing how far things are; Ctrl-C says what was done."""
-    workload = simulation.workload
+def _run(workload: Workload, log: SqliteLog | MemoryLog) -> WorkloadReport:
+    """Run with bars that show the progress; Ctrl-C reports what was done until then."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     console = stderr_console()
+    latest = Progress(0, 0, 0.0)
     try:
-        with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-            produced = progress.add_task("produced", total=workload.messages)
-            consumed = progress.add_task("consumed", total=workload.messages * workload.consumers)
+        with ProgressBars(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
+            produced = bars.add_task("produced", total=workload.messages)
+            consumed = bars.add_task("consumed", total=workload.messages * workload.consumers)
 
-            def update(running: Simulation) -> None:
-                progress.update(produced, completed=running.acknowledged)
-                progress.update(consumed, completed=running.received)
+            def update(progress: Progress) -> None:
+                nonlocal latest
+                latest = progress
+                bars.update(produced, completed=progress.produced)
+                bars.update(consumed, completed=progress.consumed)
 
-            simulation.run(update)
+            return run_workload(workload, log, progress=update)
     except KeyboardInterrupt:
-        done = f"{simulation.acknowledged} messages were produced and {simulation.received} consumed"
+        done = f"{latest.produced} messages were produced and {latest.consumed} consumed"
         raise CommandError(f"interrupted; {done}, and everything was closed in order", ExitCode.INTERRUPTED) from None
 
 
-def _print(report: Report) -> None:
+def show(report: WorkloadReport, *, json: bool) -> None:
+    """Print a report, and fail with its problems if something does not hold."""
+    if json:
+        line(report.to_json())
+    else:
+        _print(report)
+    if not report.holds:
+        raise CommandError("; ".join(report.problems), ExitCode.BROKEN)
+
+
+def _print(report: WorkloadReport) -> None:
     line(f"Log: {report.log}, {report.events} events in {report.commits} commits, digest {report.digest}")
     line()
     table(
@@ -177,7 +185,10 @@ def _print(report: Report) -> None:
     table(
         "Groups",
         ["group", "generations", "joined", "left", "dismissed", "refused commits", "repeats"],
-        [list(msgspec.structs.astuple(row)) for row in report.groups],
+        [
+            [row.group, row.generations, row.joined, row.left, row.dismissed, row.refused_commits, row.repeats]
+            for row in report.groups
+        ],
     )
     table("Events", ["type", "events"], report.events_by_type.items())
     table(
