@@ -18,6 +18,7 @@ from odradek_actors.base.actor import ActorContext
 from odradek_actors.base.deadline_timer import Alarm
 from odradek_actors.base.event_sourced import EventSourcedActor
 from odradek_actors.errors import ActorStopped, as_error
+from odradek_actors.group.deleted_topics import DeletedTopics
 from odradek_actors.group.member_sessions import NEVER, LiveMembers
 from odradek_actors.group.partition_counts import GroupTopics
 from odradek_actors.messages.core import Command, Query, Tick
@@ -67,6 +68,8 @@ class GroupActor(EventSourcedActor[ConsumerGroup]):
             self._sync_deadline: tuple[int, float] = -1, NEVER  # of a generation: its members have to sync until then
             self._told: set[str] = set()  # who knows of the rebalance under way
             self._topics = GroupTopics(self)
+            self._deleted_topics = DeletedTopics(self)
+            self._held_queries: list[Query] = []  # that wait until it is known which topics are gone
             self._is_held = False  # an append was refused, or a topic cannot answer: wait for the timer
             self._alarm = Alarm(self, "group")
         self._is_due = True  # something has changed, so look what is to be done
@@ -102,7 +105,8 @@ class GroupActor(EventSourcedActor[ConsumerGroup]):
         match command:
             case CommitGroupOffsets(consumer_id, offsets, member_id, generation, instance_id):
                 group.require_commit(member_id, generation, instance_id)
-                return group.commit_offsets(offsets, now, consumer_id)
+                wanted = [offset for offset in offsets if offset.topic_id not in self._deleted_topics.ids]
+                return group.commit_offsets(wanted, now, consumer_id)
             case LeaveGroup(member_id, reason, consumer_id):
                 return group.leave([member_id] if member_id else group.members_of(consumer_id), reason, now)
             case ResetGroupOffsets(offsets, reason):
@@ -126,6 +130,8 @@ class GroupActor(EventSourcedActor[ConsumerGroup]):
         """Take a sign of life, or answer."""
         if type(query.body) is Heartbeat:
             self._heartbeat(query, query.body)
+        elif self._deleted_topics.are_in_doubt and isinstance(query.body, GetCommitted | DescribeGroup):
+            self._held_queries.append(query)
         else:
             super().handle_query(query)
 
@@ -148,6 +154,7 @@ class GroupActor(EventSourcedActor[ConsumerGroup]):
         super().append_failed(commands, error)
         if not commands and isinstance(error, AppendError) and not isinstance(error, WrongExpectedVersion):
             self._answer_waiting(error)
+        self._answer_held_queries()
         self._is_held = True
         self._alarm.wake_in(self.settings.retry_backoff)
 
@@ -260,6 +267,8 @@ class GroupActor(EventSourcedActor[ConsumerGroup]):
             return
         self._is_due = False
         group, live = self.state, self._live
+        if self._forget_deleted_topics():
+            return
         for member_id in live.departed(group.members):
             live.forget(member_id, UnknownMember(self.id, member_id))
         if self._is_back:
@@ -386,12 +395,45 @@ class GroupActor(EventSourcedActor[ConsumerGroup]):
 
         self._topics.gather(self.state, gathered)
 
+    # -- deleted topics -----------------------------------------------------------------------------------------------
+
+    def _forget_deleted_topics(self) -> bool:
+        """Forget what is committed for topics that are gone; return whether that is being recorded now.
+
+        Kafka's brokers do so when they hear of the deletion (GroupCoordinator.handleDeletedPartitions).
+        """
+        deleted = self._deleted_topics
+        if deleted.must_ask:
+            deleted.ask(self.state.committed.all(), self._deleted_topics_found)
+        ids = frozenset(deleted.new_ids)
+        if ids:
+            events = self.state.forget_topics(ids, self.runtime.now())
+            self.persist(events, (), lambda _: deleted.new_ids.difference_update(ids))
+        if self.is_ready and not deleted.are_in_doubt:
+            self._answer_held_queries()
+        return not self.is_ready
+
+    def _deleted_topics_found(self, has_succeeded: bool) -> None:
+        self._is_due = True
+        if not has_succeeded:  # ask again, but not at once
+            self._answer_held_queries()
+            self._alarm.wake_in(self.settings.retry_backoff)
+        elif self.is_ready:
+            self._advance()
+
+    def _answer_held_queries(self) -> None:
+        held, self._held_queries = self._held_queries, []
+        for query in held:
+            super().handle_query(query)
+
     def _topic_changed(self, message: TopicChanged) -> None:
-        is_known = self._phase != "recovering"  # what the group reads
-        if self._topics.note_change(message.topic, self.state if is_known else None):
+        self._deleted_topics.note_change(message.ended_id)
+        if message.ended_id != "":
             self._is_due = True
-            if self.is_ready:
-                self._advance()
+        is_known = self._phase != "recovering"  # what the group reads
+        self._is_due |= self._topics.note_change(message.topic, self.state if is_known else None)
+        if self._is_due and self.is_ready:
+            self._advance()
 
     def _expire_offsets(self) -> None:
         retention = self.settings.offsets_retention
@@ -438,14 +480,18 @@ class GroupActor(EventSourcedActor[ConsumerGroup]):
     # -- the end ------------------------------------------------------------------------------------------------------
 
     def on_stopping(self) -> bool:
-        """Send members that wait to the group's next actor."""
-        self._answer_waiting(ActorStopped(self.stream))
+        """Send members and callers that wait to the group's next actor."""
+        self.on_giving_up(ActorStopped(self.stream))
         return True
 
     def on_giving_up(self, error: Exception) -> None:
-        """Send members that wait to the group's next actor."""
+        """Send members and callers that wait to the group's next actor."""
         self._answer_waiting(ActorStopped(self.stream))
+        held, self._held_queries = self._held_queries, []
+        for query in held:
+            self.reply(query, error)
 
     def _answer_waiting(self, error: Exception) -> None:
+        """Answer the members that wait."""
         for _, command in (*self._live.drain_joining(), *self._live.drain_syncing()):
             self.reply(command, error)

@@ -5,7 +5,6 @@ Long reads are cut up so that short ones get in between.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
@@ -16,7 +15,7 @@ from odradek_actors.errors import as_error
 from odradek_actors.infrastructure.commit_cache import OlderMessages
 from odradek_actors.messages.core import Query, Recipient, Stop
 from odradek_actors.messages.groups import FindOffsets, ListGroups
-from odradek_actors.messages.log import CountProduced, ListTopics, LocateMessage, ReadOlder
+from odradek_actors.messages.log import CountProduced, ListTopics, LocateMessage, ReadOlder, TopicIds
 from odradek_actors.messages.recovery import ReadStream, Restored, SnapshotSchema, StreamChunk
 from odradek_actors.messages.retention import FindRetained
 from odradek_actors.messages.topics import FetchResult
@@ -59,6 +58,7 @@ class LogReaderActor(OdradekActor):
             CountProduced: self._count,
             LocateMessage: self._locate,
             ListTopics: self._topics,
+            TopicIds: self._topic_ids,
             ListGroups: self._groups,
         }
         self.handlers = {
@@ -171,12 +171,16 @@ class LogReaderActor(OdradekActor):
         return (self._event_log.locate(tag, offset) or 0) - 1
 
     def _topics(self, _: ListTopics) -> tuple[str, ...]:
-        changes: list[tuple[int, str, bool]] = []
+        return tuple(sorted(self._topic_ids(TopicIds())))
+
+    def _topic_ids(self, _: TopicIds) -> dict[str, str]:
+        changes: list[tuple[int, str, str]] = []
         for kind in ("TopicCreated", "TopicDeleted"):
             for recorded in self._event_log.read(types=(kind,)):
-                changes.append((recorded.position, recorded.event.topic, kind == "TopicCreated"))
-        existing: dict[str, bool] = {topic: exists for _, topic, exists in sorted(changes)}
-        return tuple(sorted(itertools.compress(existing, existing.values())))
+                topic_id = recorded.event.topic_id if kind == "TopicCreated" else ""
+                changes.append((recorded.position, recorded.event.topic, topic_id))
+        ids = {topic: topic_id for _, topic, topic_id in sorted(changes)}
+        return {topic: topic_id for topic, topic_id in ids.items() if topic_id}
 
     def _groups(self, _: ListGroups) -> tuple[str, ...]:
         deleted = {

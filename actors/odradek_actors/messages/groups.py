@@ -159,6 +159,10 @@ class ListGroups(msgspec.Struct, frozen=True):
 
 
 class TopicChanged(msgspec.Struct, frozen=True, gc=False):
-    """Told to who may read it: a topic was created, deleted, or has more partitions."""
+    """Sent to groups and consumers: a topic was created, deleted, or has more partitions.
+
+    `ended_id` is the id of the incarnation that was deleted, "" if none was, and None if that is not known.
+    """
 
     topic: str
+    ended_id: str | None = None

@@ -18,6 +18,7 @@ __all__ = [
     "ListTopics",
     "LocateMessage",
     "ReadOlder",
+    "TopicIds",
 ]
 
 
@@ -91,3 +92,7 @@ class LocateMessage(msgspec.Struct, frozen=True, gc=False):
 
 class ListTopics(msgspec.Struct, frozen=True):
     """Ask for the names of all topics, sorted."""
+
+
+class TopicIds(msgspec.Struct, frozen=True):
+    """Ask for the ids of all topics, by name."""

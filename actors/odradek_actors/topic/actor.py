@@ -342,7 +342,9 @@ class TopicActor(EventSourcedActor[Topic]):
         made_of = (self.state.topic_id, self.state.partition_count)
         if made_of != self._announced:
             if self._announced is not None:
-                self.send(self.context.directory, TopicChanged(self.id))
+                before = self._announced[0]
+                ended_id = before if before is not None and before != self.state.topic_id else ""
+                self.send(self.context.directory, TopicChanged(self.id, ended_id))
             self._announced = made_of
 
     def on_stopping(self) -> bool:

@@ -308,6 +308,13 @@ class ConsumerGroup(Aggregate):
         places = [TopicPartition(item.topic, item.partition) for item in self.committed.all()]
         return self._expired(places, "the group was idle", at)
 
+    def forget_topics(self, topic_ids: Collection[str], at: datetime) -> list[OffsetsExpired]:
+        """Decide to forget what is committed for deleted topics; members do not matter, since nobody can read there."""
+        places = [
+            TopicPartition(item.topic, item.partition) for item in self.committed.all() if item.topic_id in topic_ids
+        ]
+        return self._expired(places, "their topic was deleted", at)
+
     def _expired(self, places: Sequence[TopicPartition], reason: str, at: datetime) -> list[OffsetsExpired]:
         if not places:
             return []

@@ -6,7 +6,7 @@ import threading
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from support.actors import World, event_types, in_threads, produce
+from support.actors import World, event_types, in_threads, produce, read_all
 from support.groups import balance, member, places, poll_all
 
 from odradek_actors.client.system import ActorSystem
@@ -340,6 +340,64 @@ def test_deleted_offsets_are_forgotten_and_others_stay(orders: ActorSystem) -> N
     assert event_types(orders.log, "group/g").count("OffsetsExpired") == 2
     with pytest.raises(GroupNotFound):
         orders.delete_offsets("nobody", ["orders"])
+
+
+# -- deleted topics ---------------------------------------------------------------------------------------------------
+
+
+def test_offsets_of_a_deleted_topic_go_with_it_and_those_of_others_stay(orders: ActorSystem) -> None:
+    produce(orders, "payments", "a")
+    commit(orders, p0=4, p1=5)
+    consumer = orders.consumer("payer", "g")
+    consumer.assign([("payments", 0)])
+    assert len(consumer.poll(timeout=5)) == 1
+    consumer.commit()
+    consumer.close()
+
+    orders.delete_topic("orders")
+    orders.settle()
+
+    assert offsets(orders) == {("payments", 0): 1}
+    assert orders.describe_group("g").committed == orders.committed_offsets("g")
+    orders.create_topic("orders", 2)
+    assert offsets(orders) == {("payments", 0): 1}
+
+
+def test_offsets_of_a_topic_that_a_group_with_members_reads_go_with_it(orders: ActorSystem) -> None:
+    consumer = member(orders, "c", "orders")
+    read_all(consumer, 20)
+    consumer.commit()
+    records = produce(orders, "orders", "later", partition=0)
+    assert len(records) == 1
+    read_all(consumer, 1)
+
+    orders.delete_topic("orders")
+    orders.settle()
+    consumer.commit()  # what was read of the deleted topic is passed over
+
+    assert offsets(orders) == {}
+
+
+def test_a_group_at_rest_forgets_offsets_of_deleted_topics_when_it_is_asked(world: World) -> None:
+    system = world.open()
+    produce(system, "orders", "a")
+    produce(system, "payments", "b")
+    for topic in ("orders", "payments"):
+        consumer = system.consumer(f"reads-{topic}", "g")
+        consumer.assign([(topic, 0)])
+        assert len(consumer.poll(timeout=5)) == 1
+        consumer.commit()
+        consumer.close()
+    system.close()
+    between = world.open()
+    between.delete_topic("orders")
+    between.create_topic("orders")
+    between.close()
+
+    system = world.open()
+
+    assert offsets(system) == {("payments", 0): 1}
+    assert event_types(world.log, "group/g")[-1] == "OffsetsExpired"
 
 
 # -- expiry -----------------------------------------------------------------------------------------------------------
