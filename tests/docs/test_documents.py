@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 DECISIONS = sorted((ROOT / "docs" / "decisions").glob("*.md"))
 DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
-_PATH = re.compile(r"`((?:actors|domain|events|examples|docs|tests|benchmarks)/[\w./-]+)`")
+_PATH = re.compile(r"`((?:actors|domain|events|simulation|examples|docs|tests|benchmarks)/[\w./-]+)`")
 
 
 def name(path: Path) -> str:
@@ -48,7 +48,9 @@ def test_decisions_are_numbered_without_gaps() -> None:
 
 
 def test_every_file_named_in_the_architecture_exists() -> None:
-    sources = {path.name for floor in ("actors", "domain", "events") for path in (ROOT / floor).rglob("*.py")}
+    sources = {
+        path.name for floor in ("actors", "domain", "events", "simulation") for path in (ROOT / floor).rglob("*.py")
+    }
     named = re.findall(r"`(?:[\w/]+/)?(\w+\.py)`", (ROOT / "docs" / "ARCHITECTURE.md").read_text())
     examples = {path.name for path in (ROOT / "examples").glob("*.py")}
     assert [file for file in named if file not in sources | examples] == []

@@ -128,6 +128,15 @@ def test_who_commits_before_the_work_does_none_twice_and_loses_some(tmp_path: Pa
     assert "lost: 6; done twice: 0\n" in printed
 
 
+def test_a_workload_is_read_completely_also_by_members_that_come_and_go(tmp_path: Path) -> None:
+    printed = run("14_simulate_a_workload.py", tmp_path)
+    assert printed.count("6000 messages produced and 6000 consumed") == 2
+    assert printed.count("; everything holds>") == 2
+    assert printed.count("  holds: ") == 10
+    assert printed.count(" with 6000 messages consumed\n") == 2
+    assert "  3 members joined, 0 were dismissed, 0 messages came again\n" in printed
+
+
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.stem)
 def test_an_example_is_short_and_tested(path: Path) -> None:
     source = path.read_text()

@@ -16,7 +16,7 @@ from odradek_events.sqlite.log import Durability
 
 # structlog brings asyncio and its own tools for development, rich its markup: each costs more than a store of ours.
 DEAR = {"asyncio", "hypothesis", "multiprocessing", "pyarrow", "pytest", "rich", "structlog"}
-LIBRARY = {"odradek_actors", "odradek_domain", "odradek_events", "pykka", "sqlite3"}
+LIBRARY = {"odradek_actors", "odradek_domain", "odradek_events", "odradek_simulation", "pykka", "sqlite3"}
 
 
 COMPLETED = ("odradek st", "odradek topics ", "odradek produce x.db --", "odradek offsets reset --t")
@@ -77,6 +77,12 @@ def test_the_help_of_a_command_needs_no_library() -> None:
     found, text = imported("-c", _HELP)
     assert text.count("Usage: odradek ") == len(COMMANDS) - 1
     assert not found & (LIBRARY | DEAR)
+
+
+def test_the_help_of_simulate_needs_only_the_limits_of_a_workload() -> None:
+    found, text = imported("-m", "odradek", "simulate", "--help")
+    assert "--key-skew" in text
+    assert not found & (DEAR | {"pykka", "sqlite3"})
 
 
 def test_completion_needs_no_library() -> None:

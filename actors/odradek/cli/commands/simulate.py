@@ -8,18 +8,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
-from rich.progress import Progress as ProgressBars
 
+import odradek
 from odradek.cli.exit_codes import CommandError, ExitCode
-from odradek.cli.options import DurabilityOption, JsonOption, bad_value
+from odradek.cli.options import Durability, DurabilityOption, JsonOption, bad_value
 from odradek.cli.output import line, stderr_console, table
-from odradek_events.errors import LogNotWritable
-from odradek_events.log.memory import MemoryLog
-from odradek_events.sqlite.log import Durability, SqliteLog
 from odradek_simulation.workload.mix import LIMITS, MAX_KEY_SKEW, Workload
-from odradek_simulation.workload.report import WorkloadReport
-from odradek_simulation.workload.run import Progress, run_workload
 
 __all__ = ["show", "simulate"]
 
@@ -71,8 +65,8 @@ def simulate(
 ) -> None:
     """Run producers and consumers, then check what must hold.
 
-    Everybody runs on real threads. At the end the log is replayed and compared with the live state, and every message
-    is accounted for; if anything is wrong the exit code is 1.
+    Every client runs on a thread of its own. At the end the log is replayed and compared with the live state, and
+    every message is accounted for; if something does not hold, the exit code is 1.
 
     \b
     Example:
@@ -100,47 +94,49 @@ def simulate(
     show(report, json=json)
 
 
-def _open_log(path: str, overwrite: bool, durability: Durability) -> SqliteLog | MemoryLog:
-    """Open a new log. Only a log that nobody is writing is ever replaced: opening it is how that is found out."""
+def _open_log(path: str, overwrite: bool, durability: Durability) -> odradek.SqliteLog | odradek.MemoryLog:
+    """Open a new log. A log that is open for writing is never replaced: opening it shows whether it is."""
     if path in ("memory", ":memory:"):
-        return MemoryLog()
+        return odradek.MemoryLog()
     if os.path.lexists(path):
         if not overwrite:
             raise bad_value("--log", f"{path} exists already; use --overwrite to replace it, or another name")
-        with SqliteLog(path) as old:
+        with odradek.SqliteLog(path) as old:
             name = old.path
         for suffix in ("", "-wal", "-shm", ".snapshots", ".snapshots-wal", ".snapshots-shm"):
             try:
                 with suppress(FileNotFoundError):
                     Path(f"{name}{suffix}").unlink()
             except OSError as error:
-                raise LogNotWritable(path, error.strerror or str(error)) from error
-    return SqliteLog(path, durability=durability)
+                raise odradek.errors.LogNotWritable(path, error.strerror or str(error)) from error
+    return odradek.SqliteLog(path, durability=durability)
 
 
-def _run(workload: Workload, log: SqliteLog | MemoryLog) -> WorkloadReport:
+def _run(workload: Workload, log: odradek.SqliteLog | odradek.MemoryLog) -> odradek.simulation.WorkloadReport:
     """Run with bars that show the progress; Ctrl-C reports what was done until then."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     console = stderr_console()
-    latest = Progress(0, 0, 0.0)
+    latest = odradek.simulation.Progress(0, 0, 0.0)
     try:
-        with ProgressBars(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
+        with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
             produced = bars.add_task("produced", total=workload.messages)
             consumed = bars.add_task("consumed", total=workload.messages * workload.consumers)
 
-            def update(progress: Progress) -> None:
+            def update(progress: odradek.simulation.Progress) -> None:
                 nonlocal latest
                 latest = progress
                 bars.update(produced, completed=progress.produced)
                 bars.update(consumed, completed=progress.consumed)
 
-            return run_workload(workload, log, progress=update)
+            return odradek.simulation.run_workload(workload, log, progress=update)
     except KeyboardInterrupt:
         done = f"{latest.produced} messages were produced and {latest.consumed} consumed"
         raise CommandError(f"interrupted; {done}, and everything was closed in order", ExitCode.INTERRUPTED) from None
 
 
-def show(report: WorkloadReport, *, json: bool) -> None:
+def show(report: odradek.simulation.WorkloadReport, *, json: bool) -> None:
     """Print a report, and fail with its problems if something does not hold."""
     if json:
         line(report.to_json())
@@ -150,7 +146,7 @@ def show(report: WorkloadReport, *, json: bool) -> None:
         raise CommandError("; ".join(report.problems), ExitCode.BROKEN)
 
 
-def _print(report: WorkloadReport) -> None:
+def _print(report: odradek.simulation.WorkloadReport) -> None:
     line(f"Log: {report.log}, {report.events} events in {report.commits} commits, digest {report.digest}")
     line()
     table(
