@@ -109,9 +109,13 @@ class WorkloadRun:
         for topic in self._workload.topic_names:
             self._system.create_topic(topic, self._workload.partitions)
         self._began = self._runtime.monotonic()
-        producing = [self._start(producer.run) for producer in self._producers]
-        consuming = [self._start(client) for reader in self._readers for client in reader.clients]
+        producing: list[Promise[None]] = []
+        consuming: list[Promise[None]] = []
         try:
+            for producer in self._producers:
+                producing.append(self._start(producer.run))
+            for reader in self._readers:
+                consuming.extend(self._start(client) for client in reader.clients)
             self._watch(producing)
             self._everything_sent = True
             self._watch(consuming)
