@@ -404,7 +404,7 @@ class GroupActor(EventSourcedActor[ConsumerGroup]):
         """
         deleted = self._deleted_topics
         if deleted.must_ask:
-            deleted.ask(self.state.committed.all(), self._deleted_topics_found)
+            deleted.look_up(self.state.committed.all(), self._deleted_topics_found)
         ids = frozenset(deleted.new_ids)
         if ids:
             events = self.state.forget_topics(ids, self.runtime.now())

@@ -44,7 +44,7 @@ class DeletedTopics:
         self.ids |= ids
         self.new_ids |= ids
 
-    def ask(self, committed: Iterable[CommittedOffset], then: Callable[[bool], None]) -> None:
+    def look_up(self, committed: Iterable[CommittedOffset], then: Callable[[bool], None]) -> None:
         """Compare commits with the topics in the log, unless that is under way; then say whether that succeeded."""
         if self._is_asking:
             return

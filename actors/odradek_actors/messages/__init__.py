@@ -68,6 +68,7 @@ from odradek_actors.messages.log import (
     ListTopics,
     LocateMessage,
     ReadOlder,
+    TopicIds,
 )
 from odradek_actors.messages.producers import CloseProducer, DescribeProducer, FlushProducer, Receipt, Send
 from odradek_actors.messages.receipts import receipts
@@ -168,5 +169,6 @@ __all__ = [
     "Tick",
     "TopicChanged",
     "TopicDescription",
+    "TopicIds",
     "receipts",
 ]
