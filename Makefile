@@ -5,7 +5,8 @@ BIN := $(VENV)/bin
 RUN_LOG ?= build/simulate.db
 
 WORKERS ?= auto
-PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 8
+# Many tests start an interpreter; compiling the product in each of them would take longer than the tests.
+PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 8
 
 .PHONY: help run test quick check bench crash clean
 .DEFAULT_GOAL := help

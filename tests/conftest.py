@@ -37,7 +37,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_deselected(items: Sequence[pytest.Item]) -> None:
     """Count the tests that the choice of markers leaves out."""
-    for item in items:
+    for item in items if not items[0].config.getoption("keyword") else ():
         left_out = item.config.stash[LEFT_OUT]
         for mark in [mark for mark in MARKS if item.get_closest_marker(mark)][:1]:
             left_out[mark] = left_out.get(mark, 0) + 1
