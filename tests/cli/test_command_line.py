@@ -31,7 +31,7 @@ COMMANDS = [
 
 
 def test_it_says_its_version() -> None:
-    outcome = odradek("--version")
+    outcome = here("--version")
     assert (outcome.code, outcome.text) == (0, f"odradek {version('odradek')}\n")
 
 
@@ -84,7 +84,7 @@ def test_an_output_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
 
 def test_logs_are_silent_unless_asked_for(tmp_path: Path) -> None:
     missing = tmp_path / "no.db"
-    refused(odradek("stats", missing), 3, "there is no log")
+    refused(here("stats", missing), 3, "there is no log")
     *logged, sentence = odradek("--log-level", "debug", "--log-format", "json", "stats", missing).complaint.splitlines()
     (entry,) = (json.loads(line) for line in logged)
     assert (entry["event"], entry["level"], entry["actor"]) == ("command failed", "debug", "command line")

@@ -47,8 +47,8 @@ def numbers(*wanted: int) -> bytes:
 
 def test_looking_prints_values_and_leaves_no_trace(log: Path) -> None:
     before = head_of(log)
-    assert odradek("consume", log, "orders").output == numbers(*range(10))
-    assert odradek("consume", log, "orders").output == numbers(*range(10))
+    assert here("consume", log, "orders").output == numbers(*range(10))
+    assert here("consume", log, "orders").output == numbers(*range(10))
     assert head_of(log) == before
 
 
@@ -129,8 +129,8 @@ def test_an_interrupted_command_says_how_many_it_printed(log: Path, number: sign
 
 def test_a_group_goes_on_where_it_stopped(log: Path) -> None:
     assert odradek("consume", log, "orders", "--group", "billing", "--max", 4).output == numbers(0, 1, 2, 3)
-    assert odradek("consume", log, "orders", "--group", "billing").output == numbers(4, 5, 6, 7, 8, 9)
-    assert odradek("consume", log, "orders", "--group", "billing").output == b""
+    assert here("consume", log, "orders", "--group", "billing").output == numbers(4, 5, 6, 7, 8, 9)
+    assert here("consume", log, "orders", "--group", "billing").output == b""
     produced(log, "orders", b"10\n")
     assert here("consume", log, "orders", "--group", "billing", "--consumer-id", "other").output == numbers(10)
 

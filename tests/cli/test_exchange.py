@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pyarrow.parquet
 import pytest
-from support.cli import COMMAND, here, odradek, produced, refused, running
+from support.cli import COMMAND, here, odradek, produced, refused, running, wait_for
 
 from odradek import SystemState, open_log
 
@@ -34,10 +34,10 @@ def noted(log: Path) -> str:
 
 def test_a_log_goes_out_and_comes_in_the_same(log: Path, tmp_path: Path) -> None:
     out, new = tmp_path / "orders.jsonl", tmp_path / "new.db"
-    outcome = odradek("export", log, out)
+    outcome = here("export", log, out)
     assert (outcome.code, outcome.complaint) == (0, "")
     assert outcome.lines[-1].endswith(f"to {out}: head {noted(log)}")
-    outcome = odradek("import", out, new)
+    outcome = here("import", out, new)
     assert (outcome.code, outcome.complaint) == (0, "")
     assert outcome.lines[-1].endswith(f"to {new}: head {noted(log)}")
     assert here("verify", new, "--head", noted(log)).code == 0
@@ -164,8 +164,7 @@ def test_an_import_that_is_interrupted_leaves_no_log(log: Path, tmp_path: Path) 
         assert process.stdin is not None
         process.stdin.write(lines[:-10])
         process.stdin.flush()
-        while not (tmp_path / "new.db.partial").exists():
-            assert process.poll() is None
+        wait_for((tmp_path / "new.db.partial").exists, process)
         process.send_signal(signal.SIGINT)
         assert process.stderr is not None
         assert process.stderr.read() == b"odradek: interrupted\n"

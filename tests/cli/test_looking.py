@@ -16,11 +16,15 @@ from support.log import append, produced
 
 from odradek import ActorSystem, Append, SqliteLog, SystemState, event, open_log
 from odradek.cli.output import counted
+from odradek_events.schema.codec import Codec
+from odradek_events.schema.registry import Catalogue
 from odradek_events.snapshots.sqlite import open_snapshots
 from odradek_events.snapshots.store import StoredSnapshot
 
+ELSEWHERE = Catalogue()
 
-@event("CliTestThing", version=1, tags=("thing:{name}",))
+
+@event("CliTestThing", version=1, tags=("thing:{name}",), catalogue=ELSEWHERE)
 class Thing(msgspec.Struct, frozen=True):
     """An event that the command knows nothing of."""
 
@@ -51,7 +55,7 @@ def strange(tmp_path: Path) -> Path:
     path = tmp_path / "strange.db"
     with ActorSystem.open(path) as system:
         system.create_topic("orders")
-    with SqliteLog(path) as opened:
+    with SqliteLog(path, codec=Codec(ELSEWHERE)) as opened:
         recorded_at = opened.head().recorded_at
         assert recorded_at is not None
         opened.append([Append(stream="thing/1", events=[Thing("one")])], recorded_at)
@@ -67,7 +71,7 @@ def head_of(log: Path) -> int:
 
 
 def test_every_event_is_a_line_in_order(log: Path) -> None:
-    lines = odradek("log", log).lines
+    lines = here("log", log).lines
     assert len(lines) == head_of(log) + 1
     assert [int(line.split()[0]) for line in lines] == list(range(len(lines)))
     assert "topic/orders" in lines[0]
@@ -106,9 +110,9 @@ def test_places_bound_it_by_position_and_by_time(log: Path) -> None:
 
 
 def test_events_of_unknown_types_are_shown_as_they_are_stored(strange: Path) -> None:
-    *_, last = odradek("log", strange).lines
+    *_, last = here("log", strange).lines
     assert last.endswith("CliTestThing  name=one")
-    assert odradek("log", strange, "--json").json_lines[-1]["event"] == {"type": "CliTestThing", "name": "one"}
+    assert here("log", strange, "--json").json_lines[-1]["event"] == {"type": "CliTestThing", "name": "one"}
 
 
 def test_control_characters_do_not_reach_the_terminal(tmp_path: Path) -> None:
@@ -132,7 +136,7 @@ def test_a_reader_that_goes_away_ends_it_quietly(log: Path) -> None:
 
 
 def test_state_shows_topics_consumers_and_lag(log: Path) -> None:
-    outcome = odradek("state", log)
+    outcome = here("state", log)
     assert outcome.code == 0
     words = [line.split() for line in outcome.lines]
     assert ["orders", "0", "0", "6", "6"] in words
@@ -165,7 +169,7 @@ def test_diff_tells_what_changed(log: Path) -> None:
     marks = {(c["stream"], c["fact"]): (c["before"], c["after"]) for c in changes}
     assert marks["topic/orders", "partition 0 high_watermark"] == (1, 6)
     assert marks["topic/orders", "partition 1 high_watermark"] == (0, 6)
-    text = odradek("diff", log, first, last).lines
+    text = here("diff", log, first, last).lines
     assert text[1:3] == ["topic/orders", f"  version: 1 -> {marks['topic/orders', 'version'][1]}"]
     assert "  partition 0 high_watermark: 1 -> 6" in text
 
@@ -203,7 +207,7 @@ def test_a_stream_that_is_no_name_is_refused(log: Path) -> None:
 
 
 def test_verify_prints_head_and_digest_of_a_sound_log(log: Path) -> None:
-    outcome = odradek("verify", log)
+    outcome = here("verify", log)
     assert outcome.code == 0
     assert outcome.lines[-1] == "sound"
     with SqliteLog(log, read_only=True) as opened:
@@ -283,7 +287,7 @@ def test_verify_reports_damage_by_position(log: Path, tmp_path: Path) -> None:
             "UPDATE commits SET events = replace(events, '\"till\"', '\"tilt\"') WHERE first_position = 2"
         )
     connection.close()
-    outcome = odradek("verify", damaged)
+    outcome = here("verify", damaged)
     refused(outcome, 1, "is damaged")
     assert outcome.lines[0].startswith("position 2: ")
     found = here("verify", damaged, "--json")
@@ -293,7 +297,7 @@ def test_verify_reports_damage_by_position(log: Path, tmp_path: Path) -> None:
 
 
 def test_unknown_types_are_no_damage(strange: Path) -> None:
-    outcome = odradek("verify", strange)
+    outcome = here("verify", strange)
     assert outcome.code == 0
     assert "not registered here, and not damage: CliTestThing" in outcome.lines
 
@@ -306,7 +310,7 @@ def test_stats_count_events_by_type_and_stream(log: Path) -> None:
     assert found["events_by_stream_type"]["topic"] == 13
     assert sum(stream["events"] for stream in found["biggest_streams"]) == found["events"]
     assert found["file_bytes"] == log.stat().st_size
-    assert ["MessageProduced", "12"] in [line.split() for line in odradek("stats", log).lines]
+    assert ["MessageProduced", "12"] in [line.split() for line in here("stats", log).lines]
 
 
 def test_a_backup_is_the_same_log_and_overwrites_nothing(log: Path, tmp_path: Path) -> None:
@@ -418,7 +422,7 @@ def damaged_at(log: Path, path: Path, position: int) -> Path:
 
 
 def test_salvage_copies_a_sound_log_whole(log: Path, tmp_path: Path) -> None:
-    outcome = odradek("salvage", log, tmp_path / "new.db")
+    outcome = here("salvage", log, tmp_path / "new.db")
     assert outcome.code == 0
     noted = here("verify", log, "--json").json["position_and_digest"]
     assert outcome.lines == [outcome.lines[0]]
@@ -431,7 +435,7 @@ def test_salvage_copies_a_sound_log_whole(log: Path, tmp_path: Path) -> None:
 
 def test_salvage_says_what_it_left_out_and_why(log: Path, tmp_path: Path) -> None:
     damaged = damaged_at(log, tmp_path / "damaged.db", 2)
-    outcome = odradek("salvage", damaged, tmp_path / "new.db")
+    outcome = here("salvage", damaged, tmp_path / "new.db")
     refused(outcome, 1, "is damaged at position 2", "does not continue the chain", "ends before it")
     last = head_of(log)
     assert outcome.lines[0].startswith("Copied 2 events in 2 commits")

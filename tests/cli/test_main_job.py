@@ -8,21 +8,20 @@ from pathlib import Path
 
 from support.cli import here, odradek
 
-LINES = 100_000
+LINES = 20_000
 
 
 def real_lines() -> list[bytes]:
     """Return the first lines of the standard library's sources, in a fixed order."""
     lines: list[bytes] = []
-    for path in sorted(Path(sysconfig.get_path("stdlib")).rglob("*.py")):
-        if "site-packages" not in path.parts:
-            lines += path.read_bytes().split(b"\n")[:-1]
+    for path in sorted(Path(sysconfig.get_path("stdlib")).glob("*.py")):
+        lines += path.read_bytes().split(b"\n")[:-1]
         if len(lines) >= LINES:
             return lines[:LINES]
     raise AssertionError(f"the standard library has only {len(lines)} lines here")
 
 
-def test_a_hundred_thousand_real_lines_go_all_the_way(tmp_path: Path) -> None:
+def test_many_real_lines_go_all_the_way(tmp_path: Path) -> None:
     log, lines = tmp_path / "sources.db", real_lines()
     produced = odradek("produce", log, "sources", "--partitions", 4, "--json", stdin=b"\n".join(lines) + b"\n")
     assert produced.code == 0, produced.complaint
@@ -33,14 +32,14 @@ def test_a_hundred_thousand_real_lines_go_all_the_way(tmp_path: Path) -> None:
         consumed = odradek("consume", log, "sources", "--group", group)
         assert consumed.code == 0, consumed.complaint
         assert Counter(consumed.output.split(b"\n")[:-1]) == Counter(lines)
-        assert odradek("consume", log, "sources", "--group", group).output == b""
+        assert here("consume", log, "sources", "--group", group).output == b""
 
-    then = odradek("state", log, "--at", middle["position"], "--json").json
+    then = here("state", log, "--at", middle["position"], "--json").json
     assert sum(part["high_watermark"] for part in then["aggregates"]["topic/sources"]["partitions"]) < LINES
     assert then["lags"] == []
-    now = odradek("state", log, "--json").json
+    now = here("state", log, "--json").json
     assert sum(part["high_watermark"] for part in now["aggregates"]["topic/sources"]["partitions"]) == LINES
     assert {lag["owner"] for lag in now["lags"]} == {"group/one", "group/two"}
     assert all(lag["lag"] == 0 for lag in now["lags"])
     assert now["digest"] == here("state", log, "--json").json["digest"] != then["digest"]
-    assert odradek("verify", log).lines[-1] == "sound"
+    assert here("verify", log).lines[-1] == "sound"

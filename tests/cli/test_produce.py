@@ -9,9 +9,9 @@ import signal
 from pathlib import Path
 
 import pytest
-from support.cli import here, odradek, produced, refused, running
+from support.cli import here, odradek, produced, refused, running, wait_for
 
-from odradek import ActorSystem, SqliteLog, SystemState, open_log
+from odradek import ActorSystem, LogError, SqliteLog, SystemState, open_log
 from odradek.cli.commands.produce import send_lines
 from odradek.cli.exit_codes import CommandError, ExitCode
 
@@ -28,7 +28,7 @@ def values(log: Path, topic: str = "orders") -> list[bytes]:
 
 
 def test_every_line_of_stdin_is_a_message(log: Path) -> None:
-    outcome = odradek("produce", log, "orders", stdin=b"one\ntwo\nthree\n")
+    outcome = here("produce", log, "orders", stdin=b"one\ntwo\nthree\n")
     assert outcome.code == 0
     assert outcome.complaint == ""
     assert outcome.lines == [
@@ -181,7 +181,8 @@ def test_an_interrupted_command_says_how_many_lines_are_durable(log: Path) -> No
         assert process.stdin is not None
         process.stdin.write(b"line\n" * 2005)
         process.stdin.flush()
-        with SqliteLogWhenThere(log) as reader:
+        wait_for(lambda: is_readable(log), process)
+        with SqliteLog(log, read_only=True) as reader:
             reader.wait_for(2000, timeout=60)
         process.send_signal(signal.SIGINT)
         _, complaint = process.communicate(timeout=30)
@@ -190,19 +191,10 @@ def test_an_interrupted_command_says_how_many_lines_are_durable(log: Path) -> No
     assert complaint.decode() == f"odradek: interrupted; {stored} lines are durable\n"
 
 
-class SqliteLogWhenThere:
-    """Waits for a log to appear, then reads it."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __enter__(self) -> SqliteLog:
-        while True:
-            try:
-                self._log = SqliteLog(self._path, read_only=True)
-            except Exception:
-                continue
-            return self._log
-
-    def __exit__(self, *_: object) -> None:
-        self._log.close()
+def is_readable(log: Path) -> bool:
+    """Say whether a log is there, and no longer about to be made."""
+    try:
+        SqliteLog(log, read_only=True).close()
+    except LogError:
+        return False
+    return True

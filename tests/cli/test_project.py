@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.cli import here, odradek, refused, running
+from support.cli import here, refused, running
 
 from odradek import ActorSystem
 from odradek_events.projections.view_file import open_views
@@ -47,7 +47,7 @@ def send(log: Path, value: str) -> None:
 
 
 def test_the_views_of_a_log_are_tables(log: Path, views: Path) -> None:
-    outcome = odradek("project", log, views)
+    outcome = here("project", log, views)
     assert (outcome.code, outcome.complaint) == (0, "")
     assert [line.split()[0] for line in outcome.lines[3:6]] == NAMES
     assert outcome.lines[-1].endswith("events applied")

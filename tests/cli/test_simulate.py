@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from support.cli import here, odradek, produced, refused, running
+from support.cli import here, odradek, produced, refused, running, wait_for
 
 from odradek import ActorSystem, open_log
 from odradek.cli.commands.simulate import show
@@ -35,7 +35,7 @@ def sent(log: Path, seed: int) -> dict[int, list[tuple[Any, Any]]]:
 
 
 def test_a_run_without_faults_holds_and_shows_its_tables() -> None:
-    outcome = odradek("simulate", *SMALL)
+    outcome = here("simulate", *SMALL)
     assert outcome.code == 0
     assert outcome.complaint == ""
     for title in ("Throughput", "Latency (ms)", "Partitions, and how many", "Events", "Verdict"):
@@ -158,8 +158,7 @@ def snapshotted(path: Path) -> set[str]:
 def test_an_interrupted_run_closes_in_order_and_says_what_was_done(tmp_path: Path) -> None:
     log = tmp_path / "run.db"
     with running("simulate", "--messages", 100000000, "--durability", "off", "--log", log) as process:
-        while not (log.exists() and log.stat().st_size + _size(Path(f"{log}-wal")) > 1_000_000):
-            assert process.poll() is None
+        wait_for(lambda: _size(log) + _size(Path(f"{log}-wal")) > 1_000_000, process)
         process.send_signal(signal.SIGINT)
         output, complaint = process.communicate(timeout=60)
     assert (process.returncode, output) == (130, b"")

@@ -8,17 +8,21 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from support.cli import here, odradek, produced, refused
+from support.cli import here, produced, refused
 
 from odradek import ActorSystem, Append, SqliteLog, event
 from odradek.cli.formats.trace_mermaid import mermaid_lines
 from odradek.cli.formats.trace_text import trace_json, trace_lines
 from odradek_domain.replay.message_trace import follow_messages
 from odradek_events import Decision, MemoryLog
+from odradek_events.schema.codec import Codec
+from odradek_events.schema.registry import Catalogue
 from odradek_events.trace import trace
 
+ELSEWHERE = Catalogue()
 
-@event("CliTraceThing", version=1)
+
+@event("CliTraceThing", version=1, catalogue=ELSEWHERE)
 class Thing(msgspec.Struct, frozen=True):
     """An event that the command knows nothing of."""
 
@@ -39,7 +43,7 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
             consumer.poll()
             consumer.commit()
         producer.send_batch("orders", ["1", "2", "3"], correlation_id="order-18").result()
-    with SqliteLog(path) as opened:
+    with SqliteLog(path, codec=Codec(ELSEWHERE)) as opened:
         recorded_at = opened.head().recorded_at
         assert recorded_at is not None
         unknown = Append(stream="thing/1", events=[Thing("a;b")], decisions=(Decision(1, "strange", ""),))
@@ -53,7 +57,7 @@ def words(line: str) -> list[str]:
 
 
 def test_the_tree_goes_from_the_send_to_the_commit(log: Path) -> None:
-    outcome = odradek("trace", log, "order-17")
+    outcome = here("trace", log, "order-17")
     headline, *lines = outcome.lines
     assert outcome.code == 0
     assert headline == "Conversation order-17: 3 events"
@@ -83,10 +87,10 @@ def test_a_conversation_is_found_by_position_by_message_by_event_and_by_its_begi
 
 
 def test_an_event_of_an_unknown_type_is_shown_as_it_is_stored(log: Path) -> None:
-    outcome = odradek("trace", log, "strange")
+    outcome = here("trace", log, "strange")
     assert outcome.lines[1].startswith("└─ command -> thing/1 (")
     assert outcome.lines[2].endswith("CliTraceThing  thing/1 0  name=a;b")
-    assert odradek("trace", log, "strange", "--json").json["nodes"][1]["event"] == {
+    assert here("trace", log, "strange", "--json").json["nodes"][1]["event"] == {
         "type": "CliTraceThing",
         "name": "a;b",
     }
@@ -173,7 +177,7 @@ def assert_is_a_diagram(lines: list[str]) -> None:
 
 
 def test_the_diagram_shows_who_asked_whom_in_the_order_of_the_log(log: Path) -> None:
-    lines = odradek("trace", log, "order-17", "--format", "mermaid").lines
+    lines = here("trace", log, "order-17", "--format", "mermaid").lines
     assert_is_a_diagram(lines)
     assert [line.strip() for line in lines[1:]] == [
         "participant p0 as producer/till",
@@ -213,7 +217,7 @@ def test_a_commit_that_covers_several_messages_is_one_arrow(tmp_path: Path) -> N
     ["end", "End of", "a;b", "a#b", "a:b", "a->>b", "%%", "(x)", "loop", "Bäume 🧵", '"', "<br/>", "p0", "x" * 200],
 )
 def test_no_name_breaks_the_diagram(name: str) -> None:
-    log = MemoryLog()
+    log = MemoryLog(Codec(ELSEWHERE))
     log.append([Append(stream=f"thing/{name}", events=[Thing(name)], decisions=(Decision(1, name),))], MOMENT)
     log.append(
         [Append(stream=f"{name}/2".replace("//", "/"), events=[Thing("")], decisions=(Decision(1, name),))], MOMENT
@@ -225,7 +229,7 @@ def test_no_name_breaks_the_diagram(name: str) -> None:
 
 
 def test_a_tree_deeper_than_any_recursion_is_drawn_and_written() -> None:
-    log = MemoryLog()
+    log = MemoryLog(Codec(ELSEWHERE))
     for number in range(1200):
         decided = (Decision(1, "talk", f"{number - 1}/0"),)
         log.append([Append(stream="thing/1", events=[Thing("x")], commit_id=str(number), decisions=decided)], MOMENT)
@@ -239,7 +243,7 @@ def test_a_tree_deeper_than_any_recursion_is_drawn_and_written() -> None:
 
 
 def test_what_is_not_there_is_one_sentence_and_one_code(log: Path, tmp_path: Path) -> None:
-    refused(odradek("trace", log, "nobody"), 6, "no event has the correlation id 'nobody'", "odradek log LOG --json")
+    refused(here("trace", log, "nobody"), 6, "no event has the correlation id 'nobody'", "odradek log LOG --json")
     refused(here("trace", log, "order-1"), 6, "'order-17'", "'order-18'")
     refused(here("trace", log, "--at", 10**6), 6, "position 1000000")
     refused(here("trace", log, "--message", "orders/0/99"), 6)

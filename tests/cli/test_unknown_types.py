@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from support.cli import here, odradek
+from support.cli import here
 
 from odradek import ActorSystem, Append, SqliteLog, event
 from odradek_events.schema.codec import Codec
@@ -84,6 +84,6 @@ def test_a_state_that_would_be_wrong_is_refused_with_type_version_and_position(
 
 
 def test_the_state_before_the_unknown_event_is_there(newer: Path) -> None:
-    outcome = odradek("state", newer, "--at", 0)
+    outcome = here("state", newer, "--at", 0)
     assert outcome.code == 0
     assert "orders" in outcome.text

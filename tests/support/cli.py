@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -78,6 +78,14 @@ def running(*arguments: object, environment: dict[str, str] | None = None) -> It
             watchdog.join()
 
 
+def wait_for(condition: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
+    """Wait until a condition holds that a running command brings about; the command must not end before."""
+    while not condition():
+        with suppress(subprocess.TimeoutExpired):
+            code = process.wait(0.01)
+            raise AssertionError(f"the command ended with exit code {code}")
+
+
 def _notice_interrupts() -> None:
     """Take SIGINT as a terminal's children do: a shell starts what it runs in the background deaf to it."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -113,6 +121,6 @@ def refused(outcome: Outcome, code: int, *words: str) -> str:
 
 def produced(log: Path, topic: str, lines: bytes, *options: object) -> Path:
     """Produce lines into a log and return its path."""
-    outcome = here("produce", log, topic, *options, stdin=lines)
+    outcome = here("produce", log, topic, "--durability", "off", *options, stdin=lines)
     assert outcome.code == 0, outcome
     return log

@@ -6,7 +6,9 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Callable
 from contextlib import suppress
+from functools import cached_property
 from io import TextIOWrapper
 from typing import Any
 
@@ -36,8 +38,7 @@ class Application(typer.Typer):
                 stream.reconfigure(encoding="utf-8", errors="surrogateescape")
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # what a supervisor sends ends as orderly as Ctrl-C
         try:
-            command = typer.main.get_command(self)
-            result = command.main(*args, **{"prog_name": "odradek", **kwargs, "standalone_mode": False})
+            result = self._main(*args, **{"prog_name": "odradek", **kwargs, "standalone_mode": False})
             sys.stdout.flush()
         except (KeyboardInterrupt, typer.Abort):
             result = ExitCode.INTERRUPTED
@@ -52,6 +53,11 @@ class Application(typer.Typer):
         if result == ExitCode.INTERRUPTED:  # Typer's answer to Ctrl-C where the command had nothing to say
             return _close_output(_fail(CommandError("interrupted", ExitCode.INTERRUPTED)))
         return int(result) if isinstance(result, int) else ExitCode.OK
+
+    @cached_property
+    def _main(self) -> Callable[..., Any]:
+        """The command line as Typer builds it; a second call in one process does not build it again."""
+        return typer.main.get_command(self).main
 
 
 def _open_closed_streams() -> None:
