@@ -20,11 +20,11 @@ __all__ = [
     "ROOT",
     "Import",
     "circle_in",
+    "contracts",
     "folder_graph",
     "folders",
     "import_graph",
     "imports",
-    "layers",
     "modules_in",
     "offered_by",
     "out_of_reach",
@@ -49,14 +49,14 @@ Import = tuple[str, tuple[str, ...]]
 Graph = Mapping[str, Collection[str]]
 
 
-def layers() -> list[dict[str, Any]]:
-    """Return import-linter's contracts of the type `layers`."""
-    return [each for each in PROJECT["tool"]["importlinter"]["contracts"] if each["type"] == "layers"]
+def contracts(kind: str) -> list[dict[str, Any]]:
+    """Return import-linter's contracts of a type, such as `layers`."""
+    return [each for each in PROJECT["tool"]["importlinter"]["contracts"] if each["type"] == kind]
 
 
 FLOORS: list[list[str]] = [
     [package.strip() for package in floor.split("|")]
-    for contract in layers()
+    for contract in contracts("layers")
     if "containers" not in contract
     for floor in contract["layers"]
 ]

@@ -19,11 +19,11 @@ from support.source_tree import (
     PROJECT,
     ROOT,
     circle_in,
+    contracts,
     folder_graph,
     folders,
     import_graph,
     imports,
-    layers,
     modules_in,
     offered_by,
     parsed,
@@ -105,8 +105,13 @@ def test_folders_do_not_import_each_other_in_a_circle(folder: str) -> None:
 @pytest.mark.parametrize("folder", folders())
 def test_a_contract_gives_every_folder_its_layer(folder: str) -> None:
     has_folders = any(name.startswith(f"{folder}.") for name in folders())
-    containers = {container for each in layers() if each.get("exhaustive") for container in each["containers"]}
+    containers = {name for each in contracts("layers") if each.get("exhaustive") for name in each["containers"]}
     assert folder in containers or not has_folders
+
+
+def test_a_contract_keeps_every_part_of_the_domain_from_the_stores() -> None:
+    kept = {name for each in contracts("forbidden") for name in each["source_modules"]}
+    assert kept == {f"odradek_domain.{name}" for name in children_of("odradek_domain")}
 
 
 @pytest.mark.parametrize("folder", sorted({*folders()} - WITHOUT_MAP))
