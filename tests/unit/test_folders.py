@@ -31,12 +31,7 @@ from support.source_tree import (
 
 MAX_MODULES = 14
 WITHOUT_MAP = {"odradek", "odradek.cli.commands"}  # for users, not for readers; and one module for each command
-OFFERING = [
-    folder
-    for package in ("odradek_events", "odradek_domain", "odradek_actors", "odradek_simulation")
-    for folder in folders()
-    if folder.startswith(f"{package}.")
-]
+OFFERING = [folder for folder in folders() if "." in folder and not folder.startswith("odradek.")]
 """Folders of the libraries. The modules of the command line are loaded one by one, to start fast."""
 GRAPH = import_graph({module: parsed(module) for module in MODULES})
 TAKEN = [
