@@ -14,18 +14,17 @@ def live(path: Path) -> datetime:
     """Let something happen, note the time in the middle, and check that replaying gives what is live."""
     with ActorSystem.open(path) as system:
         system.create_topic("readings", partitions=2)
-        with system.producer("sensor") as producer:
+        with system.producer("sensor") as producer, system.consumer("display", group="screens") as consumer:
             producer.send_batch("readings", [(f"room {n % 4}", f"{20 + n} C") for n in range(6)]).result()
             middle = datetime.now(UTC)
             producer.send_batch("readings", [(f"room {n % 4}", f"{30 + n} C") for n in range(4)]).result()
-        with system.consumer("display", group="screens") as consumer:
             consumer.subscribe(["readings"])
             while consumer.poll(timeout=0.1):
                 consumer.commit()
-        system.delete_records("readings", partition=0, before_offset=1)
-        system.settle()
-        check = system.check_replay()
-        print(f"live and replayed: {check.streams} streams, {'equal' if check.holds else check.mismatches}")
+            system.delete_records("readings", partition=0, before_offset=1)
+            system.settle()
+            check = system.check_replay()
+            print(f"live and replayed: {check.streams} streams, {'equal' if check.holds else check.mismatches}")
     return middle
 
 

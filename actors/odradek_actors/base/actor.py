@@ -15,6 +15,7 @@ import pykka
 from odradek_actors.errors import ActorStopped, NotUnderstood, as_error
 from odradek_actors.logs import get_logger
 from odradek_actors.messages.core import Command, GetStatus, Query, Recipient, Reply, Status, Tick
+from odradek_actors.runtime.forwarding import Forwarding
 from odradek_actors.runtime.port import Runtime
 from odradek_actors.settings import Settings
 from odradek_domain.group.assignors.kafka import BUILT_IN, Assignor
@@ -41,6 +42,9 @@ class ActorContext:
 class OdradekActor(pykka.ThreadingActor):
     """An actor whose `handlers` map message types to methods. A runtime binds it, overriding Pykka's hooks."""
 
+    forwarding: Forwarding | None = None
+    """The way to this actor's successor, once it has passivated."""
+
     cause = ""
     """The id of the event that what is being done now follows from, if it follows from one."""
 
@@ -51,7 +55,7 @@ class OdradekActor(pykka.ThreadingActor):
         self.settings = context.settings
         self.handled = 0
         self.handlers: dict[type[Any], Callable[[Any], None]] = {}
-        self._continuations: dict[int, Callable[[Any], None]] = {}
+        self._continuations: dict[int, Callable[[Any], object]] = {}
         self.log = get_logger(actor=type(self).__name__)
 
     def on_receive(self, message: object) -> None:
@@ -101,9 +105,11 @@ class OdradekActor(pykka.ThreadingActor):
         self.runtime.send(request.reply_to, Reply(request.request_id, value))
 
     def request(
-        self, recipient: Recipient, body: object, then: Callable[[Any], None], *, command: Command | None = None
-    ) -> None:
+        self, recipient: Recipient, body: object, then: Callable[[Any], object], *, command: Command | None = None
+    ) -> int:
         """Ask another actor; `then` is called with the answer, or with the exception that is the answer.
+
+        Returns the request's number, by which `withdraw` makes its answer be ignored.
 
         A body is asked as a Command on behalf of `command` if there is one, else as a Query. It keeps the correlation
         id. Its causation id is that of the event just stored; failing that, of what caused `command`; failing that, of
@@ -116,6 +122,11 @@ class OdradekActor(pykka.ThreadingActor):
         else:
             cause = self.cause or command.causation_id or command.correlation_id
             self.send(recipient, Command(body, self.actor_ref, number, command.correlation_id, cause))
+        return number
+
+    def withdraw(self, number: int) -> None:
+        """Ignore the answer to a request, if it is still to come."""
+        self._continuations.pop(number, None)
 
     def tick(self, delay: float, purpose: Tick) -> None:
         """Have a Tick sent to this actor after `delay` seconds."""
@@ -136,7 +147,7 @@ class OdradekActor(pykka.ThreadingActor):
         """Bounce what came in after `on_stop`, which Pykka would drop, and after a failure, when it is not called."""
         self.runtime.drain(self.actor_ref)
 
-    def _follow(self, cause: str, then: Callable[[Any], None], value: Any) -> None:
+    def _follow(self, cause: str, then: Callable[[Any], object], value: Any) -> None:
         """Do what follows from the event `cause`, and let it be the cause of what is asked meanwhile."""
         before, self.cause = self.cause, cause
         try:

@@ -22,9 +22,10 @@ from odradek_actors.base.actor import ActorContext
 from odradek_actors.base.behaviour import Behaviour, Folded, S
 from odradek_actors.base.snapshot_schedule import SnapshotSchedule
 from odradek_actors.errors import ActorFailed, ActorStopped, as_error
-from odradek_actors.messages.core import Command, GetSnapshot, Query, Recover, Snapshot, Stop, Tick
+from odradek_actors.messages.core import Command, GetSnapshot, Passivated, Query, Recover, Snapshot, Stop, Tick
 from odradek_actors.messages.log import Fence, Fenced, JournalAppend, JournalResult
 from odradek_actors.messages.recovery import ReadStream, Restored, SaveSnapshot, StreamChunk
+from odradek_actors.runtime.forwarding import Forwarding
 from odradek_events.errors import LogUnavailable, OutcomeUnknown, WrongExpectedVersion
 from odradek_events.record import Append, Appended, Decision, Rejected
 
@@ -62,6 +63,7 @@ class EventSourcedActor(Behaviour[S]):
         self._commit_id = ""  # of the last append
         self._appending: tuple[Sequence[Any], Sequence[Command], Callable[[Appended], None]] | None = None
         self._stored: tuple[Sequence[Command], Callable[[Appended], None], Appended] | None = None
+        self._must_look_idle = False  # a Tick to look whether it can passivate is on its way
         self._stopped_by: Exception = ActorStopped(stream)  # the answer to requests that come after the end
         self.handlers = {
             Command: self._when_ready,
@@ -83,13 +85,19 @@ class EventSourcedActor(Behaviour[S]):
 
     def is_busy(self) -> bool:
         """Say whether something is under way."""
-        return self._phase in ("recovering", "appending") or bool(self.stash) or bool(self._continuations)
+        return self.is_deciding() or bool(self._continuations)
+
+    def is_deciding(self) -> bool:
+        """Say whether it recovers, appends or has a request in its stash, or is about to end because it is unused."""
+        is_ending = self._must_look_idle and not self._continuations
+        return self._phase in ("recovering", "appending") or bool(self.stash) or is_ending
 
     def on_start(self) -> None:
         """Recover; where the aggregate cannot be made, answer requests with the error for a moment, then stop."""
         try:
             self._recover()
-        except Exception as error:
+        except BaseException as raised:
+            error = as_error(raised)
             self.log.error("start failed", error=repr(error), exc_info=error)
             self._phase, self._stopped_by = "stopped", error
             self.tick(self.settings.retry_backoff, Tick("stop"))
@@ -169,13 +177,16 @@ class EventSourcedActor(Behaviour[S]):
             self._recover()
         elif type(message) is Stop:
             if self.on_stopping():
-                if self._snapshots.is_due_at_stop(self.state.version):
-                    self._take_snapshot()
-                self._phase = "stopped"
+                self._end()
                 self._empty_stash(ActorStopped(self.stream))
-                self.stop()
             else:
                 self.stash.append(message)
+
+    def _end(self) -> None:
+        if self._snapshots.is_due_at_stop(self.state.version):
+            self._take_snapshot()
+        self._phase = "stopped"
+        self.stop()
 
     def _query(self, query: Query) -> None:
         if self._phase == "recovering":
@@ -200,11 +211,37 @@ class EventSourcedActor(Behaviour[S]):
     def _tick(self, tick: Tick) -> None:
         if tick.purpose == "stop":
             self.stop()
+        elif tick.purpose == "passivate":
+            self._passivate_if_idle()
         elif tick.purpose == "recover":
             if self._phase == "recovering" and tick.number == self._recovery:
                 self._recover()
         elif self._phase != "stopped":
             self.on_tick(tick)
+
+    # -- passivation --------------------------------------------------------------------------------------------------
+
+    def is_in_use(self) -> bool:
+        """Say whether the actor has to stay for those who use it: by default always."""
+        return True
+
+    def passivate_if_unused(self) -> None:
+        """End once nothing is under way, unless the actor is in use by then. The next request starts another actor."""
+        if not self._must_look_idle and not self.is_in_use():
+            self._must_look_idle = True
+            self.send(self.actor_ref, Tick("passivate"))  # behind the requests that have come by now
+
+    def _passivate_if_idle(self) -> None:
+        self._must_look_idle = False
+        if self._phase == "stopped" or self.is_in_use():
+            return
+        if self.is_ready and not self.is_busy() and not self._continuations:
+            self.forwarding = Forwarding(self.context.directory, self.stream)
+            self.runtime.forward(self.actor_ref, self.forwarding)
+            self._end()
+        else:
+            self._must_look_idle = True
+            self.tick(self.settings.retry_backoff, Tick("passivate"))
 
     # -- after the journal's answer -----------------------------------------------------------------------------------
 
@@ -360,6 +397,8 @@ class EventSourcedActor(Behaviour[S]):
         if self._phase != "stopped":
             self._abandon(ActorStopped(self.stream))
         super().on_stop()
+        if self.forwarding is not None:
+            self.send(self.context.directory, Passivated(self.stream, self.actor_ref))
 
     def _abandon(self, error: Exception) -> None:
         self._phase = "stopped"
@@ -377,7 +416,10 @@ class EventSourcedActor(Behaviour[S]):
             self._refuse(self.stash.popleft(), error)
 
     def _refuse(self, message: Waiting, error: Exception) -> None:
-        if isinstance(message, Command | Query):
+        route = None if self.forwarding is None else self.forwarding.route(message)
+        if route is not None:
+            self.send(*route)
+        elif isinstance(message, Command | Query):
             self.reply(message, error)
         elif isinstance(message, Stop):
             self.stop()

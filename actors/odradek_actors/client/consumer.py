@@ -310,6 +310,7 @@ class ConsumerHandle(CommittingConsumer):
         finally:
             self._is_closed = True
             self._system.command(self._stream, CloseConsumer(self._number)).result()
+            self._system.forget(self._stream)
 
     def __enter__(self) -> Self:
         return self

@@ -200,6 +200,10 @@ class RunningSystem:
         self._require_open()
         self.runtime.send(self._ref(stream), message)
 
+    def forget(self, stream: str) -> None:
+        """Look a stream's actor up again before the next message to it: it may end, and would be kept in memory."""
+        self._refs.pop(stream, None)
+
     def _ref(self, stream: str) -> pykka.ActorRef[Any]:
         ref = self._refs.get(stream)
         if ref is None or not ref.is_alive():

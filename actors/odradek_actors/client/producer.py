@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from types import TracebackType
@@ -11,10 +12,17 @@ from typing import Any, Literal, Self
 import msgspec
 
 from odradek_actors.client.topics import TopicCalls
-from odradek_actors.errors import BufferFull, SystemClosed
+from odradek_actors.errors import ActorStopped, BufferFull, SystemClosed
 from odradek_actors.logs import get_logger
 from odradek_actors.messages.core import Command
-from odradek_actors.messages.producers import CloseProducer, DescribeProducer, FlushProducer, Receipt, Send
+from odradek_actors.messages.producers import (
+    CloseProducer,
+    DescribeProducer,
+    FlushProducer,
+    OpenProducer,
+    Receipt,
+    Send,
+)
 from odradek_actors.runtime.promise import Promise
 from odradek_actors.validation import awaits_answers, bytes_or_none, moment, seconds, text, whole_number
 from odradek_domain.errors import MessageTooLarge
@@ -67,6 +75,8 @@ class ProducerHandle:
         self._limit = system.settings.max_message_bytes
         self._buffer = system.runtime.budget(system.settings.buffer_bytes)
         self._is_closed = False
+        self._number = system.runtime.new_number()
+        self._has_actor = False  # it knows of this handle
 
     def send(
         self,
@@ -160,8 +170,9 @@ class ProducerHandle:
         self._is_closed = True
         if not self._system.is_closed:
             sent = self._buffer.holders()
-            self._system.command(self._stream, CloseProducer()).result(timeout)
+            self._system.command(self._stream, CloseProducer(self._number)).result(timeout)
             self._system.runtime.wait_for_all(sent, timeout)
+            self._system.forget(self._stream)
 
     def __enter__(self) -> Self:
         return self
@@ -218,7 +229,9 @@ class ProducerHandle:
         causation_id = text("causation_id", causation_id)
         settings = self._system.settings
         room = size + _MESSAGE_OVERHEAD * len(messages)
-        send = Send(name, messages, size, partition, self._linger_ms)
+        if not self._has_actor:
+            self._open()
+        send = Send(name, messages, size, partition, self._linger_ms, self._number)
         command = Command(send, promise, 0, correlation_id or self._system.runtime.new_id(), causation_id)
         promise.add_done_callback(partial(self._answered, send))
         try:
@@ -228,6 +241,12 @@ class ProducerHandle:
         except BaseException:  # interrupted, it may be on its way: then its answer releases nothing more
             self._buffer.release(promise)
             raise
+
+    def _open(self) -> None:
+        """Make the producer's actor stay: were it ending just now, sends could overtake each other on their way."""
+        with suppress(ActorStopped):  # killed, and another one will learn of the handle by its first send
+            self._system.command(self._stream, OpenProducer(self._number)).result()
+        self._has_actor = True
 
     def _answered(self, send: Send, promise: Promise[Any]) -> None:
         self._buffer.release(promise)

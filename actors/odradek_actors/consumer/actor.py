@@ -20,7 +20,7 @@ from odradek_actors.messages.consumers import (
     SeekTo,
     Subscribe,
 )
-from odradek_actors.messages.core import Command, Tick
+from odradek_actors.messages.core import Command, Query, Tick
 from odradek_actors.messages.groups import TopicChanged
 from odradek_actors.messages.log import ListTopics
 from odradek_domain.errors import (
@@ -41,16 +41,29 @@ class ConsumerActor(ConsumerPolls):
         super().__init__(context, stream)
         self.handlers[TopicChanged] = self._topic_changed
 
+    def is_in_use(self) -> bool:
+        """Say whether a handle is open, or a commit of the last one waits."""
+        return self._handle is not None or bool(self._commits)
+
+    def handle_query(self, query: Query) -> None:
+        """Answer, and end again if no handle is open."""
+        super().handle_query(query)
+        self.passivate_if_unused()
+
     def is_busy(self) -> bool:
         """Say whether something is under way; a poll that waits is not."""
-        return self._phase in ("recovering", "appending") or bool(self.stash)
+        return self.is_deciding()
 
     # -- commands -----------------------------------------------------------------------------------------------------
 
     def handle_command(self, command: Command) -> None:
         """Do what the handle asks, if it is the one that is open."""
-        body = command.body
         self.state.heartbeat(self.runtime.now())
+        self._handle_if_open(command)
+        self.passivate_if_unused()
+
+    def _handle_if_open(self, command: Command) -> None:
+        body = command.body
         if isinstance(body, OpenConsumer):
             self._open(command, body)
             return
@@ -151,6 +164,7 @@ class ConsumerActor(ConsumerPolls):
                 self._poll = self._delivering = None
             if isinstance(command.body, OpenConsumer):
                 self._handle = None
+                self.passivate_if_unused()
             is_closed = isinstance(command.body, CloseConsumer)  # what it had is let go of by its next life, then
             self.reply(command, None if is_closed else error)
 

@@ -54,6 +54,7 @@ class ConsumerPolls(GroupMembership):
             self._round = 0
             self._turn = 0
             self._to_ask: list[str] = []
+            self._fetches: set[int] = set()  # the numbers of requests to topics since the last poll was answered
             self._asked: str | None = None  # the topic whose answer is due, where it was not asked to wait
             self._deadline = 0.0  # of the poll
             self._alarm = Alarm(self, "poll")
@@ -119,6 +120,8 @@ class ConsumerPolls(GroupMembership):
         self._round = self.runtime.new_number()
         self._asked = None
         self._is_new_turn = True
+        while self._fetches:
+            self.withdraw(self._fetches.pop())
 
     @property
     def _is_polling(self) -> bool:
@@ -201,7 +204,7 @@ class ConsumerPolls(GroupMembership):
                 return
             self._refs[topic] = ref
             if number == self._round:
-                self.request(ref, self._fetch_body(topic, wait), fetched)
+                self._fetches.add(self.request(ref, self._fetch_body(topic, wait), fetched))
 
         ref = self._refs.get(topic)
         if ref is None:

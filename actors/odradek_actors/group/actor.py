@@ -403,7 +403,7 @@ class GroupActor(EventSourcedActor[ConsumerGroup]):
         Kafka's brokers do so when they hear of the deletion (GroupCoordinator.handleDeletedPartitions).
         """
         deleted = self._deleted_topics
-        if deleted.must_ask:
+        if deleted.must_look_up:
             deleted.look_up(self.state.committed.all(), self._deleted_topics_found)
         ids = frozenset(deleted.new_ids)
         if ids:

@@ -12,7 +12,7 @@ import pykka
 from odradek_actors.base.actor import ActorContext, OdradekActor
 from odradek_actors.base.event_sourced import EventSourcedActor
 from odradek_actors.errors import SystemClosed
-from odradek_actors.messages.core import LookUp, Query, Stop
+from odradek_actors.messages.core import Forward, LookUp, Passivated, Query, Stop
 from odradek_actors.messages.groups import TopicChanged
 from odradek_events.log.judging import split_stream
 
@@ -29,7 +29,13 @@ class DirectoryActor(OdradekActor):
         self._classes = classes
         self._running: dict[str, pykka.ActorRef[Any]] = {}
         self._closing = False
-        self.handlers = {Query: self._answer, Stop: self._stop_orderly, TopicChanged: self._topic_changed}
+        self.handlers = {
+            Query: self._answer,
+            Forward: self._forward,
+            Passivated: self._passivated,
+            Stop: self._stop_orderly,
+            TopicChanged: self._topic_changed,
+        }
 
     def _answer(self, query: Query) -> None:
         body = query.body
@@ -49,6 +55,18 @@ class DirectoryActor(OdradekActor):
         if ref is not None and kind == "topic":  # the one before may have died before it told of its last change
             self._topic_changed(TopicChanged(identifier))
         return successor
+
+    def _forward(self, message: Forward) -> None:
+        """Pass a request on that reached an actor as it passivated."""
+        ref = self._look_up(message.stream)
+        if isinstance(ref, Exception):
+            self.reply(message.request, ref)
+        else:
+            self.send(ref, message.request)
+
+    def _passivated(self, message: Passivated) -> None:
+        if self._running.get(message.stream) is message.ref:
+            del self._running[message.stream]
 
     def _alive(self, kinds: tuple[str, ...]) -> tuple[tuple[str, pykka.ActorRef[Any]], ...]:
         return tuple(

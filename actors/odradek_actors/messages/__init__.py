@@ -26,10 +26,12 @@ from odradek_actors.messages.consumers import (
 )
 from odradek_actors.messages.core import (
     Command,
+    Forward,
     GetSnapshot,
     GetStatus,
     LookUp,
     Nobody,
+    Passivated,
     Query,
     Recipient,
     Recover,
@@ -70,7 +72,14 @@ from odradek_actors.messages.log import (
     ReadOlder,
     TopicIds,
 )
-from odradek_actors.messages.producers import CloseProducer, DescribeProducer, FlushProducer, Receipt, Send
+from odradek_actors.messages.producers import (
+    CloseProducer,
+    DescribeProducer,
+    FlushProducer,
+    OpenProducer,
+    Receipt,
+    Send,
+)
 from odradek_actors.messages.receipts import receipts
 from odradek_actors.messages.recovery import ReadStream, Restored, SaveSnapshot, SnapshotSchema, StreamChunk
 from odradek_actors.messages.retention import ApplyRetention, FindRetained, LetGo, SetRetention
@@ -122,6 +131,7 @@ __all__ = [
     "FindRetained",
     "Flush",
     "FlushProducer",
+    "Forward",
     "GetCommitted",
     "GetSnapshot",
     "GetStatus",
@@ -140,6 +150,8 @@ __all__ = [
     "Nobody",
     "Notice",
     "OpenConsumer",
+    "OpenProducer",
+    "Passivated",
     "Pause",
     "Poll",
     "PositionOf",

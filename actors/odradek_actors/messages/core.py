@@ -15,10 +15,12 @@ from odradek_actors.errors import ActorStopped
 
 __all__ = [
     "Command",
+    "Forward",
     "GetSnapshot",
     "GetStatus",
     "LookUp",
     "Nobody",
+    "Passivated",
     "Query",
     "Recipient",
     "Recover",
@@ -121,6 +123,24 @@ class LookUp(msgspec.Struct, frozen=True, gc=False):
     """Ask for the ref of a stream's actor, which is started if need be."""
 
     stream: str
+
+
+class Forward(msgspec.Struct, frozen=True):
+    """Tell the directory to pass a request on to a stream's actor, which is started if need be."""
+
+    stream: str
+    request: Command | Query
+
+    def bounce(self) -> tuple[Recipient, object]:
+        """Answer the sender of the request."""
+        return self.request.bounce()
+
+
+class Passivated(msgspec.Struct, frozen=True):
+    """Tell the directory that a stream's actor has ended because nobody used it."""
+
+    stream: str
+    ref: Recipient
 
 
 class Running(msgspec.Struct, frozen=True, gc=False):

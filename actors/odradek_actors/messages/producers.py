@@ -12,19 +12,24 @@ __all__ = [
     "CloseProducer",
     "DescribeProducer",
     "FlushProducer",
+    "OpenProducer",
     "Receipt",
     "Send",
 ]
 
 
 class Send(msgspec.Struct, frozen=True, gc=False):
-    """Store messages, all in one commit; answered by a Receipt for each. `size` is their bytes together."""
+    """Store messages, all in one commit; answered by a Receipt for each. `size` is their bytes together.
+
+    `handle` keeps the actor running as OpenProducer does, also where an actor has failed and another took its place.
+    """
 
     topic: str
     messages: tuple[Message, ...]
     size: int
     partition: int | None
     linger_ms: int = 0
+    handle: int = 0
 
 
 class Receipt(msgspec.Struct, frozen=True, gc=False):
@@ -45,8 +50,16 @@ class FlushProducer(msgspec.Struct, frozen=True):
     """Answer once everything accepted before is acknowledged or has failed."""
 
 
-class CloseProducer(msgspec.Struct, frozen=True):
-    """Flush, and record the progress."""
+class OpenProducer(msgspec.Struct, frozen=True, gc=False):
+    """Keep the producer's actor running for a handle; answered at once, before the handle sends anything."""
+
+    handle: int
+
+
+class CloseProducer(msgspec.Struct, frozen=True, gc=False):
+    """Flush, and record the progress; after its last handle has closed, the producer's actor ends."""
+
+    handle: int = 0
 
 
 class DescribeProducer(msgspec.Struct, frozen=True):

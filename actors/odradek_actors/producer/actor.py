@@ -11,8 +11,8 @@ from __future__ import annotations
 from typing import Any
 
 from odradek_actors.errors import ActorStopped
-from odradek_actors.messages.core import Command, Tick
-from odradek_actors.messages.producers import CloseProducer, FlushProducer, Send
+from odradek_actors.messages.core import Command, Query, Tick
+from odradek_actors.messages.producers import CloseProducer, FlushProducer, OpenProducer, Send
 from odradek_actors.producer.delivery import ProducerDelivery
 from odradek_actors.producer.outbox import Batch, Lane, Waiting
 from odradek_domain.errors import PartitionNotFound
@@ -34,11 +34,21 @@ class ProducerActor(ProducerDelivery):
             self._router = MessageRoutingService()
             self._is_stopping = False
             self._last_send = 0
+            self._handles: set[int] = set()  # that are open
         return super().initial_state()
 
     def is_busy(self) -> bool:
         """Say whether batches are on their way."""
         return super().is_busy() or any(lane.is_busy for lane in self._lanes.values()) or bool(self._flushes)
+
+    def is_in_use(self) -> bool:
+        """Say whether a handle is open."""
+        return bool(self._handles)
+
+    def handle_query(self, query: Query) -> None:
+        """Answer, and end again if no handle is open."""
+        super().handle_query(query)
+        self.passivate_if_unused()
 
     # -- what its own stream is told ----------------------------------------------------------------------------------
 
@@ -79,7 +89,11 @@ class ProducerActor(ProducerDelivery):
     def handle_command(self, command: Command) -> None:
         """Queue sends; keep flushes until their lanes are empty."""
         body = command.body
-        if isinstance(body, Send):
+        if isinstance(body, OpenProducer):
+            self._handles.add(body.handle)
+            self.reply(command, None)
+        elif isinstance(body, Send):
+            self._handles.add(body.handle)
             if self._is_stopping:
                 self.reply(command, ActorStopped(f"producer {self.id!r}"))
                 return
@@ -201,7 +215,10 @@ class ProducerActor(ProducerDelivery):
             for lane in self._lanes.values():
                 lane.must_hurry = False
         for command in finished:
+            if isinstance(command.body, CloseProducer):
+                self._handles.discard(command.body.handle)
             self.reply(command, None)
+        self.passivate_if_unused()
 
     def stop_if_asked(self) -> None:
         """Called where lanes may have become empty: a Stop in the stash waits for that."""
@@ -217,7 +234,7 @@ class ProducerActor(ProducerDelivery):
         return not any(lane.is_busy for lane in self._lanes.values()) and not self._record_progress()
 
 
-_UNSTASHED = frozenset({Send, FlushProducer, CloseProducer})
+_UNSTASHED = frozenset({Send, FlushProducer, OpenProducer, CloseProducer})
 
 
 def _is_busy(lane: Lane) -> bool:

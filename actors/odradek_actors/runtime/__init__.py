@@ -1,11 +1,13 @@
 """What actors and handles take from the world: time, ids, sending, promises, waiting, starting actors.
 
 `port` states it as protocols, which everybody is typed on; `threads` implements them on real threads and real time,
-with `timer_thread` and `dead_letters`; `promise` and `budget` are what callers wait on, without a lock that an
-interrupted caller could leave held; `fork` notices a fork. Imports errors and messages. Start reading at `port`.
+with `timer_thread`, `dead_letters` and `forwarding`, for requests that reach an actor after it has passivated;
+`promise` and `budget` are what callers wait on, without a lock that an interrupted caller could leave held; `fork`
+notices a fork. Imports errors and messages. Start reading at `port`.
 """
 
 from odradek_actors.runtime.dead_letters import DeadLetter
+from odradek_actors.runtime.forwarding import Forwarding
 from odradek_actors.runtime.port import ByteBudget, Clock, Host, Ids, Mail, Promises, Runtime, checked_runtime
 from odradek_actors.runtime.promise import Promise
 from odradek_actors.runtime.threads import ThreadedRuntime
@@ -14,6 +16,7 @@ __all__ = [
     "ByteBudget",
     "Clock",
     "DeadLetter",
+    "Forwarding",
     "Host",
     "Ids",
     "Mail",

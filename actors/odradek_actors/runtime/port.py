@@ -18,6 +18,7 @@ from typing import Any, Protocol, TypeVar
 import pykka
 
 from odradek_actors.messages.core import Recipient
+from odradek_actors.runtime.forwarding import Forwarding
 from odradek_actors.runtime.promise import Promise
 
 __all__ = ["ByteBudget", "Clock", "Host", "Ids", "Mail", "Promises", "Runtime", "checked_runtime"]
@@ -66,7 +67,10 @@ class Mail(Protocol):
     """Messages on their way."""
 
     def send(self, recipient: Recipient, message: object) -> None:
-        """Deliver a message; one for a stopped actor becomes a dead letter."""
+        """Deliver a message; one for a stopped actor becomes a dead letter.
+
+        If the actor was given a forwarding before it stopped, that says which message goes out instead.
+        """
         ...
 
     def later(self, delay: float, recipient: Recipient, message: object) -> None:
@@ -78,7 +82,11 @@ class Mail(Protocol):
         ...
 
     def drain(self, ref: pykka.ActorRef[Any]) -> None:
-        """Bury the messages left in the inbox of an actor that has stopped."""
+        """Bury or forward the messages left in the inbox of an actor that has stopped."""
+        ...
+
+    def forward(self, ref: pykka.ActorRef[Any], forwarding: Forwarding) -> None:
+        """Have requests for this actor sent on to its successor, once it has stopped."""
         ...
 
 

@@ -27,6 +27,7 @@ from odradek_actors.messages.core import Recipient
 from odradek_actors.runtime.budget import Budget
 from odradek_actors.runtime.dead_letters import DeadLetter, DeadLetters
 from odradek_actors.runtime.fork import forks
+from odradek_actors.runtime.forwarding import Forwarding
 from odradek_actors.runtime.promise import Promise
 from odradek_actors.runtime.timer_thread import TimerThread
 
@@ -94,11 +95,11 @@ class ThreadedRuntime:
     # -- mail ---------------------------------------------------------------------------------------------------------
 
     def send(self, recipient: Recipient, message: object) -> None:
-        """Deliver a message; one for a stopped actor becomes a dead letter."""
+        """Deliver a message; one for a stopped actor becomes a dead letter, or goes on to the actor's successor."""
         try:
             recipient.tell(message)
         except pykka.ActorDeadError:
-            self.bury(str(recipient), message)
+            self._undeliverable(recipient, message)
             return
         if isinstance(recipient, pykka.ActorRef) and recipient.actor_stopped.is_set():
             # It stopped between Pykka's look and its put, perhaps too late to see the message itself.
@@ -115,7 +116,7 @@ class ThreadedRuntime:
             self.send(*answer)
 
     def drain(self, ref: pykka.ActorRef[Any]) -> None:
-        """Bury the messages left in the inbox of an actor that has stopped. Several threads may do so at once."""
+        """Bury or forward what is left in the inbox of an actor that has stopped. Several threads may do so at once."""
         inbox: Any = ref.actor_inbox
         while True:
             try:
@@ -123,7 +124,20 @@ class ThreadedRuntime:
             except queue.Empty:
                 return
             if type(message).__module__.partition(".")[0] != "pykka":
-                self.bury(str(ref), message)
+                self._undeliverable(ref, message)
+
+    def forward(self, ref: pykka.ActorRef[Any], forwarding: Forwarding) -> None:
+        """Send requests that reach this actor after it has stopped on to its successor."""
+        flag: Any = ref.actor_stopped
+        flag.forwarding = forwarding
+
+    def _undeliverable(self, recipient: Recipient, message: object) -> None:
+        flag = recipient.actor_stopped if isinstance(recipient, pykka.ActorRef) else None
+        forwarding = flag.forwarding if isinstance(flag, _StoppedFlag) else None
+        if forwarding is None:
+            self.bury(str(recipient), message)
+        elif (route := forwarding.route(message)) is not None:
+            self.send(*route)
 
     @property
     def dead_letters(self) -> list[DeadLetter]:
@@ -193,6 +207,8 @@ class ThreadedRuntime:
 
 class _StoppedFlag(Promise[None]):
     """Stands for the threading.Event by which Pykka marks an actor as stopped: set without taking a lock."""
+
+    forwarding: Forwarding | None = None
 
     def is_set(self) -> bool:
         return self._answer is not None
