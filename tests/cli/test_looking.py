@@ -441,7 +441,7 @@ def test_salvage_says_what_it_left_out_and_why(log: Path, tmp_path: Path) -> Non
     assert outcome.lines[0].startswith("Copied 2 events in 2 commits")
     assert (
         outcome.lines[1]
-        == f"also wrong with {damaged}, and right in the copy: commits_are_not_changed is gone or changed"
+        == f"also wrong with {damaged}, and right in the copy: the trigger commits_are_not_changed is gone or changed"
     )
     assert outcome.lines[2].startswith(f"left out: {last - 1} events, positions 2 to {last}; ")
     assert here("verify", tmp_path / "new.db").code == 0

@@ -1,13 +1,34 @@
-"""A disk that fails for one file of this process: the open write-ahead log of a log is led somewhere else."""
+"""A disk that fails for one file of this process, and log files as a crash or another program leaves them."""
 
 from __future__ import annotations
 
 import os
+import shutil
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
-__all__ = ["led_to", "write_ahead_descriptors"]
+__all__ = ["crashed", "led_to", "tampering", "write_ahead_descriptors"]
+
+
+def crashed(path: Path, target: Path) -> Path:
+    """Copy an open log as a killed writer leaves it: the database and its write-ahead log."""
+    for suffix in ("", "-wal"):
+        shutil.copy(f"{path}{suffix}", f"{target}{suffix}")
+    return target
+
+
+@contextmanager
+def tampering(path: Path) -> Iterator[sqlite3.Connection]:
+    """Lend a connection that can change a log's commits; its triggers are back in place afterwards."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as raw:
+        triggers = raw.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
+        for name, _ in triggers:
+            raw.execute(f"DROP TRIGGER {name}")
+        yield raw
+        for _, sql in triggers:
+            raw.execute(sql)
 
 
 def write_ahead_descriptors(path: Path) -> list[int]:

@@ -16,19 +16,24 @@ from urllib.parse import quote
 
 import msgspec
 
-from odradek_events.errors import DamagedCommit, LogNotFound, NotALog, NothingToSalvage
+from odradek_events.errors import DamagedCommit, LogNotFound, LogNotReadable, NotALog, NothingToSalvage
 from odradek_events.maintenance.builder import building, check_is_new
 from odradek_events.record import Head, StoredCommit
 from odradek_events.schema.codec import Codec
 from odradek_events.sqlite.connections import LogFile
 from odradek_events.sqlite.first_page import has_layout_of_a_log, with_first_page
+from odradek_events.sqlite.identity import read_header
 from odradek_events.sqlite.index_walk import IndexWalk, sorted_index
-from odradek_events.sqlite.rows import APPLICATION_ID, FORMAT, SCAN, commit_of_row, made_schema
+from odradek_events.sqlite.interruption import Interruptible
+from odradek_events.sqlite.rows import APPLICATION_ID, FORMAT, KIND, SCAN, commit_of_row
+from odradek_events.sqlite.write_ahead_log import why_damaged
 
 __all__ = ["Salvage", "salvage"]
 
 _MAX = (1 << 63) - 1
 _BROKEN = (sqlite3.Error, UnicodeDecodeError)  # the latter: sqlite3 quotes a damaged schema in its message
+_BARRED = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM}
+_BARRED = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM}
 _PROGRESS_EACH = 64  # commits
 
 
@@ -77,21 +82,22 @@ def salvage(
     """
     path, name = Path(source), str(source)
     check_is_new(Path(target))
+    lost = why_damaged(os.path.realpath(path))
     try:
         with closing(_connected(path, name)) as connection:
             try:
-                return _copied(_DamagedLog(connection), name, target, progress, codec)
+                return _copied(_DamagedLog(connection), name, target, progress, codec, lost)
             except NothingToSalvage as error:
                 if has_layout_of_a_log(connection):
                     raise
-                raise _FirstPageIsDamaged(error.reason) from error
+                raise _FirstPageIsDamaged(f"its first page cannot be read ({error.reason})") from error
     except _FirstPageIsDamaged as error:
-        note = f"its first page cannot be read ({error})"
+        note = str(error)
     with (
         with_first_page(path, Path(target)) as copy,
-        closing(sqlite3.connect(copy, isolation_level=None)) as connection,
+        closing(sqlite3.connect(copy, isolation_level=None, factory=Interruptible)) as connection,
     ):
-        return _copied(_DamagedLog(connection, [note]), name, target, progress, codec)
+        return _copied(_DamagedLog(connection, [note]), name, target, progress, codec, lost)
 
 
 def _copied(
@@ -100,6 +106,7 @@ def _copied(
     target: str | os.PathLike[str],
     progress: Callable[[int], None] | None,
     codec: Codec | None,
+    lost: str | None,
 ) -> Salvage:
     with building(target, codec or Codec()) as builder, damaged.index() as index:
         problem = None
@@ -114,6 +121,9 @@ def _copied(
         listed, until, is_end_known = damaged.beyond(head.position)
         if until is not None and problem is None:
             problem = "the index tells of commits that are no longer there"
+        if lost is not None:
+            problem = problem or f"in its write-ahead log {lost}, and SQLite cannot read the commits behind it"
+            is_end_known = False
         if problem is not None and not builder.commits:
             raise NothingToSalvage(name, problem)
         notes = tuple(damaged.notes)
@@ -121,20 +131,19 @@ def _copied(
 
 
 class _FirstPageIsDamaged(Exception):
-    """SQLite does not find a log's commits by its first page."""
+    """SQLite does not find a log's commits by its first page, or would find more than a log has; says why."""
 
 
 class _DamagedLog:
     """What SQLite can still read of a log. `notes` is what is wrong beside its commits."""
 
-    def __init__(self, connection: sqlite3.Connection, notes: Iterable[str] = ()) -> None:
+    def __init__(self, connection: Interruptible, notes: Iterable[str] = ()) -> None:
         self.notes = list(notes)
         self._connection = connection
         connection.text_factory = bytes
         connection.execute("PRAGMA writable_schema = ON")  # read on where the schema or the size is not as it says
         connection.execute("BEGIN")  # one moment of a log that somebody still writes
         self._note_header()
-        self._note_schema()
 
     def commits(self) -> Iterator[StoredCommit]:
         """Yield commits in order; DamagedCommit where the next cannot be read."""
@@ -144,6 +153,7 @@ class _DamagedLog:
                 position = row[0]
                 yield commit_of_row(row)
         except _BROKEN as error:
+            self._connection.raise_interruption()
             raise DamagedCommit(position, f"the file cannot be read further ({error})") from error
 
     @contextmanager
@@ -188,36 +198,44 @@ class _DamagedLog:
         return False
 
     def _note_header(self) -> None:
-        ((found,),) = self._connection.execute("PRAGMA application_id").fetchall()
-        ((version,),) = self._connection.execute("PRAGMA user_version").fetchall()
-        if found != APPLICATION_ID:
-            self.notes.append(f"its header gives {found} as its application, {APPLICATION_ID} is a log's")
-        if version != FORMAT:
-            self.notes.append(f"its header says format {version}, it was read as format {FORMAT}")
-
-    def _note_schema(self) -> None:
         with suppress(*_BROKEN):
-            found = set(self._connection.execute("SELECT CAST(name AS BLOB), sql FROM sqlite_master"))
-            gone = sorted(name.decode() for name, _ in made_schema() - found)
-            self.notes.extend(f"{name} is gone or changed" for name in gone)
+            header = read_header(self._connection)
+            if header.application_id != APPLICATION_ID:
+                found = f"its header gives {header.application_id} as its application"
+                self.notes.append(f"{found}, {APPLICATION_ID} is a log's")
+            if header.format != FORMAT:
+                self.notes.append(f"its header says format {header.format}, it was read as format {FORMAT}")
+            self.notes.extend(f"the {item} is gone or changed" for item in KIND.missing(header))
 
 
-def _connected(path: Path, name: str) -> sqlite3.Connection:
-    """Connect to a file in which SQLite finds commits; _FirstPageIsDamaged where it does not."""
+def _connected(path: Path, name: str) -> Interruptible:
+    """Connect to a file in which SQLite finds commits; _FirstPageIsDamaged where it does not, or finds more."""
     if not os.path.exists(path):
         raise LogNotFound(name)
     if not os.path.isfile(path):
         raise NotALog(name, "it is not a regular file")
     for mode in ("mode=ro", "mode=ro&immutable=1"):  # the latter where no file may be made beside it
-        connection = sqlite3.connect(f"file:{quote(str(path))}?{mode}", uri=True, isolation_level=None)
+        uri = f"file:{quote(os.fsencode(path))}?{mode}"
+        connection = sqlite3.connect(uri, uri=True, isolation_level=None, factory=Interruptible)
         try:
             connection.execute("PRAGMA writable_schema = ON")
             connection.execute("SELECT first_position FROM commits LIMIT 0").fetchall()
+            foreign = KIND.foreign(read_header(connection))
+            if foreign:
+                raise _FirstPageIsDamaged(f"its schema was altered: the {foreign[0]} is not as Odradek makes it")
             return connection
-        except _BROKEN:
+        except _BROKEN as error:
             connection.close()
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF not in _BARRED:
+                break
+            if os.path.exists(f"{path}-wal") and os.stat(f"{path}-wal").st_size > 0:
+                reason = f"{error}; its writer has not closed it: copy it with its -wal to where files can be made"
+                raise LogNotReadable(name, reason) from error
+        except BaseException:
+            connection.close()
+            raise
     try:
         LogFile(path, name, read_only=True).close()  # which raises NotALog, if it is none
     except DamagedCommit as error:
-        raise _FirstPageIsDamaged(str(error.__cause__ or error.reason)) from error
-    raise _FirstPageIsDamaged("it tells of no commits")
+        raise _FirstPageIsDamaged(f"its first page cannot be read ({error.__cause__ or error.reason})") from error
+    raise _FirstPageIsDamaged("its first page cannot be read (it tells of no commits)")

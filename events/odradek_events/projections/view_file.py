@@ -19,6 +19,7 @@ import msgspec
 
 from odradek_events.log.judging import EMPTY_DIGEST
 from odradek_events.projections.errors import NotViews, ViewsUnavailable
+from odradek_events.sqlite.identity import read_header
 
 __all__ = ["Checkpoint", "ViewFile", "open_views"]
 
@@ -156,7 +157,7 @@ def open_views(path: str | os.PathLike[str]) -> sqlite3.Connection:
     real, name = Path(os.path.realpath(path)), str(path)
     try:
         _check(real, name, must_exist=True)
-        return sqlite3.connect(f"file:{quote(str(real))}?mode=ro", uri=True, isolation_level=None)
+        return sqlite3.connect(f"file:{quote(os.fsencode(real))}?mode=ro", uri=True, isolation_level=None)
     except sqlite3.Error as error:
         raise ViewsUnavailable(name, str(error)) from error
 
@@ -176,20 +177,19 @@ def _check(path: Path, name: str, *, must_exist: bool) -> None:
             raise NotViews(name, "it is empty")
         return
     try:
-        looked = sqlite3.connect(f"file:{quote(str(path))}?mode=ro&immutable=1", uri=True)
+        looked = sqlite3.connect(f"file:{quote(os.fsencode(path))}?mode=ro&immutable=1", uri=True)
         try:
-            ((kind,),) = looked.execute("PRAGMA application_id").fetchall()
-            ((version,),) = looked.execute("PRAGMA user_version").fetchall()
+            header = read_header(looked)
         finally:
             looked.close()
     except sqlite3.OperationalError:
         raise
     except sqlite3.DatabaseError as error:
         raise NotViews(name, str(error)) from error
-    if kind != _APPLICATION_ID:
+    if header.application_id != _APPLICATION_ID:
         raise NotViews(name, "it is a log or another program's database")
-    if version > _FORMAT:
-        raise NotViews(name, f"it has format {version}, and this Odradek knows up to {_FORMAT}")
+    if header.format > _FORMAT:
+        raise NotViews(name, f"it has format {header.format}, and this Odradek knows up to {_FORMAT}")
 
 
 def _authorize(action: int, *_: object) -> int:

@@ -23,6 +23,7 @@ from odradek_events.errors import SnapshotsUnavailable
 from odradek_events.log.port import ReadableLog
 from odradek_events.record import CommitEnd
 from odradek_events.snapshots.store import KEPT, MemorySnapshots, SnapshotMark, SnapshotStore, StoredSnapshot
+from odradek_events.sqlite.identity import FileKind, read_header
 from odradek_events.sqlite.log import SqliteLog
 
 __all__ = ["SqliteSnapshots", "open_snapshots"]
@@ -32,7 +33,6 @@ T = TypeVar("T")
 _APPLICATION_ID = 0x4F445253  # "ODRS"
 _FORMAT = 1
 _SCHEMA = f"""
-BEGIN IMMEDIATE;
 PRAGMA application_id = {_APPLICATION_ID};
 PRAGMA user_version = {_FORMAT};
 CREATE TABLE snapshots (
@@ -46,8 +46,8 @@ CREATE TABLE snapshots (
     payload BLOB NOT NULL,
     PRIMARY KEY (stream, version)
 );
-COMMIT;
 """
+_KIND = FileKind(_APPLICATION_ID, _FORMAT, _SCHEMA)
 _INSERT = "INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 _PRUNE = f"""
 DELETE FROM snapshots WHERE stream = ? AND version < (
@@ -65,6 +65,10 @@ _DAMAGE = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, 
 
 class _Damaged(Exception):
     """The file is no sound file of snapshots."""
+
+
+class _Connection(sqlite3.Connection):
+    is_empty = False
 
 
 class SqliteSnapshots:
@@ -165,9 +169,9 @@ class SqliteSnapshots:
             self._remove("-wal", "-shm")  # of a file that was deleted: SQLite would take it for this one's
         writer = self._connect("?mode=rwc")
         try:
-            if self._is_empty(writer):
+            if writer.is_empty:
                 _told(writer.execute, "PRAGMA journal_mode = WAL")
-                _told(writer.executescript, _SCHEMA)
+                _told(writer.executescript, f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
             _told(writer.execute, "PRAGMA synchronous = NORMAL")
         except BaseException:
             writer.close()
@@ -192,7 +196,7 @@ class SqliteSnapshots:
 
     # -- connections --------------------------------------------------------------------------------------------------
 
-    def _connect_reader(self) -> sqlite3.Connection:
+    def _connect_reader(self) -> _Connection:
         """Connect for reading; where SQLite cannot make its shared-memory file, as to a file that nobody writes."""
         try:
             reader = self._connect("?mode=ro" if self.read_only else "?mode=rw")
@@ -200,33 +204,32 @@ class SqliteSnapshots:
             if not self.read_only or os.path.exists(f"{self.path}-wal"):
                 raise
             reader = self._connect("?mode=ro&immutable=1")
-        if self._is_empty(reader):
+        if reader.is_empty:
             reader.close()
             raise _Damaged("it is empty")
         return reader
 
-    def _connect(self, query: str) -> sqlite3.Connection:
+    def _connect(self, query: str) -> _Connection:
         """Connect to the file, which must be ours, of a format we know, or empty."""
-        uri = "file:" + quote(str(self.path)) + query
-        connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=_PATIENCE)
+        uri = "file:" + quote(os.fsencode(self.path)) + query
+        connection = sqlite3.connect(
+            uri, uri=True, isolation_level=None, check_same_thread=False, timeout=_PATIENCE, factory=_Connection
+        )
         connection.text_factory = bytes
         try:
-            if not self._is_empty(connection):
-                ((application_id,),) = _told(connection.execute, "PRAGMA application_id").fetchall()
-                ((version,),) = _told(connection.execute, "PRAGMA user_version").fetchall()
-                if application_id != _APPLICATION_ID:
+            header = _told(read_header, connection)
+            connection.is_empty = not header.objects
+            if not connection.is_empty:
+                if header.application_id != _APPLICATION_ID:
                     raise _Damaged("it is another program's file")
-                if version != _FORMAT:
-                    raise _Damaged(f"it has format {version}, this Odradek knows {_FORMAT}")
+                if header.format != _FORMAT:
+                    raise _Damaged(f"it has format {header.format}, this Odradek knows {_FORMAT}")
+                if altered := _KIND.foreign(header) or _KIND.missing(header):
+                    raise _Damaged(f"its schema was altered: the {altered[0]} is not as Odradek makes it")
         except BaseException:
             connection.close()
             raise
         return connection
-
-    @staticmethod
-    def _is_empty(connection: sqlite3.Connection) -> bool:
-        ((count,),) = _told(connection.execute, "SELECT count(*) FROM sqlite_master").fetchall()
-        return bool(count == 0)
 
     def _close_reader(self) -> None:
         reader, self._reader = self._reader, None

@@ -1,32 +1,41 @@
 """The event log in an SQLite file.
 
-`log` is the store; `connections` opens the file and tells whether it is a log, `writer_lock` admits one writer;
-`rows` has the tables and the statements, `index_walk` reads the index by position, `first_page` restores a damaged
-first page. Imports `log` and what `log` may import. Start reading at `log`.
+`log` is the store; `connections` opens the file, `identity` tells whether it is ours, `writer_lock` admits one writer,
+and `open_files` watches the file's names while it writes; `write_ahead_log` finds damage that SQLite would pass over.
+`rows` has the tables and the statements, `index_walk` reads the index by position, `interruption` lets signals end a
+query, `first_page` restores a damaged first page. Imports `log` and what `log` may import. Start reading at `log`.
 """
 
 from odradek_events.sqlite.connections import LogFile, is_full
 from odradek_events.sqlite.first_page import has_layout_of_a_log, with_first_page
+from odradek_events.sqlite.identity import FileKind, Header, read_header
 from odradek_events.sqlite.index_walk import IndexWalk, sorted_index
+from odradek_events.sqlite.interruption import Interruptible
 from odradek_events.sqlite.log import Durability, SqliteLog
-from odradek_events.sqlite.rows import APPLICATION_ID, FORMAT, SCAN, SCHEMA, commit_of_row, made_schema, write_commits
+from odradek_events.sqlite.rows import APPLICATION_ID, FORMAT, KIND, SCAN, SCHEMA, commit_of_row, write_commits
+from odradek_events.sqlite.write_ahead_log import why_damaged
 from odradek_events.sqlite.writer_lock import WriterLock
 
 __all__ = [
     "APPLICATION_ID",
     "FORMAT",
+    "KIND",
     "SCAN",
     "SCHEMA",
     "Durability",
+    "FileKind",
+    "Header",
     "IndexWalk",
+    "Interruptible",
     "LogFile",
     "SqliteLog",
     "WriterLock",
     "commit_of_row",
     "has_layout_of_a_log",
     "is_full",
-    "made_schema",
+    "read_header",
     "sorted_index",
+    "why_damaged",
     "with_first_page",
     "write_commits",
 ]

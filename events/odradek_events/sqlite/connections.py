@@ -11,10 +11,11 @@ import os
 import resource
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote
 
 from odradek_events.errors import (
@@ -29,22 +30,43 @@ from odradek_events.errors import (
 )
 from odradek_events.record import StoredCommit
 from odradek_events.sqlite.first_page import is_laid_out_like_a_log
-from odradek_events.sqlite.rows import APPLICATION_ID, FORMAT, SCHEMA, made_schema, sound_end
+from odradek_events.sqlite.identity import read_header
+from odradek_events.sqlite.interruption import Interruptible
+from odradek_events.sqlite.open_files import OpenFiles, why_not_the_only_name
+from odradek_events.sqlite.rows import APPLICATION_ID, FORMAT, KIND, SCHEMA, sound_end
+from odradek_events.sqlite.write_ahead_log import why_damaged
 from odradek_events.sqlite.writer_lock import WriterLock
 
 __all__ = ["LogFile", "is_full"]
 
-_CHUNK = 256  # rows per query: bounds how long a reader pins the write-ahead log
+T = TypeVar("T")
+
+_LONGEST_PATH = 504  # bytes: SQLite's limit of 512, less what it appends
+_SMALLEST = 512  # bytes: one page, the smallest that SQLite can be made to use
+_CHUNK = 256  # rows that are read together
+_FIRST_CHUNK = 4
+_CHUNK_BYTES = 1 << 20  # of their events
+_EVENTS = 6  # their column
+_COPIED_PAGES = 1024  # in one step of a backup
 _POOLED = 8
 _IMMUTABLE = "?mode=ro&immutable=1"
 _BROKEN = (sqlite3.DatabaseError, UnicodeDecodeError)  # the latter: sqlite3 quotes a damaged schema in its message
 _FULL = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_NOMEM}
 
 
-class _Connection(sqlite3.Connection):
-    """A connection. If it takes the file as immutable, `seen` is how the file was then."""
+class _Connection(Interruptible):
+    """A connection. If it takes the file as immutable, `seen` is how the file was then; `is_new`: it is no log yet."""
 
     seen: tuple[int, ...] | None = None
+    is_new = False
+
+
+class _Chunk(NamedTuple):
+    """Rows that were read together, and the error that kept the next one from being read."""
+
+    rows: list[tuple[Any, ...]]
+    is_last: bool
+    error: Exception | None = None
 
 
 class LogFile:
@@ -59,6 +81,7 @@ class LogFile:
         self._place = str(path)  # which is looked at often
         self._identity: tuple[int, int] | None = None  # of the file that was opened
         self._lock: WriterLock | None = None
+        self._open_files: OpenFiles | None = None  # the writer's
         self._pool: list[_Connection] = []
         self._pool_lock = threading.RLock()  # the collector may end a read while its thread holds the lock
         self._check_place()
@@ -79,7 +102,7 @@ class LogFile:
         try:
             writer = self._connect(f"?mode={'rwc' if is_new else 'rw'}")
             try:
-                if self._check_format(writer) == 0:
+                if writer.is_new:
                     writer.execute("PRAGMA journal_mode = WAL")
                     writer.executescript("BEGIN IMMEDIATE;" + SCHEMA + "COMMIT;")
                 self.check_same()
@@ -87,19 +110,44 @@ class LogFile:
                 writer.execute(f"PRAGMA synchronous = {synchronous}")
                 writer.execute("PRAGMA wal_autocheckpoint = 4000")
                 writer.execute("PRAGMA cache_size = -65536")
+                writer.execute("PRAGMA journal_size_limit = -1")  # SQLite never shortens the write-ahead log by itself
                 if has_failed:
                     _empty_write_ahead_log(writer)
-                return writer, sound_end(writer)
+                last = sound_end(writer)
+                self._open_files = OpenFiles(self._place)
+                writer.set_progress_handler(None, 0)  # nothing may interrupt a commit
+                return writer, last
             except BaseException as error:
+                writer.raise_interruption()
                 is_without_room = isinstance(error, sqlite3.Error) and is_full(error, self.path)
                 writer.close()  # which may shorten the files
                 if is_without_room:
                     raise LogFull(self.name, str(error)) from error
                 raise
         except sqlite3.OperationalError as error:
-            raise LogNotWritable(self.name, str(error)) from error
+            reason = self._why_barred()
+            raise LogNotWritable(self.name, f"{error}; {reason}" if reason else str(error)) from error
+        except OSError as error:
+            raise LogUnavailable(self.name, f"its files changed while they were opened ({error})") from error
         except _BROKEN as error:
             raise DamagedCommit(-1, str(error)) from error
+
+    def why_changed(self) -> str | None:
+        """Say which file is no longer the one that the writer has open; None if all are."""
+        return None if self._open_files is None else self._open_files.why_changed()
+
+    def save_detached(self, writer: sqlite3.Connection) -> None:
+        """Bring commits into the database that are in a write-ahead log without a name, before they go with it."""
+        files = self._open_files
+        if files is not None and files.is_wal_detached and files.is_database_in_place:
+            with suppress(sqlite3.Error):  # what a reader in the middle prevents, the end of the log will show
+                _empty_write_ahead_log(writer)
+
+    def drop_readers(self) -> None:
+        """Close the connections that nobody uses: they have files open that are no longer the log's."""
+        with self._pool_lock:
+            while self._pool:
+                self._pool.pop().close()
 
     @property
     def is_inherited(self) -> bool:
@@ -133,18 +181,74 @@ class LogFile:
         """Close the readers, the writer after a checkpoint, and then the lock."""
         with self._pool_lock:
             self.is_closed = True
-            for reader in self._pool:
-                reader.close()
-            self._pool.clear()
+            self.drop_readers()
             if writer is not None:
-                with suppress(sqlite3.Error):  # what cannot be copied now stays in the write-ahead log
-                    writer.execute("PRAGMA wal_checkpoint(PASSIVE)")  # even while others read on
+                if self._open_files is not None and self._open_files.is_database_in_place:
+                    with suppress(sqlite3.Error):  # what cannot be copied now stays in the write-ahead log
+                        writer.execute("PRAGMA wal_checkpoint(PASSIVE)")  # even while others read on
                 writer.close()
             if self._lock is not None:
                 self._lock.release()
                 self._lock = None
 
     # -- reading ------------------------------------------------------------------------------------------------------
+
+    def read(self, function: Callable[[sqlite3.Connection], T]) -> T:
+        """Return what `function` finds; errors of the file become errors of the log.
+
+        A file that was taken as immutable may have been written meanwhile: then what was found does not count.
+        """
+        while True:
+            with self.reader() as reader:
+                try:
+                    found = function(reader)
+                except _BROKEN:
+                    if self.is_current(reader):
+                        raise
+                else:
+                    if self.is_current(reader):
+                        return found
+
+    def fetch(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        """Return all rows of a query."""
+        try:
+            return self.read(lambda reader: reader.execute(query, values).fetchall())
+        except UnicodeEncodeError:
+            return []  # no log holds a name that UTF-8 cannot
+
+    def rows(self, query: str, values: tuple[str, ...], low: int, last: int, column: int) -> Iterator[tuple[Any, ...]]:
+        """Yield the rows of `query` chunk by chunk, each chunk continuing after the last one's value of `column`.
+
+        The first column of a row is its position; `low` and `last` are the last two parameters of the query. A chunk is
+        read as a whole and the connection given back before the first of its rows is yielded: a reader that pauses
+        between two rows must not pin the write-ahead log. The first chunk is small, for those who want a single row.
+        """
+        count, position = _FIRST_CHUNK, -1
+        while True:
+            ask = partial(_read_chunk, f"{query} LIMIT {count}", (*values, low, last), count)
+            try:
+                chunk = self.read(ask)
+            except UnicodeEncodeError:
+                return  # no log holds a name that UTF-8 cannot
+            yield from chunk.rows
+            if chunk.rows:
+                position, low = chunk.rows[-1][0], chunk.rows[-1][column] + 1
+            if chunk.error is not None:
+                raise DamagedCommit(position + 1, str(chunk.error)) from chunk.error
+            if chunk.is_last:
+                return
+            count = min(4 * count, _CHUNK)
+
+    def backup(self, target: Path) -> None:
+        """Copy the log, as it is now, into the new file `target`."""
+        try:
+            with closing(sqlite3.connect(target)) as copy:
+                self.read(lambda reader: _copy(reader, copy))
+                copy.execute("PRAGMA journal_mode = DELETE")  # the copy is one complete file
+        except sqlite3.OperationalError as error:
+            if is_full(error, target):
+                raise LogFull(str(target), str(error)) from error
+            raise LogNotWritable(str(target), str(error)) from error
 
     @contextmanager
     def reader(self) -> Iterator[sqlite3.Connection]:
@@ -153,62 +257,24 @@ class LogFile:
         try:
             yield reader
         except sqlite3.OperationalError as error:
+            reader.raise_interruption()
             raise LogUnavailable(self.name, str(error)) from error
         except _BROKEN as error:
             raise DamagedCommit(-1, str(error)) from error
         finally:
             self._give_back(reader)
 
-    def fetch(self, query: str, *values: object) -> list[tuple[Any, ...]]:
-        """Return all rows of a query."""
-        with self.reader() as reader:
-            try:
-                return reader.execute(query, values).fetchall()
-            except UnicodeEncodeError:
-                return []  # no log holds a name that UTF-8 cannot
-
-    def rows(self, query: str, values: tuple[str, ...], low: int, last: int, column: int) -> Iterator[tuple[Any, ...]]:
-        """Yield the rows of `query` chunk by chunk, each chunk continuing after the last one's value of `column`.
-
-        The first column of a row is its position; `low` and `last` are the last two parameters of the query.
-        """
-        position = -1
-        while True:
-            count = 0
-            with self.reader() as reader:
-                try:
-                    for row in reader.execute(f"{query} LIMIT {_CHUNK}", (*values, low, last)):
-                        count += 1
-                        position = row[0]
-                        yield row
-                        low = row[column] + 1
-                except UnicodeEncodeError:
-                    return  # no log holds a name that UTF-8 cannot
-                except sqlite3.OperationalError:
-                    raise
-                except _BROKEN as error:
-                    raise DamagedCommit(position + 1, str(error)) from error
-            if count < _CHUNK:
-                return
-
-    def backup(self, target: Path) -> None:
-        """Copy the log, as it is now, into the new file `target`."""
-        with self.reader() as reader:
-            try:
-                with closing(sqlite3.connect(target)) as copy:
-                    reader.backup(copy)  # in one step: SQLite begins anew when the log grows between two steps
-                    copy.execute("PRAGMA journal_mode = DELETE")  # the copy is one complete file
-            except sqlite3.OperationalError as error:
-                if is_full(error, target):
-                    raise LogFull(str(target), str(error)) from error
-                raise LogNotWritable(str(target), str(error)) from error
+    def is_current(self, reader: sqlite3.Connection) -> bool:
+        """Say whether what was read with a connection counts: the file, if taken as immutable, has not changed."""
+        assert isinstance(reader, _Connection)
+        return reader.seen is None or reader.seen == self._state()
 
     def _borrow(self) -> _Connection:
         self.check_same()
         with self._pool_lock:
             while self._pool:
                 reader = self._pool.pop()
-                if reader.seen is None or reader.seen == self._state():
+                if self.is_current(reader):
                     return reader
                 reader.close()
         return self._open_reader()
@@ -217,28 +283,45 @@ class LogFile:
         if self.is_inherited:
             return  # a thread that was not forked may have held the lock
         with self._pool_lock:
-            if self.is_closed or len(self._pool) >= _POOLED:
+            if self.is_closed or len(self._pool) >= _POOLED or reader.interruption is not None:
                 reader.close()
             else:
                 self._pool.append(reader)
 
     def _open_reader(self) -> _Connection:
+        """Connect for reading.
+
+        SQLite makes a shared-memory file and a write-ahead log beside a database that it only reads, and leaves them
+        there. Those of another user would keep the owner from opening the log, and where nothing can be written they
+        cannot be made. A log that was closed has no write-ahead log left; it is read as immutable until a writer comes.
+        """
+        *_, wal_size = seen = self._state()
         try:
-            return self._connect(f"?mode={'ro' if self.read_only else 'rw'}")
+            if self.read_only and wal_size == 0:
+                reader = self._connect(_IMMUTABLE)
+                reader.seen = seen
+            else:
+                reader = self._connect(f"?mode={'ro' if self.read_only else 'rw'}")
         except sqlite3.OperationalError as error:
-            # Where nothing can be written SQLite cannot make the shared-memory file that a WAL database wants; a log
-            # that was closed in order has no WAL left, and may be read as immutable until a writer comes.
-            *_, wal_size = seen = self._state()
-            if wal_size > 0:
-                raise LogNotReadable(self.name, f"{error}; its writer has not closed it") from error
-            if not self.read_only:
-                raise LogNotReadable(self.name, str(error)) from error
-        try:
-            reader = self._connect(_IMMUTABLE)
-        except sqlite3.OperationalError as error:
-            raise LogNotReadable(self.name, str(error)) from error
-        reader.seen = seen
+            reason = self._why_barred() or ("its writer has not closed it" if wal_size > 0 else "")
+            raise LogNotReadable(self.name, f"{error}; {reason}" if reason else str(error)) from error
+        if reader.is_new:
+            reader.close()
+            raise NotALog(self.name, "it is empty")
         return reader
+
+    def _why_barred(self) -> str | None:
+        """Name the file beside the log that another user has left and this one may not use."""
+        right, verb = (os.R_OK, "read") if self.read_only else (os.R_OK | os.W_OK, "write")
+        for file in (f"{self.path}-wal", f"{self.path}-shm"):
+            with suppress(FileNotFoundError):
+                owner = os.stat(file).st_uid
+                if not os.access(file, right, effective_ids=True):
+                    return (
+                        f"{file} belongs to user {owner}, and user {os.geteuid()} may not {verb} it; close the log "
+                        "wherever it is open, then change the owner of that file"
+                    )
+        return None
 
     def _state(self) -> tuple[int, ...]:
         """Return what changes when somebody writes: the file's identity, size and time, and the size of its WAL."""
@@ -252,82 +335,133 @@ class LogFile:
     # -- what the file is ---------------------------------------------------------------------------------------------
 
     def _check_place(self) -> None:
+        length = len(os.fsencode(self.path))
+        if length > _LONGEST_PATH:
+            refused = LogNotReadable if self.read_only else LogNotWritable
+            raise refused(self.name, f"its path has {length} bytes, and SQLite opens at most {_LONGEST_PATH}")
         if os.path.isdir(self.path):
             raise NotALog(self.name, "it is a directory")
         if os.path.exists(self.path):
             if not os.path.isfile(self.path):
                 raise NotALog(self.name, "it is not a regular file")
-            if not self.read_only:
-                self._check_before_lock()
+            self._check_file()
         elif self.read_only:
             raise LogNotFound(self.name)
         elif not os.path.isdir(self.path.parent):
             raise LogNotWritable(self.name, "its directory does not exist")
 
-    def _check_before_lock(self) -> None:
+    def _check_file(self) -> None:
         """Look without a trace: no lock file and no write-ahead log beside what may be another program's file."""
-        try:
-            try:
-                self._connect(_IMMUTABLE).close()
-            except (DamagedCommit, NotALog) as error:
-                *_, wal_size = self._state()
-                code = getattr(error.__cause__, "sqlite_errorcode", 0)
-                if wal_size == 0 or code & 0xFF != sqlite3.SQLITE_CORRUPT:
-                    raise
-                # A writer killed in the middle of a checkpoint leaves a file that is whole only with its write-ahead
-                # log: the first page has the new size already, and the pages behind it are still to come.
-                self._connect("?mode=ro").close()
-        except sqlite3.OperationalError as error:
-            raise LogNotWritable(self.name, str(error)) from error
+        status = os.stat(self.path)
+        if 0 < status.st_size < _SMALLEST and not os.path.exists(f"{self.path}-journal"):
+            raise NotALog(self.name, "file is not a database")  # SQLite would take one of one byte for an empty one
+        wal_size = self._state()[-1]
+        if not self.read_only or wal_size > 0:
+            self._check_before_opening(wal_size)
+        if self.read_only:
+            return
+        if (reason := why_not_the_only_name(status)) is not None:
+            raise LogNotWritable(self.name, reason)
         if not os.access(self.path, os.W_OK, effective_ids=True):  # SQLite would open it, and refuse the first append
             raise LogNotWritable(self.name, "the file is read-only")
 
+    def _check_before_opening(self, wal_size: int) -> None:
+        """Look at the database and its write-ahead log before SQLite does, which may shorten the latter."""
+        kept: Exception | None = None
+        try:
+            self._connect(_IMMUTABLE).close()
+        except sqlite3.OperationalError as error:
+            refused = LogNotReadable if self.read_only else LogNotWritable
+            raise refused(self.name, str(error)) from error
+        except (DamagedCommit, NotALog) as error:
+            code = getattr(error.__cause__, "sqlite_errorcode", 0)
+            if wal_size == 0 or code & 0xFF != sqlite3.SQLITE_CORRUPT:
+                raise
+            # A writer killed in the middle of a checkpoint leaves a file that is whole only with its write-ahead log:
+            # the first page has the new size already, and the pages behind it are still to come.
+            kept = error
+        if wal_size > 0 and (damage := why_damaged(str(self.path))) is not None:
+            raise DamagedCommit(-1, f"in its write-ahead log {damage}, with commits behind it that must not be lost")
+        if kept is not None:
+            try:
+                self._connect("?mode=ro").close()
+            except sqlite3.OperationalError as error:
+                raise LogNotReadable(self.name, str(error)) from error
+
     def _connect(self, query: str) -> _Connection:
         """Connect to the file, which must be a log, or empty when it may be made one."""
-        uri = "file:" + quote(str(self.path)) + query
+        uri = "file:" + quote(os.fsencode(self.path)) + query
         connection = sqlite3.connect(
             uri, uri=True, isolation_level=None, check_same_thread=False, timeout=10.0, factory=_Connection
         )
         connection.text_factory = bytes
         try:
-            self._check_format(connection)
+            connection.is_new = self._is_new(connection)
         except BaseException:
             connection.close()
             raise
         return connection
 
-    def _check_format(self, connection: sqlite3.Connection) -> int:
-        """Return the file's format, 0 for an empty file; refuse what is not ours or is newer."""
-        application_id = 0
+    def _is_new(self, connection: sqlite3.Connection) -> bool:
+        """Say whether a log is still to be made of the file; refuse what is not ours, is newer, or has been altered."""
         try:
-            ((application_id,),) = connection.execute("PRAGMA application_id").fetchall()
-            ((version,),) = connection.execute("PRAGMA user_version").fetchall()
-            ((tables,),) = connection.execute("SELECT count(*) FROM sqlite_master").fetchall()
+            header = read_header(connection)
         except sqlite3.OperationalError:
             raise
         except _BROKEN as error:
-            if APPLICATION_ID in (application_id, _application_of_damaged(connection)):
+            if _application_of_damaged(connection) == APPLICATION_ID:
                 raise DamagedCommit(-1, str(error)) from error
             if is_laid_out_like_a_log(self.path):
                 raise DamagedCommit(-1, f"its first page cannot be read ({error})") from error
             raise NotALog(self.name, str(error)) from error
-        if application_id == version == tables == 0:
-            if self.read_only:
-                raise NotALog(self.name, "it is empty")
-            return 0
-        if application_id != APPLICATION_ID or version < 1:
-            if _has_commits(connection):
-                header = f"its header gives {application_id} as its application, and {version} as its format"
-                raise DamagedCommit(-1, f"{header}; a log has {APPLICATION_ID} and {FORMAT} there")
+        if header.is_blank:
+            return True
+        if header.application_id != APPLICATION_ID or header.format < 1:
+            if KIND.has_tables(header):
+                found = (
+                    f"its header gives {header.application_id} as its application, and {header.format} as its format"
+                )
+                raise DamagedCommit(-1, f"{found}; a log has {APPLICATION_ID} and {FORMAT} there")
             raise NotALog(self.name, "it is another program's database")
-        if version > FORMAT:
-            raise LogTooNew(self.name, version, FORMAT)
-        return int(version)
+        if header.format > FORMAT:
+            raise LogTooNew(self.name, header.format, FORMAT)
+        foreign, missing = KIND.foreign(header), KIND.missing(header)
+        if foreign:
+            raise DamagedCommit(-1, f"its schema has the {foreign[0]}, which is not as Odradek makes it")
+        if missing and not self.read_only:
+            raise DamagedCommit(-1, f"the {missing[0]} is missing from its schema")
+        return False
 
 
-def _has_commits(connection: sqlite3.Connection) -> bool:
-    tables = set(connection.execute("SELECT CAST(name AS BLOB), sql FROM sqlite_master WHERE type = 'table'"))
-    return tables >= {(name, sql) for name, sql in made_schema() if sql.startswith(b"CREATE TABLE")}
+def _read_chunk(query: str, values: tuple[object, ...], count: int, reader: sqlite3.Connection) -> _Chunk:
+    """Read up to `count` rows, and not many more than _CHUNK_BYTES."""
+    rows: list[tuple[Any, ...]] = []
+    size = 0
+    with closing(reader.execute(query, values)) as cursor:
+        try:
+            for row in cursor:
+                rows.append(row)
+                size += len(row[_EVENTS]) if type(row[_EVENTS]) is bytes else 0
+                if size >= _CHUNK_BYTES:
+                    return _Chunk(rows, is_last=False)
+        except sqlite3.OperationalError:
+            raise
+        except _BROKEN as error:
+            return _Chunk(rows, is_last=False, error=error)
+    return _Chunk(rows, is_last=len(rows) < count)
+
+
+def _copy(reader: sqlite3.Connection, copy: sqlite3.Connection) -> None:
+    """Copy in steps, between which a signal can interrupt.
+
+    In a transaction, since otherwise SQLite begins again when the log has grown between two steps.
+    """
+    reader.execute("BEGIN")
+    try:
+        reader.execute("SELECT count(*) FROM sqlite_master").fetchall()
+        reader.backup(copy, pages=_COPIED_PAGES, sleep=0, progress=lambda *_: None)
+    finally:
+        reader.execute("ROLLBACK")
 
 
 def _application_of_damaged(connection: sqlite3.Connection) -> object:

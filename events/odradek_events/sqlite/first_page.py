@@ -61,13 +61,20 @@ def with_first_page(path: Path, target: Path) -> Iterator[Path]:
             shutil.copyfile(path, copy)
             with suppress(FileNotFoundError):
                 shutil.copyfile(f"{path}-wal", f"{copy}-wal")
-            with copy.open("rb+") as file:
-                file.write(_first_page())
+            _write_first_page(copy)
+            with suppress(sqlite3.Error), closing(sqlite3.connect(copy)) as connection:
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # which may bring another first page
+            _write_first_page(copy)
         except OSError as error:
             raise LogNotWritable(str(target), f"no copy to work on can be made: {error.strerror}") from error
         yield copy
     finally:
         _unlink(files)
+
+
+def _write_first_page(copy: Path) -> None:
+    with copy.open("rb+") as file:
+        file.write(_first_page())
 
 
 def _unlink(files: list[Path]) -> None:

@@ -93,5 +93,8 @@ def sorted_index(connection: sqlite3.Connection, first: int = _FIRST) -> Iterato
 @contextmanager
 def walk_index(file: LogFile, first: int = _FIRST) -> Iterator[IndexWalk]:
     """Lend the walk over the index of the log in `file`, from position `first` on."""
-    with file.reader() as reader, sorted_index(reader, first) as walk:
-        yield walk
+    while True:
+        with file.reader() as reader, sorted_index(reader, first) as walk:
+            if file.is_current(reader):
+                yield walk
+                return

@@ -29,7 +29,9 @@ from odradek_events.log.queries import merged
 from odradek_events.record import Append, Appended, CommitEnd, Failed, Head, QueryItem, Rejected, StoredCommit, Verdict
 from odradek_events.schema.codec import Codec
 from odradek_events.sqlite.connections import LogFile, is_full
+from odradek_events.sqlite.identity import read_header
 from odradek_events.sqlite.index_walk import IndexWalk, walk_index
+from odradek_events.sqlite.interruption import fetch_aside
 from odradek_events.sqlite.rows import (
     APPLICATION_ID,
     AT_POSITIONS,
@@ -37,6 +39,7 @@ from odradek_events.sqlite.rows import (
     COMMIT_OF_VERSION,
     COUNT_UP_TO,
     FORMAT,
+    KIND,
     MISTYPED,
     SCAN,
     commit_of_row,
@@ -45,13 +48,13 @@ from odradek_events.sqlite.rows import (
     integer,
     is_storable,
     last_commit,
-    made_schema,
     places,
     selection,
     stream_name,
     stream_version,
     write_commits,
 )
+from odradek_events.sqlite.write_ahead_log import why_damaged
 
 __all__ = ["APPLICATION_ID", "FORMAT", "Durability", "SqliteLog"]
 
@@ -63,6 +66,10 @@ _MAX = (1 << 63) - 1
 _MERGED = 100  # walks through the index in one query; SQLite joins at most 500 in one
 _PLACES = 255  # found by it at a time
 _TOLD_APART = (32, 1000)  # commits; most tags are rare and soon counted, and 1000 take about as long as reading one
+
+
+class _FilesChanged(Exception):
+    """A commit went to files that are no longer the log's."""
 
 
 class SqliteLog(LogStore):
@@ -133,7 +140,8 @@ class SqliteLog(LogStore):
                 judged = judge(requests, recorded_at, self._head, self._version_in_log, self)
                 if judged.rows:
                     write_commits(writer, judged.rows)
-            except (sqlite3.Error, OverflowError) as error:
+                    self._check_files_after_commit()
+            except (sqlite3.Error, OverflowError, _FilesChanged) as error:
                 outcome = self._not_committed(writer, error)
                 verdicts = judged.verdicts or [outcome] * len(requests)
                 return [verdict if self._stands(verdict) else outcome for verdict in verdicts]
@@ -152,8 +160,10 @@ class SqliteLog(LogStore):
         with self._writing:
             self._file.check_usable()  # it may have been closed meanwhile
             if self._writer is not None:
+                self._file.save_detached(self._writer)
                 self._writer.close()
                 self._writer = None
+            self._file.drop_readers()
             self._versions.clear()
             self._open_writer(is_new=False)
             self._poisoned = None
@@ -162,11 +172,30 @@ class SqliteLog(LogStore):
         has_failed = self._poisoned is not None
         writer, last = self._file.open_writer(_SYNCHRONOUS[self.durability], is_new=is_new, has_failed=has_failed)
         try:
-            self._head = self._head_after(last)
+            head = self._head_after(last)
+            self._check_acknowledged(writer, head)
         except BaseException:
             writer.close()
             raise
-        self._writer = writer
+        self._head, self._writer = head, writer
+
+    def _check_acknowledged(self, writer: sqlite3.Connection, head: Head) -> None:
+        """Refuse to continue a log that no longer has what was acknowledged before it was reopened."""
+        known = self._head
+        if known.position < 0:
+            return
+        row = writer.execute(COMMIT_END, (known.position,)).fetchone()
+        if row is None or (row[1], row[4]) != (known.position, known.digest):
+            raise LogUnavailable(
+                self.name,
+                f"acknowledged commits are gone: it ends at position {head.position}, and ended at {known.position}; "
+                "restore a backup, or close it and open it again to continue without them",
+            )
+
+    def _check_files_after_commit(self) -> None:
+        changed = self._file.why_changed()
+        if changed is not None:
+            raise _FilesChanged(changed)
 
     def _not_committed(self, writer: sqlite3.Connection, error: Exception) -> Rejected | Failed:
         """Roll back; say whether surely nothing was written, else refuse further appends."""
@@ -192,6 +221,10 @@ class SqliteLog(LogStore):
             raise LogUnavailable(self.name, f"an append failed ({self._poisoned}); reopen it first")
         if self._writer is None:
             raise LogUnavailable(self.name, "it could not be reopened; try again")
+        changed = self._file.why_changed()
+        if changed is not None:
+            self._file.save_detached(self._writer)
+            raise LogUnavailable(self.name, f"{changed}; close it and open it again")
         return self._writer
 
     def _version_in_log(self, stream: str) -> int:
@@ -207,13 +240,11 @@ class SqliteLog(LogStore):
         """Return the end of the log: the writer's own, or for a reader the file's."""
         if not self.read_only:
             return self._head
-        with self._file.reader() as reader:
-            return self._head_after(last_commit(reader, is_bare=True))  # who follows asks many times a second
+        return self._head_after(self._file.read(_bare_end))  # asked many times a second by those who follow
 
     def stream_version(self, stream: str) -> int:
         """Return the version of a stream's last event, or -1."""
-        with self._file.reader() as reader:
-            return stream_version(reader, stream)
+        return self._file.read(lambda reader: stream_version(reader, stream))
 
     def streams(self) -> Iterator[str]:
         """Yield every stream's name, sorted; one index look-up each."""
@@ -334,10 +365,11 @@ class SqliteLog(LogStore):
         Columns of another type than they hold, which no search finds; SQLite's own structure; and tables, triggers and
         views that are not as made.
         """
+        in_wal = why_damaged(str(self.path))
         try:
             mistyped = self._file.fetch(MISTYPED)
-            problems = self._file.fetch("PRAGMA integrity_check(10)")
-            found = {(row[0], row[1]) for row in self._file.fetch("SELECT CAST(name AS BLOB), sql FROM sqlite_master")}
+            problems = self._file.read(lambda reader: fetch_aside(reader, "PRAGMA integrity_check(10)"))
+            header = self._file.read(read_header)
         except DamagedCommit as error:
             return [error]
         except LogError as error:
@@ -345,7 +377,9 @@ class SqliteLog(LogStore):
         return [
             *(DamagedCommit(row[0], "its columns are stored as other types") for row in mistyped),
             *(DamagedCommit(-1, str(row[0], "utf-8", "replace")) for row in problems if row[0] != b"ok"),
-            *(DamagedCommit(-1, f"{name.decode()} is gone or changed") for name, _ in sorted(made_schema() - found)),
+            *(DamagedCommit(-1, f"the {item} is gone or changed") for item in KIND.missing(header)),
+            *(DamagedCommit(-1, f"the {item} is not as Odradek makes it") for item in KIND.foreign(header)),
+            *([] if in_wal is None else [DamagedCommit(-1, f"in its write-ahead log {in_wal}")]),
         ]
 
     def backup(self, target: Path) -> None:
@@ -404,3 +438,7 @@ class SqliteLog(LogStore):
             position,
         )
         return rows[0][0] if rows and integer(rows[0][1], rows[0][0]) >= position else position
+
+
+def _bare_end(reader: sqlite3.Connection) -> StoredCommit | None:
+    return last_commit(reader, is_bare=True)

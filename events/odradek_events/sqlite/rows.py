@@ -15,13 +15,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Collection, Sequence
-from contextlib import closing
-from functools import cache
 from typing import Any
 
 from odradek_events.errors import DamagedCommit
 from odradek_events.log.judging import EMPTY_DIGEST, chain
 from odradek_events.record import CommitEnd, StoredCommit
+from odradek_events.sqlite.identity import FileKind
 
 __all__ = [
     "APPLICATION_ID",
@@ -30,6 +29,7 @@ __all__ = [
     "COMMIT_OF_VERSION",
     "COUNT_UP_TO",
     "FORMAT",
+    "KIND",
     "MISTYPED",
     "SCAN",
     "SCHEMA",
@@ -39,7 +39,6 @@ __all__ = [
     "integer",
     "is_storable",
     "last_commit",
-    "made_schema",
     "places",
     "selection",
     "sound_end",
@@ -113,14 +112,8 @@ COMMIT_OF_VERSION = (
 )
 
 
-@cache
-def made_schema() -> frozenset[tuple[bytes, bytes]]:
-    """Return (name, SQL) of all that the schema makes, as SQLite keeps them."""
-    with closing(sqlite3.connect(":memory:")) as connection:
-        connection.text_factory = bytes
-        connection.executescript(SCHEMA)
-        rows = connection.execute("SELECT CAST(name AS BLOB), sql FROM sqlite_master WHERE sql IS NOT NULL")
-        return frozenset((name, sql) for name, sql in rows)
+KIND = FileKind(APPLICATION_ID, FORMAT, SCHEMA)
+"""What makes a file a log."""
 
 
 def write_commits(writer: sqlite3.Connection, rows: list[StoredCommit]) -> None:

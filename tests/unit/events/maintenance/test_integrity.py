@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from support.disk import tampering
 from support.log import append, created, produced
 
 from odradek_events import Decision, Head, MemoryLog, SqliteLog, event
@@ -47,21 +48,20 @@ def fill(log: SqliteLog | MemoryLog) -> None:
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """A small log, closed, whose triggers no longer protect it."""
+    """A small log, closed."""
     path = tmp_path / "log.db"
     with SqliteLog(path) as log:
         fill(log)
-    with closing(sqlite3.connect(path)) as raw, raw:
-        for name in ("appended", "not_changed", "not_deleted"):
-            raw.execute(f"DROP TRIGGER commits_are_{name}")
     return path
 
 
 @pytest.fixture
 def raw(path: Path) -> Iterator[sqlite3.Connection]:
-    """The small log's file, open for every kind of damage, each written at once."""
+    """The small log's file without its triggers, open for every kind of damage, each written at once."""
     with closing(sqlite3.connect(path, isolation_level=None)) as raw:
         raw.execute("PRAGMA synchronous = OFF")
+        for name in ("appended", "not_changed", "not_deleted"):
+            raw.execute(f"DROP TRIGGER commits_are_{name}")
         yield raw
 
 
@@ -71,7 +71,7 @@ def checked(
     head: Head | None = None,
     snapshots: SnapshotStore | None = None,
 ) -> Verification:
-    """Verify, leaving aside that the triggers are gone: the fixture has dropped them."""
+    """Verify, leaving aside that the triggers are gone: the fixture `raw` has dropped them."""
     report = verify(log, progress, head=head, snapshots=snapshots)
     rest = tuple(finding for finding in report.findings if not finding.problem.endswith("is gone or changed"))
     return msgspec.structs.replace(report, findings=rest)
@@ -401,13 +401,12 @@ def test_decisions_that_do_not_add_up_to_the_events_are_found(tmp_path: Path, co
             assert trace(found, "conversation").event_count == 2
 
 
-def test_of_a_type_that_nobody_registers_here_its_name_must_be_in_the_index(
-    path: Path, raw: sqlite3.Connection
-) -> None:
+def test_of_a_type_that_nobody_registers_here_its_name_must_be_in_the_index(path: Path) -> None:
     with SqliteLog(path, codec=Codec(CATALOGUE_ELSEWHERE)) as log:
         append(log, "elsewhere/1", Elsewhere("x"))
     assert verified(path).is_sound
-    raw.execute("DELETE FROM tags WHERE tag = 'type:Elsewhere'")
+    with tampering(path) as raw:
+        raw.execute("DELETE FROM tags WHERE tag = 'type:Elsewhere'")
     assert found(path) == {6}
 
 

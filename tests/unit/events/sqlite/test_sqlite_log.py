@@ -17,6 +17,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from support.disk import tampering
 from support.log import START, append, at, created, ordinary_user, produced
 
 from odradek_events import Append, Appended, Failed, MemoryLog, Rejected, SqliteLog, open_log
@@ -167,7 +168,10 @@ def test_a_file_name_too_long_for_the_disk_is_one_sentence(tmp_path: Path) -> No
 
 def test_a_directory_that_takes_no_files_is_not_writable(public_place: Path) -> None:
     os.chmod(public_place, 0o555)
-    with ordinary_user(), pytest.raises(LogNotWritable, match=r"\(Permission denied\)"):
+    with (
+        ordinary_user(),
+        pytest.raises(LogNotWritable, match=r"\(its lock file .*log\.db\.lock cannot be opened: Permission denied\)"),
+    ):
         open_log(public_place / "log.db")
     assert contents(public_place) == {}
 
@@ -732,6 +736,7 @@ def refuse_commits(log: SqliteLog) -> None:
 
 
 def lose_the_connection(log: SqliteLog) -> None:
+    assert positions(log) == [0]  # this reader stays connected, or SQLite would remove the write-ahead log
     assert log._writer is not None
     log._writer.close()
 
@@ -792,8 +797,7 @@ def test_a_log_whose_file_vanished_is_not_reopened_as_an_empty_one(path: Path) -
 def test_a_stream_name_of_a_wrong_type_does_not_make_the_streams_endless(path: Path) -> None:
     with SqliteLog(path) as log:
         append(log, "topic/a", created())
-    with closing(sqlite3.connect(path)) as raw, raw:
-        raw.execute("DROP TRIGGER commits_are_not_changed")
+    with tampering(path) as raw:
         raw.execute("UPDATE commits SET stream = CAST(stream AS BLOB)")
     with SqliteLog(path, read_only=True) as log, pytest.raises(DamagedCommit, match="streams"):
         list(itertools.islice(log.streams(), 10))
@@ -807,8 +811,7 @@ def test_a_log_with_a_damaged_end_is_not_opened_for_writing(path: Path, commits:
     with SqliteLog(path) as log:
         for _ in range(commits):
             append(log, "topic/a", created())
-    with closing(sqlite3.connect(path)) as raw, raw:
-        raw.execute("DROP TRIGGER commits_are_not_changed")
+    with tampering(path) as raw:
         raw.execute(f"UPDATE commits SET {change} WHERE first_position = ?", (commits - 1,))
     with pytest.raises(DamagedCommit, match=f"the commit at position {commits - 1} is damaged: "):
         SqliteLog(path)

@@ -1,0 +1,196 @@
+"""Damage in the write-ahead log that a killed writer left, told from the normal end of one."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from support.disk import crashed
+from support.log import append, created, produced
+
+from odradek_events import SqliteLog
+from odradek_events.errors import DamagedCommit
+from odradek_events.maintenance.salvage import salvage
+from odradek_events.maintenance.verify import verify
+from odradek_events.sqlite.write_ahead_log import why_damaged
+
+HEADER, FRAME_HEADER, PAGE = 32, 24, 4096
+FRAME = FRAME_HEADER + PAGE
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A log as its killed writer left it: one commit is in the database, five are in the write-ahead log."""
+    live = tmp_path / "live.db"
+    with SqliteLog(live) as log:
+        append(log, "topic/a", created())
+    with SqliteLog(live) as log:
+        for number in range(5):
+            append(log, "topic/a", produced(number))
+        return crashed(live, tmp_path / "log.db")
+
+
+def wal_of(path: Path) -> Path:
+    return path.with_name(path.name + "-wal")
+
+
+def contents(path: Path) -> tuple[bytes, bytes]:
+    return path.read_bytes(), wal_of(path).read_bytes()
+
+
+def flip(path: Path, place: int, pattern: int = 1) -> None:
+    data = bytearray(wal_of(path).read_bytes())
+    data[place] ^= pattern
+    wal_of(path).write_bytes(data)
+
+
+def frames_of(path: Path) -> int:
+    return (wal_of(path).stat().st_size - HEADER) // FRAME
+
+
+def offsets_in_a_frame() -> Iterator[int]:
+    """Yield a byte of each field, and some of the page."""
+    yield from (2, 7, 8, 15, 16, 23)
+    yield from range(FRAME_HEADER, FRAME, 401)
+
+
+def test_what_a_killed_writer_left_is_sound(path: Path) -> None:
+    assert why_damaged(str(path)) is None
+    with SqliteLog(path) as log:
+        assert [recorded.position for recorded in log.read()] == list(range(6))
+        assert verify(log).is_sound
+
+
+def test_a_flipped_bit_anywhere_in_the_write_ahead_log_is_found(path: Path) -> None:
+    count = frames_of(path)
+    assert count >= 5
+    good = wal_of(path).read_bytes()
+    places = [*range(HEADER), *(HEADER + number * FRAME + at for number in range(count) for at in offsets_in_a_frame())]
+    for place, pattern in zip(places, itertools.cycle([1, 128, 16]), strict=False):
+        flip(path, place, pattern)
+        assert why_damaged(str(path)) is not None, place
+        wal_of(path).write_bytes(good)
+
+
+@pytest.mark.parametrize("read_only", [True, False])
+@pytest.mark.parametrize("frame", [0, 3, -1])
+def test_opening_reports_a_flipped_bit_and_destroys_nothing(path: Path, read_only: bool, frame: int) -> None:
+    count = frames_of(path)
+    flip(path, HEADER + (frame % count) * FRAME + FRAME_HEADER + 100)
+    before = contents(path)
+    for _ in range(2):
+        with pytest.raises(
+            DamagedCommit,
+            match=rf"in its write-ahead log frame {frame % count + 1} of {count} is damaged.*'odradek salvage'",
+        ):
+            SqliteLog(path, read_only=read_only)
+    assert contents(path) == before
+
+
+def test_a_page_overwritten_in_the_middle_is_found(path: Path) -> None:
+    good = wal_of(path).read_bytes()
+    for frame in range(frames_of(path) // 2):  # of the last commits it cannot be told from their normal end
+        start = HEADER + frame * FRAME
+        wal_of(path).write_bytes(good[:start] + bytes(FRAME) + good[start + FRAME :])
+        assert why_damaged(str(path)) is not None, frame
+
+
+def test_what_lies_before_the_damage_can_be_salvaged(path: Path, tmp_path: Path) -> None:
+    flip(path, HEADER + (frames_of(path) - 1) * FRAME + FRAME_HEADER + 100)
+    before = contents(path)
+    found = salvage(path, tmp_path / "new.db")
+    assert not found.is_whole
+    assert found.problem is not None
+    assert "write-ahead log" in found.problem
+    assert 0 <= found.head.position < 5
+    assert contents(path) == before
+
+
+def test_verify_of_an_open_log_finds_damage_that_a_crash_would_bring_out(tmp_path: Path) -> None:
+    with SqliteLog(tmp_path / "log.db") as log:
+        for number in range(5):
+            append(log, "topic/a", produced(number))
+        assert verify(log).is_sound
+        with open(f"{tmp_path}/log.db-wal", "rb+") as file:
+            file.seek(HEADER + FRAME + FRAME_HEADER + 3000)
+            byte = file.read(1)
+            file.seek(-1, os.SEEK_CUR)
+            file.write(bytes([byte[0] ^ 4]))
+        problems = [finding.problem for finding in verify(log).findings]
+        assert any("in its write-ahead log frame 2 of" in problem for problem in problems)
+
+
+# -- no false alarm ---------------------------------------------------------------------------------------------------
+
+
+def test_a_write_ahead_log_cut_short_anywhere_is_a_normal_end(path: Path) -> None:
+    good = wal_of(path).read_bytes()
+    for length in (*range(0, len(good), 509), HEADER, HEADER + FRAME_HEADER, HEADER + FRAME, HEADER + 2 * FRAME):
+        wal_of(path).write_bytes(good[:length])
+        assert why_damaged(str(path)) is None, length
+
+
+def test_a_frame_of_which_only_the_beginning_was_written_is_a_normal_end(path: Path) -> None:
+    good = wal_of(path).read_bytes()
+    last = len(good) - FRAME
+    for written in (0, 8, FRAME_HEADER, FRAME_HEADER + 512, FRAME - 512):
+        wal_of(path).write_bytes(good[: last + written] + bytes(FRAME - written))
+        assert why_damaged(str(path)) is None, written
+
+
+def test_frames_of_an_older_generation_are_a_normal_end(tmp_path: Path) -> None:
+    live = tmp_path / "live.db"
+    with SqliteLog(live, durability="off") as log:
+        for number in range(40):
+            append(log, "topic/a", produced(number, value=b"x" * 3000))
+        for generation in range(3):
+            with closing(sqlite3.connect(live)) as raw:
+                raw.execute("PRAGMA wal_checkpoint(PASSIVE)")
+            for number in range(1 + generation):
+                append(log, "topic/b", produced(number))
+                copy = crashed(live, tmp_path / f"{generation}-{number}.db")
+                assert frames_of(copy) > 80
+                assert why_damaged(str(copy)) is None
+                with SqliteLog(copy) as opened:
+                    assert opened.head() == log.head()
+
+
+def test_a_rolled_back_transaction_that_spilled_into_the_write_ahead_log_is_a_normal_end(tmp_path: Path) -> None:
+    live = tmp_path / "live.db"
+    with SqliteLog(live) as log:
+        append(log, "topic/a", created())
+        with closing(sqlite3.connect(live, isolation_level=None)) as raw:
+            raw.execute("PRAGMA cache_size = 2")
+            raw.execute("BEGIN IMMEDIATE")
+            raw.executemany("INSERT INTO tags VALUES (?, 0, NULL)", [(f"{number:0500}",) for number in range(200)])
+            raw.execute("ROLLBACK")
+        append(log, "topic/a", produced(0))
+        copy = crashed(live, tmp_path / "log.db")
+    assert frames_of(copy) > 20
+    assert why_damaged(str(copy)) is None
+
+
+def test_a_reader_that_opens_while_a_writer_commits_sees_no_damage(tmp_path: Path) -> None:
+    path = tmp_path / "log.db"
+    with SqliteLog(path, durability="off") as log:
+        for number in range(50):
+            append(log, "topic/a", produced(number))
+            with SqliteLog(path, read_only=True) as reader:
+                assert reader.head() == log.head()
+
+
+def test_the_write_ahead_log_of_another_programs_database_is_left_to_it(tmp_path: Path) -> None:
+    path = tmp_path / "other.db"
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("PRAGMA journal_mode = WAL")
+        other.execute("CREATE TABLE addresses (name TEXT)")
+        copy = tmp_path / "copy.db"
+        shutil.copy(path, copy)
+        shutil.copy(f"{path}-wal", f"{copy}-wal")
+    assert why_damaged(str(copy)) is None
