@@ -165,11 +165,11 @@ class ConsumerActor(ConsumerPolls):
             if isinstance(command.body, OpenConsumer):
                 self._handle = None
                 self.passivate_if_unused()
-            is_closed = isinstance(command.body, CloseConsumer)  # what it had is let go of by its next life, then
+            is_closed = isinstance(command.body, CloseConsumer)  # its next life then gives up what it had
             self.reply(command, None if is_closed else error)
 
     def on_giving_up(self, error: Exception) -> None:
-        """Answer the poll and the commits that wait; nobody should wait for this member."""
+        """Answer the poll and the commits that wait, and leave the group."""
         self._refuse_poll(error)
         self._refuse_commits(error)
         self._leave_at_once("its actor has failed")

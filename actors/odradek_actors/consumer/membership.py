@@ -1,15 +1,15 @@
-"""How a consumer is a member of its group: joins, asks for its share, lets go, is lost; and beats in between.
+"""How a consumer is a member of its group: it joins, syncs, sends heartbeats, gives up partitions, and may be fenced.
 
-As with Kafka's clients, a rebalance goes on in `poll`: who polls has dealt with what it was given, and may let go of
-partitions. Before that it is told by a Notice, and says so by its next poll. Joining and sharing out then need no poll,
-and heartbeats never do. Who does not poll for max_poll_interval leaves.
+As with Kafka's clients, a rebalance takes place in `poll`: a caller that polls has processed what it was given, so
+partitions can be given up. A Notice announces that, and the next poll acknowledges it. Joining and syncing then need no
+poll, and heartbeats never do. A member that is not polled for max_poll_interval leaves.
 
-    out --poll--> joining --all joined--> syncing --share--> member --rebalance--> (lets go) --> joining
+    out --poll--> joining --all joined--> syncing --share--> member --rebalance--> (gives up) --> joining
      ^               |                       |                  |
      +---------------+---- lost, fenced, left, unsubscribed ----+
 
-Answers come at any time; what they lead to waits until nothing is under way (`_settle`), and is decided from what is
-known then. An answer that belongs to an earlier membership is dropped by its number (`_life`).
+Answers come at any time. What follows from them waits until nothing is under way (`_settle`) and is decided from what
+is known then. An answer that belongs to an earlier membership is dropped by its number (`_life`).
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _LOST = (UnknownMember, IllegalGeneration, FencedInstanceId)
 
 
 class GroupMembership(ConsumerMember):
-    """A consumer's actor as a member of a group. The subclass polls, and says what a poll is answered."""
+    """A consumer's actor as a member of a group. The subclass polls and answers polls."""
 
     def __init__(self, context: ActorContext, stream: str) -> None:
         super().__init__(context, stream)
@@ -63,7 +63,7 @@ class GroupMembership(ConsumerMember):
             self._share: SyncResult | None = None  # to be taken
             self._notices: deque[Notice] = deque()
             self._noticed = 0  # the number of the newest notice
-            self._announced: tuple[TopicPartition, ...] = ()  # what the poller knows to be its own
+            self._announced: tuple[TopicPartition, ...] = ()  # what the caller knows to be assigned
             self._to_let_go: tuple[TopicPartition, ...] = ()
             self._is_held = False  # an append was refused: wait for the timer
             self._fencing: FencedInstanceId | None = None
@@ -104,7 +104,7 @@ class GroupMembership(ConsumerMember):
         """Drop the rest from an unconfirmed delivery."""
 
     def _drop_fetches(self) -> None:
-        """Take no more answers to what was asked of topics so far."""
+        """Ignore the answers to the fetches sent so far."""
 
     @property
     def _is_group_managed(self) -> bool:
@@ -134,7 +134,7 @@ class GroupMembership(ConsumerMember):
         return self._share is not None and self._take(self._share)
 
     def _let_go(self, partitions: tuple[TopicPartition, ...], *, is_lost: bool = False) -> None:
-        """Record that these are read no longer. If that is refused it is tried again: there is no way back."""
+        """Record that these are no longer read. A refused append is tried again: there is no way back."""
         self._drop_fetches()
         self._paused.difference_update(partitions)
         self._forget_seeks(partitions)
@@ -144,14 +144,14 @@ class GroupMembership(ConsumerMember):
         self.persist(events, (), lambda _: None)
 
     def _take(self, share: SyncResult) -> bool:
-        """Read what is new of a share; have what is no longer in it let go of, and then join again."""
+        """Read what a share adds; have what it lacks given up, and then join again."""
         shared = frozenset(share.partitions)
         added = tuple(place for place in share.partitions if place not in self.state.assigned)
         gone = tuple(place for place in self.state.assignment or () if place not in shared)
         life = self._life
 
         def taken(_: object) -> None:
-            if life != self._life:  # it has left meanwhile, and lets go of what it took
+            if life != self._life:  # it has left meanwhile, and gives up what it took
                 return
             self._share = None
             is_over = share.generation == self._ended_generation
@@ -182,7 +182,7 @@ class GroupMembership(ConsumerMember):
         return notice
 
     def _acknowledge(self, noticed: int) -> None:
-        """What was asked for by notices up to this number has been done."""
+        """Note that the caller has done what the notices up to this number asked for."""
         while self._notices and self._notices[0].number <= noticed:
             notice = self._notices.popleft()
             if notice.kind == "revoked":
@@ -192,7 +192,7 @@ class GroupMembership(ConsumerMember):
                 self._must_rejoin = self._must_rejoin or f"{self.id} has let go of partitions"
 
     def _join_if_needed(self, poll: Command) -> None:
-        """Ask to join on behalf of a poll: who polls has dealt with what it was given. Before that, let go."""
+        """Join on behalf of a poll, whose caller has processed what it was given. Eager members first give up all."""
         if self._stage == "member" and self._joined_for != (self.state.subscriptions, self.state.pattern):
             self._must_rejoin = self._must_rejoin or f"{self.id} subscribed to something else"
         if self._stage in ("joining", "syncing") or (self._stage == "member" and not self._must_rejoin):
@@ -268,7 +268,7 @@ class GroupMembership(ConsumerMember):
             self._not_joined(answer)
 
     def _not_joined(self, error: Any) -> None:
-        """Try again; where another try would end the same way, the poller hears of it first."""
+        """Try again; if another try would end the same way, the caller hears of it first."""
         self._stage = "out"
         if isinstance(error, FencedInstanceId):
             self._fencing = error
@@ -277,13 +277,13 @@ class GroupMembership(ConsumerMember):
         elif not isinstance(error, RebalanceInProgress | OutcomeUnknown | ActorStopped):
             self._untold = None if self._is_polling else error
             self._refuse_poll(error)
-        if isinstance(error, ActorStopped | OutcomeUnknown):  # nobody is told: it is tried again in a moment
+        if isinstance(error, ActorStopped | OutcomeUnknown):  # the caller is not told: it is tried again in a moment
             self.tick(self.settings.retry_backoff, Tick("rejoin"))
         else:
             self._go_on_polling()
 
     def _end_membership(self) -> None:
-        """Be no member. What it has it has lost (`_settle`), unless it lets go of it by itself."""
+        """End the membership. What is assigned is lost (`_settle`), unless it is given up first."""
         self._life = self.runtime.new_number()
         self._stage, self._must_rejoin = "out", ""
         self._member_id, self._generation, self._ended_generation = "", -1, -1
@@ -293,14 +293,14 @@ class GroupMembership(ConsumerMember):
         self._notices.clear()
 
     def _rebalance_begun(self, message: RebalanceBegun) -> None:
-        """Join again; a share that is still to be taken is taken first, and is over then."""
+        """Join again; a share that is still to be taken is taken first, and is outdated then."""
         self._ended_generation = message.generation
         if self._stage == "member" and message.generation == self._generation:
             self._must_rejoin = self._must_rejoin or "the group rebalances"
             self._go_on_polling()
 
     def _leave_at_once(self, reason: str) -> None:
-        """Tell the group, and wait for no answer; a static member's place is kept until its session ends."""
+        """Tell the group without waiting for an answer; a static member's place is kept until its session ends."""
         if self._has_joined and self._member.instance_id is None:
             self._tell_group(LeaveGroup(self._member_id, reason, self.id))
 
@@ -319,7 +319,7 @@ class GroupMembership(ConsumerMember):
         self.tick(delay, Tick("heartbeat", self._life))
 
     def _beat(self, tick: Tick) -> None:
-        """Leave if nobody has polled for too long; else give a sign of life."""
+        """Leave if the consumer was not polled for too long; otherwise send a heartbeat."""
         if tick.number != self._life:
             return
         idle = self.runtime.monotonic() - self._polled_at

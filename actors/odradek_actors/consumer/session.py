@@ -55,7 +55,7 @@ class ConsumerMember(EventSourcedActor[Consumer]):
     _group_id: str | None = None  # as of the last opening: the state's is not there during a recovery
     _reset_policy = "earliest"
     _member = MemberSettings()
-    _member_id = ""  # empty: no member
+    _member_id = ""  # empty: not a member
     _generation = -1
 
     def initial_state(self) -> Consumer:
@@ -73,7 +73,7 @@ class ConsumerMember(EventSourcedActor[Consumer]):
         """Answer the poll under way, if there is one, with nothing."""
 
     def _end_membership(self) -> None:
-        """Be no member any more."""
+        """End the membership."""
 
     @property
     def _has_joined(self) -> bool:
@@ -82,7 +82,7 @@ class ConsumerMember(EventSourcedActor[Consumer]):
 
     @property
     def _is_rebalancing(self) -> bool:
-        """Whether it waits until the group has shared out anew."""
+        """Whether it waits for the group to assign partitions again."""
         return False
 
     # -- opening and closing ------------------------------------------------------------------------------------------
@@ -108,7 +108,7 @@ class ConsumerMember(EventSourcedActor[Consumer]):
         self.persist(events, (command,), lambda _: self.reply(command, None))
 
     def _close(self, command: Command, wanted: CloseConsumer) -> None:
-        """Leave the group and let go of what it gave; answer once it is free for others."""
+        """Leave the group and give up its partitions; answer once they are free for others."""
         if wanted.handle != self._handle:
             self.reply(command, None)
             return
@@ -215,13 +215,13 @@ class ConsumerMember(EventSourcedActor[Consumer]):
     def _forget_seeks(
         self, partitions: Iterable[TopicPartition], known: Mapping[TopicPartition, int] | None = None
     ) -> None:
-        """Have commits go forwards only again; what has been sought since `known` may still go back."""
+        """Allow commits to go only forwards again; what has been sought since `known` may still go back."""
         for place in partitions:
             if known is None or self._sought.get(place) == known.get(place):
                 self._sought.pop(place, None)
 
     def _to_commit(self, partition: TopicPartition, offset: int, metadata: str) -> OffsetToCommit:
-        """Allow what was delivered, and no more: a commit beyond the position would skip messages."""
+        """Allow only what was delivered: a commit beyond the position would skip messages."""
         if self.state.assignment is not None:
             self.state.require_assigned(partition)
         position = self.state.get_current_offset(partition)

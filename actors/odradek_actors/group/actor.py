@@ -1,11 +1,11 @@
 """The GroupActor: owns a group's membership, its generations and its committed offsets.
 
-What happens next follows from the state alone (`_advance`), looked at each time the actor is ready: members of an
-earlier run and members whose time is up leave, a rebalance for which all have joined becomes a generation, a
-generation whose leader asks for its share is shared out. So the way on is the same after a recovery in place, and no
-step depends on a message that might not come.
+The next step follows from the state alone (`_advance`), which is examined each time the actor is ready: members of an
+earlier run and members whose time is up leave, a rebalance that all have joined becomes a generation, and a generation
+whose leader asks for its share is assigned. So the steps are the same after a recovery in place, and none depends on a
+message that might not come.
 
-Volatile: what `live_members` holds, and one timer for all deadlines.
+Volatile: what LiveMembers and DeletedTopics hold, and one timer for all deadlines.
 """
 
 from __future__ import annotations
@@ -66,20 +66,20 @@ class GroupActor(EventSourcedActor[ConsumerGroup]):
             self._phase_of_group: tuple[GroupState, int] | None = None  # the state it is in, and the generation
             self._phase_ends = NEVER
             self._sync_deadline: tuple[int, float] = -1, NEVER  # of a generation: its members have to sync until then
-            self._told: set[str] = set()  # who knows of the rebalance under way
+            self._told: set[str] = set()  # the members that know of the rebalance under way
             self._topics = GroupTopics(self)
             self._deleted_topics = DeletedTopics(self)
             self._held_queries: list[Query] = []  # that wait until it is known which topics are gone
             self._is_held = False  # an append was refused, or a topic cannot answer: wait for the timer
             self._alarm = Alarm(self, "group")
-        self._is_due = True  # something has changed, so look what is to be done
-        self._is_back = True  # nobody could be heard meanwhile: deadlines begin anew
+        self._is_due = True  # something has changed, so the state is to be examined
+        self._is_back = True  # no heartbeat could be heard meanwhile: deadlines start again
         return ConsumerGroup(self.id)
 
     # -- commands -----------------------------------------------------------------------------------------------------
 
     def handle_command(self, command: Command) -> None:
-        """Let members in, share out; the rest is decided by the aggregate."""
+        """Admit members and assign partitions; the aggregate decides the rest."""
         try:
             match command.body:
                 case JoinGroup():
@@ -92,7 +92,7 @@ class GroupActor(EventSourcedActor[ConsumerGroup]):
                     super().handle_command(command)
         except DomainError as error:
             self.reply(command, error)
-            self._is_due = True  # a generation may have waited for this one to join
+            self._is_due = True  # a generation may have waited for this member to join
         if self.is_ready and self._is_due:
             self._advance()
 
@@ -204,7 +204,7 @@ class GroupActor(EventSourcedActor[ConsumerGroup]):
             self._live.unsynced.add(member_id)
         self._is_due = True
 
-    # -- sharing out --------------------------------------------------------------------------------------------------
+    # -- assigning ----------------------------------------------------------------------------------------------------
 
     def _sync(self, command: Command, body: SyncGroup) -> None:
         member = self.state.require_member(body.member_id, body.generation, body.instance_id)
@@ -243,7 +243,7 @@ class GroupActor(EventSourcedActor[ConsumerGroup]):
             else:
                 assignor = self.context.assignors[str(self.state.assignor)]
                 event = self.state.assign(assignor, self._live.claims, counts, now)
-        except BaseException as raised:  # of an assignor of somebody's own: its members are told, and may try again
+        except BaseException as raised:  # raised by a custom assignor: the members hear of it, and may try again
             error = as_error(raised)
             for _, command in self._live.drain_syncing():
                 self.reply(command, error)
@@ -253,7 +253,7 @@ class GroupActor(EventSourcedActor[ConsumerGroup]):
     # -- what happens by itself ---------------------------------------------------------------------------------------
 
     def on_applied(self, events: Sequence[Any], first_position: int) -> None:
-        """Look what is to be done, unless it was a commit: there are many, and members' commits change nothing here."""
+        """Examine the state, unless these are members' commits: there are many, and they lead to no step."""
         self._is_due |= not self.state.members or any(type(event) is not OffsetCommitted for event in events)
 
     def on_ready(self) -> None:
@@ -262,7 +262,7 @@ class GroupActor(EventSourcedActor[ConsumerGroup]):
             self._advance()
 
     def _advance(self) -> None:
-        """Take the next step that is due. A step ends with an append, after which the actor looks again."""
+        """Take the next step that is due. A step ends with an append, after which the state is examined again."""
         if self._is_held:
             return
         self._is_due = False
@@ -324,7 +324,7 @@ class GroupActor(EventSourcedActor[ConsumerGroup]):
             self._sync_deadline = group.generation, ends
 
     def _dismiss(self, members: Iterable[str], reason: str) -> bool:
-        """Have members leave; say whether there were any."""
+        """Remove members; return whether there were any."""
         self.persist(self.state.leave(members, reason, self.runtime.now()), (), lambda _: None)
         return not self.is_ready
 
@@ -344,7 +344,7 @@ class GroupActor(EventSourcedActor[ConsumerGroup]):
             self._tell_of_rebalance([member.member_id for member in missing])
         elif dynamic:
             self._dismiss(dynamic, "it did not join again in time")
-        elif missing and not live.joining:  # nobody could lead: wait until they come back, or their sessions end
+        elif missing and not live.joining:  # no member could lead: wait until one comes back, or their sessions end
             self._phase_ends = self.runtime.monotonic() + group.rebalance_timeout
         elif not self._is_somebody_joining():
             for member in missing:  # it has not polled for so long that it delivers nothing, so it holds nothing back
@@ -353,19 +353,19 @@ class GroupActor(EventSourcedActor[ConsumerGroup]):
             self.persist([group.begin_generation(self.runtime.now(), live.joining)], (), lambda _: None)
 
     def _is_somebody_joining(self) -> bool:
-        """Whether a join waits behind this step: who joins at the same time joins the same generation."""
+        """Whether a join waits behind this step: members that join at the same time join the same generation."""
         return any(isinstance(waiting, Command) and isinstance(waiting.body, JoinGroup) for waiting in self.stash)
 
     def _tell_of_rebalance(self, members: Iterable[str]) -> None:
         begun = RebalanceBegun(self.id, self.state.generation)
         for member_id in members:
             ref = self._live.ref(member_id)
-            if ref is not None and member_id not in self._told:  # the others hear of it by their heartbeats
+            if ref is not None and member_id not in self._told:  # the others learn of it by their heartbeats
                 self._told.add(member_id)
                 self.send(ref, begun)
 
     def _complete(self) -> None:
-        """Share out once the leader asks for its share and the topics have said how many partitions they have."""
+        """Assign partitions once the leader asks for its share and the partition counts are known."""
         leader = self._live.syncing.get(str(self.state.leader))
         if leader is None:
             return
@@ -376,7 +376,7 @@ class GroupActor(EventSourcedActor[ConsumerGroup]):
             self._share_out(leader.body, counts)
 
     def _look_at_topics(self) -> None:
-        """Share out anew if there are other partitions than were shared out."""
+        """Rebalance if the topics have other partitions than were assigned."""
         changed = self._topics.compare(self.state)
         if self._topics.are_stale:
             self._gather()

@@ -1,7 +1,7 @@
 """What a group knows of its members besides the log: refs, heartbeats, and the joins and syncs that wait.
 
-It belongs to one GroupActor, is volatile, and survives the actor's recovery in place. The next actor of the group
-begins without it, and knows members by their heartbeats. After either, members have a whole session to be heard of.
+It belongs to one GroupActor, is volatile, and survives the actor's recovery in place. The group's next actor starts
+without it and learns of members by their heartbeats. In both cases every member gets a whole session to be heard.
 """
 
 from __future__ import annotations
@@ -34,24 +34,24 @@ class LiveMembers:
         self.unsynced: set[str] = set()  # members that joined the present generation and have not asked for their share
 
     def joined(self, member: GroupMember, command: Command, claim: Claim) -> None:
-        """Take note of a member's join, in place of an older one that waits."""
+        """Note a member's join, which replaces an older one that waits."""
         member_id = member.member_id
         self.claims[member_id] = claim
         self.joining[member_id] = command
         self.hear(member, command.reply_to)
 
     def expect(self, member: GroupMember) -> None:
-        """Give a member that was not heard of yet a whole session."""
+        """Give a member that was not heard yet a whole session."""
         if member.member_id not in self._session_ends:
             self.hear(member)
 
     def hear_all(self, members: Iterable[GroupMember]) -> None:
-        """Give everybody a whole session again."""
+        """Give every member a whole session again."""
         for member in members:
             self.hear(member)
 
     def hear(self, member: GroupMember, ref: Recipient | None = None) -> None:
-        """Take note of a sign of life, and of the way to the member."""
+        """Note a sign of life, and the way to the member."""
         if ref is not None:
             self._refs[member.member_id] = ref
         self._session_ends[member.member_id] = self._monotonic() + member.session_timeout_ms / 1000
@@ -68,7 +68,7 @@ class LiveMembers:
                 self._answer(command, answer)
 
     def ref(self, member_id: str) -> Recipient | None:
-        """Return the way to a member; None for one that this actor was not told of yet."""
+        """Return the way to a member; None for one that has not sent anything to this actor."""
         return self._refs.get(member_id)
 
     def departed(self, members: Collection[str]) -> list[str]:
@@ -76,7 +76,7 @@ class LiveMembers:
         return [member_id for member_id in self._session_ends if member_id not in members]
 
     def silent(self, members: Mapping[str, GroupMember]) -> list[str]:
-        """Return members whose session is over, or whose actor is gone; who waits for an answer is not silent.
+        """Return members whose session is over, or whose actor is gone; one that waits for an answer is not silent.
 
         A static member's actor may be gone: it has until the end of its session to come back.
         """
@@ -94,17 +94,17 @@ class LiveMembers:
         return member_id in self.joining or member_id in self.syncing
 
     def next_session_end(self) -> float:
-        """Return when the first session ends unless its member is heard of; NEVER if nobody's can end now."""
+        """Return when the first session ends unless its member is heard; NEVER if none can end now."""
         running = (ends for member_id, ends in self._session_ends.items() if not self._is_waiting(member_id))
         return min(running, default=NEVER)
 
     def drain_joining(self) -> Iterator[tuple[str, Command]]:
-        """Yield each join that waits, which waits no more."""
+        """Yield and remove each join that waits."""
         while self.joining:
             yield self.joining.popitem()
 
     def drain_syncing(self) -> Iterator[tuple[str, Command]]:
-        """Yield each sync that waits, which waits no more."""
+        """Yield and remove each sync that waits."""
         while self.syncing:
             yield self.syncing.popitem()
 

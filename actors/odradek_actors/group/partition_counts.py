@@ -1,4 +1,4 @@
-"""The topics of a group: asks each how many partitions it has, so that they can be shared out."""
+"""The topics of a group: asks each how many partitions it has, so that they can be assigned."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["GroupTopics"]
 
 
 class GroupTopics:
-    """The partition counts that a group's actor has gathered, and those it has shared out; one round at a time.
+    """The partition counts that a group's actor has gathered, and those it has assigned; one round at a time.
 
     `are_stale` says that a topic has changed since, or did not answer.
     """
@@ -45,9 +45,9 @@ class GroupTopics:
         return known in (None, committed.topic_id)
 
     def compare(self, group: ConsumerGroup) -> list[str]:
-        """Return the topics of a stable group that have other partitions now than were shared out.
+        """Return the topics of a stable group that have other partitions now than were assigned.
 
-        A group shared out by an earlier actor is compared with what its members have, and has to be gathered first.
+        If an earlier actor assigned them, counts are compared with what members have, and have to be gathered first.
         """
         if self._shared_out is None or self._shared_out[0] != group.generation:
             counts = self.counts_for(group.generation)
@@ -104,7 +104,7 @@ class GroupTopics:
             listed(())
 
     def keep_current(self, command: Command, doubtful: Sequence[str], then: Callable[[Command], None]) -> None:
-        """Have a commit made without the offsets that are of earlier incarnations of these topics: they count no more.
+        """Make a commit without the offsets for earlier incarnations of these topics, which no longer count.
 
         The commit is refused if one of the topics cannot say which incarnation it is.
         """

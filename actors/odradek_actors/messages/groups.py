@@ -94,7 +94,7 @@ class Heartbeat(msgspec.Struct, frozen=True, gc=False):
 
 
 class LeaveGroup(msgspec.Struct, frozen=True, gc=False):
-    """Stop being a member. Who does not know its member id yet says which consumer it is."""
+    """Stop being a member. A consumer that does not know its member id yet gives its consumer id."""
 
     member_id: str
     reason: str = "it left"

@@ -136,7 +136,7 @@ class ProducerDelivery(ProducerStream):
                     self._fail_as_gone(lane, other)
             lane.forget()
             self.resolve(lane, batch.command)
-        else:  # only what was in doubt when the lane turned to the successor is still of an earlier incarnation
+        else:  # it was in doubt when the lane turned to the successor of its topic
             self._fail_as_gone(lane, batch)
             if lane.is_retrying:
                 self._retry_when_all_answered(lane)
@@ -166,7 +166,7 @@ class ProducerDelivery(ProducerStream):
                 for command, its_receipts in receipts(batch.commands, batch.append, offsets, position):
                     self.reply(command, its_receipts)
                 self._acknowledge(lane, batch, offsets, position)
-            else:  # stored, and nobody can say where: to fail would invite the sender to send it again
+            else:  # stored, but its place is unknown: to fail would invite the sender to send it again
                 batch.error = position
                 self._retry_when_all_answered(lane)
             self.went_on(lane)

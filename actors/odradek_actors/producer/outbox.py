@@ -83,7 +83,7 @@ class Batch:
 
 
 def is_refusal(error: Exception) -> bool:
-    """Say whether the log refused the events as they are; a wrong version only says that somebody was faster."""
+    """Say whether the log refused the events as they are; a wrong version only says that another append came first."""
     return isinstance(error, AppendError) and not isinstance(error, WrongExpectedVersion)
 
 
@@ -157,9 +157,9 @@ class Lane:
             self._next_sequences.update(unsent.append.base_sequences)
 
     def take_back(self, batches: Sequence[Batch]) -> None:
-        """Put batches back to their place in the queue, to be numbered anew: they are not stored.
+        """Put batches, which are not stored, back to their place in the queue, to be numbered again.
 
-        They stay in their partitions: routed anew, a message could come behind a later one that is stored there.
+        They stay in their partitions: routed again, a message could come behind a later one that is stored there.
         """
         for batch in batches:
             self.in_flight.remove(batch)

@@ -111,7 +111,7 @@ class GroupNotEmpty(DomainError):
 
 
 class GroupNotFound(DomainError):
-    """There is no such group: nobody joined it or committed to it, or it was deleted (GROUP_ID_NOT_FOUND)."""
+    """No consumer has joined this group or committed to it, or it was deleted (GROUP_ID_NOT_FOUND)."""
 
     code = "group_not_found"
 

@@ -7,9 +7,9 @@ The states are Kafka's:
       +---last one left--+--------+  +----joined, left, or something to rebalance for-------------+
 
 Prior art: Kafka's classic group protocol (GroupMetadata, GroupCoordinator). There only a finished assignment is
-recorded; here every change of membership is an event, so that a log tells why a group rebalanced. What only the time
-being needs is not here but with the actor: who has joined again in this rebalance, heartbeats, timers. Which partitions
-a member says it has (`claims`) comes with each join, is needed once, and is an argument.
+recorded; here every change of membership is an event, so that a log tells why a group rebalanced. What matters only for
+the moment is kept by the actor: which members have joined this rebalance, heartbeats, timers. The partitions that a
+member says it has (`claims`) come with each join, are needed once, and are an argument.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class ConsumerGroup(Aggregate):
 
     @property
     def exists(self) -> bool:
-        """Whether anybody joined or committed since the beginning, or since the group was deleted."""
+        """Whether a member joined or an offset was committed, since the group was deleted if it was."""
         return self.version >= 0 and self.state is not GroupState.DEAD
 
     def static_member(self, instance_id: str | None) -> GroupMember | None:
@@ -126,7 +126,7 @@ class ConsumerGroup(Aggregate):
             raise RebalanceInProgress(self.id)
 
     def require_inactive(self) -> None:
-        """Raise GroupNotEmpty unless there is no member."""
+        """Raise GroupNotEmpty if there are members."""
         if self.members:
             raise GroupNotEmpty(self.id, len(self.members))
 
@@ -214,11 +214,11 @@ class ConsumerGroup(Aggregate):
             raise InconsistentAssignors(self.id, wanted.assignors, common)
 
     def leave(self, member_ids: Iterable[str], reason: str, at: datetime) -> list[MemberLeft]:
-        """Decide that these are members no longer; those who are none are passed over."""
+        """Decide that these members leave; ids of non-members are passed over."""
         return [MemberLeft(str(self.id), member, reason, at) for member in member_ids if member in self.members]
 
     def rebalance(self, reason: str, at: datetime) -> list[RebalanceStarted]:
-        """Decide that all have to join again; no event if they have to already, or if there is nobody."""
+        """Decide that all members have to join again; no event if they have to already, or if there are none."""
         if self.state not in (GroupState.STABLE, GroupState.COMPLETING_REBALANCE):
             return []
         return [RebalanceStarted(str(self.id), reason, at)]
@@ -246,7 +246,7 @@ class ConsumerGroup(Aggregate):
     ) -> GroupAssigned:
         """Decide who has what in this generation, of topics with these numbers of partitions.
 
-        Raises InvalidAssignment for what an assignor of one's own gets wrong.
+        Raises InvalidAssignment for what a custom assignor gets wrong.
         """
         members = [self._subscription(member, claims, partition_counts) for member in self.members.values()]
         target = assignor.assign(members, partition_counts)
@@ -259,7 +259,7 @@ class ConsumerGroup(Aggregate):
         return GroupAssigned(str(self.id), self.generation, tuple(given), at)
 
     def assign_opaque(self, assignments: Mapping[str, bytes], at: datetime) -> GroupAssigned:
-        """Decide that members have what their leader says, in bytes that only they understand."""
+        """Decide that members have what their leader assigned, in bytes that only they understand."""
         given = (MemberAssignment(member, (), assignments.get(member, b"")) for member in self.members)
         return GroupAssigned(str(self.id), self.generation, tuple(given), at)
 
@@ -309,7 +309,7 @@ class ConsumerGroup(Aggregate):
         return self._expired(places, "the group was idle", at)
 
     def forget_topics(self, topic_ids: Collection[str], at: datetime) -> list[OffsetsExpired]:
-        """Decide to forget what is committed for deleted topics; members do not matter, since nobody can read there."""
+        """Decide to forget what is committed for deleted topics, also while there are members (as Kafka does)."""
         places = [
             TopicPartition(item.topic, item.partition) for item in self.committed.all() if item.topic_id in topic_ids
         ]
