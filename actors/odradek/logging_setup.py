@@ -1,4 +1,4 @@
-"""Make Odradek's log lines visible: structlog's key-value pairs as text or JSON, on stderr."""
+"""Print Odradek's log lines on stderr: structlog's key-value pairs, as text or as JSON."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ __all__ = ["configure_logging"]
 
 
 def configure_logging(level: str = "warning", json: bool = False) -> None:
-    """Send what the logger "odradek" says at `level` or above to stderr, as text or one JSON object a line.
+    """Print the log lines of `level` and above on stderr, as text or as one JSON object per line.
 
-    `level` is debug, info, warning, error, critical or off. Calling it again replaces the earlier choice. Without any
-    call Odradek is silent, and a handler of your own on `logging.getLogger("odradek")` does the same job.
+    `level` is debug, info, warning, error, critical or off. A second call replaces the first. Without a call Odradek
+    prints no log lines; a handler of your own on `logging.getLogger("odradek")` receives them too.
     """
     number = logging.CRITICAL + 10 if level == "off" else logging.getLevelNamesMapping().get(level.upper())
     if number is None:
@@ -33,7 +33,7 @@ def configure_logging(level: str = "warning", json: bool = False) -> None:
 
 
 class _Handler(logging.StreamHandler):  # type: ignore[type-arg]  # StreamHandler takes no parameter at run time
-    """Ours, so that it can be told from those of others."""
+    """The handler that configure_logging adds, told apart from yours by its class."""
 
 
 def _formatter(json: bool) -> ProcessorFormatter:

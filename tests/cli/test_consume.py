@@ -205,8 +205,8 @@ def test_json_tells_text_from_bytes_and_absent_from_empty(odd: Path) -> None:
 
 
 @pytest.mark.parametrize("template", ["%z", "%", "a\\", "\\q"])
-def test_a_placeholder_that_means_nothing_is_refused(odd: Path, template: str) -> None:
-    refused(here("consume", odd, "odd", "--format", template), 2, "--format", "means nothing")
+def test_an_unknown_placeholder_is_refused(odd: Path, template: str) -> None:
+    refused(here("consume", odd, "odd", "--format", template), 2, "--format", "is not a placeholder")
 
 
 # -- refusals ---------------------------------------------------------------------------------------------------------
@@ -228,7 +228,7 @@ def test_a_log_that_is_not_there_is_not_made(tmp_path: Path, group: tuple[str, .
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--from", "middle"], ["--from", "write earliest, latest, or an offset"]),
+        (["--from", "middle"], ["--from", "use earliest, latest, or an offset"]),
         (["--from", "-1"], ["--from"]),
         (["--from", "9" * 30], ["--from"]),
         (["--max", "0"], ["--max"]),

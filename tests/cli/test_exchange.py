@@ -96,7 +96,7 @@ def test_an_export_ends_where_it_is_told(log: Path, tmp_path: Path) -> None:
 
 
 def test_the_format_comes_from_the_name_or_the_option(log: Path, tmp_path: Path) -> None:
-    refused(here("export", log, tmp_path / "x.csv"), 2, "does not tell its format", ".parquet", "--format")
+    refused(here("export", log, tmp_path / "x.csv"), 2, "does not name a format", ".parquet", "--format")
     assert here("export", log, tmp_path / "x.csv", "--format", "jsonl").code == 0
     assert here("export", log, tmp_path / "x.NDJSON").code == 0
     assert (tmp_path / "x.csv").read_bytes() == (tmp_path / "x.NDJSON").read_bytes()

@@ -15,7 +15,7 @@ from support.cli import COMMAND, here, odradek, refused
 from support.log import append, produced
 
 from odradek import ActorSystem, Append, SqliteLog, SystemState, event, open_log
-from odradek.cli.output import counted
+from odradek.cli.output import format_count
 from odradek_events.schema.codec import Codec
 from odradek_events.schema.registry import Catalogue
 from odradek_events.snapshots.sqlite import open_snapshots
@@ -248,7 +248,7 @@ def test_verify_looks_at_the_snapshots_beside_a_log(log: Path, tmp_path: Path) -
         snapshots.save([StoredSnapshot.sealed(end, "Topic", 1, b"state")])
     outcome = here("verify", copy)
     assert outcome.code == 0
-    assert "snapshots beside it: 1" in outcome.lines
+    assert "snapshots: 1" in outcome.lines
     Path(f"{copy}.snapshots").rename(tmp_path / "older.db.snapshots")
     older = tmp_path / "older.db"
     assert here("backup", log, older).code == 0
@@ -258,7 +258,7 @@ def test_verify_looks_at_the_snapshots_beside_a_log(log: Path, tmp_path: Path) -
     (tmp_path / "older.db.snapshots").write_bytes(b"nothing like it")
     outcome = here("verify", older)
     assert outcome.code == 0
-    assert any(line.startswith("beside the log, and not damage of it: ") for line in outcome.lines)
+    assert any(line.startswith("not part of the log, so not damage of it: ") for line in outcome.lines)
 
 
 @pytest.mark.parametrize("text", ["41", "41:abc", "head", ""])
@@ -299,7 +299,7 @@ def test_verify_reports_damage_by_position(log: Path, tmp_path: Path) -> None:
 def test_unknown_types_are_no_damage(strange: Path) -> None:
     outcome = here("verify", strange)
     assert outcome.code == 0
-    assert "not registered here, and not damage: CliTestThing" in outcome.lines
+    assert "type not registered here, which is not damage: CliTestThing" in outcome.lines
 
 
 def test_stats_count_events_by_type_and_stream(log: Path) -> None:
@@ -332,7 +332,7 @@ def test_an_empty_log_is_a_log(tmp_path: Path) -> None:
         assert command == "log" or isinstance(json.loads(outcome.output), dict)
 
 
-# -- what is no log ---------------------------------------------------------------------------------------------------
+# -- what is not a log -------------------------------------------------------------------------------------------------
 
 COMMANDS: list[list[str]] = [
     ["log"],
@@ -404,7 +404,7 @@ def test_verify_says_how_many_events_it_could_not_count(log: Path, tmp_path: Pat
     found = here("verify", damaged, "--json").json
     assert whole["unread_events"] == 0
     assert found["events"] + found["unread_events"] == whole["events"]
-    said = f", and {counted(found['unread_events'], 'event')} that cannot be read"
+    said = f", and {format_count(found['unread_events'], 'event')} that cannot be read"
     assert any(line.endswith(said) for line in outcome.lines)
 
 
@@ -439,10 +439,8 @@ def test_salvage_says_what_it_left_out_and_why(log: Path, tmp_path: Path) -> Non
     refused(outcome, 1, "is damaged at position 2", "does not continue the chain", "ends before it")
     last = head_of(log)
     assert outcome.lines[0].startswith("Copied 2 events in 2 commits")
-    assert (
-        outcome.lines[1]
-        == f"also wrong with {damaged}, and right in the copy: the trigger commits_are_not_changed is gone or changed"
-    )
+    said = f"also damaged in {damaged}, and repaired in the copy"
+    assert outcome.lines[1] == f"{said}: the trigger commits_are_not_changed is gone or changed"
     assert outcome.lines[2].startswith(f"left out: {last - 1} events, positions 2 to {last}; ")
     assert here("verify", tmp_path / "new.db").code == 0
     found = here("salvage", damaged, tmp_path / "again.db", "--json")
@@ -471,7 +469,7 @@ def test_how_much_of_a_file_cut_short_is_gone_is_not_claimed_to_be_known(tmp_pat
     outcome = here("salvage", cut, tmp_path / "new.db")
     refused(outcome, 1, "cut.db is damaged at position")
     assert outcome.lines[-1].startswith("left out: at least ")
-    assert outcome.lines[-1].endswith("; what came after cannot be known")
+    assert outcome.lines[-1].endswith("; what followed is unknown")
     assert here("salvage", cut, tmp_path / "again.db", "--json").json["is_end_known"] is False
 
 
@@ -487,7 +485,7 @@ def test_a_log_whose_first_page_is_damaged_is_told_from_another_file_and_salvage
     refused(here("log", damaged), 1, "damaged", "odradek verify")
     outcome = here("salvage", damaged, tmp_path / "new.db")
     assert outcome.code == 0
-    assert "right in the copy: its first page cannot be read" in outcome.lines[1]
+    assert "repaired in the copy: its first page cannot be read" in outcome.lines[1]
     assert (
         here("verify", tmp_path / "new.db", "--head", here("verify", log, "--json").json["position_and_digest"]).code
         == 0

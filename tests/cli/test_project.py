@@ -91,7 +91,7 @@ def test_following_keeps_the_views_up_while_another_process_writes(log: Path, vi
         process.send_signal(number)
         _, complaint = process.communicate(timeout=30)
     assert process.returncode == 130
-    assert complaint.decode() == f"odradek: interrupted; the views stand at position {position}\n"
+    assert complaint.decode() == f"odradek: interrupted; the views are at position {position}\n"
 
 
 def end_of(log: Path) -> int:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from support.cli import here, produced, refused
 
 from odradek import ActorSystem, SystemState, open_log
-from odradek.cli.formats.quantities import parse_duration_ms, parse_size, shown_duration, shown_size
+from odradek.cli.formats.quantities import format_duration, format_size, parse_duration_ms, parse_size
 
 WRITING = ["create", "delete", "add-partitions", "set-retention", "delete-records"]
 
@@ -45,7 +45,7 @@ def test_a_topic_is_created_with_its_log_and_its_limits(tmp_path: Path) -> None:
     outcome = here("topics", "create", path, "orders", "--partitions", 3, *limits)
     assert outcome.code == 0, outcome
     assert outcome.lines[0] == "Created orders."
-    assert "Retention time 90m, size of a partition 64MiB" in outcome.lines
+    assert "Retention: time 90m, size of each partition 64MiB" in outcome.lines
 
     topic = here("topics", "describe", path, "orders", "--json").json
 
@@ -92,7 +92,7 @@ def test_what_writers_print_is_what_describe_prints_afterwards(log: Path) -> Non
 
 def test_partitions_are_added_and_never_taken_away(log: Path) -> None:
     outcome = here("topics", "add-partitions", log, "orders", 4)
-    assert outcome.lines[0] == "orders has 4 partitions now."
+    assert outcome.lines[0] == "orders now has 4 partitions."
     refused(here("topics", "add-partitions", log, "orders", 3), 7, "has 4 partitions and cannot be set to 3")
 
 
@@ -134,7 +134,7 @@ def test_none_takes_a_limit_away_and_leaves_the_other(log: Path) -> None:
 @pytest.mark.parametrize("end", ["end", "-1"])
 def test_records_are_deleted_below_an_offset_or_up_to_the_end(log: Path, end: str) -> None:
     outcome = here("topics", "delete-records", log, "payments", 0, end)
-    assert outcome.lines[0] == "payments/0 begins at offset 1 now."
+    assert outcome.lines[0] == "payments/0 now starts at offset 1."
     assert here("consume", log, "payments").text == ""
     refused(here("topics", "delete-records", log, "payments", 0, 2), 6, "offset 2 of payments/0 is out of range")
     refused(here("topics", "delete-records", log, "payments", 1, 0), 6, "has no partition 1")
@@ -145,16 +145,16 @@ def test_records_are_deleted_below_an_offset_or_up_to_the_end(log: Path, end: st
     [
         (["create", "x.db", "a b"], ["TOPIC", "'a b' is not a topic name"]),
         (["create", "x.db", "a", "--partitions", "0"], ["--partitions"]),
-        (["create", "x.db", "a", "--retention-time", "7x"], ["--retention-time", "'7x' is no duration", "7d"]),
-        (["create", "x.db", "a", "--retention-time", ""], ["'' is no duration"]),
-        (["create", "x.db", "a", "--retention-time", "0s"], ["'0s' is no duration"]),
+        (["create", "x.db", "a", "--retention-time", "7x"], ["--retention-time", "'7x' is not a duration", "7d"]),
+        (["create", "x.db", "a", "--retention-time", ""], ["'' is not a duration"]),
+        (["create", "x.db", "a", "--retention-time", "0s"], ["'0s' is not a duration"]),
         (["create", "x.db", "a", "--retention-time", "-7d"], ["--retention-time"]),
-        (["create", "x.db", "a", "--retention-size", "64 Mib."], ["--retention-size", "is no size", "64MiB"]),
-        (["create", "x.db", "a", "--retention-size", "0"], ["'0' is no size"]),
+        (["create", "x.db", "a", "--retention-size", "64 Mib."], ["--retention-size", "is not a size", "64MiB"]),
+        (["create", "x.db", "a", "--retention-size", "0"], ["'0' is not a size"]),
         (["set-retention", "x.db", "a"], ["--retention-time / --retention-size", "give one of them"]),
-        (["delete-records", "x.db", "a", "0", "-2"], ["OFFSET", "'-2' is no offset"]),
+        (["delete-records", "x.db", "a", "0", "-2"], ["OFFSET", "'-2' is not an offset"]),
         (["delete-records", "x.db", "a", "-1", "0"], ["PARTITION"]),
-        (["delete-records", "x.db", "a", "0", "head"], ["'head' is no offset; write a number like 1500, or end"]),
+        (["delete-records", "x.db", "a", "0", "head"], ["'head' is not an offset; use a number like 1500, or end"]),
         (["frobnicate"], ["no such command 'frobnicate'", "odradek topics --help"]),
     ],
 )
@@ -177,8 +177,8 @@ def test_a_missing_log_is_not_made_but_by_create(tmp_path: Path, name: str) -> N
 @example(604_800_000)
 @example(64 << 20)
 def test_durations_and_sizes_are_read_as_they_are_shown(value: int) -> None:
-    assert parse_duration_ms("x", shown_duration(value)) == value
-    assert parse_size("x", shown_size(value)) == value
+    assert parse_duration_ms("x", format_duration(value)) == value
+    assert parse_size("x", format_size(value)) == value
 
 
 @pytest.mark.parametrize(
@@ -198,11 +198,17 @@ def test_sizes_have_units(text: str, size: int) -> None:
 
 
 def test_what_is_shown_is_the_largest_unit_that_fits() -> None:
-    assert [shown_duration(ms) for ms in (1, 1500, 90_000, 86_400_000, 14 * 86_400_000)] == [
+    assert [format_duration(ms) for ms in (1, 1500, 90_000, 86_400_000, 14 * 86_400_000)] == [
         "1ms",
         "1500ms",
         "90s",
         "1d",
         "14d",
     ]
-    assert [shown_size(size) for size in (1, 1000, 1024, 1_500_000, 3 << 30)] == ["1B", "1KB", "1KiB", "1500KB", "3GiB"]
+    assert [format_size(size) for size in (1, 1000, 1024, 1_500_000, 3 << 30)] == [
+        "1B",
+        "1KB",
+        "1KiB",
+        "1500KB",
+        "3GiB",
+    ]

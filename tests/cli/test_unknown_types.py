@@ -61,7 +61,7 @@ def test_looking_at_a_log_works_whatever_it_holds(mixed: Path, newer: Path) -> N
         assert name in here("stats", path, "--json").json["events_by_type"]
         checked = here("verify", path)
         assert checked.code == 0
-        assert f"not registered here, and not damage: {name}" in checked.lines
+        assert f"type not registered here, which is not damage: {name}" in checked.lines
 
 
 def test_streams_of_others_are_no_part_of_the_state_and_stop_nothing(mixed: Path) -> None:

@@ -93,7 +93,7 @@ def test_completion_needs_no_library() -> None:
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
 def test_the_list_of_commands_says_what_each_says_of_itself(command: LazyCommand) -> None:
-    loaded: Any = command.load()
+    loaded: Any = command.imported
     for width in (45, 60, 200):
         assert command.get_short_help_str(width) == loaded.get_short_help_str(width)
 

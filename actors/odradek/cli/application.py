@@ -1,4 +1,4 @@
-"""The application around the commands: streams fit for pipes, and for every error one sentence and one exit code."""
+"""Runs the commands: prepares the standard streams, and turns every error into one sentence and an exit code."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ from odradek.cli.exit_codes import CommandError, ExitCode, exit_code_of, sentenc
 
 __all__ = ["Application"]
 
-_WANTED = {
+_EXPECTED = {
     "int_parsing": "a whole number",
     "float_parsing": "a number",
     "finite_number": "a finite number",
-    "greater_than_equal": "a number from {ge} on",
-    "less_than_equal": "a number up to {le}",
+    "greater_than_equal": "at least {ge}",
+    "less_than_equal": "at most {le}",
 }
 
 
 class Application(typer.Typer):
-    """Typer without its own way with errors: nothing here prints a traceback or a box around a mistake."""
+    """A Typer that reports every error in one sentence, without a traceback and without a box."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> int:
         """Run the command line and return its exit code."""
         _open_closed_streams()
         for stream in (sys.stdout, sys.stderr):
-            if isinstance(stream, TextIOWrapper):  # whatever the locale: logs and names are UTF-8
+            if isinstance(stream, TextIOWrapper):  # whatever the locale is: logs and names are UTF-8
                 stream.reconfigure(encoding="utf-8", errors="surrogateescape")
-        signal.signal(signal.SIGTERM, signal.default_int_handler)  # what a supervisor sends ends as orderly as Ctrl-C
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # a supervisor ends a command as Ctrl-C does
         try:
             result = self._main(*args, **{"prog_name": "odradek", **kwargs, "standalone_mode": False})
             sys.stdout.flush()
@@ -45,12 +45,12 @@ class Application(typer.Typer):
         except BrokenPipeError:
             return _close_output(ExitCode.OUTPUT_CLOSED)
         except SystemExit as error:
-            if isinstance(error.__context__, BrokenPipeError):  # Typer gets to see it first, and exits with 1
+            if isinstance(error.__context__, BrokenPipeError):  # Typer catches it first, and exits with 1
                 return _close_output(ExitCode.OUTPUT_CLOSED)
             raise
         except Exception as error:
             return _close_output(_fail(error))
-        if result == ExitCode.INTERRUPTED:  # Typer's answer to Ctrl-C where the command had nothing to say
+        if result == ExitCode.INTERRUPTED:  # what Typer returns if a command does not handle Ctrl-C
             return _close_output(_fail(CommandError("interrupted", ExitCode.INTERRUPTED)))
         return int(result) if isinstance(result, int) else ExitCode.OK
 
@@ -61,14 +61,14 @@ class Application(typer.Typer):
 
 
 def _open_closed_streams() -> None:
-    """A stream that the caller has closed is None in Python: let it lead nowhere instead."""
+    """Replace the streams that the caller has closed, which are None in Python, by /dev/null."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115  # open until the process ends
 
 
 def _fail(error: Exception) -> ExitCode:
-    """Say what went wrong, in one sentence, and return the exit code."""
+    """Print what went wrong, in one sentence, and return the exit code."""
     usage = getattr(error, "format_message", None)
     if usage is not None:
         code, sentence = ExitCode.USAGE, _usage_sentence(error, str(usage()))
@@ -94,19 +94,19 @@ def _usage_sentence(error: Exception, message: str) -> str:
 
 
 def _problem(error: Exception) -> str | None:
-    """Say in our words what Pydantic found, which newer Typers let speak; None for what it did not find."""
+    """Return in our words what Pydantic found, with which newer versions of Typer check values; None if it did not."""
     found = getattr(error.__cause__, "errors", None)
     if found is None:
         return None
     first = found()[0]
-    form = _WANTED.get(first["type"])
+    form = _EXPECTED.get(first["type"])
     if form is None:
         return str(first["msg"]).removeprefix("Value error, ")
     return f"{str(first['input'])[:80]!r} is not {form.format(**first.get('ctx', {}))}"
 
 
 def _close_output(code: ExitCode) -> ExitCode:
-    """Flush what can still be written, so that the interpreter does not complain about the rest at exit."""
+    """Flush what can still be written, so that the interpreter does not report the rest when it exits."""
     try:
         sys.stdout.flush()
         is_lost = code is ExitCode.OUTPUT_CLOSED

@@ -1,4 +1,4 @@
-"""A group of commands that lists when it is given a log and nothing else: `odradek groups orders.db`."""
+"""A group of commands whose default command is `list`: `odradek groups orders.db` lists the groups."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ __all__ = ["ListingGroup"]
 
 
 class ListingGroup(TyperGroup):
-    """Takes what is no command, and is a file or is called like one, as the log of `list`."""
+    """Runs `list` if its first argument is not a command, but a file or the name of one."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """Return the command that is meant, and its arguments. The types are those of Typer's own copy of Click."""
+        """Return the command to run, and its arguments. The types are those of Typer's own copy of Click."""
         if args and args[0] not in self.commands and _is_file(args[0]):
             args = ["list", *args]
         return super().resolve_command(ctx, args)

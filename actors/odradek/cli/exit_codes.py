@@ -1,4 +1,4 @@
-"""The one table of exit codes, and which error has which."""
+"""The exit codes of the command line, and which error has which."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ class ExitCode(IntEnum):
 TABLE: dict[ExitCode, str] = {
     ExitCode.OK: "done",
     ExitCode.BROKEN: "an invariant is broken, or the log or an export is damaged",
-    ExitCode.USAGE: "wrong usage, or a value that can never be right",
-    ExitCode.UNREADABLE: "a file is not there, not a log, from a newer Odradek, or cannot be read",
+    ExitCode.USAGE: "wrong usage, or a value that is never valid",
+    ExitCode.UNREADABLE: "a file is missing, unreadable, not a log, or from a newer Odradek",
     ExitCode.LOCKED: "another process is writing the log",
-    ExitCode.UNWRITABLE: "no room, or no permission to write",
+    ExitCode.UNWRITABLE: "no space left, or no permission to write",
     ExitCode.NO_SUCH_PLACE: "no such topic, partition, group, offset, position or id",
-    ExitCode.REFUSED: "the system refused, did not answer in time, or lacks a library",
+    ExitCode.REFUSED: "the request was refused or timed out, or a library is not installed",
     ExitCode.BUG: "a bug in Odradek",
     ExitCode.INTERRUPTED: "interrupted",
-    ExitCode.OUTPUT_CLOSED: "whoever read the output went away",
+    ExitCode.OUTPUT_CLOSED: "the reader closed the output pipe",
 }
 
 # By package and class, the most specific class first. Names, because a command that fails early should not import the
@@ -71,7 +71,7 @@ _BY_ERROR = {
 
 
 class CommandError(Exception):
-    """A command ended otherwise than well: one sentence, and the exit code."""
+    """A command failed: one sentence for the user, and the exit code."""
 
     def __init__(self, sentence: str, code: ExitCode) -> None:
         super().__init__(sentence)

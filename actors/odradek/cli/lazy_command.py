@@ -1,7 +1,8 @@
-"""A command that is imported when it is run: its name and its line in the list of commands are known before."""
+"""A command whose module is imported when it runs; its name and its line of help are known before that."""
 
 from __future__ import annotations
 
+from functools import cached_property
 from importlib import import_module
 from typing import Any
 
@@ -12,10 +13,10 @@ __all__ = ["LazyCommand"]
 
 
 class LazyCommand(TyperCommand):
-    """Stands in the list of commands for a function or a group of commands, and hands over when it is run or asked.
+    """Represents a function, or a group of commands, in the list of commands; imports it to run or complete it.
 
-    `place` is `module:name` in `odradek.cli.commands`; `help` is the first sentence of the docstring there, which a
-    test compares. The types are those of Typer's own copy of Click.
+    `place` is `module:name` in `odradek.cli.commands`. `help` is the first sentence of the docstring there; a test
+    compares the two. The types are those of Typer's own copy of Click.
     """
 
     def __init__(self, name: str, place: str, help: str, context_settings: dict[str, Any] | None = None) -> None:
@@ -24,11 +25,12 @@ class LazyCommand(TyperCommand):
         self._context_settings = context_settings
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
-        """Return the context of the command that this one stands for, which then runs or completes it."""
-        return self.load().make_context(info_name, args, parent=parent, **extra)
+        """Return a context of the imported command, which Click then runs or completes instead of this one."""
+        return self.imported.make_context(info_name, args, parent=parent, **extra)
 
-    def load(self) -> Any:
-        """Import the command and return it as Click has it."""
+    @cached_property
+    def imported(self) -> Any:
+        """The command as Typer builds it, imported on first use."""
         module, _, name = self._place.partition(":")
         found = getattr(import_module(f"odradek.cli.commands.{module}"), name)
         if isinstance(found, typer.Typer):

@@ -1,6 +1,6 @@
-"""The `odradek` command, put together: the options before the command, and which commands there are.
+"""The `odradek` command: the options before the command, and the list of commands.
 
-No command is imported until it is run, completed or asked for its help.
+A command is imported when it runs, is completed, or prints its help.
 """
 
 from __future__ import annotations
@@ -21,34 +21,30 @@ __all__ = ["COMMANDS", "app"]
 
 COMMANDS = (
     LazyCommand("simulate", "simulate:simulate", "Run producers and consumers, then check what must hold."),
-    LazyCommand(
-        "produce", "produce:produce", "Store every line of FILE as a message, byte for byte without its newline."
-    ),
+    LazyCommand("produce", "produce:produce", "Store every line of a file as a message, byte for byte."),
     LazyCommand("consume", "consume:consume", "Print the messages of a topic."),
     LazyCommand("log", "log:log", "Print the events of a log."),
-    LazyCommand("trace", "trace:trace", "Show what a conversation led to: commands, their events, what those caused."),
-    LazyCommand("project", "project:project", "Bring views of a log up to date, while it may be in use."),
-    LazyCommand("state", "state:state", "Print the state that a log leads to."),
+    LazyCommand("trace", "trace:trace", "Show the commands of a conversation, and what they led to."),
+    LazyCommand("project", "project:project", "Bring views of a log up to date."),
+    LazyCommand("state", "state:state", "Print the state of a log at a position or time."),
     LazyCommand("verify", "maintenance:verify", "Check every commit of a log."),
-    LazyCommand("stats", "maintenance:stats", "Print what a log is made of."),
-    LazyCommand("backup", "maintenance:backup", "Copy a log, also while it is being written."),
-    LazyCommand(
-        "salvage", "maintenance:salvage", "Copy what is sound of a damaged log, from its beginning, into a new one."
-    ),
-    LazyCommand("export", "exchange:export", "Write a log as JSON Lines or as Parquet, as it is now."),
-    LazyCommand("import", "exchange:import_", "Make a new log of an export, the same to the last digest."),
+    LazyCommand("stats", "maintenance:stats", "Summarise a log: its size, types of events, biggest streams."),
+    LazyCommand("backup", "maintenance:backup", "Copy a log, even while another process writes it."),
+    LazyCommand("salvage", "maintenance:salvage", "Copy the sound part of a damaged log into a new log."),
+    LazyCommand("export", "exchange:export", "Export a log as JSON Lines or as Parquet."),
+    LazyCommand("import", "exchange:import_", "Create a log from an export, identical to the last digest."),
     LazyCommand(
         "diff",
         "state:diff",
-        "Print what changed between two moments.",
+        "Print what changed between two positions or times.",
         context_settings={"ignore_unknown_options": True},  # so that -1 is a position and not an option
     ),
-    LazyCommand("topics", "topics:topics", "Look at topics, create, change and delete them."),
-    LazyCommand("groups", "groups:groups", "Look at consumer groups, and delete them."),
+    LazyCommand("topics", "topics:topics", "List, describe, create, change and delete topics."),
+    LazyCommand("groups", "groups:groups", "List, describe and delete consumer groups."),
     LazyCommand(
         "offsets",
         "offsets:offsets",
-        "Move what consumer groups without members have committed, or have them forget it.",
+        "Reset and delete committed offsets of consumer groups.",
     ),
 )
 _EPILOG = "\b\n" + "\n".join(["Exit codes:", *(f"  {code.value:>3}  {meaning}" for code, meaning in TABLE.items())])
@@ -56,7 +52,7 @@ Level = Literal["debug", "info", "warning", "error", "critical", "off"]
 
 
 class _Commands(TyperGroup):
-    """The group that Typer makes of the application, with the commands above."""
+    """The group that Typer builds from the application, with the commands above."""
 
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
@@ -86,8 +82,10 @@ def odradek(
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
-    log_level: Annotated[Level, typer.Option(help="Which of Odradek's own log lines to print on stderr.")] = "off",
-    log_format: Annotated[Literal["text", "json"], typer.Option(help="How to print them.")] = "text",
+    log_level: Annotated[
+        Level, typer.Option(help="Print Odradek's log lines of this level and above on stderr.")
+    ] = "off",
+    log_format: Annotated[Literal["text", "json"], typer.Option(help="Print log lines as text or as JSON.")] = "text",
 ) -> None:
     """Run, replay and study an event-sourced actor system with Kafka's domain model.
 

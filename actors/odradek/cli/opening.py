@@ -1,4 +1,4 @@
-"""Opening what a command reads and writes: a log to look at, a system on a log, a file of bytes."""
+"""Opens what a command reads and writes: a log to read, a system on a log, a file of bytes."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from odradek.cli.exit_codes import CommandError, ExitCode
 from odradek.cli.options import Durability, Place
 from odradek.cli.output import bar
 
-__all__ = ["open_input", "open_reader", "open_system", "replay", "resolved"]
+__all__ = ["open_input", "open_reader", "open_system", "replay", "resolve_place"]
 
 _CLOSE_AFTER_FAILURE_SECONDS = 5.0
 
 
-def resolved(log: odradek.SqliteLog, place: Place) -> int:
-    """Return the position meant by a place; PositionBeyondHead for one that the log does not have."""
+def resolve_place(log: odradek.SqliteLog, place: Place) -> int:
+    """Return the position of a place; PositionBeyondHead if the log does not have it."""
     if place is None:
         return log.head().position
     if isinstance(place, int) and place < -1:
@@ -35,7 +35,7 @@ def open_input(file: str) -> Iterator[BinaryIO]:
         yield sys.stdin.buffer
         return
     try:
-        opened = open(file, "rb")  # noqa: SIM115  # closed below; what fails after this is not the opening
+        opened = open(file, "rb")  # noqa: SIM115  # closed below; only errors of opening belong here
     except OSError as error:
         problem = f"{file} cannot be read ({error.strerror}); name another file"
         raise CommandError(problem, ExitCode.UNREADABLE) from error
@@ -44,7 +44,7 @@ def open_input(file: str) -> Iterator[BinaryIO]:
 
 
 def open_reader(path: str) -> odradek.SqliteLog:
-    """Open a log to look at it; another process may be writing it."""
+    """Open a log to read it; another process may be writing it."""
     return odradek.SqliteLog(path, read_only=True)
 
 
@@ -52,7 +52,7 @@ def open_reader(path: str) -> odradek.SqliteLog:
 def open_system(
     path: str, *, durability: Durability = "full", must_exist: bool = False
 ) -> Iterator[odradek.ActorSystem]:
-    """Open a system on a log file as its one writer. If the body fails, closing neither hides that nor takes long."""
+    """Open a system on a log file, as its only writer. If the body fails, closing neither hides that nor takes long."""
     if must_exist and not os.path.lexists(path):
         raise odradek.errors.LogNotFound(path)
     system = odradek.ActorSystem.open(Path(path), durability=durability)
@@ -66,7 +66,7 @@ def open_system(
 
 
 def replay(log: odradek.SqliteLog, until: int | None = None) -> odradek.SystemState:
-    """Return the state that a log leads to, at a position or at its head, showing how far the replay is."""
+    """Return the state of a log at a position, or at its head, showing progress."""
     end = log.head().position if until is None else until
     with bar("replayed", end + 1) as progress:
         return odradek.SystemState.replay(log, until=end, progress=progress)

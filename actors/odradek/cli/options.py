@@ -28,7 +28,7 @@ __all__ = [
     "topic_name",
 ]
 
-# As the domain and SqliteLog have them; repeated here, because help and Tab are not worth importing those.
+# Those of the domain and of SqliteLog, repeated so that help and completion need not import them; a test compares.
 MAX_PARTITIONS = 10_000
 Durability = Literal["full", "normal", "off"]
 Place = int | datetime | None
@@ -77,19 +77,21 @@ def _checked(name: str, make: type[T], value: str) -> T:
 
 def _log_file(value: str) -> str:
     if value == ":memory:":
-        raise typer.BadParameter("a log in memory ends with the command; name a file")
+        raise typer.BadParameter("a log in memory would be lost when the command ends; name a file")
     return value
 
 
-ExistingLog = Annotated[str, typer.Argument(metavar="LOG", callback=_log_file, help="The log's file.")]
-NewLog = Annotated[str, typer.Argument(metavar="NEW", callback=_log_file, help="The new log, which must not exist.")]
+ExistingLog = Annotated[str, typer.Argument(metavar="LOG", callback=_log_file, help="The log file.")]
+NewLog = Annotated[
+    str, typer.Argument(metavar="NEW", callback=_log_file, help="The file of the new log; it must not exist.")
+]
 GroupArgument = Annotated[str, typer.Argument(metavar="GROUP", help="The consumer group's id.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 DurabilityOption = Annotated[
     Durability,
     typer.Option(
-        help="full: every commit is synced before it counts. normal: survives the death of the process, not of the "
-        "machine. off: may lose acknowledged messages."
+        help="full: sync every commit before acknowledging it. normal: a crash of the process loses nothing that was "
+        "acknowledged, a crash of the machine may. off: any crash may."
     ),
 ]
 
@@ -105,6 +107,6 @@ def parse_place(name: str, text: str) -> Place:
     except ValueError as error:
         raise bad_value(
             name,
-            f"{text[:80]!r} is no place in a log; write a position like 41, a time like 2026-01-31T12:00:00Z, or head",
+            f"{text[:80]!r} is not a place in a log; use a position like 41, a time like 2026-01-31T12:00:00Z, or head",
         ) from error
     return at if at.tzinfo is not None else at.replace(tzinfo=UTC)

@@ -1,7 +1,7 @@
-"""What commands print: bytes and lines fit for pipes, tables for people, JSON for programs, progress for the patient.
+"""What commands print: bytes and lines for pipes, tables for people, JSON for programs, and progress bars.
 
-Results go to stdout, progress and complaints to stderr; colours and moving bars appear on terminals only. rich is
-imported for the first table or bar: most of what commands print are lines.
+Results go to stdout, progress and errors to stderr; colours and progress bars appear on terminals only. rich is
+imported for the first table or progress bar: most of what commands print are lines.
 """
 
 from __future__ import annotations
@@ -14,17 +14,28 @@ from typing import TYPE_CHECKING, BinaryIO
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["bar", "counted", "json_line", "line", "plain", "raw_output", "stderr_console", "table", "tell", "write_all"]
+__all__ = [
+    "bar",
+    "format_count",
+    "json_line",
+    "line",
+    "plain",
+    "raw_output",
+    "stderr_console",
+    "table",
+    "tell",
+    "write_all",
+]
 
 
 def raw_output() -> BinaryIO:
-    """Return stdout for bytes; flush it before the command says that they were written."""
+    """Return stdout for bytes. Flush it before reporting them as written."""
     sys.stdout.flush()
     return sys.stdout.buffer
 
 
 def write_all(output: BinaryIO, data: bytes) -> None:
-    """Write every byte. With PYTHONUNBUFFERED stdout is a raw file, whose write may take a part only."""
+    """Write every byte. With PYTHONUNBUFFERED stdout is a raw file, whose `write` may write only some of them."""
     rest = memoryview(data)
     while rest:
         rest = rest[output.write(rest) :]
@@ -43,25 +54,25 @@ def json_line(value: object) -> None:
 
 
 def tell(text: str) -> None:
-    """Say something beside the results."""
+    """Print a line on stderr."""
     sys.stderr.write(text + "\n")
     sys.stderr.flush()
 
 
 def plain(text: str, width: int | None = None) -> str:
-    """Return text on one line, fit for a terminal: control characters escaped, at most `width` characters."""
+    """Return text that is safe to print on one line: control characters escaped, at most `width` characters."""
     if not text.isprintable():
         text = "".join(c if c.isprintable() else c.encode("unicode_escape", "replace").decode() for c in text)
     return text if width is None or len(text) <= width else text[: width - 1] + "…"
 
 
-def counted(number: int, noun: str) -> str:
-    """Return a number with its noun, in the plural where that is due."""
+def format_count(number: int, noun: str) -> str:
+    """Return a number and its noun, in the plural unless the number is 1."""
     return f"1 {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print a table; numbers stand to the right. One without rows is left out."""
+    """Print a table, with numbers to the right; without rows print nothing."""
     cells = [list(row) for row in rows]
     if not cells:
         return
@@ -78,7 +89,7 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) 
         drawn.add_row(*(Text(_cell(value)) for value in row))
     console = _stdout_console()
     if not console.is_terminal:
-        console.width = 10_000  # nobody wants a pipe's tables wrapped
+        console.width = 10_000  # lines of a table are not wrapped in a pipe
     console.print(Text(title, style="bold"))
     console.print(drawn)
     console.print()
@@ -103,7 +114,7 @@ def _stdout_console() -> Console:
     from rich.console import Console
 
     class PipeConsole(Console):
-        """A console that leaves a closed pipe to the one that runs the command."""
+        """A console that raises BrokenPipeError, which rich would turn into an exit."""
 
         def on_broken_pipe(self) -> None:
             raise BrokenPipeError
@@ -113,7 +124,7 @@ def _stdout_console() -> Console:
 
 @contextmanager
 def bar(description: str, total: int | None) -> Iterator[Callable[[int], None]]:
-    """Show progress on a terminal's stderr; what it yields is told how far things are."""
+    """Show a progress bar if stderr is a terminal; yield the function that sets how much is done."""
     if not sys.stderr.isatty():
         yield lambda _: None
         return

@@ -1,7 +1,7 @@
-"""`odradek consume`: messages of a topic on stdout.
+"""`odradek consume`: print the messages of a topic.
 
-Without a group it reads the log beside whoever writes it, and leaves no trace. With one it is the log's writer: it
-polls, flushes its output, and then commits, so that a message whose output was lost is given again.
+Without a group it reads the log, also while another process writes it, and records nothing. With a group it is the
+log's writer: it polls, flushes its output, and then commits. Messages whose output was lost are delivered again.
 """
 
 from __future__ import annotations
@@ -31,30 +31,33 @@ def consume(
     topic: Annotated[str, typer.Argument(metavar="TOPIC", help="The topic to read.")],
     group: Annotated[
         str | None,
-        typer.Option(help="Read as a member of this group: go on where it stopped, and commit what was printed."),
+        typer.Option(
+            help="Read as a member of this group: continue at its committed offsets, and commit what was printed."
+        ),
     ] = None,
     consumer_id: Annotated[
-        str | None, typer.Option(help="The member's id; only with --group.", show_default="<group>-1")
+        str | None, typer.Option(help="The member's consumer id; needs --group.", show_default="<group>-1")
     ] = None,
     from_: Annotated[
         str,
         typer.Option(
             "--from",
             metavar="earliest|latest|OFFSET",
-            help="Where to begin; in a group, earliest and latest count only where nothing is committed.",
+            help="Where to start. In a group, earliest and latest apply only to partitions without a committed offset.",
         ),
     ] = "earliest",
-    max_: Annotated[int | None, typer.Option("--max", min=1, help="Stop after so many messages.")] = None,
+    max_: Annotated[int | None, typer.Option("--max", min=1, help="Stop after this many messages.")] = None,
     follow: Annotated[
-        bool, typer.Option("--follow", help="At the end wait for more, until --max or Ctrl-C; only without --group.")
+        bool,
+        typer.Option("--follow", help="Wait for more messages at the end, until --max or Ctrl-C. Not with --group."),
     ] = False,
     format_: Annotated[str, typer.Option("--format", help=FORMAT_HELP)] = "%v",
     durability: DurabilityOption = "full",
 ) -> None:
     """Print the messages of a topic.
 
-    Without --group this only looks: it records nothing, and works while another process writes the log. With --group
-    it is the log's one writer.
+    Without --group it only reads: it records nothing, and works while another process writes the log. With --group it
+    is the log's only writer.
 
     \b
     Example:
@@ -64,9 +67,11 @@ def consume(
     begin = _parse_begin(from_)
     printer = _Printer(make_formatter(format_), max_)
     if group is None and consumer_id is not None:
-        raise bad_value("--consumer-id", "it needs --group; without a group nothing is recorded under any id")
+        raise bad_value("--consumer-id", "it needs --group; without a group no consumer is recorded")
     if group is not None and follow:
-        raise bad_value("--follow", "not with --group: this process is then the one writer, so nothing would ever come")
+        raise bad_value(
+            "--follow", "not with --group: this process is then the only writer, so no message could arrive"
+        )
     try:
         if group is None:
             _look(log, name, begin, follow, printer)
@@ -90,11 +95,11 @@ def _parse_begin(text: str) -> Begin:
         return cast(Begin, text)
     if text.isascii() and text.isdigit() and len(text) <= 18:
         return int(text)
-    raise bad_value("--from", f"{text[:80]!r} is no place to begin; write earliest, latest, or an offset like 41")
+    raise bad_value("--from", f"{text[:80]!r} is not a place to start; use earliest, latest, or an offset like 41")
 
 
 class _Printer:
-    """Writes messages, no more than asked for."""
+    """Writes messages, at most as many as asked for."""
 
     def __init__(self, format: Formatter, most: int | None) -> None:
         self.count = 0
@@ -104,20 +109,20 @@ class _Printer:
 
     @property
     def room(self) -> int:
-        """How many more may be printed, at most a chunk."""
+        """How many messages may still be printed, at most one chunk."""
         return _CHUNK if self._most is None else min(_CHUNK, self._most - self.count)
 
     def print(self, messages: Iterable[Readable]) -> int:
         """Write and flush up to `room` messages; return how many."""
         lines = [self._format(message) for message in islice(messages, self.room)]
-        self.count += len(lines)  # before they are written: what a reader has seen is always counted
+        self.count += len(lines)  # before writing, so that every message a reader has seen is counted
         write_all(self._output, b"".join(lines))
         self._output.flush()
         return len(lines)
 
 
 def _look(path: str, topic: str, begin: Begin, follow: bool, printer: _Printer) -> None:
-    """Print from the log itself."""
+    """Print what the log has, without joining a group."""
     from odradek_domain.replay.topic_reader import TopicReader
 
     with open_reader(path) as log:
@@ -127,7 +132,7 @@ def _look(path: str, topic: str, begin: Begin, follow: bool, printer: _Printer) 
         elif isinstance(begin, int):
             reader.begin_at(begin)
         while True:
-            head = log.head().position  # before it is read: what comes meanwhile is not waited for
+            head = log.head().position  # before reading, so that what is appended meanwhile ends the wait
             messages: Iterator[Readable] = reader.read()
             while printer.room and printer.print(messages):
                 pass
@@ -137,7 +142,7 @@ def _look(path: str, topic: str, begin: Begin, follow: bool, printer: _Printer) 
 
 
 def _seek(consumer: odradek.ConsumerHandle, topic: odradek.TopicDescription, offset: int) -> None:
-    """Begin every partition at an offset, or at the nearest end of one that has not got it."""
+    """Start every partition at an offset, or at its nearest end if it does not have that offset."""
     from odradek_domain.topic.bounds import begin_offsets
 
     for partition, nearest in begin_offsets(topic.name, topic.partitions, offset).items():
@@ -145,7 +150,7 @@ def _seek(consumer: odradek.ConsumerHandle, topic: odradek.TopicDescription, off
 
 
 def _take_part(consumer: odradek.ConsumerHandle, printer: _Printer) -> None:
-    """Print what the group has not dealt with; commit what was flushed."""
+    """Print what the group has not processed, and commit what was flushed."""
     while printer.room:
         messages: list[Any] = consumer.poll(printer.room, timeout=0)
         if not messages:

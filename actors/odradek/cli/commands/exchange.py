@@ -1,4 +1,4 @@
-"""`odradek export` and `import`: a log as a file that other programs read, and a log made of such a file."""
+"""`odradek export` and `import`: write a log to a file for other programs, and create a log from such a file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 import odradek
-from odradek.cli.opening import open_input, open_reader, resolved
+from odradek.cli.opening import open_input, open_reader, resolve_place
 from odradek.cli.options import ExistingLog, JsonOption, NewLog, bad_value, parse_place
 from odradek.cli.output import bar, json_line, line, plain, raw_output, tell, write_all
 
@@ -21,20 +21,23 @@ _SUFFIXES: dict[str, Format] = {".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet
 
 def export(
     log: ExistingLog,
-    file: Annotated[str, typer.Argument(metavar="FILE", help="The file, which must not exist; - is stdout.")] = "-",
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="The file to write; it must not exist. - is stdout.")
+    ] = "-",
     format_: Annotated[
-        Format | None, typer.Option("--format", help="By default what FILE's name ends in, jsonl for stdout.")
+        Format | None,
+        typer.Option("--format", help="By default the format that FILE's suffix names, and jsonl for stdout."),
     ] = None,
     until: Annotated[
         str,
-        typer.Option(metavar="PLACE", help="End with the last whole commit up to this position or time."),
+        typer.Option(metavar="PLACE", help="Stop at the last whole commit up to this position or time."),
     ] = "head",
     json: JsonOption = False,
 ) -> None:
-    """Write a log as JSON Lines or as Parquet, as it is now.
+    """Export a log as JSON Lines or as Parquet.
 
-    jsonl: a header with the head, then one line a commit, with its events as they are stored; `odradek import` makes
-    the same log of it. parquet: one row an event, for pandas, DuckDB and their like; it needs 'odradek[parquet]'.
+    jsonl: a header that names the head, then one line per commit with its events as stored; `odradek import` creates
+    the same log from it. parquet: one row per event, for pandas, DuckDB and similar tools; needs 'odradek[parquet]'.
 
     \b
     Example:
@@ -46,11 +49,11 @@ def export(
     from odradek_events.exchange.parquet import write_parquet
 
     if json and file == "-":
-        raise bad_value("--json", "it tells of a FILE that was written; name one")
+        raise bad_value("--json", "it describes the FILE that was written; name one")
     write_format = {"jsonl": write_lines, "parquet": write_parquet}[format_ or _format_of(file)]
     place = parse_place("--until", until)
     with open_reader(log) as opened:
-        end = None if place is None else resolved(opened, place)
+        end = None if place is None else resolve_place(opened, place)
         length = (opened.head().position if end is None else end) + 1
         with bar("exported", length) as progress:
             if file == "-":
@@ -68,14 +71,14 @@ def export(
 
 
 def import_(
-    file: Annotated[str, typer.Argument(metavar="FILE", help="JSON Lines as 'odradek export' wrote them; - is stdin.")],
+    file: Annotated[str, typer.Argument(metavar="FILE", help="An export in JSON Lines; - is stdin.")],
     new: NewLog,
     json: JsonOption = False,
 ) -> None:
-    """Make a new log of an export, the same to the last digest.
+    """Create a log from an export, identical to the last digest.
 
-    Everything is checked on the way: positions and versions without gaps, the chain of digests, events that decode, and
-    the head that the export's header names. What is not sound becomes no log.
+    Everything is checked: that positions and versions have no gaps, that the chain of digests is unbroken, that events
+    decode, and that the head is the one in the export's header. If a check fails, no log is created.
 
     \b
     Example:
@@ -91,7 +94,7 @@ def import_(
         return
     line(f"Imported {found.events:,} events in {found.commits:,} commits to {new}: head {found.head.to_text()}")
     for name in found.unknown_types:
-        line(f"not registered here, and imported as it is: {plain(name)}")
+        line(f"imported as stored, since the type is not registered here: {plain(name)}")
 
 
 def _format_of(file: str) -> Format:
@@ -100,5 +103,7 @@ def _format_of(file: str) -> Format:
     suffix = Path(file).suffix.lower()
     if suffix not in _SUFFIXES:
         known = ", ".join(_SUFFIXES)
-        raise bad_value("FILE", f"{file[:200]!r} does not tell its format; let it end in {known}, or give --format")
+        raise bad_value(
+            "FILE", f"{file[:200]!r} does not name a format; use a name that ends in {known}, or give --format"
+        )
     return _SUFFIXES[suffix]

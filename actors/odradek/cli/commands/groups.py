@@ -1,4 +1,4 @@
-"""`odradek groups`: which consumer groups a log has, who is in them, how far they are, and their end."""
+"""`odradek groups`: list, describe and delete consumer groups."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import odradek
 from odradek.cli.default_command import ListingGroup
 from odradek.cli.opening import open_reader, open_system, replay
 from odradek.cli.options import ExistingLog, GroupArgument, JsonOption, group_id
-from odradek.cli.output import counted, json_line, line, plain, table
+from odradek.cli.output import format_count, json_line, line, plain, table
 
 __all__ = ["groups"]
 
@@ -20,11 +20,11 @@ groups = typer.Typer(cls=ListingGroup, rich_markup_mode=None)
 
 @groups.callback(invoke_without_command=True)
 def help_(context: typer.Context) -> None:
-    """Look at consumer groups, and delete them.
+    """List, describe and delete consumer groups.
 
-    `odradek groups LOG` is short for `list`. It and `describe` only look, and work while another process writes the
-    log. They show members as the log has them: those of a process that was killed stay there until the group is next
-    used.
+    `odradek groups LOG` is short for `odradek groups list LOG`. `list` and `describe` only read, also while another
+    process writes the log. They show the members that the log has: members of a process that was killed remain until
+    the group is used again.
 
     \b
     Example:
@@ -37,7 +37,7 @@ def help_(context: typer.Context) -> None:
 
 @groups.command("list")
 def list_(log: ExistingLog, json: JsonOption = False) -> None:
-    """Print the groups of a log, with their members, their topics and how far they are behind.
+    """List the groups of a log, with their members, topics and lag.
 
     \b
     Example:
@@ -63,7 +63,7 @@ def list_(log: ExistingLog, json: JsonOption = False) -> None:
 
 @groups.command()
 def describe(log: ExistingLog, group: GroupArgument, json: JsonOption = False) -> None:
-    """Print a group's members and what each has, and how far the group is in each partition.
+    """Describe a group: its members, and its lag in each partition.
 
     \b
     Example:
@@ -88,7 +88,7 @@ def describe(log: ExistingLog, group: GroupArgument, json: JsonOption = False) -
 
 @groups.command()
 def delete(log: ExistingLog, group: GroupArgument, json: JsonOption = False) -> None:
-    """Delete a group without members, with its committed offsets. Its history stays in the log.
+    """Delete a group that has no members, and its committed offsets. Its history stays in the log.
 
     \b
     Example:
@@ -142,7 +142,7 @@ def _print(group: odradek.GroupSnapshot, lags: Sequence[odradek.MemberLag]) -> N
     shared = f", {group.assignor} by {group.leader}" if group.assignor else ""
     idle = f", idle since {group.idle_since.isoformat(timespec='seconds')}" if group.idle_since else ""
     line(plain(f"Group {group.group_id}: {group.state.value}, generation {group.generation}{shared}{idle}"))
-    line(f"{counted(_total(lags) or 0, 'message')} behind")
+    line(f"{format_count(_total(lags) or 0, 'message')} behind")
     line()
     table(
         "Members",

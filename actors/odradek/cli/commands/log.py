@@ -1,4 +1,4 @@
-"""`odradek log`: the events of a log, one a line."""
+"""`odradek log`: print the events of a log, one per line."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import typer
 
 import odradek
 from odradek.cli.exit_codes import CommandError, ExitCode
-from odradek.cli.opening import open_reader, resolved
+from odradek.cli.opening import open_reader, resolve_place
 from odradek.cli.options import ExistingLog, JsonOption, bad_value, parse_place
-from odradek.cli.output import counted, json_line, line, tell
+from odradek.cli.output import format_count, json_line, line, tell
 
 if TYPE_CHECKING:
     from odradek_events.log.subscription import Subscription
@@ -24,24 +24,25 @@ def log(
     log: ExistingLog,
     stream: Annotated[str | None, typer.Option(help="Only this stream, such as topic/orders.")] = None,
     type_: Annotated[
-        list[str] | None, typer.Option("--type", help="Only events of this type; given again: of any of them.")
+        list[str] | None, typer.Option("--type", help="Only events of this type; repeat it for several types.")
     ] = None,
     tag: Annotated[
         list[str] | None,
-        typer.Option(help="Only events with this tag, such as partition:orders/0; given again: with all of them."),
+        typer.Option(help="Only events with this tag, such as partition:orders/0; repeat it to require several."),
     ] = None,
-    after: Annotated[str, typer.Option(metavar="PLACE", help="Begin after this position or time.")] = "-1",
-    until: Annotated[str, typer.Option(metavar="PLACE", help="End with this position or time.")] = "head",
-    limit: Annotated[int | None, typer.Option(min=1, help="Print so many events at most.")] = None,
+    after: Annotated[str, typer.Option(metavar="PLACE", help="Start after this position or time.")] = "-1",
+    until: Annotated[str, typer.Option(metavar="PLACE", help="Stop at this position or time.")] = "head",
+    limit: Annotated[int | None, typer.Option(min=1, help="Print at most this many events.")] = None,
     follow: Annotated[
-        bool, typer.Option("--follow", help="At the end wait for more, until --limit or Ctrl-C; not with --until.")
+        bool,
+        typer.Option("--follow", help="Wait for more events at the end, until --limit or Ctrl-C. Not with --until."),
     ] = False,
     json: JsonOption = False,
 ) -> None:
     """Print the events of a log.
 
-    A PLACE is a position (from 0), a time (by recorded-at, UTC unless it says otherwise), or head. Events of types that
-    are not registered here are printed as they are stored.
+    A PLACE is a position (from 0), the time of recording (UTC unless it has a zone), or head. Events of types that are
+    not registered here are printed as stored.
 
     \b
     Example:
@@ -53,10 +54,10 @@ def log(
     if stream is not None:
         split_stream(stream)  # InvalidStream
     if follow and until != "head":
-        raise bad_value("--follow", "not with --until: to follow is to go on beyond the head")
+        raise bad_value("--follow", "not with --until: following goes on beyond the head")
     show = _printer(json)
     with open_reader(log) as opened:
-        begin = resolved(opened, parse_place("--after", after))
+        begin = resolve_place(opened, parse_place("--after", after))
         if follow:
             with opened.subscribe(after=begin, stream=stream, types=type_ or (), tags=tag or (), opaque=True) as events:
                 _follow(events, limit, show)
@@ -64,7 +65,7 @@ def log(
         count = 0
         for recorded in opened.read(
             after=begin,
-            until=resolved(opened, parse_place("--until", until)),
+            until=resolve_place(opened, parse_place("--until", until)),
             stream=stream,
             types=type_ or (),
             tags=tag or (),
@@ -78,7 +79,7 @@ def log(
 
 
 def _explain_nothing(log: odradek.SqliteLog, stream: str | None, types: list[str], tags: list[str]) -> None:
-    """Say on stderr which of what was asked for is nowhere in the log: a name may be written wrongly."""
+    """Print on stderr which of the names asked for the log does not have: one may be misspelled."""
     nowhere = [
         f"event of type {name!r}" for name in types if next(log.commits(types=[name], opaque=True), None) is None
     ]
@@ -100,7 +101,7 @@ def _printer(json: bool) -> Callable[[odradek.Recorded], None]:
 
 
 def _follow(events: Subscription, limit: int | None, show: Callable[[odradek.Recorded], None]) -> None:
-    """Print what is there, then what comes. Nothing printed is held back while there is something to wait for."""
+    """Print the events of the log, then new ones as they are appended; flush before waiting."""
     count = 0
     try:
         while limit is None or count < limit:
@@ -110,7 +111,7 @@ def _follow(events: Subscription, limit: int | None, show: Callable[[odradek.Rec
                 recorded = events.take()
             if recorded is None:
                 return
-            count += 1  # before it is printed: what a reader has seen is always counted
+            count += 1  # before printing, so that every event a reader has seen is counted
             show(recorded)
     except KeyboardInterrupt:
-        raise CommandError(f"interrupted after {counted(count, 'event')}", ExitCode.INTERRUPTED) from None
+        raise CommandError(f"interrupted after {format_count(count, 'event')}", ExitCode.INTERRUPTED) from None

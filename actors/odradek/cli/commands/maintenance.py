@@ -1,4 +1,4 @@
-"""`odradek verify`, `stats`, `backup` and `salvage`: whether a log is sound, what it is made of, and copies of it."""
+"""`odradek verify`, `stats`, `backup` and `salvage`: check, summarise and copy a log."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import odradek
 from odradek.cli.exit_codes import CommandError, ExitCode
 from odradek.cli.opening import open_reader
 from odradek.cli.options import ExistingLog, JsonOption, NewLog, bad_value
-from odradek.cli.output import bar, counted, json_line, line, plain, table
+from odradek.cli.output import bar, format_count, json_line, line, plain, table
 
 if TYPE_CHECKING:
     from odradek_events.maintenance.salvage import Salvage
@@ -33,10 +33,10 @@ def verify(
 ) -> None:
     """Check every commit of a log.
 
-    Positions and versions without gaps, the chain of digests, events that decode, the index, the file's own structure,
-    and that the log still has the commits that its snapshots were taken at. Commits missing from the end leave a valid
-    chain, which only such a snapshot or a head noted earlier can tell from the whole: note the one that is printed.
-    The log may have grown since.
+    It checks positions and versions for gaps, the chain of digests, that every event decodes, the index, the structure
+    of the file, and that the log still has the commits at which its snapshots were taken. Commits missing from the end
+    leave a valid chain; only such a snapshot, or a head noted earlier, reveals the loss. Note the head that is printed,
+    and pass it to --head later; the log may have grown by then.
 
     \b
     Example:
@@ -63,13 +63,15 @@ def verify(
         for finding in found.findings:
             line(f"{_place(finding.position)}: {plain(finding.problem)}")
         for name in found.unknown_types:
-            line(f"not registered here, and not damage: {plain(name)}")
+            line(f"type not registered here, which is not damage: {plain(name)}")
         for note in found.notes:
-            line(f"beside the log, and not damage of it: {plain(note)}")
-        unread = f", and {counted(found.unread_events, 'event')} that cannot be read" if found.unread_events else ""
+            line(f"not part of the log, so not damage of it: {plain(note)}")
+        unread = (
+            f", and {format_count(found.unread_events, 'event')} that cannot be read" if found.unread_events else ""
+        )
         line(f"{found.events:,} events in {found.commits:,} commits of {found.streams:,} streams{unread}")
         if found.snapshots:
-            line(f"snapshots beside it: {found.snapshots:,}")
+            line(f"snapshots: {found.snapshots:,}")
         line(f"head {noted}")
     if not found.is_sound:
         count = len(found.findings)
@@ -98,7 +100,7 @@ def _head(text: str) -> Head:
 def _length(log: odradek.SqliteLog) -> int | None:
     try:
         return log.head().position + 1
-    except odradek.LogError:  # to be found and told by verify
+    except odradek.LogError:  # verify finds and reports it
         return None
 
 
@@ -107,7 +109,7 @@ def _place(position: int) -> str:
 
 
 def stats(log: ExistingLog, json: JsonOption = False) -> None:
-    """Print what a log is made of.
+    """Summarise a log: its size, types of events, biggest streams.
 
     \b
     Example:
@@ -126,13 +128,13 @@ def stats(log: ExistingLog, json: JsonOption = False) -> None:
         json_line({**fields, "events_per_commit": found.events_per_commit, "file_bytes": size})
         return
     line(f"{found.events:,} events in {found.commits:,} commits of {found.streams:,} streams, head {found.position}")
-    line(f"{found.events_per_commit:,.1f} events a commit, {found.largest_commit:,} in the largest")
+    line(f"{found.events_per_commit:,.1f} events per commit, {found.largest_commit:,} in the largest")
     line(f"{size:,} bytes on disk, {found.event_bytes:,} of them events")
     if found.first_recorded_at is not None and found.last_recorded_at is not None:
         line(f"from {found.first_recorded_at.isoformat()} to {found.last_recorded_at.isoformat()}")
     line()
     table("Events by type", ["type", "events"], found.events_by_type.items())
-    table("Events by type of stream", ["stream type", "events"], found.events_by_stream_type.items())
+    table("Events by stream type", ["stream type", "events"], found.events_by_stream_type.items())
     table(
         "Biggest streams",
         ["stream", "events", "bytes of events"],
@@ -145,9 +147,9 @@ def backup(
     new: NewLog,
     json: JsonOption = False,
 ) -> None:
-    """Copy a log, also while it is being written.
+    """Copy a log, even while another process writes it.
 
-    Snapshots are not copied: the log is complete without them, and they are taken again.
+    Snapshots are not copied: the log is complete without them, and new ones are taken.
 
     \b
     Example:
@@ -162,11 +164,11 @@ def backup(
 
 
 def salvage(log: ExistingLog, new: NewLog, json: JsonOption = False) -> None:
-    """Copy what is sound of a damaged log, from its beginning, into a new one.
+    """Copy the sound part of a damaged log into a new log.
 
-    Commits keep their bytes and digests, the index is made anew, and the old log is left as it is. A sound log is
-    copied whole, and so is one of which only the first page of the file is damaged. Where something was left out, the
-    exit code is 1.
+    The sound part is everything before the first damaged commit. Commits keep their bytes and digests, the index is
+    rebuilt, and the old log is not changed. A sound log is copied whole, and so is a log of which only the first page
+    of the file is damaged. If something was left out, the exit code is 1.
 
     \b
     Example:
@@ -183,7 +185,7 @@ def salvage(log: ExistingLog, new: NewLog, json: JsonOption = False) -> None:
     else:
         line(f"Copied {found.events:,} events in {found.commits:,} commits to {new}: head {found.head.to_text()}")
         for note in found.notes:
-            line(f"also wrong with {log}, and right in the copy: {plain(note)}")
+            line(f"also damaged in {log}, and repaired in the copy: {plain(note)}")
         if not found.is_whole:
             line(_left_out(found))
     if not found.is_whole:
@@ -194,11 +196,13 @@ def salvage(log: ExistingLog, new: NewLog, json: JsonOption = False) -> None:
 def _left_out(found: Salvage) -> str:
     first = found.head.position + 1
     if found.left_out_until is None:
-        return f"left out: what there was from position {first} on; nothing of it can be read, nor how much it was"
+        return f"left out: everything from position {first}; it cannot be read, so its extent is unknown"
     commits = (
-        f"{found.left_out_commits:,} commits that are still listed" if found.left_out_commits else "no commit listed"
+        f"{found.left_out_commits:,} commits that the file still lists"
+        if found.left_out_commits
+        else "no commit is listed"
     )
-    counted = f"{found.left_out_events:,} events, positions {first} to {found.left_out_until}; {commits}"
+    extent = f"{found.left_out_events:,} events, positions {first} to {found.left_out_until}; {commits}"
     if found.is_end_known:
-        return f"left out: {counted}"
-    return f"left out: at least {counted}; what came after cannot be known"
+        return f"left out: {extent}"
+    return f"left out: at least {extent}; what followed is unknown"

@@ -1,4 +1,4 @@
-"""`odradek offsets`: moves what consumer groups have committed, or has them forget it."""
+"""`odradek offsets`: reset and delete the committed offsets of consumer groups."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import odradek
 from odradek.cli.formats.quantities import parse_duration_ms
 from odradek.cli.opening import open_reader, open_system, replay
 from odradek.cli.options import ExistingLog, GroupArgument, JsonOption, bad_value, group_id, topic_name
-from odradek.cli.output import counted, json_line, line, plain, table, tell
+from odradek.cli.output import format_count, json_line, line, plain, table, tell
 
 if TYPE_CHECKING:
     from odradek_domain.group.offset_reset import ResetTarget
@@ -21,7 +21,7 @@ __all__ = ["offsets"]
 
 offsets = typer.Typer(rich_markup_mode=None)
 
-_READ_SECONDS = 86_400.0  # whoever waits may end it
+_READ_SECONDS = 86_400.0  # Ctrl-C ends it earlier
 _LARGEST = (1 << 63) - 1  # of offsets, as in Kafka
 _TARGETS = "--to-earliest, --to-latest, --to-offset, --to-datetime, --by-duration, --shift-by"
 
@@ -34,7 +34,9 @@ PartitionOption = Annotated[
 
 @offsets.callback(invoke_without_command=True)
 def help_(context: typer.Context) -> None:
-    """Move what consumer groups without members have committed, or have them forget it.
+    """Reset and delete committed offsets of consumer groups.
+
+    The groups must have no members.
 
     \b
     Example:
@@ -51,20 +53,26 @@ def reset(
     group: GroupArgument,
     topic: TopicOption,
     partition: PartitionOption = None,
-    to_earliest: Annotated[bool, typer.Option("--to-earliest", help="To the first message there is.")] = False,
-    to_latest: Annotated[bool, typer.Option("--to-latest", help="To the end: only what comes from now on.")] = False,
+    to_earliest: Annotated[bool, typer.Option("--to-earliest", help="To the first message that can be read.")] = False,
+    to_latest: Annotated[bool, typer.Option("--to-latest", help="To the end: read only new messages.")] = False,
     to_offset: Annotated[int | None, typer.Option(min=0, max=_LARGEST, metavar="N", help="To this offset.")] = None,
     to_datetime: Annotated[
         str | None,
-        typer.Option(metavar="TIME", help="To the first message as young as that, such as 2026-01-31T12:00 (UTC)."),
+        typer.Option(
+            metavar="TIME", help="To the first message at or after this time, such as 2026-01-31T12:00 (UTC)."
+        ),
     ] = None,
     by_duration: Annotated[
-        str | None, typer.Option(metavar="DURATION", help="To the first message as young as that, such as 90m or 7d.")
+        str | None,
+        typer.Option(metavar="DURATION", help="To the first message of this last stretch of time, such as 90m or 7d."),
     ] = None,
     shift_by: Annotated[
         int | None,
         typer.Option(
-            min=-_LARGEST, max=_LARGEST, metavar="N", help="So many messages on, or back with a negative number."
+            min=-_LARGEST,
+            max=_LARGEST,
+            metavar="N",
+            help="Forward by this many messages, or back with a negative number.",
         ),
     ] = None,
     dry_run: Annotated[
@@ -72,10 +80,10 @@ def reset(
     ] = False,
     json: JsonOption = False,
 ) -> None:
-    """Move a group's committed offsets, all or none of them.
+    """Reset a group's committed offsets, all or none of them.
 
-    Only while the group has no members. Offsets outside of what can be read become its nearest end. The group need not
-    have committed anything before, but for --shift-by.
+    The group must have no members. An offset out of range becomes the nearest end of the partition. Only --shift-by
+    requires that the group has committed offsets already.
 
     \b
     Example:
@@ -94,7 +102,7 @@ def reset(
     if json:
         json_line([{**asdict(item), "is_clamped": item.is_clamped} for item in plan])
         return
-    changed = counted(sum(item.after != item.before for item in plan), "committed offset")
+    changed = format_count(sum(item.after != item.before for item in plan), "committed offset")
     line(f"{'Would change' if dry_run else 'Changed'} {changed} of group {plain(name)}.")
     line()
     table(
@@ -112,7 +120,9 @@ def delete(
     partition: PartitionOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Have a group without members forget what it committed in topics; it then begins as one that never read them.
+    """Delete a group's committed offsets in topics.
+
+    The group, which must have no members, then starts as if it had never read the topics.
 
     \b
     Example:
@@ -127,7 +137,7 @@ def delete(
     if json:
         json_line([{"topic": item.topic, "partition": item.partition, "offset": item.offset} for item in gone])
     else:
-        line(f"Group {plain(name)} has forgotten {counted(len(gone), 'committed offset')}.")
+        line(f"Deleted {format_count(len(gone), 'committed offset')} of group {plain(name)}.")
 
 
 def _places(topics: Sequence[str], partitions: Sequence[int] | None) -> list[str | tuple[str, int]]:
@@ -135,7 +145,7 @@ def _places(topics: Sequence[str], partitions: Sequence[int] | None) -> list[str
     if not partitions:
         return [*names]
     if len(names) > 1:
-        raise bad_value("--partition", "it says which partition of one topic; give one --topic with it")
+        raise bad_value("--partition", "it names a partition of one topic; give a single --topic with it")
     return [(names[0], number) for number in partitions]
 
 
@@ -161,7 +171,7 @@ def _target(
     if shift_by is not None:
         wanted.append(odradek.ShiftBy(shift_by))
     if len(wanted) != 1:
-        raise bad_value(_TARGETS, "give one of them" if not wanted else "give one of them, and no other beside it")
+        raise bad_value(_TARGETS, "give one of them" if not wanted else "give only one of them")
     target: ResetTarget | timedelta = wanted[0]
     return target
 
@@ -170,7 +180,7 @@ def _moment(name: str, text: str) -> datetime:
     try:
         at = datetime.fromisoformat(text)
     except ValueError as error:
-        raise bad_value(name, f"{text[:80]!r} is no time; write one like 2026-01-31T12:00:00Z") from error
+        raise bad_value(name, f"{text[:80]!r} is not a time; use one like 2026-01-31T12:00:00Z") from error
     return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
 
 
@@ -184,7 +194,7 @@ def _duration(name: str, text: str) -> timedelta:
 def _planned(
     log: str, group: str, places: Sequence[str | tuple[str, int]], to: ResetTarget | timedelta
 ) -> tuple[odradek.PlannedReset, ...]:
-    """Work out what a reset would do, from the log as it is, which is only read."""
+    """Plan a reset from the log, which is only read."""
     from odradek_domain.group.offset_reset import checked_target, plan_reset, wanted_partitions
     from odradek_domain.replay.log_scans import finished, offsets_at_time
 
@@ -198,14 +208,16 @@ def _planned(
                 at_time |= {odradek.TopicPartition(name, number): offset for number, offset in enumerate(found.offsets)}
     known = state.groups.get(group)
     if known is not None and known.members:
-        members = counted(len(known.members), "member")
-        tell(f"The group has {members} in the log; while any of them lives, its offsets cannot be reset.")
+        members = format_count(len(known.members), "member")
+        tell(f"The group has {members} in the log; its offsets can be reset only while it has none.")
     return plan_reset(group, () if known is None else known.committed.all(), state.topics, wanted, target, at_time)
 
 
 def _note(item: odradek.PlannedReset) -> str:
     if item.wanted is None:
-        return "no message is as young"
+        return "no message at or after that time"
     if not item.is_clamped:
         return ""
-    return f"{item.wanted} is before the first one" if item.wanted < item.after else f"{item.wanted} is beyond the end"
+    return (
+        f"{item.wanted} is before the first message" if item.wanted < item.after else f"{item.wanted} is beyond the end"
+    )

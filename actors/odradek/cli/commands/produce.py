@@ -1,7 +1,7 @@
-"""`odradek produce`: every line of a file or of stdin becomes a message.
+"""`odradek produce`: store every line of a file or of stdin as a message.
 
-Lines are read with a bound, so that a line without an end cannot fill memory, and gathered into batches, several of
-which are in flight while the next is read.
+The length of a line is limited, so that a line without an end cannot fill memory. Lines are gathered into batches, and
+several batches are in flight while the next one is read.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ Entry = tuple[bytes | None, bytes]
 
 
 class Stored(msgspec.Struct):
-    """The offsets and positions a partition got."""
+    """What was stored in one partition."""
 
     partition: int
     messages: int
@@ -60,20 +60,24 @@ class Summary(msgspec.Struct):
 def produce(
     log: ExistingLog,
     topic: Annotated[str, typer.Argument(metavar="TOPIC", help="The topic, created if it does not exist.")],
-    file: Annotated[str, typer.Argument(metavar="FILE", help="What to read; - is stdin.")] = "-",
+    file: Annotated[str, typer.Argument(metavar="FILE", help="The file to read; - is stdin.")] = "-",
     key_separator: Annotated[
         str | None,
-        typer.Option(help="What ends the key in a line; a line without it has no key. By default no line has one."),
+        typer.Option(
+            help="What separates key and value in a line; without it a line has no key. By default no line has one."
+        ),
     ] = None,
     partitions: Annotated[
         int | None, typer.Option(min=1, max=MAX_PARTITIONS, help="Partitions of the topic, if it does not exist yet.")
     ] = None,
-    batch: Annotated[int, typer.Option(min=1, help="Lines that become durable together.")] = 1000,
+    batch: Annotated[int, typer.Option(min=1, help="Lines of a batch, which become durable together.")] = 1000,
     client_id: Annotated[str, typer.Option(help="The producer's identity.")] = "odradek-produce",
     durability: DurabilityOption = "full",
     json: JsonOption = False,
 ) -> None:
-    """Store every line of FILE as a message, byte for byte without its newline.
+    """Store every line of a file as a message, byte for byte.
+
+    The newline is not part of the message.
 
     \b
     Example:
@@ -82,7 +86,7 @@ def produce(
     name = topic_name("TOPIC", topic)
     identity = producer_id("--client-id", client_id)
     if key_separator == "":
-        raise bad_value("--key-separator", "it must not be empty; leave the option out to have no keys")
+        raise bad_value("--key-separator", "it must not be empty; leave the option out to send no keys")
     separator = None if key_separator is None else os.fsencode(key_separator)
     with open_input(file) as source, open_system(log, durability=durability) as system:
         if partitions is not None:
@@ -103,11 +107,11 @@ def _ensure(system: odradek.ActorSystem, topic: str, partitions: int) -> None:
     except odradek.errors.TopicAlreadyExists:
         there = len(system.describe_topic(topic).partitions)
         if there != partitions:
-            tell(f"odradek: topic {topic!r} exists already, with {there} partitions; --partitions changes nothing")
+            tell(f"odradek: topic {topic!r} already exists with {there} partitions; --partitions is ignored")
 
 
 class _Sending:
-    """Batches in flight, and what became of those before."""
+    """Sends batches, several at a time, and tracks what is stored."""
 
     def __init__(self, producer: odradek.ProducerHandle, topic: str) -> None:
         self.producer, self.topic = producer, topic
@@ -127,7 +131,7 @@ class _Sending:
         self._lines += len(entries)
 
     def finish(self) -> None:
-        """Wait for all, count what is stored, and raise what the first batch that failed was refused for."""
+        """Wait for all batches, count what is stored, and raise the error of the first batch that failed."""
         deadline = time.monotonic() + self._answer_seconds
         while self._in_flight:
             with suppress(odradek.ActorError, odradek.DomainError, odradek.LogError):
@@ -160,7 +164,7 @@ class _Sending:
 def send_lines(
     producer: odradek.ProducerHandle, topic: str, source: BinaryIO, *, separator: bytes | None = None, batch: int
 ) -> list[Stored]:
-    """Send every line, and return what each partition got; when that ends early, say how many lines are durable."""
+    """Send every line, and return what is stored in each partition; errors say how many lines are durable."""
     sending = _Sending(producer, topic)
     try:
         try:
@@ -202,7 +206,7 @@ def _batches(source: BinaryIO, separator: bytes | None, batch: int) -> Iterator[
         length = len(value) + len(key or b"")
         if length > limit:
             raise_after = CommandError(
-                f"line {number} is longer than the limit of {limit} bytes a message; split it", ExitCode.USAGE
+                f"line {number} exceeds the limit of {limit} bytes per message; split it", ExitCode.USAGE
             )
             if entries:
                 yield entries

@@ -1,4 +1,4 @@
-"""`odradek state` and `odradek diff`: what the log says there is, at any moment of its history."""
+"""`odradek state` and `odradek diff`: the state at any position of a log, and what changed between two."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import odradek
-from odradek.cli.opening import open_reader, replay, resolved
+from odradek.cli.opening import open_reader, replay, resolve_place
 from odradek.cli.options import ExistingLog, JsonOption, parse_place
 from odradek.cli.output import json_line, line, plain, table
 
@@ -18,11 +18,11 @@ def state(
     log: ExistingLog,
     at: Annotated[
         str,
-        typer.Option(metavar="PLACE", help="The moment: a position, a time (UTC unless it says otherwise), or head."),
+        typer.Option(metavar="PLACE", help="A position, a time (UTC unless it has a zone), or head."),
     ] = "head",
     json: JsonOption = False,
 ) -> None:
-    """Print the state that a log leads to.
+    """Print the state of a log at a position or time.
 
     \b
     Example:
@@ -30,7 +30,7 @@ def state(
     """
     place = parse_place("--at", at)
     with open_reader(log) as opened:
-        replayed = replay(opened, resolved(opened, place))
+        replayed = replay(opened, resolve_place(opened, place))
     if json:
         _print_json(replayed)
     else:
@@ -43,7 +43,7 @@ def diff(
     after: Annotated[str, typer.Argument(metavar="B", help="A position, a time, or head.")],
     json: JsonOption = False,
 ) -> None:
-    """Print what changed between two moments.
+    """Print what changed between two positions or times.
 
     \b
     Example:
@@ -53,7 +53,7 @@ def diff(
 
     places = parse_place("A", before), parse_place("B", after)
     with open_reader(log) as opened:
-        old, new = (replay(opened, resolved(opened, place)) for place in places)
+        old, new = (replay(opened, resolve_place(opened, place)) for place in places)
     changes = state_difference(old, new)
     if json:
         json_line({"from": old.position, "to": new.position, "changes": changes})

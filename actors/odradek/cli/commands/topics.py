@@ -1,4 +1,4 @@
-"""`odradek topics`: which topics a log has, and their creation, growth, limits, shortening and end."""
+"""`odradek topics`: list, describe, create, change and delete topics."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import typer
 
 import odradek
 from odradek.cli.default_command import ListingGroup
-from odradek.cli.formats.quantities import parse_duration_ms, parse_size, shown_duration, shown_size
+from odradek.cli.formats.quantities import format_duration, format_size, parse_duration_ms, parse_size
 from odradek.cli.opening import open_reader, open_system, replay
 from odradek.cli.options import MAX_PARTITIONS, ExistingLog, JsonOption, bad_value, topic_name
-from odradek.cli.output import counted, json_line, line, table
+from odradek.cli.output import format_count, json_line, line, table
 
 if TYPE_CHECKING:
     from odradek_domain.topic.topic import Topic
@@ -21,25 +21,25 @@ __all__ = ["topics"]
 
 topics = typer.Typer(cls=ListingGroup, rich_markup_mode=None)
 
-_APPLY_SECONDS = 86_400.0  # whoever waits may end it: what has not gone then goes when the topic wakes
+_APPLY_SECONDS = 86_400.0  # Ctrl-C ends it earlier; the topic deletes the rest when it is next used
 T = TypeVar("T")
 TopicArgument = Annotated[str, typer.Argument(metavar="TOPIC", help="The topic.")]
 RetentionTime = Annotated[
     str | None,
-    typer.Option(metavar="DURATION", help="Let messages go that are older than this, such as 7d, 12h or 90s; or none."),
+    typer.Option(metavar="DURATION", help="Delete messages older than this, such as 7d, 12h or 90s; or none."),
 ]
 RetentionSize = Annotated[
     str | None,
-    typer.Option(metavar="SIZE", help="Keep so many bytes in each partition, such as 64MiB or 5000; or none."),
+    typer.Option(metavar="SIZE", help="Keep this many bytes of each partition, such as 64MiB or 5000; or none."),
 ]
 
 
 @topics.callback(invoke_without_command=True)
 def help_(context: typer.Context) -> None:
-    """Look at topics, create, change and delete them.
+    """List, describe, create, change and delete topics.
 
-    `odradek topics LOG` is short for `list`. It and `describe` only look, and work while another process writes the
-    log. The others are its one writer.
+    `odradek topics LOG` is short for `odradek topics list LOG`. `list` and `describe` only read, also while another
+    process writes the log. The other commands write it, so no other process may.
 
     \b
     Example:
@@ -52,7 +52,7 @@ def help_(context: typer.Context) -> None:
 
 @topics.command("list")
 def list_(log: ExistingLog, json: JsonOption = False) -> None:
-    """Print the topics of a log.
+    """List the topics of a log.
 
     \b
     Example:
@@ -74,7 +74,7 @@ def list_(log: ExistingLog, json: JsonOption = False) -> None:
 
 @topics.command()
 def describe(log: ExistingLog, topic: TopicArgument, json: JsonOption = False) -> None:
-    """Print what a topic is made of: its limits, and the bounds of its partitions.
+    """Describe a topic: its retention and its partitions.
 
     \b
     Example:
@@ -97,7 +97,7 @@ def create(
     retention_size: RetentionSize = None,
     json: JsonOption = False,
 ) -> None:
-    """Create a topic, and the log if there is none.
+    """Create a topic, and the log if it does not exist.
 
     \b
     Example:
@@ -131,10 +131,12 @@ def delete(log: ExistingLog, topic: TopicArgument, json: JsonOption = False) -> 
 def add_partitions(
     log: ExistingLog,
     topic: TopicArgument,
-    total: Annotated[int, typer.Argument(min=1, max=MAX_PARTITIONS, help="How many partitions to have in all.")],
+    total: Annotated[int, typer.Argument(min=1, max=MAX_PARTITIONS, help="How many partitions the topic then has.")],
     json: JsonOption = False,
 ) -> None:
-    """Give a topic more partitions; keys may go to other ones from then on.
+    """Add partitions to a topic.
+
+    From then on keys may map to other partitions.
 
     \b
     Example:
@@ -143,7 +145,7 @@ def add_partitions(
     name = topic_name("TOPIC", topic)
     with open_system(log, must_exist=True) as system:
         grown = system.add_partitions(name, total)
-    _print(grown, f"{name} has {counted(total, 'partition')} now.", json)
+    _print(grown, f"{name} now has {format_count(total, 'partition')}.", json)
 
 
 @topics.command()
@@ -154,10 +156,10 @@ def set_retention(
     retention_size: RetentionSize = None,
     json: JsonOption = False,
 ) -> None:
-    """Limit how old messages get and how many bytes partitions keep, and let go at once what is beyond the limits.
+    """Limit the age of messages and the size of partitions.
 
-    A limit that is not given stays as it is; none takes it away. Messages that go can no longer be consumed; their
-    events stay in the log.
+    Messages that exceed the limits are deleted at once. A limit that is not given stays as it is; none removes it.
+    Deleted messages can no longer be consumed; their events stay in the log.
 
     \b
     Example:
@@ -167,7 +169,7 @@ def set_retention(
 
     name = topic_name("TOPIC", topic)
     if retention_time is None and retention_size is None:
-        raise bad_value("--retention-time / --retention-size", "give one of them, or both; none takes a limit away")
+        raise bad_value("--retention-time / --retention-size", "give one of them, or both; none removes a limit")
     time, size = _parsed(retention_time, retention_size, UNSET)
     with open_system(log, must_exist=True) as system:
         system.set_retention(name, retention_ms=time, retention_bytes=size)
@@ -175,15 +177,19 @@ def set_retention(
     _print(left, f"Set the retention of {name}.", json)
 
 
-@topics.command(context_settings={"ignore_unknown_options": True})  # so that -1 is an offset and no option
+@topics.command(context_settings={"ignore_unknown_options": True})  # so that -1 is an offset and not an option
 def delete_records(
     log: ExistingLog,
     topic: TopicArgument,
-    partition: Annotated[int, typer.Argument(min=0, metavar="PARTITION", help="The partition, from 0 on.")],
-    before: Annotated[str, typer.Argument(metavar="OFFSET", help="The first offset that stays; end or -1 keeps none.")],
+    partition: Annotated[int, typer.Argument(min=0, metavar="PARTITION", help="The partition, counted from 0.")],
+    before: Annotated[
+        str, typer.Argument(metavar="OFFSET", help="The first offset to keep; end or -1 deletes all messages.")
+    ],
     json: JsonOption = False,
 ) -> None:
-    """Delete the messages of a partition below an offset. Their events stay in the log; offsets are not used again.
+    """Delete the messages of a partition below an offset.
+
+    Their events stay in the log, and offsets are not reused.
 
     \b
     Example:
@@ -193,7 +199,7 @@ def delete_records(
     offset = _parse_offset(before)
     with open_system(log, must_exist=True) as system:
         left = system.delete_records(name, partition, offset)
-    _print(left, f"{name}/{partition} begins at offset {left.partitions[partition].log_start_offset} now.", json)
+    _print(left, f"{name}/{partition} now starts at offset {left.partitions[partition].log_start_offset}.", json)
 
 
 def _description(topic: Topic) -> odradek.TopicDescription:
@@ -227,16 +233,16 @@ def _parse_offset(text: str) -> int:
         return -1
     if text.isascii() and text.isdigit() and len(text) <= 18:
         return int(text)
-    raise bad_value("OFFSET", f"{text[:80]!r} is no offset; write a number like 1500, or end")
+    raise bad_value("OFFSET", f"{text[:80]!r} is not an offset; use a number like 1500, or end")
 
 
 def _limits(topic: odradek.TopicDescription) -> tuple[str | None, str | None]:
     time, size = topic.retention_ms, topic.retention_bytes
-    return None if time is None else shown_duration(time), None if size is None else shown_size(size)
+    return None if time is None else format_duration(time), None if size is None else format_size(size)
 
 
 def _print(topic: odradek.TopicDescription, done: str, json: bool) -> None:
-    """Print a topic, after a word on what was done to it."""
+    """Print what was done to a topic, and the topic."""
     if json:
         json_line(topic)
         return
@@ -245,7 +251,7 @@ def _print(topic: odradek.TopicDescription, done: str, json: bool) -> None:
         line()
     time, size = _limits(topic)
     line(f"Topic {topic.name}, id {topic.topic_id}, created {topic.created_at.isoformat(timespec='seconds')}")
-    line(f"Retention time {time or 'without limit'}, size of a partition {size or 'without limit'}")
+    line(f"Retention: time {time or 'unlimited'}, size of each partition {size or 'unlimited'}")
     line()
     table(
         "Partitions",

@@ -1,4 +1,4 @@
-"""`odradek trace`: what a conversation led to."""
+"""`odradek trace`: show what a conversation led to."""
 
 from __future__ import annotations
 
@@ -23,28 +23,30 @@ def trace(
     id_: Annotated[
         str | None,
         typer.Argument(
-            metavar="ID", help="A correlation id, the beginning of only one, or the id of an event.", show_default=False
+            metavar="ID",
+            help="A correlation id, a prefix that only one has, or the id of an event.",
+            show_default=False,
         ),
     ] = None,
     at: Annotated[
-        int | None, typer.Option(min=0, metavar="POSITION", help="The conversation of the event there.")
+        int | None, typer.Option(min=0, metavar="POSITION", help="Show the conversation of the event at this position.")
     ] = None,
     message: Annotated[
         str | None,
-        typer.Option(metavar="TOPIC/PARTITION/OFFSET", help="The conversation that sent this message."),
+        typer.Option(metavar="TOPIC/PARTITION/OFFSET", help="Show the conversation that sent this message."),
     ] = None,
     format_: Annotated[
         Literal["text", "mermaid"], typer.Option("--format", help="A tree, or a Mermaid sequence diagram.")
     ] = "text",
     limit: Annotated[
-        int, typer.Option(min=1, help="Show so many events of the conversation at most, what was asked for among them.")
+        int, typer.Option(min=1, help="Show at most this many events of the conversation, the one asked for included.")
     ] = 100,
     json: JsonOption = False,
 ) -> None:
-    """Show what a conversation led to: commands, their events, what those caused.
+    """Show the commands of a conversation, and what they led to.
 
-    A conversation is what shares a correlation id. Of a message it also shows who consumed it, and which commits
-    covered it, in whatever conversation that was.
+    A conversation is everything that shares a correlation id. For a message it also shows who consumed it and which
+    commits covered it, also if those belong to other conversations.
 
     \b
     Example:
@@ -59,7 +61,7 @@ def trace(
     if sum(item is not None for item in (id_, at, message)) != 1:
         raise bad_value("ID", "name one conversation: by ID, by --at, or by --message")
     if json and format_ != "text":
-        raise bad_value("--json", f"it does not go with --format {format_}")
+        raise bad_value("--json", f"it cannot be combined with --format {format_}")
     with open_reader(log) as opened, bar("searched", opened.head().position + 1) as progress:
         if message is not None:
             at = position_of(opened, *_parse_message(message))
@@ -75,6 +77,8 @@ def trace(
 def _parse_message(text: str) -> tuple[str, int, int]:
     found = _PLACE.fullmatch(text)
     if found is None:
-        raise bad_value("--message", f"{text[:80]!r} is no message; write topic, partition and offset like orders/0/17")
+        raise bad_value(
+            "--message", f"{text[:80]!r} is not a message; use topic, partition and offset like orders/0/17"
+        )
     topic, partition, offset = found.groups()
     return str(topic_name("--message", topic)), int(partition), int(offset)

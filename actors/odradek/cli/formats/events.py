@@ -1,4 +1,4 @@
-"""An event as the commands print it: on one line for people, as an object for programs."""
+"""How commands print an event: as a line for people, or as an object for programs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _VALUE_WIDTH = 60
 
 
 def event_json(recorded: Recorded) -> dict[str, object]:
-    """Return an event with all that is known about it; one of an unknown type as it is stored."""
+    """Return an event and its metadata; an event of an unknown type is returned as stored."""
     metadata = recorded.metadata
     event = recorded.event
     is_known = not isinstance(event, OpaqueEvent)
@@ -38,14 +38,14 @@ def event_json(recorded: Recorded) -> dict[str, object]:
 
 
 def event_line(recorded: Recorded) -> str:
-    """Return an event's place, time and content."""
+    """Return an event's position, time, stream, type and fields."""
     place = f"{recorded.position:>8}  {moment(recorded.commit.recorded_at)}"
     stream = f"{plain(recorded.stream)} {recorded.version:>5}"
     return f"{place}  {stream}  {plain(recorded.type)}  {event_fields(recorded.event)}"
 
 
 def event_fields(event: Any, *, brief: bool = False) -> str:
-    """Return an event's fields and their values; in brief without its timestamp and what is empty or false."""
+    """Return an event's fields and values; if brief, without its timestamp and without empty and false values."""
     if isinstance(event, OpaqueEvent):
         values: Mapping[str, object] = msgspec.json.decode(event.raw, type=dict[str, Any])
         shown = {name: value for name, value in values.items() if name != "type"}

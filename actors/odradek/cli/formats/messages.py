@@ -1,4 +1,4 @@
-"""How `odradek consume` writes a message: kcat's letters, or JSON."""
+"""How `odradek consume` writes a message: kcat's placeholders, or JSON."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from odradek.cli.options import bad_value
 __all__ = ["FORMAT_HELP", "Formatter", "Readable", "make_formatter"]
 
 FORMAT_HELP = (
-    "How to write a message: %t topic, %p partition, %o offset, %T time, %k key, %v or %s value, %h headers, %i "
-    "message id, %% a percent sign, \\t tab, \\n newline, \\\\ backslash; or the one word json. A newline follows."
+    "The format of a message: %t topic, %p partition, %o offset, %T time, %k key, %v or %s value, %h headers, %i "
+    "message id, %% a percent sign, \\t tab, \\n newline, \\\\ backslash; or the word json. A newline is added."
 )
 
 
 class Readable(Protocol):
-    """A message as it comes from a log or from a consumer."""
+    """A message that was read from a log or by a consumer."""
 
     @property
     def topic(self) -> str: ...
@@ -59,7 +59,7 @@ _FIXED = {"%%": b"%", "\\t": b"\t", "\\n": b"\n", "\\\\": b"\\"}
 
 
 def make_formatter(text: str) -> Formatter:
-    """Compile a template; a placeholder that there is none of is a bad value."""
+    """Compile a template; an unknown placeholder is a bad value."""
     if text == "json":
         return _json
     if text == "%v":
@@ -72,7 +72,7 @@ def make_formatter(text: str) -> Formatter:
             parts.append(_FIXED.get(piece) or os.fsencode(piece))
         else:
             known = " ".join([*_FIELDS, *_FIXED])
-            raise bad_value("--format", f"{piece!r} means nothing; use json, or a template of {known} and text")
+            raise bad_value("--format", f"{piece!r} is not a placeholder; use json, or a template of {known} and text")
     parts.append(b"\n")
     return lambda message: b"".join(part if isinstance(part, bytes) else part(message) for part in parts)
 
@@ -92,7 +92,7 @@ def _json(message: Readable) -> bytes:
 
 
 def _readable(name: str, data: bytes | None) -> dict[str, str | None]:
-    """Return bytes as text where they are text, else in base64 under a name that says so."""
+    """Return bytes as text if they are UTF-8, else in base64, under a name that says so."""
     try:
         return {name: None if data is None else data.decode()}
     except UnicodeDecodeError:

@@ -1,7 +1,7 @@
-"""A trace as a Mermaid sequence diagram: who asked whom for what, and what happened there, in the order of the log.
+"""How commands print a trace as a Mermaid sequence diagram: commands as arrows, events as notes, in the log's order.
 
-Mermaid quotes nothing in sequence diagrams: every character with a meaning becomes an entity code, participants go by
-aliases, and the word "end", which closes a block wherever it stands, loses its first letter to such a code.
+Mermaid has no quoting in sequence diagrams: characters with a meaning are written as entity codes, participants have
+aliases, and of the word "end", which closes a block wherever it stands, the first letter is written as such a code.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from odradek.cli.output import counted, plain
+from odradek.cli.output import format_count, plain
 from odradek_domain.replay.message_trace import command_of, sender_of
 from odradek_events.trace import Trace, TracedDecision, TracedEvent
 
@@ -21,8 +21,10 @@ Step = tuple[int, str, str, str]  # position, from, to, text; an event stays whe
 
 
 def mermaid_lines(trace: Trace) -> Iterator[str]:
-    """Yield the diagram's lines. Events of one type that one command led to are one note, and a commit one arrow."""
-    steps = sorted(dict.fromkeys(_steps(trace)), key=lambda step: step[0])  # each message leads to the commit it is in
+    """Yield the lines of the diagram. Events of one type from one command share a note; a commit is one arrow."""
+    steps = sorted(
+        dict.fromkeys(_steps(trace)), key=lambda step: step[0]
+    )  # a commit follows from each of its messages, and is drawn once
     aliases: dict[str, str] = {}
     for _, sender, recipient, _ in steps:
         for name in (sender, recipient):
@@ -37,7 +39,7 @@ def mermaid_lines(trace: Trace) -> Iterator[str]:
             yield f"    {aliases[sender]}->>{aliases[recipient]}: {_escaped(text)}"
     if trace.omitted:
         last = next(reversed(aliases.values()))
-        shown = f"{counted(trace.omitted, 'event')} not shown, limit {trace.event_count} shows all"
+        shown = f"{format_count(trace.omitted, 'event')} not shown, limit {trace.event_count} shows all"
         yield f"    Note over {last}: {_escaped(shown)}"
 
 
@@ -49,7 +51,7 @@ def _steps(trace: Trace) -> Iterator[Step]:
             yield decision.position, sender, decision.stream, command_of(decision)
         yield from _notes(decision, trace.asked)
         for other in decision.on_behalf:
-            is_ours = other.stream in (decision.stream, sender)  # asked for before the command went there
+            is_ours = other.stream in (decision.stream, sender)  # requested before the command was sent
             waiting.append((other, sender if is_ours else decision.stream))
         for event in decision.events:
             waiting += [(caused, sender_of(caused) or decision.stream) for caused in event.caused]
@@ -69,14 +71,14 @@ def _notes(decision: TracedDecision, asked: int | None) -> Iterator[Step]:
 
 
 def _belongs(event: TracedEvent, before: TracedEvent, asked: int | None) -> bool:
-    """Return whether both stand in one note: of one type, nothing left out or to be seen between them."""
+    """Return whether both belong in one note: of one type, consecutive, and neither the one asked for."""
     is_next = event.recorded.position == before.recorded.position + 1
     is_asked = asked in (event.recorded.position, before.recorded.position)
     return is_next and not is_asked and event.recorded.type == before.recorded.type and not before.followed_by
 
 
 def _followed(stream: str, events: Sequence[TracedEvent]) -> Iterator[Step]:
-    """Yield what happened to an event elsewhere: handed over, then dealt with."""
+    """Yield what happened to a message elsewhere: it was consumed, then committed."""
     for event in events:
         yield event.recorded.position, stream, event.recorded.stream, _said([event])
         for later in event.followed_by:

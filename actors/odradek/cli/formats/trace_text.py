@@ -1,11 +1,11 @@
-"""A trace as a tree: of lines for people, of numbered nodes for programs."""
+"""How commands print a trace: as a tree of lines for people, or of numbered nodes for programs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from odradek.cli.formats.events import event_fields, event_json, moment
-from odradek.cli.output import counted, plain
+from odradek.cli.output import format_count, plain
 from odradek_domain.replay.message_trace import command_of
 from odradek_events.trace import Trace, TracedDecision, TracedEvent
 
@@ -15,19 +15,19 @@ Node = TracedDecision | TracedEvent
 
 
 def trace_lines(trace: Trace) -> Iterator[str]:
-    """Yield a headline, and a line for each command and event, below what it came of."""
-    yield f"Conversation {plain(trace.correlation_id) or '(without an id)'}: {counted(trace.event_count, 'event')}"
+    """Yield a headline, and a line for each command and event, below its cause."""
+    yield f"Conversation {plain(trace.correlation_id) or '(without an id)'}: {format_count(trace.event_count, 'event')}"
     waiting = _stacked("", trace.decisions)
     while waiting:
         before, is_last, node = waiting.pop()
         yield f"{before}{'└─' if is_last else '├─'} {_label(node, trace)}"
         waiting += _stacked(before + ("   " if is_last else "│  "), _children(node))
     if trace.omitted:
-        yield f"{counted(trace.omitted, 'event')} not shown; --limit {trace.event_count} shows all"
+        yield f"{format_count(trace.omitted, 'event')} not shown; --limit {trace.event_count} shows all"
 
 
 def trace_json(trace: Trace) -> dict[str, object]:
-    """Return the tree as a list of nodes, each with the number of its parent: JSON nests no deeper than its readers."""
+    """Return the tree as a list of nodes, each with the number of its parent: parsers limit how deep JSON may nest."""
     nodes: list[dict[str, object]] = []
     waiting: list[tuple[int | None, Node]] = [(None, decision) for decision in reversed(trace.decisions)]
     while waiting:
@@ -64,7 +64,7 @@ def _position(node: Node) -> int:
 def _label(node: Node, trace: Trace) -> str:
     if isinstance(node, TracedDecision):
         actor = f", {plain(node.actor)}" if node.actor else ""
-        cut = f": {counted(node.omitted, 'event')} of it not shown" if node.omitted else ""
+        cut = f": {format_count(node.omitted, 'event')} of it not shown" if node.omitted else ""
         return f"{command_of(node)} -> {plain(node.stream)} ({moment(node.recorded_at)}{actor}){cut}"
     recorded = node.recorded
     elsewhere = recorded.metadata.correlation_id
