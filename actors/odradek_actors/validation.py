@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-__all__ = ["awaits_answers", "bytes_or_none", "moment", "names", "seconds", "text", "whole_number"]
+__all__ = ["awaits_answers", "bytes_or_none", "moment", "names", "seconds", "text", "time_limit", "whole_number"]
 
 
 _ACKS = ("all", "-1", "1", "0")
@@ -32,6 +32,11 @@ def seconds(name: str, value: Any) -> float:
     if not 0 <= value <= _MOST_SECONDS:
         raise ValueError(f"{name} must be 0 to {_MOST_SECONDS} seconds, not {value}")
     return float(value)
+
+
+def time_limit(name: str, value: Any, default: float = 30.0) -> float:
+    """Return a number of seconds to wait, 0 or more; None stands for the default."""
+    return default if value is None else seconds(name, value)
 
 
 def awaits_answers(acks: Any) -> bool:

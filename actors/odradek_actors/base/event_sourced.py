@@ -176,11 +176,18 @@ class EventSourcedActor(Behaviour[S]):
         elif type(message) is Recover:
             self._recover()
         elif type(message) is Stop:
-            if self.on_stopping():
+            if self._is_prepared_to_stop():
                 self._end()
                 self._empty_stash(ActorStopped(self.stream))
             else:
                 self.stash.append(message)
+
+    def _is_prepared_to_stop(self) -> bool:
+        try:
+            return self.on_stopping()
+        except BaseException as raised:  # whoever closes the system waits for this actor to stop
+            self.log.error("on_stopping failed", error=repr(raised), exc_info=raised)
+            return True
 
     def _end(self) -> None:
         if self._snapshots.is_due_at_stop(self.state.version):
@@ -402,7 +409,10 @@ class EventSourcedActor(Behaviour[S]):
 
     def _abandon(self, error: Exception) -> None:
         self._phase = "stopped"
-        self.on_giving_up(error)
+        try:
+            self.on_giving_up(error)
+        except BaseException as raised:  # the other callers must get their answers too
+            self.log.error("on_giving_up failed", error=repr(raised), exc_info=raised)
         if self._appending is not None:
             commands, self._appending = self._appending[1], None
             self.append_failed(commands, OutcomeUnknown(self.stream, str(error)))
@@ -421,5 +431,5 @@ class EventSourcedActor(Behaviour[S]):
             self.send(*route)
         elif isinstance(message, Command | Query):
             self.reply(message, error)
-        elif isinstance(message, Stop):
+        elif isinstance(message, Stop) and self.actor_ref.is_alive():
             self.stop()

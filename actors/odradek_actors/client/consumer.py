@@ -1,12 +1,11 @@
-"""A consumer as people hold it: polls, remembers what was handed out, commits that and no more."""
+"""The client-side consumer: polls, tracks which messages it returned, and commits only those."""
 
 from __future__ import annotations
 
 import re
-from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from odradek_actors.client.consumer_commits import CommittingConsumer
 from odradek_actors.client.rebalance_listener import RebalanceListener
@@ -39,8 +38,11 @@ _GRACE = 10.0  # the actor times a poll out; waiting a little longer here keeps 
 class ConsumerHandle(CommittingConsumer):
     """Reads messages. Get one from `ActorSystem.consumer`; for use by one thread at a time.
 
-    Delivery is at least once: what was polled but not committed is delivered again in the next life.
+    Delivery is at least once: what was polled but not committed is delivered again when the consumer is opened again.
+    A call that is interrupted (by Ctrl-C, say) loses no message: one counts as returned only if `poll` returned it.
     """
+
+    _is_revoking = False
 
     # -- subscribing --------------------------------------------------------------------------------------------------
 
@@ -67,14 +69,14 @@ class ConsumerHandle(CommittingConsumer):
         self._ask(Subscribe(self._number, wanted, expression))
         self._listener = listener or RebalanceListener()
         if self.group_id is None:
-            self._buffered = deque(event for event in self._buffered if expression or event.topic in wanted)
+            self._keep(lambda event: expression is not None or event.topic in wanted)
 
     def unsubscribe(self) -> None:
         """Read nothing from now on, and leave the group; commits stay."""
         self._require_open()
         self._let_go_of_all()
         self._ask(Subscribe(self._number, ()))
-        self._buffered.clear()
+        self._keep(lambda _: False)
 
     def assign(self, partitions: Iterable[tuple[str, int]]) -> None:
         """Read exactly these (topic, partition) pairs from now on, instead of earlier ones, from what is committed on.
@@ -87,41 +89,41 @@ class ConsumerHandle(CommittingConsumer):
             self.unsubscribe()
             return
         self._ask(Assign(self._number, wanted))
-        self._assignment = set(wanted)
-        self._paused &= self._assignment
-        self._buffered.clear()
-        self._handed_out.clear()
+        assignment = frozenset(wanted)
+        self._uncommitted.count(self._reading)
+        self._uncommitted.clear()
+        self._reading = self._reading.keeping((), assignment=assignment, paused=self._reading.paused & assignment)
 
     @property
     def assignment(self) -> tuple[TopicPartition, ...]:
         """The partitions it reads, as of the last `poll`; empty for a consumer without a group that reads topics."""
-        return tuple(sorted(self._assignment))
+        return tuple(sorted(self._reading.assignment))
 
     def pause(self, partitions: Iterable[tuple[str, int]]) -> None:
         """Have `poll` return nothing of these (topic, partition) pairs until they are resumed, or revoked.
 
         ConsumerNotAssigned, or ConsumerNotSubscribed, for one that it does not read.
         """
-        self._set_paused(self._paused | {checked_place(pair) for pair in partitions})
+        self._set_paused(self._reading.paused | {checked_place(pair) for pair in partitions})
 
     def resume(self, partitions: Iterable[tuple[str, int]]) -> None:
         """Have `poll` return messages of these (topic, partition) pairs again; one that is not paused is fine."""
-        self._set_paused(self._paused - {checked_place(pair) for pair in partitions})
+        self._set_paused(self._reading.paused - {checked_place(pair) for pair in partitions})
 
     @property
     def paused(self) -> tuple[TopicPartition, ...]:
         """The partitions that are paused."""
-        return tuple(sorted(self._paused))
+        return tuple(sorted(self._reading.paused))
 
-    def _set_paused(self, places: set[TopicPartition]) -> None:
+    def _set_paused(self, places: frozenset[TopicPartition]) -> None:
         """Give back what is buffered of a partition that is paused now: it is delivered again once it is resumed."""
         self._ask(Pause(self._number, tuple(sorted(places))))
-        for place in sorted(places - self._paused):
-            first = next((event for event in self._buffered if (event.topic, event.partition) == place), None)
+        reading = self._reading
+        for place in sorted(places - reading.paused):
+            first = next((event for event in reading.waiting if (event.topic, event.partition) == place), None)
             if first is not None:
-                self._ask(SeekTo(self._number, place, self._topic_id, first.offset, "paused"))
-        self._buffered = deque(event for event in self._buffered if (event.topic, event.partition) not in places)
-        self._paused = places
+                self._ask(SeekTo(self._number, place, reading.topic_id, first.offset, "paused"))
+        self._keep(lambda event: (event.topic, event.partition) not in places, paused=places)
 
     @property
     def subscription(self) -> tuple[str, ...]:
@@ -143,10 +145,13 @@ class ConsumerHandle(CommittingConsumer):
         limit = self._max_poll_records if max_messages is None else whole_number("max_messages", max_messages, 1)
         seconds("timeout", timeout)
         self._require_open()
-        if not self._buffered:
+        if not self._reading.waiting:
             self._fill(limit, timeout)
-        count = min(limit, len(self._buffered))
-        return [self._hand_out(self._buffered.popleft()) for _ in range(count)]
+        reading = self._reading
+        end = min(reading.taken + limit, len(reading.buffered))
+        records = [_record(event) for event in reading.buffered[reading.taken : end]]
+        reading.taken = end  # from here on the messages count as returned: nothing may come in between
+        return records
 
     def wait_for_assignment(self, timeout: float = 30.0) -> tuple[TopicPartition, ...]:
         """Poll for no messages, until the group has given this consumer its share; return the share, perhaps empty.
@@ -164,18 +169,21 @@ class ConsumerHandle(CommittingConsumer):
     def messages(self, idle_timeout: float | None = None) -> Iterator[ConsumerRecord]:
         """Yield messages one by one as they come, for ever, or until none came for `idle_timeout` seconds.
 
-        A message counts as handed out, for `commit`, when it is yielded.
+        A message counts as returned, for `commit`, when it is yielded.
         """
         if idle_timeout is not None:
             seconds("idle_timeout", idle_timeout)
         while not self._is_closed:
-            if not self._buffered:
+            if self._reading.taken >= len(self._reading.buffered):
                 self._fill(self._max_poll_records, 1.0 if idle_timeout is None else idle_timeout)
-                if not self._buffered:
+                if not self._reading.waiting:
                     if idle_timeout is not None:
                         return
                     continue
-            yield self._hand_out(self._buffered.popleft())
+            reading = self._reading
+            record = _record(reading.buffered[reading.taken])
+            reading.taken += 1
+            yield record
 
     def __iter__(self) -> Iterator[ConsumerRecord]:
         return self.messages()
@@ -184,73 +192,83 @@ class ConsumerHandle(CommittingConsumer):
         """Poll until there are messages or the time is over."""
         self._require_open()
         self._auto_commit()
-        answer = self._poll(max_messages, timeout)
-        self._received = max(self._received, answer.number)
-        self._buffered.extend(answer.messages)
-        self._topic_id = answer.topic_id
+        answer, correlation_id = self._poll(max_messages, timeout)
+        if answer.messages and not self._reading.waiting:  # otherwise the next poll gets it
+            self._uncommitted.count(self._reading)
+            self._reading = self._reading.with_delivery(answer, correlation_id)
 
-    def _poll(self, max_messages: int, timeout: float) -> Delivery:
-        """Poll, and do what notices ask for in between."""
+    def _poll(self, max_messages: int, timeout: float) -> tuple[Delivery, str]:
+        """Poll, and do what notices ask for in between; return the delivery and the poll's correlation id."""
         now = self._system.runtime.monotonic
         deadline = now() + timeout
         remaining = timeout
         while True:
-            poll = Poll(self._number, self._received, max_messages, remaining, self._noticed)
+            self._require_open()  # the listener may have closed it
+            poll = Poll(self._number, self._reading.received, max_messages, remaining, self._reading.noticed)
             name = self._system.runtime.new_id()
             answer = self._system.command(self._stream, poll, correlation_id=name).result(remaining + _GRACE)
             if isinstance(answer, Delivery):
-                if answer.messages:
-                    self._polled = name
-                return answer
+                return answer, name
             self._take_notice(answer)
             remaining = max(0.0, deadline - now())
 
     def _take_notice(self, notice: Notice) -> None:
-        """Do what a rebalance asks for; the next poll says that it is done, also if the listener raised."""
-        self._noticed = notice.number
+        """Do what a rebalance asks for; the next poll confirms it, also if the listener raised.
+
+        Interrupted before the listener was called, the next poll gets the notice again.
+        """
         if notice.kind == "assigned":
-            self._assignment.update(notice.partitions)
-            self._listener.on_partitions_assigned(notice.partitions)
+            self._reading = self._reading.replaced(assignment=self._reading.assignment | {*notice.partitions})
+            try:
+                self._listener.on_partitions_assigned(notice.partitions)
+            finally:
+                self._reading = self._reading.replaced(noticed=notice.number)
             return
-        going = tuple(place for place in notice.partitions if place in self._assignment)  # others were revoked before
+        assignment = self._reading.assignment
+        going = tuple(place for place in notice.partitions if place in assignment)  # others were revoked before
+        if notice.kind == "revoked":
+            self._auto_commit(is_due=True)
         try:
-            if notice.kind == "revoked":
-                self._auto_commit(is_due=True)
             if going and notice.kind == "revoked":
-                self._listener.on_partitions_revoked(going)
+                self._revoke(going)
             elif going:
                 self._listener.on_partitions_lost(going)
         finally:
-            self._drop(set(notice.partitions))
-
-    def _drop(self, gone: set[TopicPartition]) -> None:
-        self._assignment -= gone
-        self._paused -= gone
-        self._buffered = deque(event for event in self._buffered if (event.topic, event.partition) not in gone)
-        self._handed_out.drop(gone)
+            self._drop({*notice.partitions}, noticed=notice.number)
 
     def _let_go_of_all(self) -> None:
-        """Do what is to be done before partitions are given back of one's own accord."""
+        """Prepare to give all partitions back: commit if auto-commit is on, and call the listener."""
         partitions = self.assignment
         self._auto_commit(is_due=True)
         try:
             if partitions and self.group_id is not None:
-                self._listener.on_partitions_revoked(partitions)
+                self._revoke(partitions)
         finally:
-            self._drop(set(partitions))
+            self._drop({*partitions})
 
-    def _hand_out(self, event: MessageProduced) -> ConsumerRecord:
-        self._handed_out.note(event.topic, event.partition, event.offset, self._topic_id)
-        return ConsumerRecord(
-            event.topic,
-            event.partition,
-            event.offset,
-            event.key,
-            event.value,
-            event.headers,
-            event.timestamp,
-            event.message_id,
+    def _revoke(self, partitions: tuple[TopicPartition, ...]) -> None:
+        """Call the listener, unless it is the listener that closes or unsubscribes: it has heard of the partitions."""
+        if self._is_revoking:
+            return
+        try:
+            self._is_revoking = True
+            self._listener.on_partitions_revoked(partitions)
+        finally:
+            self._is_revoking = False
+
+    def _drop(self, gone: set[TopicPartition], **changes: int) -> None:
+        """Forget partitions that this consumer no longer reads."""
+        self._uncommitted.count(self._reading)
+        self._uncommitted.drop(gone)
+        assignment, paused = self._reading.assignment - gone, self._reading.paused - gone
+        self._keep(
+            lambda event: (event.topic, event.partition) not in gone, assignment=assignment, paused=paused, **changes
         )
+
+    def _keep(self, is_wanted: Callable[[MessageProduced], bool], **changes: Any) -> None:
+        """Keep of the buffered messages only those that are still wanted."""
+        self._uncommitted.count(self._reading)
+        self._reading = self._reading.keeping(filter(is_wanted, self._reading.waiting), **changes)
 
     # -- positions and commits ----------------------------------------------------------------------------------------
 
@@ -280,7 +298,7 @@ class ConsumerHandle(CommittingConsumer):
     def position(self, topic: str, partition: int) -> int | None:
         """Return the offset of the next message `poll` will return, or None before the first poll or seek."""
         self._require_open()
-        for event in self._buffered:
+        for event in self._reading.waiting:
             if (event.topic, event.partition) == (topic, partition):
                 return event.offset
         offset: int | None = self._query(PositionOf(TopicPartition(topic, partition)))
@@ -290,8 +308,8 @@ class ConsumerHandle(CommittingConsumer):
         self._system.require_partition(description, partition)
         place = TopicPartition(description.name, partition)
         self._ask(SeekTo(self._number, place, description.topic_id, offset))
-        self._buffered = deque(event for event in self._buffered if (event.topic, event.partition) != place)
-        self._handed_out.drop([place])
+        self._keep(lambda event: (event.topic, event.partition) != place)
+        self._uncommitted.drop([place])
 
     # -- closing ------------------------------------------------------------------------------------------------------
 
@@ -308,9 +326,15 @@ class ConsumerHandle(CommittingConsumer):
         try:
             self._let_go_of_all()
         finally:
-            self._is_closed = True
-            self._system.command(self._stream, CloseConsumer(self._number)).result()
-            self._system.forget(self._stream)
+            if not self._is_closed:  # by the listener, in between
+                closed = self._system.command(self._stream, CloseConsumer(self._number))
+                self._is_closed = True
+                closed.result()
+                self._system.forget(self._stream)
+
+    def __repr__(self) -> str:
+        group = "" if self.group_id is None else f" in group {self.group_id!r}"
+        return f"<ConsumerHandle {self.consumer_id!r}{group}{', closed' if self._is_closed else ''}>"
 
     def __enter__(self) -> Self:
         return self
@@ -319,3 +343,16 @@ class ConsumerHandle(CommittingConsumer):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _record(event: MessageProduced) -> ConsumerRecord:
+    return ConsumerRecord(
+        event.topic,
+        event.partition,
+        event.offset,
+        event.key,
+        event.value,
+        event.headers,
+        event.timestamp,
+        event.message_id,
+    )

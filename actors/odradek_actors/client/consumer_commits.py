@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import deque
 from concurrent.futures import Future
 from typing import Any, Literal
 
 from odradek_actors.client.rebalance_listener import RebalanceListener
 from odradek_actors.client.topics import TopicCalls
-from odradek_actors.client.uncommitted import HandedOut, OffsetsToCommit, wanted_offsets
+from odradek_actors.client.uncommitted import OffsetsToCommit, Reading, Uncommitted, wanted_offsets
 from odradek_actors.errors import ActorError, RequestTimedOut
 from odradek_actors.logs import get_logger
 from odradek_actors.messages.consumers import (
@@ -25,7 +24,6 @@ from odradek_domain.errors import ConsumerClosed, DomainError, TopicNotFound
 from odradek_domain.values.names import ConsumerId, GroupId
 from odradek_domain.values.positions import TopicPartition
 from odradek_events.errors import LogError
-from odradek_events.types import MessageProduced
 
 __all__ = ["AutoOffsetReset", "CommittingConsumer"]
 
@@ -56,15 +54,9 @@ class CommittingConsumer:
         self._max_poll_records = whole_number("max_poll_records", max_poll_records, 1)
         self._auto_commit_interval = auto_commit_interval
         self._commits_at = system.runtime.monotonic() + (auto_commit_interval or 0)
-        self._received = 0
-        self._noticed = 0
         self._listener = RebalanceListener()
-        self._assignment: set[TopicPartition] = set()
-        self._paused: set[TopicPartition] = set()
-        self._buffered: deque[MessageProduced] = deque()
-        self._handed_out = HandedOut()
-        self._topic_id = ""  # of the buffered messages, which come of one delivery
-        self._polled = ""  # correlation id of the poll that gave them: a commit goes on with what it began
+        self._reading = Reading()
+        self._uncommitted = Uncommitted()
         self._is_closed = False
         self._log = get_logger(actor="consumer").bind(consumer=self.consumer_id)
         try:
@@ -74,7 +66,7 @@ class CommittingConsumer:
             raise
 
     def commit(self, offsets: OffsetsToCommit | None = None) -> None:
-        """Commit what was handed out by this handle, or the given offsets (of the *next* messages to read).
+        """Commit the messages that this handle has returned, or the given offsets (of the *next* messages to read).
 
         An offset may come with metadata: (offset, text). Durable when it returns, for all partitions or none; nothing
         to commit is fine. The group commits if there is one, else the consumer itself. Raises CommitWouldGoBackwards
@@ -90,23 +82,27 @@ class CommittingConsumer:
         A callback added to the promise runs on an actor's thread, and must not block.
         """
         self._require_open()
-        wanted = self._handed_out.to_commit() if offsets is None else wanted_offsets(offsets)
+        reading, uncommitted = self._reading, self._uncommitted
+        uncommitted.count(reading)
+        wanted = uncommitted.to_commit() if offsets is None else wanted_offsets(offsets)
         if not wanted:
             promise: Promise[None] = self._system.runtime.promise()
             promise.tell(None)
             return promise
         body = CommitOffsets(self._number, wanted)
-        answer = self._system.command(self._stream, body, correlation_id=self._polled, causation_id=self._polled)
+        answer = self._system.command(
+            self._stream, body, correlation_id=reading.correlation_id, causation_id=reading.correlation_id
+        )
 
         def done(answer: Future[None]) -> None:
             if answer.exception() is None:
-                self._handed_out.committed(wanted)
+                uncommitted.committed(wanted)
 
         answer.add_done_callback(done)
         return answer
 
     def _auto_commit(self, *, is_due: bool = False) -> None:
-        """Commit what was handed out, if that is wanted and its time has come; a refusal is logged, as in Kafka."""
+        """Commit what was returned, if auto-commit is on and due; a refusal is logged, as in Kafka."""
         now = self._system.runtime.monotonic()
         if self._auto_commit_interval is None or (now < self._commits_at and not is_due):
             return

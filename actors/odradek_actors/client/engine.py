@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from types import TracebackType
 from typing import Any, Self
 
@@ -18,7 +18,7 @@ from odradek_actors.base.actor import ActorContext
 from odradek_actors.base.event_sourced import EventSourcedActor
 from odradek_actors.client.replay_check import ReplayCheck, compare, gather
 from odradek_actors.consumer.actor import ConsumerActor
-from odradek_actors.errors import ActorStopped, RequestTimedOut, SystemClosed
+from odradek_actors.errors import ActorStopped, ForkedProcess, RequestTimedOut, SystemClosed
 from odradek_actors.group.actor import GroupActor
 from odradek_actors.infrastructure.directory import ActorClass, DirectoryActor
 from odradek_actors.infrastructure.journal import JournalActor
@@ -31,7 +31,7 @@ from odradek_actors.runtime.promise import Promise
 from odradek_actors.runtime.threads import ThreadedRuntime
 from odradek_actors.settings import Settings
 from odradek_actors.topic.actor import TopicActor
-from odradek_actors.validation import text
+from odradek_actors.validation import text, time_limit
 from odradek_domain.group.assignors.kafka import Assignor, assignors_by_name
 from odradek_domain.replay.system_state import AggregateSnapshot, SystemState
 from odradek_events.errors import LogUnavailable
@@ -67,6 +67,7 @@ class RunningSystem:
         self.runtime: Runtime = ThreadedRuntime() if runtime is None else checked_runtime(runtime)
         self._owns_runtime = runtime is None
         self.is_closed = False
+        self._is_released = False
         self._owns_log = False
         self.snapshots = open_snapshots(log) if snapshots is None else snapshots
         self._owns_snapshots = snapshots is None
@@ -125,12 +126,13 @@ class RunningSystem:
 
     # -- state --------------------------------------------------------------------------------------------------------
 
-    def settle(self, timeout: float = 30.0) -> None:
+    def settle(self, timeout: float | None = None) -> None:
         """Wait until nothing is under way: no append, no message in a mailbox.
 
-        RequestTimedOut after `timeout` seconds.
+        RequestTimedOut after `timeout` seconds (default: 30).
         Polls that wait and timers do not count; somebody outside who keeps sending keeps the system unsettled.
         """
+        timeout = time_limit("timeout", timeout)
         self._require_open()
         deadline = self.runtime.monotonic() + timeout
         before: list[int] = []
@@ -211,9 +213,9 @@ class RunningSystem:
             ref = self._refs[stream] = self._ask(self._directory, LookUp(stream)).result()
         return ref
 
-    def _running(self, *kinds: str) -> tuple[tuple[str, pykka.ActorRef[Any]], ...]:
-        running: tuple[tuple[str, pykka.ActorRef[Any]], ...] = self._ask(self._directory, Running(kinds)).result()
-        return running
+    def _running(self, *kinds: str, timeout: float | None = None) -> tuple[tuple[str, pykka.ActorRef[Any]], ...]:
+        running: Promise[tuple[tuple[str, pykka.ActorRef[Any]], ...]] = self._ask(self._directory, Running(kinds))
+        return running.result(timeout)
 
     def _ask(self, recipient: pykka.ActorRef[Any], body: object) -> Promise[Any]:
         promise: Promise[Any] = self.runtime.promise()
@@ -230,37 +232,68 @@ class RunningSystem:
         Who waits for it is told. The next message to the stream starts another actor, which recovers from the log.
         """
         self._require_open()
-        self._ref(stream).stop(block=False)
+        self._ref(text("stream", stream)).stop(block=False)
 
     # -- closing ------------------------------------------------------------------------------------------------------
 
-    def close(self, timeout: float = 30.0) -> None:
+    def close(self, timeout: float | None = None) -> None:
         """Stop in order: what was accepted is finished or answered with an error; then the log is closed if it is ours.
 
-        A log passed to `open` as an object stays open. Closing twice is fine. RequestTimedOut if an actor does not stop
-        in `timeout` seconds; the log is closed all the same.
+        A log passed to `open` as an object stays open. Closing again does nothing, and while another thread closes the
+        system, it waits too. RequestTimedOut if an actor does not stop in `timeout` seconds (default: 30); the log
+        is closed all the same. In a child process forked from the one that opened the system, nothing but this object
+        is closed.
         """
-        if self.is_closed:
+        limit = time_limit("timeout", timeout)
+        if self._is_released:
             return
         self.is_closed = True
-        deadline = self.runtime.monotonic() + timeout
-        is_orderly = True
+        is_orderly = False
         try:
-            for kinds in (("producer",), ("consumer",), ()):
-                is_orderly &= self._stop([ref for _, ref in self._running(*kinds)], deadline)
-            self.runtime.send(self._directory, Stop())
-            is_orderly &= self._stop([ref for _, ref in self._running()], deadline)  # whatever was started meanwhile
-            is_orderly &= self._stop([self._directory, self._snapshot_writer], deadline)
-            is_orderly &= self._stop([self._log_reader, self._journal], deadline)
+            is_orderly = self._stop_all(self.runtime.monotonic() + limit)
+        except ForkedProcess:
+            return
         finally:
-            if self._owns_runtime:
-                self.runtime.close()
-            if self._owns_snapshots:
-                self.snapshots.close()
-            if self._owns_log:
-                self.log.close()
+            if not is_orderly:
+                self._stop_at_once()
+            self._release()
         if not is_orderly:
-            raise RequestTimedOut(timeout)
+            raise RequestTimedOut(limit)
+
+    def _stop_all(self, deadline: float) -> bool:
+        """Stop producers, consumers, all others, and at last the actors they rely on; return whether all stopped."""
+        is_orderly = self._stop_running(("producer",), deadline)
+        is_orderly &= self._stop_running(("consumer",), deadline)
+        is_orderly &= self._stop_running((), deadline)
+        self.runtime.send(self._directory, Stop())
+        is_orderly &= self._stop_running((), deadline)  # whatever was started meanwhile
+        is_orderly &= self._stop([self._directory, self._snapshot_writer], deadline)
+        return self._stop([self._log_reader, self._journal], deadline) and is_orderly
+
+    def _stop_running(self, kinds: tuple[str, ...], deadline: float) -> bool:
+        try:
+            running = self._running(*kinds, timeout=max(0.0, deadline - self.runtime.monotonic()))
+        except ActorStopped:  # the directory has stopped, after everything that it had started
+            return True
+        except RequestTimedOut:
+            return False
+        return self._stop([ref for _, ref in running], deadline)
+
+    def _stop_at_once(self) -> None:
+        """Stop everything in the middle of its work, without waiting; the directory stops what it has started."""
+        for ref in (self._directory, self._snapshot_writer, self._log_reader, self._journal):
+            ref.stop(block=False)
+
+    def _release(self) -> None:
+        """Close what is ours, each also if another cannot be closed. Doing so again changes nothing."""
+        with ExitStack() as stack:
+            if self._owns_log:
+                stack.callback(self.log.close)
+            if self._owns_snapshots:
+                stack.callback(self.snapshots.close)
+            if self._owns_runtime:
+                stack.callback(self.runtime.close)
+        self._is_released = True
 
     def _stop(self, refs: list[pykka.ActorRef[Any]], deadline: float) -> bool:
         """Stop actors in order; those that take too long are stopped as they are, and answer what they hold."""
@@ -271,6 +304,9 @@ class RunningSystem:
         for ref in late:
             ref.stop(block=False)
         return not late
+
+    def __repr__(self) -> str:
+        return f"<ActorSystem on {self.log!r}{', closed' if self.is_closed else ''}>"
 
     def __enter__(self) -> Self:
         return self

@@ -24,7 +24,7 @@ from odradek_actors.messages.producers import (
     Send,
 )
 from odradek_actors.runtime.promise import Promise
-from odradek_actors.validation import awaits_answers, bytes_or_none, moment, seconds, text, whole_number
+from odradek_actors.validation import awaits_answers, bytes_or_none, moment, seconds, text, time_limit, whole_number
 from odradek_domain.errors import MessageTooLarge
 from odradek_domain.values.message import Message, checked_headers
 from odradek_domain.values.names import ProducerId, TopicName
@@ -149,10 +149,11 @@ class ProducerHandle:
 
         Raises RequestTimedOut, and nothing for a send that failed: its own promise says so.
         """
+        limit = time_limit("timeout", timeout)
         self._require_open()
         sent = self._buffer.holders()
-        self._system.command(self._stream, FlushProducer()).result(timeout)
-        self._system.runtime.wait_for_all(sent, timeout)
+        self._system.command(self._stream, FlushProducer()).result(limit)
+        self._system.runtime.wait_for_all(sent, limit)
 
     @property
     def message_count(self) -> int:
@@ -165,14 +166,21 @@ class ProducerHandle:
 
         Waits 30 s or `timeout` seconds. Other handles with this client id stay open.
         """
+        limit = time_limit("timeout", timeout)
         if self._is_closed:
             return
+        if self._system.is_closed:
+            self._is_closed = True
+            return
+        closed = self._system.command(self._stream, CloseProducer(self._number))
         self._is_closed = True
-        if not self._system.is_closed:
-            sent = self._buffer.holders()
-            self._system.command(self._stream, CloseProducer(self._number)).result(timeout)
-            self._system.runtime.wait_for_all(sent, timeout)
-            self._system.forget(self._stream)
+        sent = self._buffer.holders()
+        closed.result(limit)
+        self._system.runtime.wait_for_all(sent, limit)
+        self._system.forget(self._stream)
+
+    def __repr__(self) -> str:
+        return f"<ProducerHandle {self.client_id!r}{', closed' if self._is_closed else ''}>"
 
     def __enter__(self) -> Self:
         return self

@@ -11,7 +11,7 @@ from odradek_actors.client.groups import GroupCalls
 from odradek_actors.client.member_settings import member_settings
 from odradek_actors.client.producer import Acks, ProducerHandle
 from odradek_actors.runtime.promise import Promise
-from odradek_actors.validation import names, seconds
+from odradek_actors.validation import names, seconds, text
 
 __all__ = ["ActorHandle", "ActorSystem"]
 
@@ -22,6 +22,9 @@ class ActorHandle:
     def __init__(self, system: ActorSystem, stream: str) -> None:
         self._system = system
         self.stream = stream
+
+    def __repr__(self) -> str:
+        return f"<ActorHandle {self.stream!r}>"
 
     def ask(self, command: object, *, correlation_id: str = "", causation_id: str = "") -> Promise[Any]:
         """Send a command; the promise gives what the actor responds once its events are durable, or its refusal.
@@ -112,5 +115,5 @@ class ActorSystem(GroupCalls):
 
     def actor(self, stream: str) -> ActorHandle:
         """Return the way to the actor of a stream, `<type>/<id>`, whose type was passed as `actors={type: class}`."""
-        self._ref(stream)
+        self._ref(text("stream", stream))
         return ActorHandle(self, stream)

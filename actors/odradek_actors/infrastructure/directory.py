@@ -81,8 +81,15 @@ class DirectoryActor(OdradekActor):
             if stream.startswith(("group/", "consumer/")) and ref.is_alive():
                 self.send(ref, message)
 
-    def _stop_orderly(self, _: Stop) -> None:
-        """Refuse new actors from now on; a second Stop ends the directory itself."""
-        if self._closing:
-            self.stop()
+    def on_stop(self) -> None:
+        """Stop in the middle of its work whatever is still alive: nothing could find it any more."""
         self._closing = True
+        for _, ref in self._alive(()):
+            ref.stop(block=False)
+        super().on_stop()
+
+    def _stop_orderly(self, _: Stop) -> None:
+        """Refuse new actors from now on, and stop once a Stop finds no actor alive."""
+        self._closing = True
+        if not self._alive(()):
+            self.stop()

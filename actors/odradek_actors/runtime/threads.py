@@ -120,11 +120,13 @@ class ThreadedRuntime:
         inbox: Any = ref.actor_inbox
         while True:
             try:
-                message = inbox.get_nowait().message
+                envelope = inbox.get_nowait()
             except queue.Empty:
                 return
-            if type(message).__module__.partition(".")[0] != "pykka":
-                self._undeliverable(ref, message)
+            if type(envelope.message).__module__.partition(".")[0] != "pykka":
+                self._undeliverable(ref, envelope.message)
+            elif envelope.reply_to is not None:  # a second stop: the caller may wait for it
+                envelope.reply_to.set(None)
 
     def forward(self, ref: pykka.ActorRef[Any], forwarding: Forwarding) -> None:
         """Send requests that reach this actor after it has stopped on to its successor."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import pytest
@@ -10,8 +11,8 @@ from support.actors import RawConsumer, World, event_types, in_threads, produce,
 
 from odradek_actors.client.producer import ProducerHandle
 from odradek_actors.client.system import ActorSystem
-from odradek_actors.errors import ActorError, RequestTimedOut, SystemClosed
-from odradek_actors.messages.core import Query
+from odradek_actors.errors import ActorError, ForkedProcess, RequestTimedOut, SystemClosed
+from odradek_actors.messages.core import Query, Running
 from odradek_actors.messages.producers import Receipt
 from odradek_actors.messages.topics import DescribeTopic
 from odradek_actors.runtime.promise import Promise
@@ -224,3 +225,101 @@ def test_settling_gives_up_when_something_stays_under_way(faulty: FaultyLog, fau
     hold.release()
     assert promise.result().offset == 0
     system.settle()
+
+
+@pytest.mark.parametrize("timeout", ["5", -1, float("nan"), float("inf"), True, [], 10**400])
+def test_a_wrong_time_limit_is_refused_before_anything_is_closed(timeout: Any) -> None:
+    with ActorSystem.open() as system:
+        producer = system.producer("p")
+        for call in (system.close, system.settle, producer.flush, producer.close):
+            with pytest.raises((TypeError, ValueError), match=r"^timeout "):
+                call(timeout)
+        assert producer.send("orders", "still open").result(10)
+
+
+def test_no_time_limit_means_the_default() -> None:
+    system = ActorSystem.open()
+    producer = system.producer("p")
+    producer.send("orders", "v")
+    producer.flush(None)
+    producer.close(None)
+    system.close(None)
+    assert system.is_closed
+
+
+def test_a_second_close_waits_for_the_first(faulty: FaultyLog, faulty_world: World) -> None:
+    system = faulty_world.open()
+    produce(system, "orders", "first")
+    hold = faulty.hold("topic/")
+    promise = system.producer("p").send("orders", "second")
+    assert hold.reached.wait(10)
+    first = system.runtime.spawn(system.close)
+    while not system.is_closed:
+        pass
+    second = system.runtime.spawn(system.close)
+
+    assert not second.wait(0.1)
+    hold.release()
+    first.result(10)
+    second.result(10)
+    assert promise.result(1).offset == 1
+
+
+def test_the_time_limit_holds_also_while_the_directory_is_busy(faulty_world: World) -> None:
+    """Whatever keeps the directory from answering, closing does not wait for it for 30 seconds."""
+    system = faulty_world.open()
+    busy: Promise[None] = system.runtime.promise()
+    release: Promise[None] = system.runtime.promise()
+
+    class Blocks:
+        def tell(self, _: object) -> None:
+            busy.tell(None)
+            release.wait(20)
+
+    system.runtime.send(system._directory, Query(Running(()), Blocks()))
+    assert busy.wait(10)
+    closing = system.runtime.spawn(system.close, 0.1)
+    assert isinstance(closing.exception(10), RequestTimedOut)
+    release.tell(None)
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_in_a_forked_child_every_call_fails_at_once_and_the_parent_goes_on(world: World) -> None:
+    system = world.open()
+    producer, consumer = system.producer("p"), system.consumer("c")
+    consumer.subscribe(["orders"])
+    pending: Promise[None] = system.runtime.promise()
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        failures = []
+        try:
+            for call in (
+                lambda: producer.send("orders", "from the child"),
+                producer.flush,
+                consumer.poll,
+                consumer.commit,
+                system.list_topics,
+                system.settle,
+                lambda: pending.result(20),
+            ):
+                try:
+                    call()
+                except ForkedProcess:
+                    continue
+                except BaseException as error:
+                    failures.append(repr(error))
+                else:
+                    failures.append(f"{call} did not fail")
+            system.close()
+        except BaseException as error:
+            failures.append(repr(error))
+        finally:
+            os.write(writing, "\n".join(failures).encode() or b"none")
+            os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading) as told:
+        assert told.read() == "none"
+    os.waitpid(child, 0)
+    assert producer.send("orders", "from the parent").result(10).offset == 0
+    assert [record.value for record in consumer.poll(timeout=10)] == [b"from the parent"]
