@@ -142,7 +142,7 @@ def as_error(raised: BaseException) -> Exception:
     """Return what an actor's code raised as an Exception, which can be an answer: HandlerAborted if it is not one."""
     if isinstance(raised, Exception):
         return raised
-    error = HandlerAborted(repr(raised))
+    error = HandlerAborted(f"{type(raised).__name__} ({raised})")
     error.__cause__ = raised
     return error
 

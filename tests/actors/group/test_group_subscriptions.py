@@ -286,7 +286,7 @@ def test_a_list_and_a_pattern_exclude_one_another_until_it_unsubscribes(system: 
         consumer.subscribe(pattern="orders")
     with pytest.raises(ValueError, match="not both"):
         consumer.subscribe(["orders"], pattern="orders")
-    with pytest.raises(ValueError, match="no regular expression"):
+    with pytest.raises(ValueError, match="is not a regular expression"):
         consumer.subscribe(pattern="(")
     consumer.unsubscribe()
     consumer.subscribe(pattern="orders")
