@@ -270,18 +270,20 @@ class ReadableLog(ABC):
         query: Query | None = None,
         opaque: bool = False,
     ) -> Subscription:
-        """Return the events that match from `after` on, those to come included; see `read` for what matches.
+        """Return an iterator over the matching events after `after`, future ones included; see `read` for what matches.
 
-        An iterator that waits for more until its `stop` is called. LogUnavailable once the log is closed.
+        It waits for more events until its `stop` is called; LogUnavailable once the log is closed. It waits in real
+        time, whatever runtime appends to the log.
         """
         if type(after) is not int:
             raise TypeError(f"a place to follow from is a position, not {after!r}")
         return Subscription(self, max(after, -1), stream, query_of(types, tags, query), opaque)
 
     def wait_for(self, position: int, timeout: float | None = None) -> Head:
-        """Return the head once the log has reached `position`, whoever appends to it.
+        """Wait until the log has reached `position`, whoever appends to it, and return the head.
 
-        PositionNotReached after `timeout` seconds; LogUnavailable when the log is closed meanwhile.
+        PositionNotReached after `timeout` seconds of real time, whatever runtime appends to the log; LogUnavailable
+        when the log is closed meanwhile.
         """
         if not self.growth.wait(lambda: self.open_head().position >= position, timeout):
             raise PositionNotReached(position, self.head().position, timeout or 0.0)

@@ -63,7 +63,8 @@ class ProjectionLag(msgspec.Struct, frozen=True):
 class ProjectionRunner:
     """Keeps the views of `projections` in the file `path` up to date with `log`. A context manager.
 
-    Usable by several threads, one batch at a time; `batch` is the most events in one transaction.
+    Usable by several threads, one batch at a time; `batch` is the most events in one transaction. `run` waits in
+    real time, whatever runtime appends to the log.
     """
 
     def __init__(
