@@ -50,8 +50,12 @@ class KitRuntime(ThreadedRuntime):
     def send(self, recipient: Recipient, message: object) -> None:
         """Tell a recipient, and if it owns a stream, have it recover in place after each command."""
         super().send(recipient, message)
-        is_actor = isinstance(recipient, pykka.ActorRef) and issubclass(recipient.actor_class, EventSourcedActor)
-        if self._is_recovering and is_actor and type(message) is Command:
+        if (
+            self._is_recovering
+            and type(message) is Command
+            and isinstance(recipient, pykka.ActorRef)
+            and issubclass(recipient.actor_class, EventSourcedActor)
+        ):
             super().send(recipient, Recover())
 
     def kill(self, stream: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable, Iterable
+from functools import cache
 
 import pytest
 from support.source_tree import FLOORS, MODULES, PACKAGES, ROOT, imports, modules_in, out_of_reach, parsed
@@ -25,6 +26,7 @@ WITHOUT_TEST_FRAMEWORK = sorted({*MODULES} - {*modules_in("odradek_events.testin
 Rule = Callable[[ast.Module], Iterable[str]]
 
 
+@cache
 def imported(tree: ast.Module) -> set[str]:
     """Return the full names of imported modules, and of what is imported from them."""
     return {full for module, names in imports(tree) for full in (module, *(f"{module}.{name}" for name in names))}

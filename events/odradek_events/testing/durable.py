@@ -21,6 +21,7 @@ from odradek_events.log.memory import MemoryLog
 from odradek_events.log.port import LogStore
 from odradek_events.maintenance.verify import verify
 from odradek_events.record import ANY, Append
+from odradek_events.testing import appender
 from odradek_events.testing.appender import opener_named
 from odradek_events.testing.determinism import told
 from odradek_events.testing.samples import Measured, append, at, created, positions, produced
@@ -29,14 +30,7 @@ __all__ = ["DurableLogConformance"]
 
 _ACKNOWLEDGED_BEFORE_KILL = (1, 2, 4, 9, 17, 33)  # lines; the kill then strikes in the middle of whatever follows
 _FLIPS = 160
-_OPEN_ELSEWHERE = """
-import sys
-from odradek_events.testing.appender import opener_named
-try:
-    opener_named(sys.argv[1])(sys.argv[2]).close()
-except Exception as error:
-    print(type(error).__name__, error)
-"""
+_APPENDER = [sys.executable, "-P", appender.__file__]  # without the folder of this module in its path
 
 _events: st.SearchStrategy[Any] = st.one_of(
     st.builds(created, st.sampled_from("abc"), st.text(st.characters(codec="utf-8"), max_size=5)),
@@ -139,7 +133,7 @@ class DurableLogConformance:
 
     def open_elsewhere(self, path: Path) -> str:
         """Open the log in another process; return the error if there is one."""
-        command = [sys.executable, "-c", _OPEN_ELSEWHERE, self.opener, str(path)]
+        command = [*_APPENDER, self.opener, str(path), "--only-open"]
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=_environment(), check=True)
         return done.stdout.strip()
 
@@ -167,8 +161,9 @@ class DurableLogConformance:
 
     def append_until_killed(self, path: Path, lines: int) -> list[tuple[int, int, int]]:
         """Let another process append until it has acknowledged so much, kill it, and return what it acknowledged."""
-        command = [sys.executable, "-m", "odradek_events.testing.appender", self.opener, str(path)]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=_environment()) as process:
+        with subprocess.Popen(
+            [*_APPENDER, self.opener, str(path)], stdout=subprocess.PIPE, text=True, env=_environment()
+        ) as process:
             assert process.stdout is not None
             text = "".join(process.stdout.readline() for _ in range(lines))
             process.kill()

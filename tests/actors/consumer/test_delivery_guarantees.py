@@ -21,8 +21,8 @@ from odradek_events import LogStore, MemoryLog
 from odradek_events.errors import OutcomeUnknown
 from odradek_events.testing import FaultyLog
 
-MESSAGES = [f"job {number}" for number in range(120)]
-LIVES = 8
+MESSAGES = [f"job {number}" for number in range(60)]
+LIVES = 6
 ROUNDS = range(12)
 
 Steps = Generator[None]
@@ -73,19 +73,19 @@ class Story:
         self._world = World(log)
         self._system = self._open()
         self._system.create_topic("jobs", partitions=3)
-        for number in range(0, len(MESSAGES), 20):
-            produce(self._system, "jobs", *MESSAGES[number : number + 20])
+        for number in range(0, len(MESSAGES), 10):
+            produce(self._system, "jobs", *MESSAGES[number : number + 10])
         self.work = Work(self._is_committed)
         self.given: list[int] = []  # what each life had in hand when it died
 
     def run(self, order: Order, *, dies_between_rounds_only: bool = False) -> Work:
         """Let workers live and die until all is committed and done."""
         for life in range(LIVES):
-            max_messages = self._choice.randint(1, 20)
+            max_messages = self._choice.randint(1, 10)
             consumer = self._system.consumer(f"worker-{life}", group="workers")
             consumer.subscribe(["jobs"])
             steps = order(self.work, consumer, max_messages)
-            left = self._choice.randint(1, 40) if life < LIVES - 1 else float("inf")
+            left = self._choice.randint(1, 20) if life < LIVES - 1 else float("inf")
             try:
                 while left > 0 or (dies_between_rounds_only and self.work.in_hand):
                     next(steps)
