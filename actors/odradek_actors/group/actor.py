@@ -130,8 +130,11 @@ class GroupActor(EventSourcedActor[ConsumerGroup]):
         """Take a sign of life, or answer."""
         if type(query.body) is Heartbeat:
             self._heartbeat(query, query.body)
-        elif self._deleted_topics.are_in_doubt and isinstance(query.body, GetCommitted | DescribeGroup):
+        elif isinstance(query.body, GetCommitted | DescribeGroup):
             self._held_queries.append(query)
+            if self._deleted_topics.must_look_up:
+                self._deleted_topics.look_up(self.state.committed.all(), self._deleted_topics_found)
+            self._answer_held_queries()
         else:
             super().handle_query(query)
 
@@ -154,7 +157,7 @@ class GroupActor(EventSourcedActor[ConsumerGroup]):
         super().append_failed(commands, error)
         if not commands and isinstance(error, AppendError) and not isinstance(error, WrongExpectedVersion):
             self._answer_waiting(error)
-        self._answer_held_queries()
+        self._answer_held_queries(is_known=False)
         self._is_held = True
         self._alarm.wake_in(self.settings.retry_backoff)
 
@@ -403,32 +406,34 @@ class GroupActor(EventSourcedActor[ConsumerGroup]):
         Kafka's brokers do so when they hear of the deletion (GroupCoordinator.handleDeletedPartitions).
         """
         deleted = self._deleted_topics
-        if deleted.must_look_up:
-            deleted.look_up(self.state.committed.all(), self._deleted_topics_found)
         ids = frozenset(deleted.new_ids)
         if ids:
             events = self.state.forget_topics(ids, self.runtime.now())
             self.persist(events, (), lambda _: deleted.new_ids.difference_update(ids))
-        if self.is_ready and not deleted.are_in_doubt:
-            self._answer_held_queries()
+        self._answer_held_queries()
         return not self.is_ready
 
     def _deleted_topics_found(self, has_succeeded: bool) -> None:
         self._is_due = True
-        if not has_succeeded:  # ask again, but not at once
-            self._answer_held_queries()
-            self._alarm.wake_in(self.settings.retry_backoff)
-        elif self.is_ready:
+        self._answer_held_queries(is_known=has_succeeded)
+        if self.is_ready:
             self._advance()
 
-    def _answer_held_queries(self) -> None:
+    def _answer_held_queries(self, *, is_known: bool = True) -> None:
+        """Answer what waits to hear which topics are gone, once commits for them are forgotten.
+
+        Without knowing it, if the log cannot say it now or refuses to record it: the next query asks again.
+        """
+        deleted = self._deleted_topics
+        if is_known and (deleted.are_in_doubt or self.state.forget_topics(deleted.new_ids, self.runtime.now())):
+            return
         held, self._held_queries = self._held_queries, []
         for query in held:
             super().handle_query(query)
 
     def _topic_changed(self, message: TopicChanged) -> None:
         self._deleted_topics.note_change(message.ended_id)
-        if message.ended_id != "":
+        if message.ended_id:
             self._is_due = True
         is_known = self._phase != "recovering"  # what the group reads
         self._is_due |= self._topics.note_change(message.topic, self.state if is_known else None)

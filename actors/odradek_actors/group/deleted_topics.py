@@ -1,7 +1,7 @@
 """Which incarnations of topics are gone, so that a group forgets what it committed for them.
 
-A topic's actor tells running groups of a deletion. A group whose actor was not running then finds out when it starts:
-it asks the log which topics there are. Topic ids are never used again, so what is gone stays gone.
+A topic's actor tells running groups of a deletion. A group whose actor was not running then finds out before it lists
+its offsets: it asks the log which topics there are. Topic ids are never used again, so what is gone stays gone.
 """
 
 from __future__ import annotations

@@ -79,7 +79,8 @@ class RawMember:
 
     def commit(self, metadata: str = "", **fields: Any) -> Promise[Any]:
         """Commit offset 0 of the first partition."""
-        offsets = (OffsetToCommit("orders", 0, "t-1", 0, metadata),)
+        topic_id = self.system.describe_topic("orders").topic_id
+        offsets = (OffsetToCommit("orders", 0, topic_id, 0, metadata),)
         body = CommitGroupOffsets("c", offsets, self.member_id, self.generation, self.instance)
         return self.ask(msgspec.structs.replace(body, **fields))
 
