@@ -24,7 +24,7 @@ COMPLETED = ("odradek st", "odradek topics ", "odradek produce x.db --", "odrade
 _HELP = """
 from odradek.cli.main import COMMANDS, app
 for command in COMMANDS:
-    if command.name != "simulate":  # its options are those of the simulation
+    if command.name != "simulate":
         app([command.name, "--help"])
 """
 _COMPLETION = """
@@ -82,6 +82,12 @@ def test_the_help_of_a_command_needs_no_library() -> None:
 def test_the_help_of_simulate_needs_only_the_limits_of_a_workload() -> None:
     found, text = imported("-m", "odradek", "simulate", "--help")
     assert "--key-skew" in text
+    assert not found & (DEAR | {"pykka", "sqlite3"})
+
+
+def test_the_help_of_simulate_needs_the_limits_of_a_workload_and_runs_none() -> None:
+    found, text = imported("-m", "odradek", "simulate", "--help")
+    assert "--churn" in text
     assert not found & (DEAR | {"pykka", "sqlite3"})
 
 
