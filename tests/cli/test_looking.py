@@ -408,6 +408,19 @@ def test_verify_says_how_many_events_it_could_not_count(log: Path, tmp_path: Pat
     assert any(line.endswith(said) for line in outcome.lines)
 
 
+@pytest.mark.parametrize("command", [["log"], ["log", "--json"], ["state"], ["stats"]])
+def test_a_damaged_commit_ends_a_command_with_the_exit_code_of_verify(
+    log: Path, tmp_path: Path, command: list[str]
+) -> None:
+    damaged = damaged_at(log, tmp_path / "damaged.db", 2)
+    outcome = here(command[0], damaged, *command[1:])
+    refused(outcome, here("verify", damaged).code, "the commit at position 2 is damaged: its digest does not continue")
+    shown = here(command[0], log, *command[1:])
+    if command[0] == "log":
+        assert outcome.lines == shown.lines[: len(outcome.lines)]
+        assert len(outcome.lines) < len(shown.lines)
+
+
 # -- salvage ----------------------------------------------------------------------------------------------------------
 
 

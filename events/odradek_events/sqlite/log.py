@@ -35,21 +35,25 @@ from odradek_events.sqlite.interruption import fetch_aside
 from odradek_events.sqlite.rows import (
     APPLICATION_ID,
     AT_POSITIONS,
+    COMMIT_AT,
     COMMIT_END,
     COMMIT_OF_VERSION,
     COUNT_UP_TO,
+    DIGEST_BEFORE,
     FORMAT,
     KIND,
     MISTYPED,
     SCAN,
+    bare_end,
     commit_of_row,
     end_of_row,
     entries_of,
     integer,
     is_storable,
-    last_commit,
+    is_walk_over_all,
     places,
     selection,
+    sound_commit,
     stream_name,
     stream_version,
     write_commits,
@@ -240,7 +244,7 @@ class SqliteLog(LogStore):
         """Return the end of the log: the writer's own, or for a reader the file's."""
         if not self.read_only:
             return self._head
-        return self._head_after(self._file.read(_bare_end))  # asked many times a second by those who follow
+        return self._head_after(self._file.read(bare_end))  # asked many times a second by those who follow
 
     def stream_version(self, stream: str) -> int:
         """Return the version of a stream's last event, or -1."""
@@ -279,8 +283,16 @@ class SqliteLog(LogStore):
         if stream is None and len(entries) > 1:
             entries = self._rarest_first(entries, low)
         query, values = selection(stream, entries, types)
-        for row in self._file.rows(query, values, low, last, 0 if stream is None else 3):
-            yield commit_of_row(row)
+        rows = self._file.rows(query, values, low, last, 0 if stream is None else 3)
+        if not is_walk_over_all(stream, entries, types):
+            for row in rows:
+                yield sound_commit(row, row[7])
+            return
+        found = self._file.fetch(DIGEST_BEFORE, low)
+        before = found[0][0] if found else None
+        for row in rows:
+            yield sound_commit(row, before)
+            before = row[5]
 
     def stored_for_any(
         self, items: Sequence[QueryItem], *, after: int = -1, until: int | None = None, stream: str | None = None
@@ -313,7 +325,7 @@ class SqliteLog(LogStore):
             if found:
                 low = found[-1] + 1
                 for row in self._file.rows(AT_POSITIONS, (str(found),), found[0], found[-1], 0):
-                    yield commit_of_row(row)
+                    yield sound_commit(row, row[7])
 
     def scan(self) -> Iterator[StoredCommit | DamagedCommit]:
         """Yield every row in order as a commit, or as the error that says why it cannot be one."""
@@ -337,10 +349,11 @@ class SqliteLog(LogStore):
 
     def commit_at(self, position: int) -> StoredCommit:
         """Return the stored commit that holds `position`."""
-        found = next(self.stored(after=position - 1, until=position), None) if position >= 0 else None
-        if found is None:
-            raise PositionBeyondHead(position, self.head().position)
-        return found
+        last = self._last_position()
+        rows = self._file.fetch(COMMIT_AT, position) if 0 <= position <= last else []
+        if not rows or position > integer(rows[0][1], position):
+            raise PositionBeyondHead(position, last)
+        return sound_commit(rows[0], rows[0][7])
 
     def commit_end(self, position: int) -> CommitEnd | None:
         """Return where the commit that holds `position` ends, or None."""
@@ -352,7 +365,7 @@ class SqliteLog(LogStore):
         rows = self._file.fetch(COMMIT_OF_VERSION, stream, max(-1, min(version, _MAX)))
         if not rows:
             return None
-        stored = commit_of_row(rows[0])
+        stored = sound_commit(rows[0], rows[0][7])
         return stored if version <= stored.first_version + stored.last_position - stored.first_position else None
 
     def walk_index(self, first: int = -_MAX) -> AbstractContextManager[IndexWalk]:
@@ -438,7 +451,3 @@ class SqliteLog(LogStore):
             position,
         )
         return rows[0][0] if rows and integer(rows[0][1], rows[0][0]) >= position else position
-
-
-def _bare_end(reader: sqlite3.Connection) -> StoredCommit | None:
-    return last_commit(reader, is_bare=True)

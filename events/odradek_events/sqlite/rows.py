@@ -9,6 +9,9 @@ would delete the commit at that position, or at that version of the stream).
 
 Columns stand in the order in which readers need them: `events`, which spills to overflow pages, comes last. They take
 values of any type, and come back as bytes where they are text: a damaged file is told by looking, not by trusting.
+
+What is read is checked: `sound_commit` computes the digest of a row, which continues that of the row before. A walk
+over all commits knows that digest from the step before; other queries look it up as one more column.
 """
 
 from __future__ import annotations
@@ -18,35 +21,41 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from odradek_events.errors import DamagedCommit
-from odradek_events.log.judging import EMPTY_DIGEST, chain
+from odradek_events.log.judging import EMPTY_DIGEST, chain_raw
 from odradek_events.record import CommitEnd, StoredCommit
 from odradek_events.sqlite.identity import FileKind
 
 __all__ = [
     "APPLICATION_ID",
     "AT_POSITIONS",
+    "COLUMNS",
+    "COMMIT_AT",
     "COMMIT_END",
     "COMMIT_OF_VERSION",
     "COUNT_UP_TO",
+    "DIGEST_BEFORE",
     "FORMAT",
     "KIND",
     "MISTYPED",
     "SCAN",
     "SCHEMA",
+    "bare_end",
     "commit_of_row",
     "end_of_row",
     "entries_of",
     "integer",
     "is_storable",
-    "last_commit",
+    "is_walk_over_all",
     "places",
     "selection",
+    "sound_commit",
     "sound_end",
     "stream_name",
     "stream_version",
     "write_commits",
 ]
 
+_MAX = (1 << 63) - 1
 APPLICATION_ID = 0x4F445244  # "ODRD"
 FORMAT = 1
 
@@ -94,11 +103,16 @@ _INSERT_COMMIT = (
     "VALUES (?, ?, ?, ?, CAST(? AS TEXT), ?, CAST(? AS TEXT))"
 )
 _INSERT_TAG = "INSERT INTO tags VALUES (?, ?, ?)"
-_COLUMNS = "c.first_position, c.last_position, c.stream, c.first_version, c.metadata, c.digest, c.events"
-SCAN = f"SELECT {_COLUMNS} FROM commits AS c WHERE first_position BETWEEN ? AND ? ORDER BY 1"
+COLUMNS = "c.first_position, c.last_position, c.stream, c.first_version, c.metadata, c.digest, c.events"
+_DIGEST_BEFORE = (
+    "(SELECT b.digest FROM commits AS b WHERE b.first_position < c.first_position "
+    "ORDER BY b.first_position DESC LIMIT 1)"
+)
+_CHECKABLE = f"{COLUMNS}, {_DIGEST_BEFORE}"
+SCAN = f"SELECT {COLUMNS} FROM commits AS c WHERE first_position BETWEEN ? AND ? ORDER BY 1"
 
 AT_POSITIONS = (  # a JSON array of first positions
-    f"SELECT {_COLUMNS} FROM commits AS c WHERE c.first_position IN (SELECT value FROM json_each(?)) "
+    f"SELECT {_CHECKABLE} FROM commits AS c WHERE c.first_position IN (SELECT value FROM json_each(?)) "
     "AND c.first_position >= ? AND c.first_position <= ? ORDER BY c.first_position"
 )
 COUNT_UP_TO = "SELECT count(*) FROM (SELECT 1 FROM tags WHERE tag = ? AND first_position >= ? LIMIT ?)"
@@ -106,9 +120,10 @@ MISTYPED = (
     "SELECT first_position FROM commits WHERE typeof(stream) <> 'text' OR typeof(metadata) <> 'text' "
     "OR typeof(digest) <> 'blob' OR typeof(events) <> 'text' ORDER BY 1"
 )
-_DIGEST_BEFORE = "SELECT digest FROM commits WHERE first_position < ? ORDER BY first_position DESC LIMIT 1"
+DIGEST_BEFORE = "SELECT digest FROM commits WHERE first_position < ? ORDER BY first_position DESC LIMIT 1"
+COMMIT_AT = f"SELECT {_CHECKABLE} FROM commits AS c WHERE first_position <= ? ORDER BY first_position DESC LIMIT 1"
 COMMIT_OF_VERSION = (
-    f"SELECT {_COLUMNS} FROM commits AS c WHERE stream = ? AND first_version <= ? ORDER BY first_version DESC LIMIT 1"
+    f"SELECT {_CHECKABLE} FROM commits AS c WHERE stream = ? AND first_version <= ? ORDER BY first_version DESC LIMIT 1"
 )
 
 
@@ -151,6 +166,19 @@ def commit_of_row(row: tuple[Any, ...]) -> StoredCommit:
     )
 
 
+def sound_commit(row: tuple[Any, ...], digest_before: object) -> StoredCommit:
+    """Return a row as a commit whose digest continues that of the row before, None if there is none."""
+    first, last, stream, version, metadata, digest, events = row[:7]
+    if not (
+        type(metadata) is type(digest) is type(events) is type(stream) is bytes and type(last) is type(version) is int
+    ):
+        return commit_of_row(row[:7])  # which says what is wrong
+    before = EMPTY_DIGEST if digest_before is None else digest_before
+    if type(before) is not bytes or digest != chain_raw(before, first, last, stream, version, metadata, events):
+        raise DamagedCommit(first, "its digest does not continue the chain")
+    return StoredCommit(first, last, stream_name(stream, first), version, metadata, digest, events)
+
+
 def end_of_row(row: tuple[Any, ...]) -> CommitEnd:
     """Return a row without metadata and events as the end of a commit."""
     first, last, stream, version, digest = row
@@ -175,23 +203,17 @@ def stream_name(value: object, position: int) -> str:
         raise DamagedCommit(position, f"its stream is not UTF-8 ({error})") from error
 
 
-def last_commit(connection: sqlite3.Connection, *, is_bare: bool = False) -> StoredCommit | None:
-    """Return the commit at the end of the log; None while it is empty. `is_bare` leaves its events unread."""
-    columns = _COLUMNS.replace("c.events", "x''") if is_bare else _COLUMNS
+def bare_end(connection: sqlite3.Connection) -> StoredCommit | None:
+    """Return the commit at the end of the log, its events unread and so its digest unchecked; None while empty."""
+    columns = COLUMNS.replace("c.events", "x''")
     row = connection.execute(f"SELECT {columns} FROM commits AS c ORDER BY first_position DESC LIMIT 1").fetchone()
     return None if row is None else commit_of_row(row)
 
 
 def sound_end(connection: sqlite3.Connection) -> StoredCommit | None:
     """Return the commit at the end of the log, once its digest has shown that it may be continued; None while empty."""
-    last = last_commit(connection)
-    if last is None:
-        return None
-    row = connection.execute(_DIGEST_BEFORE, (last.first_position,)).fetchone()
-    place = (last.first_position, last.last_position, last.stream, last.first_version)
-    if last.digest != chain(EMPTY_DIGEST if row is None else bytes(row[0]), *place, last.metadata, last.events):
-        raise DamagedCommit(last.first_position, "its digest does not continue the chain")
-    return last
+    row = connection.execute(COMMIT_AT, (_MAX,)).fetchone()
+    return None if row is None else sound_commit(row[:7], row[7])
 
 
 def stream_version(connection: sqlite3.Connection, stream: str) -> int:
@@ -202,6 +224,11 @@ def stream_version(connection: sqlite3.Connection, stream: str) -> int:
         (stream,),
     ).fetchone()
     return -1 if row is None else integer(row[0], -1)
+
+
+def is_walk_over_all(stream: str | None, entries: list[str], types: Collection[str]) -> bool:
+    """Say whether a query selects every commit in its range, so that each digest is preceded by the one before."""
+    return stream is None and not entries and not types
 
 
 def is_storable(*names: str) -> bool:
@@ -239,7 +266,8 @@ def selection(stream: str | None, entries: list[str], types: Collection[str]) ->
     values = (*entries, *_any_of(types)) if stream is None else (stream, *entries, *_any_of(types))
     looked_up = _looked_up("c", len(entries) if stream is not None else len(entries) - 1, types)
     conditions = [*driver, *looked_up, f"{column} >= ?", "c.first_position <= ?"]
-    return f"SELECT {_COLUMNS} FROM {source} WHERE {' AND '.join(conditions)} ORDER BY {column}", values
+    columns = COLUMNS if is_walk_over_all(stream, entries, types) else _CHECKABLE
+    return f"SELECT {columns} FROM {source} WHERE {' AND '.join(conditions)} ORDER BY {column}", values
 
 
 def places(
