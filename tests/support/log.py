@@ -14,12 +14,12 @@ __all__ = ["START", "CountingCodec", "append", "at", "created", "ordinary_user",
 
 
 @contextmanager
-def ordinary_user() -> Iterator[None]:
-    """Go on without a superuser's power to ignore file permissions, where the tests have it."""
+def ordinary_user(user: int = 65534) -> Iterator[None]:
+    """Go on as an ordinary user, without a superuser's power to ignore file permissions, where the tests have it."""
     if os.geteuid() != 0:
         yield
         return
-    os.seteuid(65534)
+    os.seteuid(user)
     try:
         yield
     finally:

@@ -362,8 +362,11 @@ class LogFile:
             return
         if (reason := why_not_the_only_name(status)) is not None:
             raise LogNotWritable(self.name, reason)
-        if not os.access(self.path, os.W_OK, effective_ids=True):  # SQLite would open it, and refuse the first append
+        # SQLite would open the log all the same, and refuse the first append.
+        if not os.access(self.path, os.W_OK, effective_ids=True):
             raise LogNotWritable(self.name, "the file is read-only")
+        if (reason := self._why_barred()) is not None:
+            raise LogNotWritable(self.name, reason)
 
     def _check_before_opening(self, wal_size: int) -> None:
         """Look at the database and its write-ahead log before SQLite does, which may shorten the latter."""

@@ -1,0 +1,179 @@
+"""Readers beside a writer: what they hold while they pause, and what they leave behind."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.disk import crashed
+from support.log import append, created, ordinary_user, produced
+
+from odradek_events import SqliteLog
+from odradek_events.errors import LogNotWritable
+from odradek_events.maintenance.backup import backup
+from odradek_events.maintenance.verify import verify
+
+PAUSING: dict[str, Callable[[SqliteLog], Iterator[Any]]] = {
+    "read": lambda log: log.read(),
+    "read by tag": lambda log: log.read(tags=["topic:orders"]),
+    "read by stream": lambda log: log.read(stream="topic/a"),
+    "commits": lambda log: log.commits(),
+    "scan": lambda log: log.scan(),
+    "subscription": lambda log: iter(log.subscribe()),
+}
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "log.db"
+
+
+@pytest.mark.parametrize("reading", PAUSING)
+@pytest.mark.parametrize("is_elsewhere", [True, False])
+def test_a_paused_reader_does_not_pin_the_write_ahead_log(path: Path, reading: str, is_elsewhere: bool) -> None:
+    with SqliteLog(path, durability="off") as log:
+        for number in range(20):
+            append(log, "topic/a", produced(number))
+        with SqliteLog(path, read_only=True) as other:
+            paused = PAUSING[reading](other if is_elsewhere else log)
+            next(paused)
+            for number in range(20, 420):
+                append(log, "topic/a", produced(number, value=b"x" * 100_000))
+            written = sum(len(stored.events) for stored in log.stored())
+            assert written > 50_000_000
+            assert os.stat(f"{path}-wal").st_size < written / 2
+            assert next(paused) is not None
+
+
+def test_a_paused_reader_holds_at_most_about_one_chunk_in_memory(path: Path) -> None:
+    with SqliteLog(path, durability="off") as log:
+        for number in range(20):
+            append(log, "topic/a", produced(number, value=b"x" * 500_000))
+        file = log._file
+        rows = file.rows("SELECT *, NULL FROM commits WHERE first_position >= ? AND first_position <= ?", (), 0, 99, 0)
+        assert next(rows)[0] == 0
+        assert rows.gi_frame is not None  # type: ignore[attr-defined]  # a generator's
+        assert len(rows.gi_frame.f_locals["chunk"].rows) == 2  # type: ignore[attr-defined]  # a generator's
+
+
+def test_a_reader_of_a_closed_log_leaves_nothing_behind(path: Path) -> None:
+    with SqliteLog(path) as log:
+        append(log, "topic/a", created())
+    before = {file.name: file.stat().st_mtime_ns for file in path.parent.iterdir()}
+    with SqliteLog(path, read_only=True) as log:
+        assert [recorded.position for recorded in log.read()] == [0]
+        assert verify(log).is_sound
+        assert {file.name for file in path.parent.iterdir()} == set(before)
+    assert {file.name: file.stat().st_mtime_ns for file in path.parent.iterdir()} == before
+
+
+def test_a_reader_of_another_user_does_not_lock_the_owner_out(public_place: Path) -> None:
+    path = public_place / "log.db"
+    with ordinary_user(), SqliteLog(path) as log:
+        append(log, "topic/a", created())
+    with ordinary_user(65533), SqliteLog(path, read_only=True) as reader:
+        assert reader.head().position == 0
+    with ordinary_user(), SqliteLog(path) as log:
+        append(log, "topic/a", produced(0))
+
+
+@pytest.mark.parametrize("suffix", ["-shm", "-wal"])
+def test_a_file_beside_the_log_that_its_owner_may_not_write_is_named(public_place: Path, suffix: str) -> None:
+    path = public_place / "log.db"
+    with ordinary_user(), SqliteLog(path) as log:
+        append(log, "topic/a", created())
+    Path(f"{path}{suffix}").touch(0o444)
+    with (
+        ordinary_user(),
+        pytest.raises(
+            LogNotWritable,
+            match=rf"log\.db{suffix} belongs to user \d+, and user \d+ may not write it; close the log wherever it is",
+        ),
+    ):
+        SqliteLog(path)
+    assert not Path(f"{path}.lock-journal").exists()
+
+
+def test_a_reader_of_a_closed_log_follows_the_writer_that_comes(path: Path) -> None:
+    with SqliteLog(path) as log:
+        append(log, "topic/a", created())
+    with SqliteLog(path, read_only=True) as reader:
+        assert reader.head().position == 0
+        with SqliteLog(path) as log:
+            for number in range(3):
+                append(log, "topic/a", produced(number))
+                assert [recorded.position for recorded in reader.read()] == list(range(number + 2))
+        assert reader.head().position == 3
+
+
+def test_readers_of_a_log_that_writers_open_and_close_see_whole_commits_only(path: Path) -> None:
+    SqliteLog(path).close()
+    ended = threading.Event()
+    failures: list[BaseException] = []
+
+    def read_on() -> None:
+        try:
+            with SqliteLog(path, read_only=True) as reader:
+                while not ended.is_set():
+                    found = [recorded.position for recorded in reader.read()]
+                    assert found == list(range(len(found)))
+        except BaseException as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=read_on)
+    thread.start()
+    for number in range(60):
+        with SqliteLog(path, durability="off") as log:
+            append(log, "topic/a", produced(number, value=b"x" * 20_000))
+    ended.set()
+    thread.join(60)
+    assert failures == []
+
+
+def test_a_backup_of_a_closed_log_leaves_nothing_beside_it(path: Path, tmp_path: Path) -> None:
+    with SqliteLog(path) as log:
+        append(log, "topic/a", created())
+    with SqliteLog(path, read_only=True) as log:
+        assert backup(log, tmp_path / "copy.db") == log.head()
+    assert {file.name for file in tmp_path.iterdir()} == {"log.db", "log.db.lock", "copy.db"}
+
+
+def test_a_backup_in_steps_is_of_one_moment_while_the_log_grows(path: Path, tmp_path: Path) -> None:
+    with SqliteLog(path, durability="off") as log:
+        for number in range(300):
+            append(log, "topic/a", produced(number, value=b"x" * 50_000))
+        ended = threading.Event()
+
+        def grow() -> None:
+            number = 300
+            while not ended.is_set():
+                append(log, "topic/a", produced(number))
+                number += 1
+
+        thread = threading.Thread(target=grow)
+        thread.start()
+        try:
+            head = backup(log, tmp_path / "copy.db")
+        finally:
+            ended.set()
+            thread.join(60)
+        assert head.position >= 299
+        with SqliteLog(tmp_path / "copy.db", read_only=True) as copy:
+            assert verify(copy).is_sound
+
+
+def test_what_a_killed_writer_left_is_read_to_its_end(path: Path, tmp_path: Path) -> None:
+    with closing(SqliteLog(path)) as log:
+        append(log, "topic/a", created())
+        place = tmp_path / "elsewhere"
+        place.mkdir()
+        copy = crashed(path, place / "log.db")
+    with SqliteLog(copy, read_only=True) as reader:
+        assert reader.head().position == 0
+    shutil.rmtree(place)
