@@ -15,6 +15,10 @@ __all__ = ["Interrupted", "interruptions"]
 _ROOT = str(Path(__file__).parents[2])
 
 
+# The attribute whose store marks something as returned, by the function that returns it.
+_MARKS = {"poll": "taken", "messages": "taken", "take": "position", "__next__": "position"}
+
+
 class Interrupted(BaseException):
     """What a signal handler may raise at any moment."""
 
@@ -60,7 +64,7 @@ def interruptions(*roots: str) -> Iterator[Callable[[Callable[[], Any]], Any]]:
 
 @cache
 def _beyond_signals(code: CodeType) -> frozenset[int]:
-    """Return the instructions between the store that marks messages as returned, and their return.
+    """Return the instructions between the store that marks something as returned, and its return.
 
     The interpreter handles signals at calls, at the start of functions and at backward jumps: none of them lies there.
     """
@@ -68,9 +72,11 @@ def _beyond_signals(code: CodeType) -> frozenset[int]:
     is_marked = False
     for instruction in dis.get_instructions(code):
         if is_marked:
-            assert "CALL" not in instruction.opname, f"{code.co_name} must not call after it stores `taken`"
+            assert "CALL" not in instruction.opname, (
+                f"{code.co_name} must not call anything after it marks something as returned"
+            )
             exempt.add(instruction.offset)
             is_marked = instruction.opname not in ("RETURN_VALUE", "YIELD_VALUE", "JUMP_BACKWARD")
-        elif instruction.opname == "STORE_ATTR" and instruction.argval == "taken":
+        elif instruction.opname == "STORE_ATTR" and instruction.argval == _MARKS.get(code.co_name):
             is_marked = True
     return frozenset(exempt)

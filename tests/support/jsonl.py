@@ -60,7 +60,7 @@ class JsonLinesLog(LogStore):
             except OSError as error:
                 return self._not_written(error, end, judged.verdicts)
             self._rows = [*self._rows, *judged.rows]
-        self.growth.told()
+        self.growth.notify()
         return judged.verdicts
 
     def _not_written(self, error: OSError, end: int, verdicts: list[Verdict]) -> list[Verdict]:
@@ -128,4 +128,4 @@ class JsonLinesLog(LogStore):
             self._is_closed = True
             self._file.close()
             self._lock.release()
-            self.growth.told()
+            self.growth.notify()

@@ -58,7 +58,7 @@ class MemoryLog(LogStore):
                     if offset is not None:
                         bisect.insort(self._by_offset.setdefault(tag, []), (offset, row.first_position))
             self._head = judged.head
-        self.growth.told()
+        self.growth.notify()
         return judged.verdicts
 
     def head(self) -> Head:
@@ -132,4 +132,4 @@ class MemoryLog(LogStore):
     def close(self) -> None:
         """Refuse further appends; what is there stays readable."""
         self._is_closed = True
-        self.growth.told()
+        self.growth.notify()

@@ -1,8 +1,11 @@
 """Reading on as a log grows: without loss, without repeats, in any number of threads.
 
-A subscription reads up to the head, then waits until there is more, and reads from where it was: catching up and being
-live are the same loop, so no event falls between the two. Who appends in this process wakes those who wait; growth by
-another process is looked for twenty times a second.
+A subscription reads up to the head, then waits until there is more, and continues where it was: catching up and being
+live are the same loop, so no event falls between the two. An append in this process wakes the readers that wait; growth
+by another process is looked for twenty times a second. Waiting is in real time.
+
+A reader can be interrupted at any bytecode. So the writer takes no lock that a reader could leave held, and an event
+counts as returned only by a store directly before it is returned.
 """
 
 from __future__ import annotations
@@ -21,25 +24,32 @@ _LOOK_EVERY = 0.05  # seconds
 
 
 class Growth:
-    """Where those wait who want a log to grow; `told` wakes them."""
+    """Lets readers block until the log grows; `notify` wakes them."""
 
     def __init__(self) -> None:
-        self._condition = threading.Condition()
+        self._waiting: dict[threading.Lock, None] = {}  # a lock for each reader that waits, released to wake it
 
-    def told(self) -> None:
-        """Wake all who wait, to look again."""
-        with self._condition:
-            self._condition.notify_all()
+    def notify(self) -> None:
+        """Wake all readers, so that they look again. Never blocks."""
+        for lock in list(self._waiting):
+            if self._waiting.pop(lock, self) is None:  # else another thread has released it
+                lock.release()
 
     def wait(self, is_over: Callable[[], bool], timeout: float | None) -> bool:
-        """Wait until `is_over` says so; return what it said last, False after `timeout` seconds."""
+        """Wait until `is_over` returns True; return its last answer, False after `timeout` seconds."""
         deadline = None if timeout is None else time.monotonic() + timeout
-        with self._condition:
-            while not is_over():
-                left = _LOOK_EVERY if deadline is None else min(_LOOK_EVERY, deadline - time.monotonic())
-                if left <= 0:
-                    return False
-                self._condition.wait(left)
+        while not is_over():
+            left = _LOOK_EVERY if deadline is None else min(_LOOK_EVERY, deadline - time.monotonic())
+            if left <= 0:
+                return False
+            lock = threading.Lock()
+            lock.acquire()
+            self._waiting[lock] = None
+            try:
+                if not is_over():  # the log may have grown before the lock was there
+                    lock.acquire(timeout=left)
+            finally:
+                self._waiting.pop(lock, None)
         return True
 
 
@@ -58,19 +68,19 @@ class _Followed(Protocol):
 
 
 class Subscription:
-    """The events of a log that match, those to come included; an iterator that waits, and ends by `stop`.
+    """An iterator over the matching events of a log, future ones included; it waits for more until `stop` is called.
 
     One thread iterates, any thread may stop it. An error of the log (UnknownEventType, LogUnavailable once closed) is
     raised at the event where it arises, and again by the next attempt: nothing is skipped. `position` is how far it has
-    come: everything up to there was given out or does not match, so a new subscription after it goes on without loss or
-    repeat.
+    come: everything up to there was returned or does not match, so a new subscription after it continues without loss
+    or repeat.
     """
 
     def __init__(self, log: _Followed, after: int, stream: str | None, query: Query, opaque: bool) -> None:
         self._log = log
         self._stream, self._query, self._opaque = stream, query, opaque
-        self._reading: Iterator[Recorded] = iter(())
-        self._read_to = after
+        self._source: tuple[Iterator[Recorded], int] = iter(()), after  # what is being read, and up to where
+        self._found: Recorded | None = None  # the event read last, returned if `position` has reached it
         self._stopped = threading.Event()
         self.position = after
 
@@ -80,13 +90,39 @@ class Subscription:
         return self._stopped.is_set()
 
     def stop(self) -> None:
-        """End the iteration, also one that waits, and give back what it reads with; stopping twice is fine."""
+        """End the iteration, also one that waits, and release the reading connection. Stopping again does nothing."""
         self._stopped.set()
-        self._reading = iter(())  # a read left half way would keep the log from being checkpointed when it is closed
-        self._log.growth.told()
+        self._source = iter(()), self.position  # an unfinished read would keep a closing log from being checkpointed
+        self._log.growth.notify()
 
     def take(self, timeout: float | None = None) -> Recorded | None:
         """Return the next event; None if it is stopped, or if none comes within `timeout` seconds (0: only look)."""
+        found = self._find(timeout)
+        if found is None:
+            return None
+        self.position = found.position  # from here on the event counts as returned: nothing may come in between
+        return found
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Recorded:
+        found = self._find(None)
+        if found is None:
+            raise StopIteration
+        self.position = found.position  # as in `take`
+        return found
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _find(self, timeout: float | None) -> Recorded | None:
+        """Return the first event that was not returned yet, waiting for it."""
         deadline = None if timeout is None else time.monotonic() + timeout
         while not self.is_stopped:
             found = self._next_read()
@@ -99,48 +135,31 @@ class Subscription:
                 self._wait(left)
         return None
 
-    def __iter__(self) -> Self:
-        return self
-
-    def __next__(self) -> Recorded:
-        found = self.take()
-        if found is None:
-            raise StopIteration
-        return found
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
-
     def _next_read(self) -> Recorded | None:
+        found = self._found
+        if found is not None and found.position > self.position:
+            return found  # read by a call that was interrupted before it returned
+        reading, until = self._source
         try:
-            found = next(self._reading, None)
+            found = self._found = next(reading, None)
         except BaseException:
-            self._read_to = self.position  # what was not given out is read again
-            self._reading = iter(())
+            self._source = iter(()), self.position  # what was not returned is read again
             raise
-        if found is not None:
-            self.position = found.position
-        elif not self.is_stopped:  # else it may be the read that `stop` put in place
-            self.position = self._read_to
+        if found is None and not self.is_stopped:  # else it may be the source that `stop` put in place
+            self.position = until
         return found
 
     def _look_for_more(self) -> bool:
         head = self._log.open_head().position
-        if head <= self._read_to:
+        until = self._source[1]
+        if head <= until:
             return False
-        self._reading = self._log.read(
-            after=self._read_to, until=head, stream=self._stream, query=self._query, opaque=self._opaque
-        )
-        self._read_to = head
+        reading = self._log.read(after=until, until=head, stream=self._stream, query=self._query, opaque=self._opaque)
+        self._source = reading, head
         return True
 
     def _wait(self, timeout: float | None) -> None:
         self._log.growth.wait(
-            lambda: self.is_stopped or self._log.open_head().position > self._read_to,
+            lambda: self.is_stopped or self._log.open_head().position > self._source[1],
             timeout,
         )

@@ -153,7 +153,7 @@ class ProjectionRunner:
     def stop(self) -> None:
         """End `run`, from any thread, at the end of the batch under way; stopping twice is fine."""
         self._stopped.set()
-        self.log.growth.told()
+        self.log.growth.notify()
 
     def close(self) -> None:
         """Stop, and close the file of views; the log stays open. Closing twice is fine."""

@@ -123,7 +123,7 @@ class SqliteLog(LogStore):
         with self._writing:
             self._file.close(self._writer)
             self._writer = None
-        self.growth.told()
+        self.growth.notify()
 
     @property
     def is_closed(self) -> bool:
@@ -153,7 +153,7 @@ class SqliteLog(LogStore):
             if len(self._versions) > _KNOWN_STREAMS:
                 self._versions.clear()
             self._versions.update(judged.versions)
-        self.growth.told()
+        self.growth.notify()
         return judged.verdicts
 
     def reopen(self) -> None:
