@@ -248,15 +248,17 @@ class RunningSystem:
         if self._is_released:
             return
         self.is_closed = True
-        is_orderly = False
         try:
             is_orderly = self._stop_all(self.runtime.monotonic() + limit)
-        except ForkedProcess:
+        except ForkedProcess:  # the threads, the log and its lock are the parent's
             return
-        finally:
-            if not is_orderly:
-                self._stop_at_once()
+        except BaseException:
+            self._stop_at_once()
             self._release()
+            raise
+        if not is_orderly:
+            self._stop_at_once()
+        self._release()
         if not is_orderly:
             raise RequestTimedOut(limit)
 

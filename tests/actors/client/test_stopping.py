@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from odradek_actors.messages.topics import DescribeTopic
 from odradek_actors.runtime.promise import Promise
 from odradek_domain.errors import ConsumerClosed
 from odradek_events import MemoryLog
-from odradek_events.errors import LogError, LogUnavailable
+from odradek_events.errors import LogError, LogLocked, LogUnavailable
 from odradek_events.testing import FaultyLog
 
 
@@ -284,8 +285,9 @@ def test_the_time_limit_holds_also_while_the_directory_is_busy(faulty_world: Wor
 
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-def test_in_a_forked_child_every_call_fails_at_once_and_the_parent_goes_on(world: World) -> None:
-    system = world.open()
+def test_in_a_forked_child_every_call_fails_at_once_and_the_parent_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "log.db"
+    system = ActorSystem.open(path)
     producer, consumer = system.producer("p"), system.consumer("c")
     consumer.subscribe(["orders"])
     pending: Promise[None] = system.runtime.promise()
@@ -323,3 +325,7 @@ def test_in_a_forked_child_every_call_fails_at_once_and_the_parent_goes_on(world
     os.waitpid(child, 0)
     assert producer.send("orders", "from the parent").result(10).offset == 0
     assert [record.value for record in consumer.poll(timeout=10)] == [b"from the parent"]
+    with pytest.raises(LogLocked):  # the child has not released the parent's lock
+        ActorSystem.open(path)
+    system.close()
+    ActorSystem.open(path).close()
