@@ -65,7 +65,10 @@ class Promise(concurrent.futures.Future[T]):
         value = message.value if type(message) is Reply else message
         is_error = isinstance(value, BaseException)
         if self._convert is not None and not is_error:
-            value = self._convert(value)
+            try:
+                value = self._convert(value)
+            except Exception as error:
+                value, is_error = error, True
         self._settle(value, is_error)
 
     def set_result(self, result: T) -> None:

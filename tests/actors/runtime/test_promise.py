@@ -63,6 +63,12 @@ def test_an_answer_is_converted_and_an_error_is_not() -> None:
     assert isinstance(failed.exception(), ArithmeticError)
 
 
+def test_an_answer_that_cannot_be_converted_is_an_error() -> None:
+    first: Promise[int] = Promise(lambda values: values[0])
+    first.tell([])
+    assert isinstance(first.exception(), IndexError)
+
+
 def test_a_promise_cannot_be_cancelled() -> None:
     promise: Promise[int] = Promise()
     assert not promise.cancel()
