@@ -132,8 +132,7 @@ class GroupActor(EventSourcedActor[ConsumerGroup]):
             self._heartbeat(query, query.body)
         elif isinstance(query.body, GetCommitted | DescribeGroup):
             self._held_queries.append(query)
-            if self._deleted_topics.must_look_up:
-                self._deleted_topics.look_up(self.state.committed.all(), self._deleted_topics_found)
+            self._look_up_deleted_topics()
             self._answer_held_queries()
         else:
             super().handle_query(query)
@@ -410,8 +409,13 @@ class GroupActor(EventSourcedActor[ConsumerGroup]):
         if ids:
             events = self.state.forget_topics(ids, self.runtime.now())
             self.persist(events, (), lambda _: deleted.new_ids.difference_update(ids))
+        self._look_up_deleted_topics()
         self._answer_held_queries()
         return not self.is_ready
+
+    def _look_up_deleted_topics(self) -> None:
+        if self._deleted_topics.must_look_up and self._held_queries:
+            self._deleted_topics.look_up(self.state.committed.all(), self._deleted_topics_found)
 
     def _deleted_topics_found(self, has_succeeded: bool) -> None:
         self._is_due = True
@@ -424,6 +428,8 @@ class GroupActor(EventSourcedActor[ConsumerGroup]):
 
         Without knowing it, if the log cannot say it now or refuses to record it: the next query asks again.
         """
+        if self._phase == "recovering":
+            return  # there is no state to answer from; once there is, the actor looks again
         deleted = self._deleted_topics
         if is_known and (deleted.are_in_doubt or self.state.forget_topics(deleted.new_ids, self.runtime.now())):
             return

@@ -11,7 +11,8 @@ from support.groups import balance, member, places, poll_all
 
 from odradek_actors.client.system import ActorSystem
 from odradek_actors.errors import SystemClosed
-from odradek_actors.messages.groups import CommitGroupOffsets
+from odradek_actors.messages.core import Recover
+from odradek_actors.messages.groups import CommitGroupOffsets, GetCommitted
 from odradek_domain.errors import InvalidIdentifier, InvalidTopicName, PartitionNotFound, TopicNotFound
 from odradek_domain.group.errors import GroupNotEmpty, GroupNotFound, NothingToShift
 from odradek_domain.group.offset_reset import PlannedReset, ShiftBy
@@ -398,6 +399,19 @@ def test_a_group_at_rest_forgets_offsets_of_deleted_topics_when_it_is_asked(worl
 
     assert offsets(system) == {("payments", 0): 1}
     assert event_types(world.log, "group/g")[-1] == "OffsetsExpired"
+
+
+def test_offsets_that_are_asked_for_just_before_a_recovery_are_those_of_the_recovered_group(
+    world: World, orders: ActorSystem
+) -> None:
+    commit(orders, p0=4)
+    for _ in range(10):
+        world.runtime.kill("group/g")
+
+        asked = orders.query("group/g", GetCommitted())
+        orders.tell("group/g", Recover())
+
+        assert [item.offset for item in asked.result(10)] == [4]
 
 
 # -- expiry -----------------------------------------------------------------------------------------------------------
