@@ -268,10 +268,9 @@ def test_max_poll_records_is_what_a_poll_returns_at_most(system: ActorSystem) ->
 def test_every_partition_comes_within_a_few_polls_however_long_the_others_are(system: ActorSystem, way: str) -> None:
     system.create_topic("orders", 4)
     producer = system.producer("p")
-    sent = [producer.send("orders", str(number), partition=0) for number in range(400)]
-    sent += [producer.send("orders", "rare", partition=partition) for partition in (1, 2, 3)]
-    for promise in sent:
-        promise.result()
+    producer.send_batch("orders", list(map(str, range(400))), partition=0).result()
+    for partition in (1, 2, 3):
+        producer.send("orders", "rare", partition=partition).result()
     consumer = reader(system, way, 4)
 
     records = [record for _ in range(8) for record in consumer.poll(5, timeout=5)]

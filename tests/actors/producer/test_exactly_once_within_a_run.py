@@ -206,7 +206,7 @@ def test_what_is_acknowledged_is_stored_once_and_in_order_and_nothing_twice(
 
     def send(sending: Sending) -> None:
         try:
-            sending.run(150)
+            sending.run(80)
         finally:
             try:
                 left.pop()

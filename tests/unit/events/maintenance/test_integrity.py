@@ -50,7 +50,7 @@ def fill(log: SqliteLog | MemoryLog) -> None:
 def path(tmp_path: Path) -> Path:
     """A small log, closed."""
     path = tmp_path / "log.db"
-    with SqliteLog(path) as log:
+    with SqliteLog(path, durability="off") as log:
         fill(log)
     return path
 

@@ -579,7 +579,7 @@ def test_a_query_of_many_items_takes_few_file_descriptors(path: Path) -> None:
 
 
 def test_a_read_left_half_way_does_not_keep_a_closed_log_open(path: Path) -> None:
-    log = SqliteLog(path)
+    log = SqliteLog(path, durability="off")
     for number in range(600):  # more commits than one chunk of a read
         append(log, "topic/a", produced(number))
     reading = log.read()
