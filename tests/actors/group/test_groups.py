@@ -105,9 +105,9 @@ def test_a_group_describes_its_members_and_what_each_reads_and_has(system: Actor
     group = system.describe_group("g")
 
     assert (group.state, group.assignor) == (GroupState.STABLE, "range")
-    assert [(found.consumer_id, found.topics) for found in group.members] == [("a", ("orders",)), ("b", ("orders",))]
+    members = {found.consumer_id: (found.topics, found.partitions) for found in group.members}
+    assert members == {consumer.consumer_id: (("orders",), consumer.assignment) for consumer in consumers}
     assert group.leader in [found.member_id for found in group.members]
-    assert [found.partitions for found in group.members] == [consumer.assignment for consumer in consumers]
 
 
 # -- leaving ----------------------------------------------------------------------------------------------------------
