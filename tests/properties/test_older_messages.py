@@ -11,7 +11,7 @@ from support.domain import NOON, record
 from support.log import CountingCodec
 from support.retention import stored
 
-from odradek_actors.infrastructure.commit_cache import OlderMessages
+from odradek_actors.infrastructure.commit_cache import CommitCache
 from odradek_events import MemoryLog
 from odradek_events.types import MessageProduced, TopicCreated, TopicDeleted
 
@@ -50,7 +50,7 @@ def test_a_read_gives_what_follows_in_the_partition(
     begins = next(found.position for found in log.read(types=["TopicCreated"]) if found.event.topic_id == "t-2")
     for batch in made[1 if in_one_commit else 0 :]:
         record(log, "topic/orders", *batch)
-    older = OlderMessages(log, limit)
+    older = CommitCache(log, limit)
 
     for partition, offset in data.draw(
         st.lists(st.tuples(st.integers(0, PARTITIONS - 1), st.integers(0, 12)), max_size=8)
@@ -69,7 +69,7 @@ def test_a_commit_is_decoded_once_for_all_its_partitions() -> None:
     record(log, "topic/orders", TopicCreated("orders", "t-1", PARTITIONS, NOON))
     for batch in messages_of([[0, 1, 2] * 10] * 5):
         record(log, "topic/orders", *batch)
-    older = OlderMessages(log, 1 << 20)
+    older = CommitCache(log, 1 << 20)
     codec.decoded = 0
 
     read = [len(list(older.read("orders", partition, offset, 0))) for offset in (0, 20) for partition in (0, 1, 2)]
@@ -85,7 +85,7 @@ def test_a_read_ends_before_it_drives_out_what_the_next_one_needs() -> None:
     for batch in messages_of([[0, 1, 2] * 10] * 40):
         record(log, "topic/orders", *batch)
     commit = next(log.stored(after=5))
-    older = OlderMessages(log, 8 * len(commit.events))
+    older = CommitCache(log, 8 * len(commit.events))
     codec.decoded = 0
     positions = [0] * PARTITIONS
 
@@ -104,7 +104,7 @@ def test_commits_larger_than_the_limit_are_not_decoded_anew_for_each_poll(limit:
     record(log, "topic/orders", TopicCreated("orders", "t-1", PARTITIONS, NOON))
     for batch in messages_of([[0, 1, 2] * 100] * 2):
         record(log, "topic/orders", *batch)
-    older = OlderMessages(log, limit)
+    older = CommitCache(log, limit)
     codec.decoded = 0
 
     for offset in range(0, 200, 10):

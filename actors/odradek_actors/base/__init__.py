@@ -7,7 +7,7 @@ many deadlines by one timer. Imports the runtime's ports and messages. Start rea
 
 from odradek_actors.base.actor import ActorContext, OdradekActor
 from odradek_actors.base.behaviour import RESTORING, TAKING
-from odradek_actors.base.deadline_timer import Alarm
+from odradek_actors.base.deadline_timer import DeadlineTimer
 from odradek_actors.base.event_sourced import EventSourcedActor, Folded
 
-__all__ = ["RESTORING", "TAKING", "ActorContext", "Alarm", "EventSourcedActor", "Folded", "OdradekActor"]
+__all__ = ["RESTORING", "TAKING", "ActorContext", "DeadlineTimer", "EventSourcedActor", "Folded", "OdradekActor"]

@@ -45,6 +45,9 @@ class Behaviour(OdradekActor, Generic[S]):
         """Return the state before the first event."""
         raise AssertionError(f"{type(self).__name__} must override initial_state")
 
+    def start_volatile(self) -> None:
+        """Set the state that is not folded from events and survives a recovery in place; called once, at the start."""
+
     def decide(self, command: Any) -> Sequence[Any]:
         """Return the events that a command leads to, as a list or tuple, or raise; change nothing.
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from odradek_actors.base.actor import OdradekActor
 from odradek_actors.messages.core import Tick
 
-__all__ = ["Alarm"]
+__all__ = ["DeadlineTimer"]
 
 
-class Alarm:
-    """Wakes an actor by a Tick at the latest when asked. Who is woken looks what is due, and sets it again."""
+class DeadlineTimer:
+    """Wakes an actor by a Tick at the earliest deadline it asked for; the actor then sets the timer again."""
 
     def __init__(self, actor: OdradekActor, purpose: str) -> None:
         self._actor = actor
@@ -25,8 +25,8 @@ class Alarm:
             self._number = self._actor.runtime.new_number()
             self._actor.tick(delay, Tick(self._purpose, self._number))
 
-    def is_rung_by(self, tick: Tick) -> bool:
-        """Say whether a Tick is this alarm's, and not that of a timer replaced by an earlier one; then it is off."""
+    def is_fired_by(self, tick: Tick) -> bool:
+        """Say whether a Tick is this timer's, not that of a timer replaced by an earlier one; the timer is then off."""
         if tick.purpose != self._purpose or tick.number != self._number:
             return False
         self._due = float("inf")

@@ -95,6 +95,7 @@ class EventSourcedActor(Behaviour[S]):
     def on_start(self) -> None:
         """Recover; where the aggregate cannot be made, answer requests with the error for a moment, then stop."""
         try:
+            self.start_volatile()
             self._recover()
         except BaseException as raised:
             error = as_error(raised)

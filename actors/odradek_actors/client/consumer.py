@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import Any, Self
 
-from odradek_actors.client.consumer_commits import CommittingConsumer
+from odradek_actors.client.consumer_commits import ConsumerCommits
 from odradek_actors.client.rebalance_listener import RebalanceListener
 from odradek_actors.client.uncommitted import checked_pattern, checked_place
 from odradek_actors.errors import RequestTimedOut
@@ -35,7 +35,7 @@ __all__ = ["ConsumerHandle"]
 _GRACE = 10.0  # the actor times a poll out; waiting a little longer here keeps the two from racing
 
 
-class ConsumerHandle(CommittingConsumer):
+class ConsumerHandle(ConsumerCommits):
     """Reads messages. Get one from `ActorSystem.consumer`; for use by one thread at a time.
 
     Delivery is at least once: what was polled but not committed is delivered again when the consumer is opened again.

@@ -25,12 +25,12 @@ from odradek_domain.values.names import ConsumerId, GroupId
 from odradek_domain.values.positions import TopicPartition
 from odradek_events.errors import LogError
 
-__all__ = ["AutoOffsetReset", "CommittingConsumer"]
+__all__ = ["AutoOffsetReset", "ConsumerCommits"]
 
 AutoOffsetReset = Literal["earliest", "latest", "none"]
 
 
-class CommittingConsumer:
+class ConsumerCommits:
     """What `ConsumerHandle` builds on; see there."""
 
     def __init__(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from odradek_actors.base.actor import ActorContext
-from odradek_actors.consumer.polling import ConsumerPolls
+from odradek_actors.consumer.polling import ConsumerPolling
 from odradek_actors.errors import ActorStopped
 from odradek_actors.messages.consumers import (
     Assign,
@@ -34,7 +34,7 @@ from odradek_events.errors import AppendError, WrongExpectedVersion
 __all__ = ["ConsumerActor"]
 
 
-class ConsumerActor(ConsumerPolls):
+class ConsumerActor(ConsumerPolling):
     """Owns one Consumer aggregate and the poll under way."""
 
     def __init__(self, context: ActorContext, stream: str) -> None:
@@ -231,7 +231,7 @@ class ConsumerActor(ConsumerPolls):
         """Look after the membership, or end a poll that has waited long enough."""
         if tick.purpose == "heartbeat":
             self._beat(tick)
-        elif self._alarm.is_rung_by(tick):
+        elif self._deadline_timer.is_fired_by(tick):
             self._poll_timed_out()
         elif tick.purpose != "poll":
             self._is_held = False

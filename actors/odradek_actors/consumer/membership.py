@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from odradek_actors.base.actor import ActorContext
-from odradek_actors.consumer.session import ConsumerMember
+from odradek_actors.consumer.session import ConsumerSession
 from odradek_actors.errors import ActorStopped
 from odradek_actors.messages.consumers import Notice, OpenConsumer
 from odradek_actors.messages.core import Command, Nobody, Tick
@@ -32,7 +32,6 @@ from odradek_actors.messages.groups import (
     SyncGroup,
     SyncResult,
 )
-from odradek_domain.consumer.consumer import Consumer
 from odradek_domain.group.errors import FencedInstanceId, IllegalGeneration, RebalanceInProgress, UnknownMember
 from odradek_domain.group.member import Claim
 from odradek_domain.values.positions import TopicPartition
@@ -44,32 +43,31 @@ __all__ = ["GroupMembership"]
 _LOST = (UnknownMember, IllegalGeneration, FencedInstanceId)
 
 
-class GroupMembership(ConsumerMember):
+class GroupMembership(ConsumerSession):
     """A consumer's actor as a member of a group. The subclass polls and answers polls."""
 
     def __init__(self, context: ActorContext, stream: str) -> None:
         super().__init__(context, stream)
         self.handlers[RebalanceBegun] = self._rebalance_begun
 
-    def initial_state(self) -> Consumer:
-        """Return a consumer that was never registered; its membership survives a recovery in place."""
-        if not hasattr(self, "_notices"):
-            self._stage = "out"
-            self._life = 0
-            self._must_rejoin = ""  # why
-            self._joined_for: tuple[tuple[str, ...], str | None] = ((), None)  # topics and pattern of its last join
-            self._ended_generation = -1  # the last that the group said is over
-            self._had = Claim()  # its last share
-            self._share: SyncResult | None = None  # to be taken
-            self._notices: deque[Notice] = deque()
-            self._noticed = 0  # the number of the newest notice
-            self._announced: tuple[TopicPartition, ...] = ()  # what the caller knows to be assigned
-            self._to_let_go: tuple[TopicPartition, ...] = ()
-            self._is_held = False  # an append was refused: wait for the timer
-            self._fencing: FencedInstanceId | None = None
-            self._untold: Exception | None = None  # why it could not join, while nobody polled
-            self._polled_at = 0.0
-        return super().initial_state()
+    def start_volatile(self) -> None:
+        """Set the state that survives a recovery in place."""
+        super().start_volatile()
+        self._stage = "out"
+        self._life = 0
+        self._must_rejoin = ""  # why
+        self._joined_for: tuple[tuple[str, ...], str | None] = ((), None)  # topics and pattern of its last join
+        self._ended_generation = -1  # the last that the group said is over
+        self._had = Claim()  # its last share
+        self._share: SyncResult | None = None  # to be taken
+        self._notices: deque[Notice] = deque()
+        self._noticed = 0  # the number of the newest notice
+        self._announced: tuple[TopicPartition, ...] = ()  # what the caller knows to be assigned
+        self._to_let_go: tuple[TopicPartition, ...] = ()
+        self._is_held = False  # an append was refused: wait for the timer
+        self._fencing: FencedInstanceId | None = None
+        self._untold: Exception | None = None  # why it could not join, while nobody polled
+        self._polled_at = 0.0
 
     def _open(self, command: Command, wanted: OpenConsumer) -> None:
         if self._handle is None:

@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from operator import itemgetter
 from typing import Any
 
-from odradek_actors.base.deadline_timer import Alarm
+from odradek_actors.base.deadline_timer import DeadlineTimer
 from odradek_actors.consumer.membership import GroupMembership
 from odradek_actors.errors import ActorStopped, RequestTimedOut
 from odradek_actors.messages.consumers import (
@@ -26,7 +26,6 @@ from odradek_actors.messages.consumers import (
 )
 from odradek_actors.messages.core import Command, LookUp
 from odradek_actors.messages.topics import Fetch, FetchResult
-from odradek_domain.consumer.consumer import Consumer
 from odradek_domain.errors import (
     DomainError,
     NoCommittedOffset,
@@ -36,34 +35,33 @@ from odradek_domain.errors import (
 from odradek_domain.values.positions import TopicPartition
 from odradek_events.types import MessageProduced
 
-__all__ = ["ConsumerPolls"]
+__all__ = ["ConsumerPolling"]
 
 # Seconds that a poll whose time is over waits for what a topic has: old messages may take longer to read than a poll
 # would wait, and polls that gave up in between would never get any.
 _DUE_WITHIN = 5.0
 
 
-class ConsumerPolls(GroupMembership):
+class ConsumerPolling(GroupMembership):
     """The poll under way of one Consumer."""
 
-    def initial_state(self) -> Consumer:
-        """Return a consumer that was never registered; what is volatile survives a recovery in place."""
-        if not hasattr(self, "_refs"):
-            self._refs: dict[str, Any] = {}
-            self._poll: Command | None = None
-            self._round = 0
-            self._turn = 0
-            self._to_ask: list[str] = []
-            self._fetches: set[int] = set()  # the numbers of requests to topics since the last poll was answered
-            self._asked: str | None = None  # the topic whose answer is due, where it was not asked to wait
-            self._deadline = 0.0  # of the poll
-            self._alarm = Alarm(self, "poll")
-            self._delivering: Delivery | None = None
-            self._last_delivered: dict[str, int] = {}  # the partition of each topic whose turn it was
-            self._not_there: set[TopicPartition] = set()  # assigned, but the topic has no such partition
-            self._is_new_turn = True
-            self._must_match = False  # there are other topics than when the pattern was matched
-        return super().initial_state()
+    def start_volatile(self) -> None:
+        """Set the state that survives a recovery in place."""
+        super().start_volatile()
+        self._refs: dict[str, Any] = {}
+        self._poll: Command | None = None
+        self._round = 0
+        self._turn = 0
+        self._to_ask: list[str] = []
+        self._fetches: set[int] = set()  # the numbers of requests to topics since the last poll was answered
+        self._asked: str | None = None  # the topic whose answer is due, where it was not asked to wait
+        self._deadline = 0.0  # of the poll
+        self._deadline_timer = DeadlineTimer(self, "poll")
+        self._delivering: Delivery | None = None
+        self._last_delivered: dict[str, int] = {}  # the partition of each topic whose turn it was
+        self._not_there: set[TopicPartition] = set()  # assigned, but the topic has no such partition
+        self._is_new_turn = True
+        self._must_match = False  # there are other topics than when the pattern was matched
 
     def _keep_of_delivery(self, is_wanted: Callable[[MessageProduced], bool]) -> None:
         """What is still wanted of an unconfirmed delivery has to be given again: its positions have moved already."""
@@ -83,7 +81,7 @@ class ConsumerPolls(GroupMembership):
         self._poll = command
         self._deadline = self.runtime.monotonic() + poll.timeout
         if poll.timeout > 0:
-            self._alarm.wake_in(poll.timeout)
+            self._deadline_timer.wake_in(poll.timeout)
         self._go_on_polling()
 
     def _go_on_polling(self) -> None:
@@ -132,11 +130,13 @@ class ConsumerPolls(GroupMembership):
             return
         remaining = self._deadline - self.runtime.monotonic()
         if remaining > 0:
-            self._alarm.wake_in(remaining)
+            self._deadline_timer.wake_in(remaining)
         elif (self._asked is not None and remaining > -_DUE_WITHIN) or (
             self._appending is not None and self._poll in self._appending[1]
         ):
-            self._alarm.wake_in(self.settings.retry_backoff)  # it is about to be answered, by a topic or the journal
+            self._deadline_timer.wake_in(
+                self.settings.retry_backoff
+            )  # it is about to be answered, by a topic or the journal
         else:
             self._end_poll_in_time()
 

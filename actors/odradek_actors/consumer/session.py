@@ -34,7 +34,7 @@ from odradek_domain.group.errors import IllegalGeneration, RebalanceInProgress, 
 from odradek_domain.values.committed_offsets import CommittedOffset, OffsetToCommit
 from odradek_domain.values.positions import TopicPartition
 
-__all__ = ["ConsumerMember"]
+__all__ = ["ConsumerSession"]
 
 
 class _Question(NamedTuple):
@@ -46,7 +46,7 @@ class _Question(NamedTuple):
     is_wanted: Callable[[], bool]
 
 
-class ConsumerMember(EventSourcedActor[Consumer]):
+class ConsumerSession(EventSourcedActor[Consumer]):
     """Owns one Consumer aggregate, and asks its group on its behalf."""
 
     snapshot_schema = SnapshotSchema("consumer", 2, ConsumerSnapshot)
@@ -58,15 +58,18 @@ class ConsumerMember(EventSourcedActor[Consumer]):
     _member_id = ""  # empty: not a member
     _generation = -1
 
+    def start_volatile(self) -> None:
+        """Set the state that survives a recovery in place."""
+        super().start_volatile()
+        self._delivery = Delivery(0, ())
+        self._sought: dict[TopicPartition, int] = {}  # moved on purpose since the last commit, and by which seek
+        self._paused: set[TopicPartition] = set()
+        self._group_ref: pykka.ActorRef[Any] | None = None
+        self._questions: deque[_Question] = deque()  # that wait until the group's actor is found
+        self._commits: dict[int, Command] = {}  # that wait for the end of a rebalance, by when they came
+
     def initial_state(self) -> Consumer:
-        """Return a consumer that was never registered; what is volatile survives a recovery in place."""
-        if not hasattr(self, "_sought"):
-            self._delivery = Delivery(0, ())
-            self._sought: dict[TopicPartition, int] = {}  # moved on purpose since the last commit, and by which seek
-            self._paused: set[TopicPartition] = set()
-            self._group_ref: pykka.ActorRef[Any] | None = None
-            self._questions: deque[_Question] = deque()  # that wait until the group's actor is found
-            self._commits: dict[int, Command] = {}  # that wait for the end of a rebalance, by when they came
+        """Return a consumer that was never registered."""
         return Consumer(self.id)
 
     def _end_poll(self) -> None:

@@ -5,7 +5,7 @@ earlier run and members whose time is up leave, a rebalance that all have joined
 whose leader asks for its share is assigned. So the steps are the same after a recovery in place, and none depends on a
 message that might not come.
 
-Volatile: what LiveMembers and DeletedTopics hold, and one timer for all deadlines.
+Volatile: what MemberSessions and DeletedTopics hold, and one timer for all deadlines.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from datetime import timedelta
 from typing import Any
 
 from odradek_actors.base.actor import ActorContext
-from odradek_actors.base.deadline_timer import Alarm
+from odradek_actors.base.deadline_timer import DeadlineTimer
 from odradek_actors.base.event_sourced import EventSourcedActor
 from odradek_actors.errors import ActorStopped, as_error
 from odradek_actors.group.deleted_topics import DeletedTopics
-from odradek_actors.group.member_sessions import NEVER, LiveMembers
-from odradek_actors.group.partition_counts import GroupTopics
+from odradek_actors.group.member_sessions import NEVER, MemberSessions
+from odradek_actors.group.partition_counts import PartitionCounts
 from odradek_actors.messages.core import Command, Query, Tick
 from odradek_actors.messages.groups import (
     CommitGroupOffsets,
@@ -59,19 +59,22 @@ class GroupActor(EventSourcedActor[ConsumerGroup]):
         super().__init__(context, stream)
         self.handlers[TopicChanged] = self._topic_changed
 
+    def start_volatile(self) -> None:
+        """Set the state that survives a recovery in place."""
+        super().start_volatile()
+        self._live = MemberSessions(self.runtime.monotonic, self.reply)
+        self._phase_of_group: tuple[GroupState, int] | None = None  # the state it is in, and the generation
+        self._phase_ends = NEVER
+        self._sync_deadline: tuple[int, float] = -1, NEVER  # of a generation: its members have to sync until then
+        self._told: set[str] = set()  # the members that know of the rebalance under way
+        self._topics = PartitionCounts(self)
+        self._deleted_topics = DeletedTopics(self)
+        self._held_queries: list[Query] = []  # that wait until it is known which topics are gone
+        self._is_held = False  # an append was refused, or a topic cannot answer: wait for the timer
+        self._deadline_timer = DeadlineTimer(self, "group")
+
     def initial_state(self) -> ConsumerGroup:
-        """Return a group that nobody has joined; what is volatile survives a recovery in place."""
-        if not hasattr(self, "_live"):
-            self._live = LiveMembers(self.runtime.monotonic, self.reply)
-            self._phase_of_group: tuple[GroupState, int] | None = None  # the state it is in, and the generation
-            self._phase_ends = NEVER
-            self._sync_deadline: tuple[int, float] = -1, NEVER  # of a generation: its members have to sync until then
-            self._told: set[str] = set()  # the members that know of the rebalance under way
-            self._topics = GroupTopics(self)
-            self._deleted_topics = DeletedTopics(self)
-            self._held_queries: list[Query] = []  # that wait until it is known which topics are gone
-            self._is_held = False  # an append was refused, or a topic cannot answer: wait for the timer
-            self._alarm = Alarm(self, "group")
+        """Return a group that nobody has joined."""
         self._is_due = True  # something has changed, so the state is to be examined
         self._is_back = True  # no heartbeat could be heard meanwhile: deadlines start again
         return ConsumerGroup(self.id)
@@ -158,7 +161,7 @@ class GroupActor(EventSourcedActor[ConsumerGroup]):
             self._answer_waiting(error)
         self._answer_held_queries(is_known=False)
         self._is_held = True
-        self._alarm.wake_in(self.settings.retry_backoff)
+        self._deadline_timer.wake_in(self.settings.retry_backoff)
 
     # -- joining ------------------------------------------------------------------------------------------------------
 
@@ -391,7 +394,7 @@ class GroupActor(EventSourcedActor[ConsumerGroup]):
             self._is_due = True
             if self._topics.are_stale and self.state.state is GroupState.STABLE:  # ask again, but not at once
                 self._is_held = True
-                self._alarm.wake_in(self.settings.retry_backoff)
+                self._deadline_timer.wake_in(self.settings.retry_backoff)
             elif self.is_ready:
                 self._advance()
 
@@ -470,7 +473,7 @@ class GroupActor(EventSourcedActor[ConsumerGroup]):
         due = min(self._phase_ends, sync_due, self._offsets_expire_at(), self._live.next_session_end())
         if due != NEVER:
             left = due - self.runtime.monotonic()
-            self._alarm.wake_in(left if left > 0 else self.settings.retry_backoff)
+            self._deadline_timer.wake_in(left if left > 0 else self.settings.retry_backoff)
 
     def _offsets_expire_at(self) -> float:
         retention, idle_since = self.settings.offsets_retention, self.state.idle_since
@@ -481,7 +484,7 @@ class GroupActor(EventSourcedActor[ConsumerGroup]):
 
     def on_tick(self, tick: Tick) -> None:
         """Look whether something is due."""
-        if not self._alarm.is_rung_by(tick):
+        if not self._deadline_timer.is_fired_by(tick):
             return
         self._is_held = False
         self._is_due = True

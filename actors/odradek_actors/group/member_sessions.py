@@ -13,14 +13,14 @@ import pykka
 from odradek_actors.messages.core import Command, Recipient
 from odradek_domain.group.member import Claim, GroupMember
 
-__all__ = ["NEVER", "LiveMembers"]
+__all__ = ["NEVER", "MemberSessions"]
 
 NEVER = float("inf")
 
 Answer = Callable[[Command, object], None]
 
 
-class LiveMembers:
+class MemberSessions:
     """The members of this run, by member id."""
 
     def __init__(self, monotonic: Callable[[], float], answer: Answer) -> None:

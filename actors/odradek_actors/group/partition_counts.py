@@ -17,10 +17,10 @@ from odradek_domain.errors import TopicNotFound
 from odradek_domain.group.group import ConsumerGroup
 from odradek_domain.values.committed_offsets import CommittedOffset
 
-__all__ = ["GroupTopics"]
+__all__ = ["PartitionCounts"]
 
 
-class GroupTopics:
+class PartitionCounts:
     """The partition counts that a group's actor has gathered, and those it has assigned; one round at a time.
 
     `are_stale` says that a topic has changed since, or did not answer.

@@ -14,12 +14,12 @@ from odradek_events.log.port import ReadableLog
 from odradek_events.record import Commit, StoredCommit
 from odradek_events.types import MessageProduced
 
-__all__ = ["OlderMessages"]
+__all__ = ["CommitCache"]
 
 _ByPartition = Mapping[int, Sequence[MessageProduced]]
 
 
-class OlderMessages:
+class CommitCache:
     """Reads messages of topics, and keeps the commits used last: up to `limit` bytes, as they are stored.
 
     In memory they take a few times as much. A commit counts for half of the limit at most, so the last two are kept,

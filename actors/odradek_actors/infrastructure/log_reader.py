@@ -12,7 +12,7 @@ import msgspec
 
 from odradek_actors.base.actor import ActorContext, OdradekActor
 from odradek_actors.errors import as_error
-from odradek_actors.infrastructure.commit_cache import OlderMessages
+from odradek_actors.infrastructure.commit_cache import CommitCache
 from odradek_actors.messages.core import Query, Recipient, Stop
 from odradek_actors.messages.groups import FindOffsets, ListGroups
 from odradek_actors.messages.log import CountProduced, ListTopics, LocateMessage, ReadOlder, TopicIds
@@ -52,7 +52,7 @@ class LogReaderActor(OdradekActor):
         super().__init__(context)
         self._event_log = log
         self._snapshots = snapshots
-        self._older_messages = OlderMessages(log, context.settings.read_cache_bytes)
+        self._older_messages = CommitCache(log, context.settings.read_cache_bytes)
         self._queries: dict[type[Any], Callable[[Any], object]] = {
             ReadOlder: self._older,
             CountProduced: self._count,

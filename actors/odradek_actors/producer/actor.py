@@ -1,9 +1,9 @@
-"""The ProducerActor: queues sends, routes their messages, numbers batches, and answers who waits for all that.
+"""The ProducerActor: queues sends, routes their messages, numbers batches, and answers flushes.
 
-Each topic has a lane: sends queue in it, leave as batches (at most `max_in_flight` unanswered), and are answered in
-order. While batches are in flight, later sends gather, which groups them without any wait; `linger_ms` adds one. Lanes
-are volatile but survive a recovery in place. What becomes of a batch on its way is in `producer_delivery`, and the
-aggregate's events (registration, epoch, progress), which are off the path, in `producer_stream`.
+Each topic has an outbox: sends queue in it, leave as batches (at most `max_in_flight` unanswered), and are answered in
+order. While batches are in flight, later sends gather, which groups them without any wait; `linger_ms` adds one.
+Outboxes are volatile but survive a recovery in place. `delivery` sends batches again until they are answered;
+`registration` records the aggregate's events (registration, epoch, progress), which are off this path.
 """
 
 from __future__ import annotations
@@ -14,9 +14,8 @@ from odradek_actors.errors import ActorStopped
 from odradek_actors.messages.core import Command, Query, Tick
 from odradek_actors.messages.producers import CloseProducer, FlushProducer, OpenProducer, Send
 from odradek_actors.producer.delivery import ProducerDelivery
-from odradek_actors.producer.outbox import Batch, Lane, Waiting
+from odradek_actors.producer.outbox import Batch, Outbox, Waiting
 from odradek_domain.errors import PartitionNotFound
-from odradek_domain.producer.producer import Producer
 from odradek_domain.producer.routing import MessageRoutingService
 from odradek_domain.topic.topic import AppendMessages
 from odradek_events.errors import OutcomeUnknown
@@ -25,21 +24,20 @@ __all__ = ["ProducerActor"]
 
 
 class ProducerActor(ProducerDelivery):
-    """Owns one Producer aggregate and its lanes."""
+    """Owns one Producer aggregate and its outboxes."""
 
-    def initial_state(self) -> Producer:
-        """Return a producer that was never registered."""
-        if not hasattr(self, "_lanes"):
-            self._lanes = {}
-            self._router = MessageRoutingService()
-            self._is_stopping = False
-            self._last_send = 0
-            self._handles: set[int] = set()  # that are open
-        return super().initial_state()
+    def start_volatile(self) -> None:
+        """Set the state that survives a recovery in place."""
+        super().start_volatile()
+        self._outboxes = {}
+        self._router = MessageRoutingService()
+        self._is_stopping = False
+        self._last_send = 0
+        self._handles: set[int] = set()  # that are open
 
     def is_busy(self) -> bool:
         """Say whether batches are on their way."""
-        return super().is_busy() or any(lane.is_busy for lane in self._lanes.values()) or bool(self._flushes)
+        return super().is_busy() or any(outbox.is_busy for outbox in self._outboxes.values()) or bool(self._flushes)
 
     def is_in_use(self) -> bool:
         """Say whether a handle is open."""
@@ -54,17 +52,17 @@ class ProducerActor(ProducerDelivery):
 
     def first_queued(self) -> Command | None:
         """Return a send that waits to be sent, if there is one."""
-        return next((lane.queue[0].command for lane in self._lanes.values() if lane.queue), None)
+        return next((outbox.queue[0].command for outbox in self._outboxes.values() if outbox.queue), None)
 
     def floors(self) -> list[int]:
         """Return positions above which batches in flight will lie."""
-        return [batch.floor for lane in self._lanes.values() for batch in lane.in_flight]
+        return [batch.floor for outbox in self._outboxes.values() for batch in outbox.in_flight]
 
     def on_giving_up(self, error: Exception) -> None:
         """Answer everybody."""
-        for lane in self._lanes.values():
-            for batch in tuple(lane.in_flight):
-                self.fail(lane, batch, OutcomeUnknown(f"topic/{lane.topic}", f"{self.stream} stopped"))
+        for outbox in self._outboxes.values():
+            for batch in tuple(outbox.in_flight):
+                self.fail(outbox, batch, OutcomeUnknown(f"topic/{outbox.topic}", f"{self.stream} stopped"))
         self.fail_queued(error)
         flushes, self._flushes = self._flushes, []
         for command, _ in flushes:
@@ -72,8 +70,8 @@ class ProducerActor(ProducerDelivery):
 
     def fail_queued(self, error: Exception) -> None:
         """Answer what waits to be sent with an error."""
-        for lane in self._lanes.values():
-            self.empty_queue(lane, error)
+        for outbox in self._outboxes.values():
+            self.empty_queue(outbox, error)
         self.finish_flushes()
         self.stop_if_asked()
 
@@ -87,7 +85,7 @@ class ProducerActor(ProducerDelivery):
             super()._when_ready(message)
 
     def handle_command(self, command: Command) -> None:
-        """Queue sends; keep flushes until their lanes are empty."""
+        """Queue sends; keep flushes until their outboxes are empty."""
         body = command.body
         if isinstance(body, OpenProducer):
             self._handles.add(body.handle)
@@ -100,75 +98,81 @@ class ProducerActor(ProducerDelivery):
             self._enqueue(command, body)
         elif isinstance(body, FlushProducer | CloseProducer):
             self._flushes.append((command, self._last_send))
-            for lane in self._lanes.values():
-                lane.must_hurry = True
-                self.pump_lane(lane)
+            for outbox in self._outboxes.values():
+                outbox.must_hurry = True
+                self.pump_outbox(outbox)
             self.finish_flushes()
         else:
             super().handle_command(command)
 
     def _enqueue(self, command: Command, send: Send) -> None:
-        lane = self._lanes.get(send.topic)
-        if lane is None:
-            lane = self._lanes[send.topic] = Lane(send.topic)
+        outbox = self._outboxes.get(send.topic)
+        if outbox is None:
+            outbox = self._outboxes[send.topic] = Outbox(send.topic)
         self._last_send += 1
         deadline = self.runtime.monotonic() + self.settings.delivery_timeout
-        lane.queue.append(Waiting(command, send, deadline, self._last_send))
-        lane.queued += len(send.messages)
+        outbox.queue.append(Waiting(command, send, deadline, self._last_send))
+        outbox.queued += len(send.messages)
         if not self._is_awake or self._must_bump:
             self._prepare()
-        if lane.topic_id is None:
-            self.resolve(lane, command)
-        elif send.linger_ms and lane.queued < self.settings.batch_messages and not lane.must_hurry:
-            self._linger(lane, send.linger_ms)
+        if outbox.topic_id is None:
+            self.resolve(outbox, command)
+        elif send.linger_ms and outbox.queued < self.settings.batch_messages and not outbox.must_hurry:
+            self._linger(outbox, send.linger_ms)
         else:
-            self.pump_lane(lane)
+            self.pump_outbox(outbox)
 
-    def _linger(self, lane: Lane, linger_ms: int) -> None:
-        if not lane.is_lingering:
-            lane.is_lingering = True
-            self.tick(linger_ms / 1000, Tick(f"linger:{lane.topic}"))
+    def _linger(self, outbox: Outbox, linger_ms: int) -> None:
+        if not outbox.is_lingering:
+            outbox.is_lingering = True
+            self.tick(linger_ms / 1000, Tick(f"linger:{outbox.topic}"))
 
-    # -- lanes --------------------------------------------------------------------------------------------------------
+    # -- outboxes -----------------------------------------------------------------------------------------------------
 
     def pump(self) -> None:
         """Send what may be sent now."""
-        for lane in self._lanes.values():
-            self.pump_lane(lane)
+        for outbox in self._outboxes.values():
+            self.pump_outbox(outbox)
 
-    def pump_lane(self, lane: Lane) -> None:
-        """Send what the lane may send now."""
-        if not self._is_awake or self._must_bump or lane.topic_id is None or lane.is_retrying or lane.is_refreshing:
+    def pump_outbox(self, outbox: Outbox) -> None:
+        """Send what the outbox may send now."""
+        if (
+            not self._is_awake
+            or self._must_bump
+            or outbox.topic_id is None
+            or outbox.is_retrying
+            or outbox.is_refreshing
+        ):
             return
-        if lane.epoch != self._epoch and not lane.in_flight:
-            lane.begin(lane.topic_id, lane.partition_count, self._epoch)
-        while lane.queue and len(lane.in_flight) < self.settings.max_in_flight and lane.epoch == self._epoch:
-            if lane.must_check_partition:
-                self.refresh(lane)
+        if outbox.epoch != self._epoch and not outbox.in_flight:
+            outbox.begin(outbox.topic_id, outbox.partition_count, self._epoch)
+        while outbox.queue and len(outbox.in_flight) < self.settings.max_in_flight and outbox.epoch == self._epoch:
+            if outbox.must_check_partition:
+                self.refresh(outbox)
                 return
-            batch = self._next_batch(lane)
+            batch = self._next_batch(outbox)
             if batch is None:
                 continue
-            lane.in_flight.append(batch)
-            self.dispatch(lane, batch)
+            outbox.in_flight.append(batch)
+            self.dispatch(outbox, batch)
 
-    def _next_batch(self, lane: Lane) -> Batch | None:
+    def _next_batch(self, outbox: Outbox) -> Batch | None:
         """Make a batch of queued sends, routed and numbered; None if all of them were refused."""
         taken: list[Waiting] = []
         partitions: list[int] = []
         size = 0
-        while lane.queue:
-            waiting = lane.queue[0]
+        while outbox.queue:
+            waiting = outbox.queue[0]
             send = waiting.send
             size += send.size
             too_much = len(partitions) + len(send.messages) > self.settings.batch_messages
-            if taken and (too_much or size > self.settings.batch_bytes or lane.must_check_partition):
+            if taken and (too_much or size > self.settings.batch_bytes or outbox.must_check_partition):
                 break
-            lane.queue.popleft()
-            lane.queued -= len(send.messages)
+            outbox.queue.popleft()
+            outbox.queued -= len(send.messages)
             try:
                 routed = waiting.partitions or self._router.route_batch(
-                    send.messages, lane.topic, lane.partition_count, send.partition
+                    send.messages, outbox.topic, outbox.partition_count, send.partition
                 )
             except PartitionNotFound as error:
                 self.reply(waiting.command, error)
@@ -181,7 +185,7 @@ class ProducerActor(ProducerDelivery):
         first = taken[0].send.messages
         messages = first if len(taken) == 1 else tuple(message for item in taken for message in item.send.messages)
         append = AppendMessages(
-            messages, tuple(partitions), self.id, lane.epoch, lane.number(partitions), lane.topic_id, size
+            messages, tuple(partitions), self.id, outbox.epoch, outbox.number(partitions), outbox.topic_id, size
         )
         return Batch(append, taken, self._progress.position)
 
@@ -193,18 +197,18 @@ class ProducerActor(ProducerDelivery):
         if purpose == "progress":
             super().on_tick(tick)
             return
-        lane = self._lanes[topic]
+        outbox = self._outboxes[topic]
         if purpose == "linger":
-            lane.is_lingering = False
-            self.pump_lane(lane)
+            outbox.is_lingering = False
+            self.pump_outbox(outbox)
         else:
-            self.retry(lane, tick.number)
+            self.retry(outbox, tick.number)
 
     def finish_flushes(self) -> None:
         """Answer flushes whose sends are all answered; a close also has the progress recorded first."""
         if not self._flushes:
             return
-        oldest = min((lane.oldest_number() for lane in self._lanes.values()), default=float("inf"))
+        oldest = min((outbox.oldest_number() for outbox in self._outboxes.values()), default=float("inf"))
         closes = any(last < oldest and isinstance(command.body, CloseProducer) for command, last in self._flushes)
         if closes and not self._progress_is_fresh and (not self.is_ready or self._record_progress()):
             return  # on_ready comes back here
@@ -212,8 +216,8 @@ class ProducerActor(ProducerDelivery):
         finished = [command for command, last in self._flushes if last < oldest]
         self._flushes = [(command, last) for command, last in self._flushes if last >= oldest]
         if not self._flushes:
-            for lane in self._lanes.values():
-                lane.must_hurry = False
+            for outbox in self._outboxes.values():
+                outbox.must_hurry = False
         for command in finished:
             if isinstance(command.body, CloseProducer):
                 self._handles.discard(command.body.handle)
@@ -221,21 +225,21 @@ class ProducerActor(ProducerDelivery):
         self.passivate_if_unused()
 
     def stop_if_asked(self) -> None:
-        """Called where lanes may have become empty: a Stop in the stash waits for that."""
-        if self._is_stopping and self.is_ready and self.stash and not any(map(_is_busy, self._lanes.values())):
+        """Called where outboxes may have become empty: a Stop in the stash waits for that."""
+        if self._is_stopping and self.is_ready and self.stash and not any(map(_is_busy, self._outboxes.values())):
             self._go_on()
 
     def on_stopping(self) -> bool:
         """Finish what was accepted, record the progress, then stop."""
         self._is_stopping = True
-        for lane in self._lanes.values():
-            lane.must_hurry = True
-            self.pump_lane(lane)
-        return not any(lane.is_busy for lane in self._lanes.values()) and not self._record_progress()
+        for outbox in self._outboxes.values():
+            outbox.must_hurry = True
+            self.pump_outbox(outbox)
+        return not any(outbox.is_busy for outbox in self._outboxes.values()) and not self._record_progress()
 
 
 _UNSTASHED = frozenset({Send, FlushProducer, OpenProducer, CloseProducer})
 
 
-def _is_busy(lane: Lane) -> bool:
-    return lane.is_busy
+def _is_busy(outbox: Outbox) -> bool:
+    return outbox.is_busy

@@ -19,157 +19,159 @@ from odradek_actors.messages.core import Command, LookUp, Tick
 from odradek_actors.messages.log import LocateMessage
 from odradek_actors.messages.receipts import receipts
 from odradek_actors.messages.topics import AppendBatch, AppendDone, DescribeTopic, EnsureTopic, TopicDescription
-from odradek_actors.producer.outbox import Batch, Lane, is_refusal
-from odradek_actors.producer.registration import ProducerStream
+from odradek_actors.producer.outbox import Batch, Outbox, is_refusal
+from odradek_actors.producer.registration import ProducerRegistration
 from odradek_domain.errors import OutOfOrderSequence, UnknownTopicId
 from odradek_events.errors import OutcomeUnknown, WrongExpectedVersion
 
 __all__ = ["ProducerDelivery"]
 
 
-class ProducerDelivery(ProducerStream):
-    """Delivers the batches in its lanes. The subclass fills the lanes."""
+class ProducerDelivery(ProducerRegistration):
+    """Delivers the batches in its outboxes. The subclass fills the outboxes."""
 
-    _lanes: dict[str, Lane]
+    _outboxes: dict[str, Outbox]
 
-    def pump_lane(self, lane: Lane) -> None:
-        """Send what the lane may send now."""
+    def pump_outbox(self, outbox: Outbox) -> None:
+        """Send what the outbox may send now."""
 
     def stop_if_asked(self) -> None:
-        """Stop if that was waiting for lanes to become empty."""
+        """Stop if that was waiting for outboxes to become empty."""
 
-    def went_on(self, lane: Lane) -> None:
-        """Something in the lane was answered: send what may be sent now, and answer who waits for that."""
-        self.pump_lane(lane)
+    def went_on(self, outbox: Outbox) -> None:
+        """Something in the outbox was answered: send what may be sent now, and answer who waits for that."""
+        self.pump_outbox(outbox)
         self.finish_flushes()
         self.stop_if_asked()
 
     # -- where to -----------------------------------------------------------------------------------------------------
 
-    def resolve(self, lane: Lane, command: Command) -> None:
+    def resolve(self, outbox: Outbox, command: Command) -> None:
         """Find the topic's actor and what it is made of, creating the topic if that is allowed."""
-        if lane.is_resolving:
+        if outbox.is_resolving:
             return
-        lane.is_resolving = True
+        outbox.is_resolving = True
         ensure = EnsureTopic(self.settings.auto_create_topics, self.settings.default_partitions)
 
         def found(ref: Any) -> None:
             if isinstance(ref, Exception):
                 described(ref)
                 return
-            lane.ref = ref
+            outbox.ref = ref
             self.request(ref, ensure, described, command=command)
 
         def described(answer: Any) -> None:
-            lane.is_resolving = False
+            outbox.is_resolving = False
             if isinstance(answer, TopicDescription):
-                lane.begin(answer.topic_id, len(answer.partitions), self._epoch)
-            elif getattr(answer, "retriable", False) and lane.oldest_deadline() > self.runtime.monotonic():
-                self._retry_later(lane)
+                outbox.begin(answer.topic_id, len(answer.partitions), self._epoch)
+            elif getattr(answer, "retriable", False) and outbox.oldest_deadline() > self.runtime.monotonic():
+                self._retry_later(outbox)
             else:
-                self.empty_queue(lane, answer)
-            self.went_on(lane)
+                self.empty_queue(outbox, answer)
+            self.went_on(outbox)
 
-        self.request(self.context.directory, LookUp(f"topic/{lane.topic}"), found)
+        self.request(self.context.directory, LookUp(f"topic/{outbox.topic}"), found)
 
-    def refresh(self, lane: Lane) -> None:
+    def refresh(self, outbox: Outbox) -> None:
         """Ask how many partitions the topic has now: the next send names one that we do not know of."""
-        waiting = lane.queue[0]
-        lane.is_refreshing = True
+        waiting = outbox.queue[0]
+        outbox.is_refreshing = True
 
         def described(answer: Any) -> None:
-            lane.is_refreshing = False
-            if isinstance(answer, TopicDescription) and answer.topic_id == lane.topic_id:
+            outbox.is_refreshing = False
+            if isinstance(answer, TopicDescription) and answer.topic_id == outbox.topic_id:
                 waiting.partition_was_checked = True
-                lane.partition_count = max(lane.partition_count, len(answer.partitions))
-            elif not lane.in_flight and lane.topic_id is not None:
-                lane.forget()  # another topic by now, or another actor
-                self.resolve(lane, waiting.command)
-            if not (isinstance(answer, Exception) and lane.in_flight):  # else the answer to what is in flight goes on
-                self.went_on(lane)
+                outbox.partition_count = max(outbox.partition_count, len(answer.partitions))
+            elif not outbox.in_flight and outbox.topic_id is not None:
+                outbox.forget()  # another topic by now, or another actor
+                self.resolve(outbox, waiting.command)
+            if not (isinstance(answer, Exception) and outbox.in_flight):  # else the answer to what is in flight goes on
+                self.went_on(outbox)
 
-        assert lane.ref is not None, "a lane with a topic id has its actor's ref"
-        self.request(lane.ref, DescribeTopic(), described)
+        assert outbox.ref is not None, "an outbox with a topic id has its actor's ref"
+        self.request(outbox.ref, DescribeTopic(), described)
 
     # -- there and back -----------------------------------------------------------------------------------------------
 
-    def dispatch(self, lane: Lane, batch: Batch) -> None:
+    def dispatch(self, outbox: Outbox, batch: Batch) -> None:
         """Send a batch to its topic, for the first time or again."""
         batch.is_answered = False
         batch.attempt += 1
         attempt = batch.attempt
-        assert lane.ref is not None, "a lane with a topic id has its actor's ref"
+        assert outbox.ref is not None, "an outbox with a topic id has its actor's ref"
         body = AppendBatch(batch.append, batch.commands)
-        self.request(lane.ref, body, lambda answer: self._answered(lane, batch, attempt, answer), command=batch.command)
+        self.request(
+            outbox.ref, body, lambda answer: self._answered(outbox, batch, attempt, answer), command=batch.command
+        )
 
-    def _answered(self, lane: Lane, batch: Batch, attempt: int, answer: Any) -> None:
-        if batch not in lane.in_flight or attempt != batch.attempt:
+    def _answered(self, outbox: Outbox, batch: Batch, attempt: int, answer: Any) -> None:
+        if batch not in outbox.in_flight or attempt != batch.attempt:
             return  # given up, taken back, or sent again meanwhile
         batch.is_answered = True
         if isinstance(answer, AppendDone):
-            lane.partition_count = max(lane.partition_count, answer.partition_count)
+            outbox.partition_count = max(outbox.partition_count, answer.partition_count)
             if answer.first_position is None:
                 batch.is_in_doubt = True  # it is stored, in this incarnation of the topic
-                self._locate(lane, batch, answer.offsets)
+                self._locate(outbox, batch, answer.offsets)
                 return
-            self._acknowledge(lane, batch, answer.offsets, answer.first_position)
+            self._acknowledge(outbox, batch, answer.offsets, answer.first_position)
         elif isinstance(answer, UnknownTopicId) or _is_gone(answer):
-            self._topic_is_gone(lane, batch)
+            self._topic_is_gone(outbox, batch)
         elif getattr(answer, "retriable", False) or isinstance(answer, OutOfOrderSequence | WrongExpectedVersion):
             batch.failed(answer)
-            lane.must_look_up = lane.must_look_up or isinstance(answer, ActorStopped)
-            self._retry_when_all_answered(lane)
+            outbox.must_look_up = outbox.must_look_up or isinstance(answer, ActorStopped)
+            self._retry_when_all_answered(outbox)
         else:
-            self.fail(lane, batch, answer)
-            if lane.is_retrying:  # the others may have waited for this answer
-                self._retry_when_all_answered(lane)
-        self.went_on(lane)
+            self.fail(outbox, batch, answer)
+            if outbox.is_retrying:  # the others may have waited for this answer
+                self._retry_when_all_answered(outbox)
+        self.went_on(outbox)
 
-    def _topic_is_gone(self, lane: Lane, batch: Batch) -> None:
+    def _topic_is_gone(self, outbox: Outbox, batch: Batch) -> None:
         """Send what is surely not stored to the topic's successor; fail what may be stored in the topic that is gone.
 
         A batch in doubt whose last journey has no answer yet is left alone: it will have one.
         """
-        if batch.append.topic_id == lane.topic_id:
-            for other in tuple(lane.in_flight):
+        if batch.append.topic_id == outbox.topic_id:
+            for other in tuple(outbox.in_flight):
                 if other.is_in_doubt and other.is_answered:
-                    self._fail_as_gone(lane, other)
-            lane.forget()
-            self.resolve(lane, batch.command)
-        else:  # it was in doubt when the lane turned to the successor of its topic
-            self._fail_as_gone(lane, batch)
-            if lane.is_retrying:
-                self._retry_when_all_answered(lane)
+                    self._fail_as_gone(outbox, other)
+            outbox.forget()
+            self.resolve(outbox, batch.command)
+        else:  # it was in doubt when the outbox turned to the successor of its topic
+            self._fail_as_gone(outbox, batch)
+            if outbox.is_retrying:
+                self._retry_when_all_answered(outbox)
 
-    def _fail_as_gone(self, lane: Lane, batch: Batch) -> None:
+    def _fail_as_gone(self, outbox: Outbox, batch: Batch) -> None:
         reason = "its answer was lost, and the topic was deleted before it could be asked again"
-        self.fail(lane, batch, OutcomeUnknown(f"topic/{lane.topic}", reason), numbers_are_lost=False)
+        self.fail(outbox, batch, OutcomeUnknown(f"topic/{outbox.topic}", reason), numbers_are_lost=False)
 
-    def _acknowledge(self, lane: Lane, batch: Batch, offsets: list[int], first_position: int) -> None:
+    def _acknowledge(self, outbox: Outbox, batch: Batch, offsets: list[int], first_position: int) -> None:
         """Count a batch that is stored; its sends have their receipts."""
-        lane.in_flight.remove(batch)
+        outbox.in_flight.remove(batch)
         self._progress.acknowledge(first_position + len(offsets) - 1, len(offsets))
         self._schedule_progress()
-        if lane.is_retrying:
-            self._retry_when_all_answered(lane)
+        if outbox.is_retrying:
+            self._retry_when_all_answered(outbox)
 
-    def _locate(self, lane: Lane, batch: Batch, offsets: list[int]) -> None:
+    def _locate(self, outbox: Outbox, batch: Batch, offsets: list[int]) -> None:
         """A repeat was recognised: ask the log where the original stands."""
         message = batch.append.messages[0]
-        wanted = LocateMessage(lane.topic, batch.append.partitions[0], offsets[0], message.id)
+        wanted = LocateMessage(outbox.topic, batch.append.partitions[0], offsets[0], message.id)
 
         def located(position: Any) -> None:
-            if batch not in lane.in_flight:
+            if batch not in outbox.in_flight:
                 return
             batch.is_answered = True
             if isinstance(position, int):
                 for command, its_receipts in receipts(batch.commands, batch.append, offsets, position):
                     self.reply(command, its_receipts)
-                self._acknowledge(lane, batch, offsets, position)
+                self._acknowledge(outbox, batch, offsets, position)
             else:  # stored, but its place is unknown: to fail would invite the sender to send it again
                 batch.error = position
-                self._retry_when_all_answered(lane)
-            self.went_on(lane)
+                self._retry_when_all_answered(outbox)
+            self.went_on(outbox)
 
         batch.is_answered = False
         self.request(self.context.log_reader, wanted, located)
@@ -181,114 +183,116 @@ class ProducerDelivery(ProducerStream):
         super().handler_failed(message, error)
         if self._phase == "stopped":
             return
-        for lane in self._lanes.values():
-            for batch in lane.in_flight:
+        for outbox in self._outboxes.values():
+            for batch in outbox.in_flight:
                 batch.is_answered, batch.is_in_doubt, batch.error = True, True, error
-            lane.is_retrying = True
-            self._retry_later(lane)
+            outbox.is_retrying = True
+            self._retry_later(outbox)
 
-    def _retry_when_all_answered(self, lane: Lane) -> None:
+    def _retry_when_all_answered(self, outbox: Outbox) -> None:
         """Once everything in flight has its answer, what is left is sent again, in order, as it was."""
-        lane.is_retrying = True
-        if not all(batch.is_answered for batch in lane.in_flight):
+        outbox.is_retrying = True
+        if not all(batch.is_answered for batch in outbox.in_flight):
             return
-        if not lane.in_flight:
-            lane.is_retrying = False
+        if not outbox.in_flight:
+            outbox.is_retrying = False
             return
-        first = lane.in_flight[0]
+        first = outbox.in_flight[0]
         if first.error is not None and is_refusal(first.error):
-            self._give_back(lane, first.error)
+            self._give_back(outbox, first.error)
         elif first.is_behind_a_gap:
-            self._number_anew(lane)
+            self._number_anew(outbox)
         elif isinstance(first.error, OutOfOrderSequence):  # stored, so long ago that the topic forgot where
-            self.fail(lane, first, first.error)
-            self._retry_when_all_answered(lane)
+            self.fail(outbox, first, first.error)
+            self._retry_when_all_answered(outbox)
         else:
-            self._retry_later(lane)
+            self._retry_later(outbox)
 
-    def _number_anew(self, lane: Lane) -> None:
+    def _number_anew(self, outbox: Outbox) -> None:
         """What should come before the oldest batch was given up: all that lies behind the gap goes in a new epoch.
 
         Batches for other partitions may be stored; those whose answer left that open are sent again as they were.
         """
-        lane.take_back([batch for batch in lane.in_flight if batch.is_behind_a_gap])
+        outbox.take_back([batch for batch in outbox.in_flight if batch.is_behind_a_gap])
         self._must_bump = True
         self._prepare()
-        if lane.in_flight:
-            lane.is_retrying = True
-            self._retry_later(lane)
+        if outbox.in_flight:
+            outbox.is_retrying = True
+            self._retry_later(outbox)
 
-    def _give_back(self, lane: Lane, error: Exception) -> None:
+    def _give_back(self, outbox: Outbox, error: Exception) -> None:
         """The log refused the oldest batch (no room, say), and with it what the topic would not store without it.
 
         These are answered with the reason. Their numbers are free again, unless one between them may be stored.
         """
-        unstored = [batch for batch in lane.in_flight if batch.is_surely_not_stored]
-        numbers_are_lost = len(unstored) < len(lane.in_flight)
+        unstored = [batch for batch in outbox.in_flight if batch.is_surely_not_stored]
+        numbers_are_lost = len(unstored) < len(outbox.in_flight)
         if not numbers_are_lost:
-            lane.renumber_from(lane.in_flight[0])
+            outbox.renumber_from(outbox.in_flight[0])
         for batch in unstored:
-            self.fail(lane, batch, error, numbers_are_lost=numbers_are_lost)
-        lane.is_retrying = bool(lane.in_flight)
-        if lane.in_flight:
-            self._retry_later(lane)
+            self.fail(outbox, batch, error, numbers_are_lost=numbers_are_lost)
+        outbox.is_retrying = bool(outbox.in_flight)
+        if outbox.in_flight:
+            self._retry_later(outbox)
 
-    def _retry_later(self, lane: Lane) -> None:
-        lane.retry_number = self.runtime.new_number()
-        self.tick(self.settings.retry_backoff, Tick(f"retry:{lane.topic}", lane.retry_number))
+    def _retry_later(self, outbox: Outbox) -> None:
+        outbox.retry_number = self.runtime.new_number()
+        self.tick(self.settings.retry_backoff, Tick(f"retry:{outbox.topic}", outbox.retry_number))
 
-    def retry(self, lane: Lane, number: int) -> None:
+    def retry(self, outbox: Outbox, number: int) -> None:
         """The time has come to send again what is in flight, or to look for the topic again; or to give up."""
-        if number != lane.retry_number:
+        if number != outbox.retry_number:
             return  # an old timer
-        lane.retry_number = 0
-        if lane.topic_id is None and lane.queue:
-            self.resolve(lane, lane.queue[0].command)
-        if not lane.in_flight:
-            lane.is_retrying = False
-            self.went_on(lane)
+        outbox.retry_number = 0
+        if outbox.topic_id is None and outbox.queue:
+            self.resolve(outbox, outbox.queue[0].command)
+        if not outbox.in_flight:
+            outbox.is_retrying = False
+            self.went_on(outbox)
             return
-        if not all(batch.is_answered for batch in lane.in_flight):
+        if not all(batch.is_answered for batch in outbox.in_flight):
             return  # the answer to come says how to go on
-        if lane.oldest_deadline() <= self.runtime.monotonic():
-            self._give_up_in_flight(lane)
+        if outbox.oldest_deadline() <= self.runtime.monotonic():
+            self._give_up_in_flight(outbox)
             return
-        if lane.must_look_up:
-            lane.must_look_up = False
-            self.request(self.context.directory, LookUp(f"topic/{lane.topic}"), lambda ref: self._redispatch(lane, ref))
+        if outbox.must_look_up:
+            outbox.must_look_up = False
+            self.request(
+                self.context.directory, LookUp(f"topic/{outbox.topic}"), lambda ref: self._redispatch(outbox, ref)
+            )
         else:
-            self._redispatch(lane, lane.ref)
+            self._redispatch(outbox, outbox.ref)
 
-    def _redispatch(self, lane: Lane, ref: Any) -> None:
-        lane.is_retrying = False
+    def _redispatch(self, outbox: Outbox, ref: Any) -> None:
+        outbox.is_retrying = False
         if isinstance(ref, pykka.ActorRef):
-            lane.ref = ref
-        for batch in tuple(lane.in_flight):
-            self.dispatch(lane, batch)
+            outbox.ref = ref
+        for batch in tuple(outbox.in_flight):
+            self.dispatch(outbox, batch)
 
-    def _give_up_in_flight(self, lane: Lane) -> None:
+    def _give_up_in_flight(self, outbox: Outbox) -> None:
         """Fail everything in flight, its outcome unknown, and begin a new epoch before anything else is sent."""
-        lane.is_retrying = False
-        error = DeliveryTimedOut(lane.topic, self.settings.delivery_timeout, lane.in_flight[0].error)
-        for batch in tuple(lane.in_flight):
-            self.fail(lane, batch, error)
+        outbox.is_retrying = False
+        error = DeliveryTimedOut(outbox.topic, self.settings.delivery_timeout, outbox.in_flight[0].error)
+        for batch in tuple(outbox.in_flight):
+            self.fail(outbox, batch, error)
         self.finish_flushes()
         self.stop_if_asked()
 
-    def fail(self, lane: Lane, batch: Batch, error: Exception, *, numbers_are_lost: bool = True) -> None:
+    def fail(self, outbox: Outbox, batch: Batch, error: Exception, *, numbers_are_lost: bool = True) -> None:
         """Answer a batch's sends with an error. Lost numbers leave a gap, behind which only a new epoch can go on."""
-        lane.in_flight.remove(batch)
+        outbox.in_flight.remove(batch)
         for waiting in batch.sends:
             self.reply(waiting.command, error)
         if numbers_are_lost:
             self._must_bump = True
             self._prepare()
 
-    def empty_queue(self, lane: Lane, error: Exception) -> None:
-        """Answer what waits in a lane with an error."""
-        while lane.queue:
-            self.reply(lane.queue.popleft().command, error)
-        lane.queued = 0
+    def empty_queue(self, outbox: Outbox, error: Exception) -> None:
+        """Answer what waits in an outbox with an error."""
+        while outbox.queue:
+            self.reply(outbox.queue.popleft().command, error)
+        outbox.queued = 0
 
 
 def _is_gone(answer: object) -> bool:

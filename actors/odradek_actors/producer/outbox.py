@@ -1,4 +1,4 @@
-"""A producer's lane to one topic: what waits, what is in flight, and the numbers to give next."""
+"""A producer's outbox to one topic: what waits, what is in flight, and the numbers to give next."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from odradek_domain.errors import OutOfOrderSequence
 from odradek_domain.topic.topic import AppendMessages
 from odradek_events.errors import AppendError, OutcomeUnknown, WrongExpectedVersion
 
-__all__ = ["Batch", "Lane", "Waiting", "is_refusal"]
+__all__ = ["Batch", "Outbox", "Waiting", "is_refusal"]
 
 
 class Waiting:
@@ -87,7 +87,7 @@ def is_refusal(error: Exception) -> bool:
     return isinstance(error, AppendError) and not isinstance(error, WrongExpectedVersion)
 
 
-class Lane:
+class Outbox:
     """The way of one producer to one topic."""
 
     __slots__ = (

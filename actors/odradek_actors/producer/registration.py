@@ -19,10 +19,10 @@ from odradek_actors.producer.outbox import is_refusal
 from odradek_domain.producer.producer import Producer, ProducerSnapshot
 from odradek_events.record import Decision
 
-__all__ = ["ProducerStream"]
+__all__ = ["ProducerRegistration"]
 
 
-class ProducerStream(EventSourcedActor[Producer]):
+class ProducerRegistration(EventSourcedActor[Producer]):
     """Owns one Producer aggregate. The subclass says what waits to be sent, and sends it."""
 
     snapshot_schema = SnapshotSchema("producer", 1, ProducerSnapshot)
@@ -36,11 +36,14 @@ class ProducerStream(EventSourcedActor[Producer]):
     _progress_is_refused = False
     _progress_is_fresh = False  # recorded for the flushes that wait
 
+    def start_volatile(self) -> None:
+        """Set the state that survives a recovery in place."""
+        super().start_volatile()
+        self._progress = Progress()
+        self._flushes: list[tuple[Command, int]] = []  # each with the number of the last send before it
+
     def initial_state(self) -> Producer:
-        """Return a producer that was never registered; what is volatile survives a recovery in place."""
-        if not hasattr(self, "_progress"):
-            self._progress = Progress()
-            self._flushes: list[tuple[Command, int]] = []  # each with the number of the last send before it
+        """Return a producer that was never registered."""
         return Producer(self.id)
 
     # -- what the subclass knows --------------------------------------------------------------------------------------

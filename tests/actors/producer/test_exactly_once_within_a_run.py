@@ -27,7 +27,7 @@ from odradek_actors.messages.core import Command, Recipient, Recover, Tick
 from odradek_actors.messages.producers import Receipt, Send
 from odradek_actors.messages.topics import AppendBatch, AppendDone, Fetch
 from odradek_actors.producer.actor import ProducerActor
-from odradek_actors.producer.outbox import Batch, Lane
+from odradek_actors.producer.outbox import Batch, Outbox
 from odradek_actors.runtime.promise import Promise
 from odradek_actors.settings import Settings
 from odradek_actors.topic.actor import TopicActor
@@ -77,11 +77,11 @@ class CrashingProducer(ProducerActor):
     before_answer: deque[None] = deque()
     after_answer: deque[None] = deque()
 
-    def _answered(self, lane: Lane, batch: Batch, attempt: int, answer: Any) -> None:
+    def _answered(self, outbox: Outbox, batch: Batch, attempt: int, answer: Any) -> None:
         if self.before_answer:
             self.before_answer.pop()
             raise ArithmeticError("crash before the answer is taken in")
-        super()._answered(lane, batch, attempt, answer)
+        super()._answered(outbox, batch, attempt, answer)
         if self.after_answer:
             self.after_answer.pop()
             raise ArithmeticError("crash after the answer is taken in")
