@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from odradek_events.lazy_names import lazy_names
 from odradek_events.log.checker import Checker
-from odradek_events.log.judging import EMPTY_DIGEST, Judged, chain, judge, split_stream
+from odradek_events.log.judging import EMPTY_DIGEST, Judged, chain, chain_raw, judge, split_stream
 from odradek_events.log.memory import MemoryLog
 from odradek_events.log.port import EventLog, LogStore, ReadableLog
 from odradek_events.log.queries import merged
@@ -35,6 +35,7 @@ __all__ = [
     "ReadableLog",
     "Subscription",
     "chain",
+    "chain_raw",
     "judge",
     "merged",
     "split_stream",
