@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from odradek import errors, simulation, testing
     from odradek.logging_setup import configure_logging
+    from odradek.verification import verify
     from odradek_actors.base.event_sourced import EventSourcedActor
     from odradek_actors.client.consumer import ConsumerHandle
     from odradek_actors.client.producer import ProducerHandle
@@ -57,7 +58,6 @@ if TYPE_CHECKING:
     from odradek_events.log.port import EventLog, LogStore
     from odradek_events.maintenance.backup import backup
     from odradek_events.maintenance.salvage import salvage
-    from odradek_events.maintenance.verify import verify
     from odradek_events.opening import open_log
     from odradek_events.projections.runner import Projection, ProjectionLag, ProjectionRunner
     from odradek_events.projections.view_file import open_views
@@ -134,6 +134,7 @@ __all__ = [
 _NAMES_IN = {
     "odradek": ("errors", "simulation", "testing"),
     "odradek.logging_setup": ("configure_logging",),
+    "odradek.verification": ("verify",),
     "odradek_actors.base.event_sourced": ("EventSourcedActor",),
     "odradek_actors.client.consumer": ("ConsumerHandle",),
     "odradek_actors.client.producer": ("ProducerHandle",),
@@ -163,7 +164,6 @@ _NAMES_IN = {
     "odradek_events.log.port": ("EventLog", "LogStore"),
     "odradek_events.maintenance.backup": ("backup",),
     "odradek_events.maintenance.salvage": ("salvage",),
-    "odradek_events.maintenance.verify": ("verify",),
     "odradek_events.opening": ("open_log",),
     "odradek_events.projections.runner": ("Projection", "ProjectionLag", "ProjectionRunner"),
     "odradek_events.projections.view_file": ("open_views",),

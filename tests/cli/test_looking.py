@@ -242,7 +242,7 @@ def test_verify_looks_at_the_snapshots_beside_a_log(log: Path, tmp_path: Path) -
     copy = tmp_path / "copy.db"
     assert here("backup", log, copy).code == 0
     with SqliteLog(copy) as opened, closing(open_snapshots(opened)) as snapshots:
-        append(opened, "topic/orders", produced(12), when=10**9)
+        append(opened, "topic/orders", produced(6), when=10**9)
         end = opened.commit_end(opened.head().position)
         assert end is not None
         snapshots.save([StoredSnapshot.sealed(end, "Topic", 1, b"state")])

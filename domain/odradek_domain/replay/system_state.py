@@ -146,6 +146,21 @@ class SystemState:
         """Consumer groups by id."""
         return {group.id: group for group in self._of(ConsumerGroup)}
 
+    def topic_of(self, stream: str) -> Topic | None:
+        """Return the topic of a stream, existing or not; None if the stream is not one."""
+        found = self._aggregates.get(stream)
+        return found if isinstance(found, Topic) else None
+
+    def is_folded(self, stream: str) -> bool:
+        """Say whether an aggregate was folded from this stream."""
+        return stream in self._aggregates
+
+    def snapshot_of(self, stream: str) -> AggregateSnapshot | None:
+        """Return the snapshot of a stream's aggregate; None for a stream that is not folded."""
+        found: Any = self._aggregates.get(stream)
+        snapshot: AggregateSnapshot | None = None if found is None else found.snapshot()
+        return snapshot
+
     def snapshots(self) -> dict[str, AggregateSnapshot]:
         """Return each aggregate's snapshot by stream, sorted by stream."""
         found: dict[str, Any] = dict(sorted(self._aggregates.items()))

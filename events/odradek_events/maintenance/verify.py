@@ -33,6 +33,9 @@ class Verification(msgspec.Struct, frozen=True):
 
     `events` counts those of commits that can be decoded.
 
+    `unfolded_streams` counts streams whose states were not checked, because their types are not Odradek's own or cannot
+    be folded.
+
     `notes` tell of damage beside the log, such as that of a snapshot, which costs time and nothing else.
     """
 
@@ -45,6 +48,7 @@ class Verification(msgspec.Struct, frozen=True):
     unknown_types: tuple[str, ...]
     snapshots: int = 0
     notes: tuple[str, ...] = ()
+    unfolded_streams: int = 0
 
     @property
     def is_sound(self) -> bool:
@@ -63,14 +67,16 @@ def verify(
     *,
     head: Head | None = None,
     snapshots: SnapshotStore | None = None,
+    on_commit: Callable[[Commit | None], None] | None = None,
 ) -> Verification:
     """Check every commit of `log` as it is now; `progress` is told the last position read, now and then.
 
     Checks that positions and stream versions are gapless, that each digest continues the chain, that events decode,
     that recorded-at never runs backwards, that the index holds what the events say, and the file's own structure. Whole
     commits missing from the end leave a valid chain: pass a `head` noted earlier, or `snapshots` taken of the log, and
-    the log must still have those commits. It may have grown since. Raises nothing for what is wrong with the log.
-    Memory stays flat, some words per stream aside.
+    the log must still have those commits. It may have grown since. `on_commit` is given each commit, decoded as far as
+    its types are known, and None for one that is damaged. Raises nothing for what is wrong with the log. Memory stays
+    flat, some words per stream aside.
     """
     findings: list[Finding] = []
     checker = Checker(log.codec)
@@ -79,6 +85,8 @@ def verify(
     with _index_of(log, findings) as index:
         for stored in _readable(log, index, findings):
             problems, commit = checker.check(stored)
+            if on_commit is not None:
+                on_commit(None if problems else commit)
             if index is not None:
                 problems += _index_problems(index, log, stored, commit)
             findings.extend(Finding(stored.first_position, problem) for problem in problems)

@@ -106,6 +106,8 @@ class SqliteSnapshots:
             try:
                 if self._reader is None:
                     self._reader = self._connect_reader()
+                    if self._reader is None:
+                        return None
                 bound = _MAX if at_most is None else at_most
                 row = _told(_first_row, self._reader, stream, bound)
                 return None if row is None else _of_row(row)
@@ -126,7 +128,10 @@ class SqliteSnapshots:
         with self._errors():
             if not os.path.exists(self.path):
                 return
-            with closing(self._connect_reader()) as reader:
+            connected = self._connect_reader()
+            if connected is None:
+                return
+            with closing(connected) as reader:
                 rows = _told(reader.execute, _SCAN)
                 while (row := _told(rows.fetchone)) is not None:
                     snapshot = _of_row(row)
@@ -196,8 +201,11 @@ class SqliteSnapshots:
 
     # -- connections --------------------------------------------------------------------------------------------------
 
-    def _connect_reader(self) -> _Connection:
-        """Connect for reading; where SQLite cannot make its shared-memory file, as to a file that nobody writes."""
+    def _connect_reader(self) -> _Connection | None:
+        """Connect for reading; where SQLite cannot make its shared-memory file, as to a file that nobody writes.
+
+        None while the file is empty: the first save may be making it.
+        """
         try:
             reader = self._connect("?mode=ro" if self.read_only else "?mode=rw")
         except sqlite3.OperationalError:
@@ -206,7 +214,7 @@ class SqliteSnapshots:
             reader = self._connect("?mode=ro&immutable=1")
         if reader.is_empty:
             reader.close()
-            raise _Damaged("it is empty")
+            return None
         return reader
 
     def _connect(self, query: str) -> _Connection:

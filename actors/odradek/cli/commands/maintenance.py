@@ -34,9 +34,10 @@ def verify(
     """Check every commit of a log.
 
     It checks positions and versions for gaps, the chain of digests, that every event decodes, the index, the structure
-    of the file, and that the log still has the commits at which its snapshots were taken. Commits missing from the end
-    leave a valid chain; only such a snapshot, or a head noted earlier, reveals the loss. Note the head that is printed,
-    and pass it to --head later; the log may have grown by then.
+    of the file, that the events can be folded into topics, producers, consumers and groups, and that each snapshot is
+    the state that they give at a commit which the log still has. Commits missing from the end leave a valid chain; only
+    such a snapshot, or a head noted earlier, reveals the loss. Note the head that is printed, and pass it to --head
+    later; the log may have grown by then.
 
     \b
     Example:
@@ -66,6 +67,9 @@ def verify(
             line(f"type not registered here, which is not damage: {plain(name)}")
         for note in found.notes:
             line(f"not part of the log, so not damage of it: {plain(note)}")
+        if found.unfolded_streams:
+            streams = format_count(found.unfolded_streams, "stream")
+            line(f"not folded into states, which is not damage: {streams} of types of your own or not registered here")
         unread = (
             f", and {format_count(found.unread_events, 'event')} that cannot be read" if found.unread_events else ""
         )

@@ -414,3 +414,14 @@ def test_what_was_saved_before_the_process_was_killed_is_there(path: Path) -> No
     assert subprocess.run([sys.executable, "-c", program, str(path)], env=environment, timeout=60).returncode == -9
     with opened(path) as store:
         assert store.load("topic/a") == at_version(10)
+
+
+def test_an_empty_file_holds_no_snapshots_and_is_not_put_aside(tmp_path: Path) -> None:
+    path = tmp_path / "log.db.snapshots"
+    path.touch()  # as the first save leaves it for a moment
+    with closing(SqliteSnapshots(path)) as store:
+        assert store.load("topic/a") is None
+        assert list(store.scan()) == []
+        store.save([at_version(0)])
+        assert store.load(at_version(0).end.stream) == at_version(0)
+    assert {file.name for file in tmp_path.iterdir()} == {path.name}

@@ -97,7 +97,6 @@ def test_a_file_beside_the_log_that_its_owner_may_not_write_is_named(public_plac
         ),
     ):
         SqliteLog(path)
-    assert not Path(f"{path}.lock-journal").exists()
 
 
 def test_a_reader_of_a_closed_log_follows_the_writer_that_comes(path: Path) -> None:
