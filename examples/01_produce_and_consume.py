@@ -1,7 +1,7 @@
-"""Produce and consume: a topic with partitions, keys that stay together, a group that goes on where it stopped.
+"""Produce and consume: a topic with partitions, keys that stay together, a group that continues where it stopped.
 
-A key always lands in the same partition, by Kafka's own partitioner, and within a partition messages keep their order.
-A commit is the offset of the next message to read: there the group begins the next time.
+Messages with the same key go to the same partition, chosen by Kafka's partitioner, and a partition keeps the order of
+its messages. A committed offset is that of the next message to read, which is where the group continues.
 """
 
 import tempfile
@@ -42,7 +42,7 @@ def main() -> None:
         consume(system, max_messages=4)
         consume(system, max_messages=100)
         for committed in system.committed_offsets("billing"):
-            print(f"group billing goes on at offset {committed.offset} of orders/{committed.partition}")
+            print(f"group billing continues at offset {committed.offset} of orders/{committed.partition}")
         print(f"{system.describe_topic('orders').message_count} messages are in the topic, read or not")
 
 

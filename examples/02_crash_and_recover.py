@@ -1,8 +1,8 @@
-"""A real crash: a process is killed (SIGKILL) while it produces. What it was told is stored, is stored.
+"""A real crash: a process is killed (SIGKILL) while it produces. Every acknowledged message is stored.
 
-The child prints an offset after its receipt came, that is, after the message was synced to disk. The log may also hold
-a few messages whose receipts never got out: after the death of a process that outcome is unknown until the log is read.
-Then a consumer dies, in effect, after it polled and before it committed: its messages are delivered again.
+The child prints an offset once it has the receipt, that is, once the message is synced to disk. The log may also hold a
+few messages whose receipts the child never printed: after a crash, only the log tells which sends were stored. A
+consumer then closes after polling and before committing: those messages are delivered again.
 """
 
 import subprocess
@@ -13,8 +13,8 @@ from pathlib import Path
 from odradek import ActorSystem, open_log, verify
 
 
-def produce_for_ever(path: str) -> None:
-    """Be the child: send numbered messages and say which ones are acknowledged."""
+def produce_forever(path: str) -> None:
+    """Run in the child: send numbered messages and print the offset of each acknowledged one."""
     with ActorSystem.open(path) as system, system.producer("worker") as producer:
         number = 0
         while True:
@@ -24,17 +24,17 @@ def produce_for_ever(path: str) -> None:
 
 
 def kill_while_producing(path: Path) -> int:
-    """Run the child, kill it in the middle of its work, and return the last offset it reported."""
+    """Start the child, kill it while it produces, and return the last offset that it printed."""
     child = subprocess.Popen([sys.executable, __file__, str(path)], stdout=subprocess.PIPE, text=True)
     assert child.stdout is not None
     reported = [int(child.stdout.readline()) for _ in range(100)]
-    child.kill()  # SIGKILL: no handler, no flush, no goodbye
+    child.kill()  # SIGKILL: no handler, no flush
     reported += [int(line) for line in child.communicate()[0].splitlines() if line.strip()]
     return reported[-1]
 
 
 def main() -> None:
-    """Crash, look, and go on."""
+    """Crash, look at the log, and continue."""
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "jobs.db"
         acknowledged = kill_while_producing(path) + 1
@@ -43,16 +43,16 @@ def main() -> None:
             print(f"the log is {'sound' if verify(log).is_sound else 'damaged'}")
         with ActorSystem.open(path) as system:
             stored = system.describe_topic("jobs").message_count
-            print(f"lost: {max(0, acknowledged - stored)}; stored without anybody being told: {stored - acknowledged}")
+            print(f"lost: {max(0, acknowledged - stored)}; stored without a printed receipt: {stored - acknowledged}")
             with system.consumer("c1", group="g") as consumer:
                 consumer.subscribe(["jobs"])
                 done = consumer.poll(max_messages=10)
                 consumer.commit()
-                lost = consumer.poll(max_messages=5)  # polled, but never committed: gone with its reader
+                lost = consumer.poll(max_messages=5)  # polled, but never committed
             print(f"c1 polled offsets 0 to {lost[-1].offset} and committed {done[-1].offset + 1}")
         with ActorSystem.open(path) as system, system.consumer("c1", group="g") as consumer:
             print(f"c1 is back and gets offset {consumer.poll(max_messages=1)[0].offset} again: at least once")
 
 
 if __name__ == "__main__":
-    produce_for_ever(sys.argv[1]) if len(sys.argv) > 1 else main()
+    produce_forever(sys.argv[1]) if len(sys.argv) > 1 else main()

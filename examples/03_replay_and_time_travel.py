@@ -1,4 +1,4 @@
-"""The log is the truth: rebuild the system at any position or time, and ask why it is as it is.
+"""Replay: rebuild the state of the system at any position or time, and find the events that explain it.
 
 `SystemState.replay` folds the log with the same code that runs live. A position is an event's place in the whole log.
 """
@@ -11,7 +11,7 @@ from odradek import ActorSystem, SystemState, open_log, verify
 
 
 def live(path: Path) -> datetime:
-    """Let something happen, note the time in the middle, and check that replaying gives what is live."""
+    """Produce and consume, return a time in the middle, and check that the replayed state equals the live one."""
     with ActorSystem.open(path) as system:
         system.create_topic("readings", partitions=2)
         with system.producer("sensor") as producer, system.consumer("display", group="screens") as consumer:
@@ -29,13 +29,13 @@ def live(path: Path) -> datetime:
 
 
 def bounds(state: SystemState) -> str:
-    """Say what can be read in the topic."""
+    """Return the readable offsets of each partition."""
     partitions = state.topics["readings"].partitions
     return ", ".join(f"{part.id}: offsets {part.log_start_offset} to {part.high_watermark}" for part in partitions)
 
 
 def main() -> None:
-    """Live through something, then travel."""
+    """Run a system, then look at its states in the past."""
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "readings.db"
         middle = live(path)

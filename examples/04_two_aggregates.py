@@ -1,7 +1,7 @@
-"""Two aggregates and what lies between them: a topic of orders, and the offsets that a group has committed.
+"""Two aggregates: a topic of orders, and a group with the offsets that it has committed.
 
-Each is one stream and one unit of consistency. No transaction spans the two: a commit is a claim about the topic, made
-later. Who acts in between has to be repeatable, and who compares the two sees them agree only in the end.
+Each has its own stream and is consistent by itself. No transaction spans the two: the group commits after the topic was
+read. So processing must be repeatable, and the two agree only eventually.
 """
 
 import tempfile
@@ -11,7 +11,7 @@ from odradek import ActorSystem, SystemState, open_log
 
 
 def ship(system: ActorSystem, *, commits: bool) -> list[str]:
-    """Ship what the group has not dealt with yet; without the commit the group never hears of it."""
+    """Ship the orders that the group has not committed; without `commits`, its offsets stay as they are."""
     with system.consumer("shipping-1", group="shipping") as consumer:
         consumer.subscribe(["orders"])
         shipped = [message.value.decode() for message in consumer.poll() if message.value]
@@ -21,25 +21,25 @@ def ship(system: ActorSystem, *, commits: bool) -> list[str]:
 
 
 def lag(state: SystemState) -> int:
-    """Return how many orders the group has not dealt with: a question that neither aggregate can answer alone."""
+    """Return how many orders the group has not committed, which takes the state of both aggregates."""
     ordered = sum(part.high_watermark for topic in state.topics.values() for part in topic.partitions)
     return ordered - sum(done.offset for group in state.groups.values() for done in group.committed.all())
 
 
 def main() -> None:
-    """Order and ship, stop between the two aggregates once, and look at the log."""
+    """Order and ship, stop once before the commit, and look at the log."""
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "orders.db"
         with ActorSystem.open(path) as system, system.producer("shop") as shop:
             shop.send_batch("orders", ["tea", "cake", "milk"]).result()
             shipped = ship(system, commits=True)
             shop.send("orders", "jam").result()
-            shipped += ship(system, commits=False)  # it stops here: the jam is on its way, and the group does not know
+            shipped += ship(system, commits=False)  # stops before the commit: the jam will be shipped again
             shipped += ship(system, commits=True)
         print(f"shipped: {', '.join(shipped)} (at least once: remember the message ids of what was shipped)")
         with open_log(path, read_only=True) as log:
             for stream in ("topic/orders", "group/shipping"):
-                print(f"what {stream} knows:")
+                print(f"events of {stream}:")
                 for recorded in log.read(stream=stream, types=["MessageProduced", "OffsetCommitted"]):
                     place = f"version {recorded.version}, position {recorded.position}"
                     print(f"  {place}: {recorded.type} offset {recorded.event.offset}")

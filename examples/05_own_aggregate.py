@@ -1,7 +1,8 @@
 """An aggregate of your own, a bank account: an event, a state that folds it, and an actor that decides.
 
-`decide` says which events a command leads to, or raises: then the error is the reply and the state is as it was. The
-events are stored, then applied, then answered. Opened again, the account is rebuilt from its stream.
+`decide` returns the events that a command leads to, or raises an error, which is the reply and leaves the state
+unchanged. The events are stored, then applied, and then the command is answered. When the system is opened again, the
+account is rebuilt from its stream.
 """
 
 import tempfile
@@ -16,7 +17,7 @@ from odradek import ActorSystem, Aggregate, EventSourcedActor, event
 @event("MoneyMoved", version=1, tags=("account:{account}",))
 class MoneyMoved(msgspec.Struct, frozen=True):
     account: str
-    cents: int  # below zero: taken out
+    cents: int  # negative: a withdrawal
 
 
 class Account(Aggregate):

@@ -1,7 +1,7 @@
-"""Test an aggregate of your own: given what happened, when something is decided, then these events, or this error.
+"""Test an aggregate of your own: given these events, when this is decided, then these events or this error.
 
-Each scenario also checks that the events come back from a log as they went in, that deciding changes nothing, and that
-the account folds to the same state one by one and all at once. Run it with unittest, as here, or with pytest.
+Each scenario also checks that the events survive a round trip through the log's codec, that deciding changes nothing,
+and that folding the events one by one and all at once gives the same state. Run it with unittest, as here, or pytest.
 """
 
 import sys
@@ -42,13 +42,13 @@ class Account(Aggregate):
 
 
 class AccountTest(unittest.TestCase):
-    def test_money_can_be_taken_out(self) -> None:
+    def test_money_can_be_withdrawn(self) -> None:
         given(Account(), Deposited(700)).when(Account.withdraw, 300).then(Withdrawn(300)).then_state(cents=400)
 
-    def test_what_is_not_there_cannot_be_taken_out(self) -> None:
+    def test_a_withdrawal_above_the_balance_is_refused(self) -> None:
         given(Account(), Deposited(700)).when(Account.withdraw, 900).then_raises(ValueError, match="too few")
 
-    def test_no_money_is_no_event(self) -> None:
+    def test_withdrawing_nothing_stores_no_event(self) -> None:
         given(Account()).when(lambda account: account.withdraw(0)).then_nothing()
 
 

@@ -1,7 +1,7 @@
-"""A view of your own: what each customer has spent, in an SQLite table that follows the log.
+"""A view of your own: what each customer has spent, in an SQLite table that is updated from the log.
 
-The table and the checkpoint change in one transaction. So a run that ends, however it ends, goes on where the table
-stands: nothing is counted twice, nothing is left out. Any SQLite client may read the table meanwhile.
+The table and its checkpoint change in one transaction. So after a crash the next run continues exactly where the table
+is: it counts nothing twice and leaves nothing out. Any SQLite client may read the table at the same time.
 """
 
 import sqlite3
@@ -14,7 +14,7 @@ from odradek import ActorSystem, ProjectionRunner, Query, QueryItem, Recorded, o
 
 class Spending:
     name = "spending"
-    version = 1  # raise it when the table changes, and rebuild
+    version = 1  # raise it when the table's definition changes, and rebuild
     query = Query((QueryItem(types=("MessageProduced",), tags=("topic:orders",)),))
 
     def create(self, db: sqlite3.Connection) -> None:

@@ -1,6 +1,6 @@
 """Snapshots of your own aggregate: a cart is opened again without folding its whole stream.
 
-A snapshot holds all that matters later, with the version. Raise the schema's version when folding gives another state.
+A snapshot holds all that later decisions and answers need. Raise the schema's version when you change how events fold.
 """
 
 import tempfile

@@ -1,7 +1,7 @@
-"""Events that were stored before their type changed, and reading on as a log grows.
+"""Events that were stored before their type changed, and following a log as it grows.
 
-Last year's program stored prices in euros. Today's class says by an up-caster how version 1 is read as version 2; the
-stored events stay as they are. A subscriber reads what is there and then what comes, each once.
+Last year's program stored prices in euros. Today's class declares an Upcaster, which reads version 1 as version 2; the
+stored events do not change. A subscriber reads the stored events and then new ones, each exactly once.
 """
 
 import threading
@@ -13,7 +13,7 @@ from odradek import Append, MemoryLog, Upcaster, event
 from odradek_events.schema.codec import Codec
 from odradek_events.schema.registry import Catalogue
 
-last_year = Catalogue()  # a program knows its own types; one example has to play two programs
+last_year = Catalogue()  # a second catalogue, as this example stands for two programs
 
 
 @event("Priced", version=1, catalogue=last_year)
@@ -40,11 +40,11 @@ def store(log: MemoryLog, *events: object) -> None:
 def main() -> None:
     log = MemoryLog(codec=Codec(last_year))
     store(log, OldPriced("tea", 1.2), OldPriced("milk", 0.95))
-    log.codec = Codec()  # a file would be opened again, by today's program
+    log.codec = Codec()  # with a file, today's program would open it
     with log.subscribe(types=["Priced"]) as prices:
 
         def follow() -> None:
-            for recorded in prices:  # waits for more until it is stopped
+            for recorded in prices:  # waits for further events until it is stopped
                 print(recorded.position, recorded.metadata.schema_version, recorded.event)
                 if recorded.event.name == "jam":
                     prices.stop()

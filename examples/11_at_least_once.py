@@ -1,8 +1,8 @@
-"""At least once: process, then commit. A worker that dies in between loses no work, and does some of it again.
+"""At least once: process, then commit. If a worker dies in between, no job is lost, and some are done twice.
 
-The worker is a process of its own, and it really dies (SIGKILL). Who takes over begins at the committed offset, so what
-the dead one had done since its last commit is done twice: at most what was polled since.
-Where twice is too often, remember with each result which (topic, partition, offset) it came of.
+The worker is a separate process and is really killed (SIGKILL). The next worker begins at the committed offset, so it
+repeats the jobs that the first one had done since its last commit: at most one poll's worth.
+If a job must not be done twice, store (topic, partition, offset) with its result and skip what is there already.
 """
 
 import os
@@ -18,32 +18,32 @@ JOBS = 30
 
 
 def work(path: str, dies_at: int) -> None:
-    """Be a worker: do jobs, ten at a time, and commit them when they are done; die in the middle of one."""
+    """Run in the worker: do ten jobs at a time, then commit them; die at job `dies_at`."""
     with ActorSystem.open(path) as system, system.consumer("worker", group="workers") as consumer:
         consumer.subscribe(["jobs"])
         while messages := consumer.poll(max_messages=10, timeout=1.0):
             for message in messages:
-                print(message.offset, flush=True)  # the work itself: its effect is outside, and stays
+                print(message.offset, flush=True)  # the job: its effect is outside and remains
                 if message.offset == dies_at:
                     os.kill(os.getpid(), signal.SIGKILL)
             consumer.commit()
 
 
 def run(path: Path, dies_at: int) -> list[int]:
-    """Start a worker, and return which jobs it did until its end."""
+    """Start a worker, and return the jobs that it did."""
     child = subprocess.run([sys.executable, __file__, str(path), str(dies_at)], stdout=subprocess.PIPE, text=True)
     return [int(line) for line in child.stdout.split()]
 
 
 def main() -> None:
-    """Let one worker die and another take over; count."""
+    """Let one worker die and another take over, and count the jobs."""
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "jobs.db"
         with ActorSystem.open(path) as system, system.producer() as producer:
             producer.send_batch("jobs", [f"job {number}" for number in range(JOBS)]).result()
         first, second = run(path, dies_at=13), run(path, dies_at=-1)
         print(f"the first worker did jobs {first[0]} to {first[-1]} and died before it committed the last of them")
-        print(f"the second went on at job {second[0]}, where the first had committed")
+        print(f"the second continued at job {second[0]}, where the first had committed")
         done = first + second
         print(f"lost: {JOBS - len(set(done))}; done twice: {len(done) - len(set(done))}")
 

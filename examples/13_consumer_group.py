@@ -1,6 +1,6 @@
-"""A consumer group: consumers come, share four partitions, and one leaves early; each order is done once.
+"""A consumer group: three consumers join one after another and share four partitions; one leaves early.
 
-The log says afterwards who had which partition in which generation.
+Each order is processed once. Afterwards the log shows which member had which partitions in each generation.
 """
 
 from collections.abc import Sequence
@@ -12,18 +12,18 @@ ORDERS = 400
 
 
 class Committing(RebalanceListener):
-    """Commits what was processed before partitions go to somebody else, so that nothing is done twice."""
+    """Commits processed messages before partitions move to another member, so that nothing is processed twice."""
 
     def __init__(self, consumer: ConsumerHandle) -> None:
         self.consumer = consumer
 
     def on_partitions_revoked(self, partitions: Sequence[TopicPartition]) -> None:
-        """Commit what was handed out; afterwards it would be refused."""
+        """Commit the messages that `poll` returned; afterwards the commit would be refused."""
         self.consumer.commit()
 
 
 def work(consumer: ConsumerHandle, done: list[int], is_over: Event) -> None:
-    """Poll, process, commit, until told to stop; leaving the `with` leaves the group."""
+    """Poll, process and commit until `is_over`; at the end of the `with` block the consumer leaves the group."""
     with consumer:
         consumer.subscribe(["orders"], listener=Committing(consumer))
         while not is_over.is_set() and len(done) < ORDERS:
@@ -32,7 +32,7 @@ def work(consumer: ConsumerHandle, done: list[int], is_over: Event) -> None:
 
 
 def main() -> None:
-    """Let consumers come and go while orders flow."""
+    """Let consumers join and leave while orders are produced."""
     log, done, workers = MemoryLog(), list[int](), list[Thread]()
     early, never = Event(), Event()
     with ActorSystem.open(log) as system, system.producer() as producer:
@@ -45,7 +45,7 @@ def main() -> None:
                 workers.append(Thread(target=work, args=(consumer, done, early if name == "a" else never)))
                 workers[-1].start()
             elif number == 300:
-                early.set()  # `a` closes, and its partitions go to the others
+                early.set()  # `a` closes, and its partitions move to the others
         for worker in workers:
             worker.join()
     print(f"done: {len(set(done))} of {ORDERS}, twice: {len(done) - len(set(done))}")

@@ -1,13 +1,13 @@
-"""Run concurrent producers and a consumer group; then run the same messages with members that come and go.
+"""Run concurrent producers and consumers on one log, then again with group members that leave, stall and die.
 
-The report has the figures, and says for each invariant whether it holds.
+The report has throughput and latency, and says for each invariant whether it holds.
 """
 
 from odradek.simulation import Progress, Workload, run_workload
 
 
 def main() -> None:
-    """Run the workload twice: the same seed sends the same messages."""
+    """Run the workload twice: with the same seed it sends the same messages."""
     for churn in (0, 3):  # with churn, members leave, stall and die, and others replace them
         seen: list[Progress] = []
         workload = Workload(messages=6000, batch=10, producers=3, consumers=1, groups=1, members=3, churn=churn, seed=7)

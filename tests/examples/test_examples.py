@@ -27,7 +27,7 @@ def run(name: str, place: Path) -> str:
     return done.stdout
 
 
-def test_a_group_goes_on_where_it_committed(tmp_path: Path) -> None:
+def test_a_group_continues_where_it_committed(tmp_path: Path) -> None:
     printed = run("01_produce_and_consume.py", tmp_path)
     assert "read and committed 4\n" in printed
     assert "read and committed 2\n" in printed
@@ -48,7 +48,7 @@ def test_what_was_acknowledged_survives_a_killed_process(tmp_path: Path) -> None
     assert "c1 is back and gets offset 10 again" in printed
 
 
-def test_replay_gives_what_was_live_at_any_moment(tmp_path: Path) -> None:
+def test_replay_gives_the_live_state_of_any_moment(tmp_path: Path) -> None:
     printed = run("03_replay_and_time_travel.py", tmp_path)
     assert "live and replayed: 4 streams, equal" in printed
     assert "at position 0:   0: offsets 0 to 0, 1: offsets 0 to 0" in printed
@@ -58,14 +58,14 @@ def test_replay_gives_what_was_live_at_any_moment(tmp_path: Path) -> None:
     assert "the chain of digests holds: True" in printed
 
 
-def test_two_aggregates_agree_in_the_end_and_not_in_between(tmp_path: Path) -> None:
+def test_two_aggregates_agree_eventually_and_not_in_between(tmp_path: Path) -> None:
     printed = run("04_two_aggregates.py", tmp_path)
     assert "shipped: tea, cake, milk, jam, jam " in printed
     lags = re.findall(r"(\d+) from position \d+", printed)
     assert lags == ["1", "2", "3", "0", "1", "0"]
 
 
-def test_an_aggregate_of_ones_own_is_rebuilt(tmp_path: Path) -> None:
+def test_your_own_aggregate_is_rebuilt_from_its_stream(tmp_path: Path) -> None:
     printed = run("05_own_aggregate.py", tmp_path)
     assert "refused: alice has 700 cents, too few to take out 5000" in printed
     assert "opened with 700 cents\nmoved 200 as version 2" in printed
@@ -78,7 +78,7 @@ def test_an_aggregate_is_tested_by_scenarios(tmp_path: Path) -> None:
     assert printed.endswith("\nOK\n")
 
 
-def test_a_view_of_ones_own_goes_on_where_it_stands(tmp_path: Path) -> None:
+def test_your_own_view_continues_at_its_checkpoint(tmp_path: Path) -> None:
     printed = run("07_projections.py", tmp_path)
     assert re.findall(r"applied (\d+)", printed) == ["2", "1"]
     assert "rebuilt from 4 orders" in printed
@@ -88,13 +88,13 @@ def test_a_view_of_ones_own_goes_on_where_it_stands(tmp_path: Path) -> None:
 
 def test_a_rule_across_aggregates_holds_and_unrelated_appends_do_not_conflict(tmp_path: Path) -> None:
     printed = run("08_dynamic_boundary.py", tmp_path)
-    assert "cid is quicker: not stored: " in printed
-    assert "bob in art, decided anew: refused: no seat is left" in printed
+    assert "cid is faster: not stored: " in printed
+    assert "bob in art, retried: refused: no seat is left" in printed
     assert "while ann takes tai-chi: stored at position 3" in printed
     assert "ann in law: refused: two courses are enough" in printed
 
 
-def test_an_aggregate_of_ones_own_is_restored_from_its_snapshot(tmp_path: Path) -> None:
+def test_your_own_aggregate_is_restored_from_its_snapshot(tmp_path: Path) -> None:
     printed = run("09_own_snapshots.py", tmp_path)
     assert printed.splitlines() == [
         "interval 1000: tea, milk",
@@ -104,7 +104,7 @@ def test_an_aggregate_of_ones_own_is_restored_from_its_snapshot(tmp_path: Path) 
     ]
 
 
-def test_older_events_are_read_as_they_are_today_and_a_subscriber_reads_on(tmp_path: Path) -> None:
+def test_older_events_are_upcast_and_a_subscriber_follows_the_log(tmp_path: Path) -> None:
     printed = run("10_older_events_and_waiting.py", tmp_path)
     assert printed.splitlines() == [
         "0 1 Priced(name='tea', cents=120, by='?')",
@@ -114,21 +114,21 @@ def test_older_events_are_read_as_they_are_today_and_a_subscriber_reads_on(tmp_p
     ]
 
 
-def test_who_commits_after_the_work_loses_none_and_does_some_twice(tmp_path: Path) -> None:
+def test_committing_after_processing_loses_no_job_and_repeats_some(tmp_path: Path) -> None:
     printed = run("11_at_least_once.py", tmp_path)
     assert "did jobs 0 to 13 and died" in printed
-    assert "went on at job 10," in printed
+    assert "continued at job 10," in printed
     assert "lost: 0; done twice: 4\n" in printed
 
 
-def test_who_commits_before_the_work_does_none_twice_and_loses_some(tmp_path: Path) -> None:
+def test_committing_before_processing_repeats_no_job_and_loses_some(tmp_path: Path) -> None:
     printed = run("12_at_most_once.py", tmp_path)
     assert "had committed jobs 0 to 19 and died after job 13" in printed
-    assert "went on at job 20," in printed
+    assert "continued at job 20," in printed
     assert "lost: 6; done twice: 0\n" in printed
 
 
-def test_a_workload_is_read_completely_also_by_members_that_come_and_go(tmp_path: Path) -> None:
+def test_a_workload_is_read_completely_also_when_members_leave_and_die(tmp_path: Path) -> None:
     printed = run("14_simulate_a_workload.py", tmp_path)
     assert printed.count("6000 messages produced and 6000 consumed") == 2
     assert printed.count("; everything holds>") == 2
@@ -145,7 +145,7 @@ def test_an_example_is_short_and_tested(path: Path) -> None:
     assert f'run("{path.name}"' in Path(__file__).read_text()
 
 
-def test_a_group_shares_out_as_its_consumers_come_and_go(tmp_path: Path) -> None:
+def test_each_order_is_processed_once_while_group_members_join_and_leave(tmp_path: Path) -> None:
     printed = run("13_consumer_group.py", tmp_path)
     assert "done: 400 of 400, twice: 0" in printed
     assert "generation 1: {'a': [0, 1, 2, 3]}" in printed
