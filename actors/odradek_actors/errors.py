@@ -1,17 +1,17 @@
-"""What can go wrong between actors, and between them and the outside.
+"""Errors between actors, and between actors and their callers.
 
 ActorError
-├── ActorStopped        the actor is gone or going; retriable, a new one will answer
-├── ActorFailed         the actor gave up after failing again and again
+├── ActorStopped        the actor stopped before it handled the message; retriable, a new actor will answer
+├── ActorFailed         the actor stopped after repeated failures
 ├── RequestTimedOut     no answer in time; the outcome is unknown
-├── DeliveryTimedOut    a producer gave a batch up; the outcome is unknown
+├── DeliveryTimedOut    a batch was not acknowledged within delivery_timeout; the outcome is unknown
 ├── BufferFull          a producer's buffer stayed full for max_block_ms
-├── SystemClosed        the system was closed
+├── SystemClosed        the system, or a handle of it, is closed
 ├── NotUnderstood       the actor has no handler for the message
 ├── HandlerAborted      an actor's code raised a BaseException that is not an Exception
-└── ForkedProcess       the system belongs to the process that this one was forked from
+└── ForkedProcess       the system was opened before this process was forked
 
-SnapshotWarning         no error: an actor of somebody's own fails to take or to restore its snapshots
+SnapshotWarning         a warning, not an error: a user-defined actor fails to take or restore its snapshots
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ __all__ = [
 
 
 class ActorError(Exception):
-    """Base of the errors of this floor."""
+    """Base class of this package's errors."""
 
     code = "actor_error"
     retriable = False
@@ -53,13 +53,13 @@ class ActorStopped(ActorError):
 
 
 class ActorFailed(ActorError):
-    """An actor could not be brought back."""
+    """An actor failed repeatedly, and recovery did not help."""
 
     code = "actor_failed"
 
     def __init__(self, stream: str, reason: str) -> None:
         super().__init__(
-            f"the actor of {stream!r} gave up ({reason}); read what the log holds, mend the cause, and ask again"
+            f"the actor for {stream!r} stopped after repeated failures ({reason}); fix the cause and retry"
         )
         self.stream = stream
 
@@ -71,16 +71,16 @@ class RequestTimedOut(ActorError, TimeoutError):
     retriable = True
 
     def __init__(self, seconds: float) -> None:
-        super().__init__(f"no answer within {seconds:g} s; what was asked may still happen")
+        super().__init__(f"no answer within {seconds:g} s; the request may still take effect, check before retrying")
 
 
 class DeliveryTimedOut(ActorError):
-    """A batch was given up; `reason`, its cause too, is the last error that its topic answered with, if it did."""
+    """A batch was not acknowledged in time. `reason`, also its `__cause__`, is the topic's last error, if any."""
 
     code = "delivery_timed_out"
 
     def __init__(self, topic: str, seconds: float, reason: Exception | None = None) -> None:
-        last = f" (the last answer: {reason})" if reason else ""
+        last = f" (last error: {reason})" if reason else ""
         super().__init__(
             f"messages for topic {topic!r} were not acknowledged within {seconds:g} s; they may or may not be stored"
             f"{last}"
@@ -90,20 +90,20 @@ class DeliveryTimedOut(ActorError):
 
 
 class BufferFull(ActorError):
-    """Too many bytes are in flight."""
+    """The producer's buffer stayed full."""
 
     code = "buffer_full"
     retriable = True
 
     def __init__(self, limit: int, max_block_ms: int) -> None:
         super().__init__(
-            f"{limit} bytes are in flight and none was freed within {max_block_ms} ms; "
+            f"the producer's buffer of {limit} bytes stayed full for {max_block_ms} ms; "
             "wait for earlier sends, or raise buffer_bytes"
         )
 
 
 class SystemClosed(ActorError):
-    """The system was closed."""
+    """The system, or a handle of it, is closed."""
 
     code = "system_closed"
 
@@ -112,25 +112,25 @@ class SystemClosed(ActorError):
 
 
 class NotUnderstood(ActorError):
-    """No handler for this message."""
+    """The actor has no handler for this type of message."""
 
     code = "not_understood"
 
     def __init__(self, actor: str, message: str) -> None:
-        super().__init__(f"{actor} does not understand {message}")
+        super().__init__(f"{actor} has no handler for {message}; send a message type that it handles")
 
 
 class HandlerAborted(ActorError):
-    """An actor's code raised SystemExit, KeyboardInterrupt or the like; that is the cause of this error."""
+    """An actor's code raised SystemExit, KeyboardInterrupt or the like, which is this error's `__cause__`."""
 
     code = "handler_aborted"
 
     def __init__(self, reason: str) -> None:
-        super().__init__(f"an actor's code raised {reason}, which is not an Exception; raise an Exception to refuse")
+        super().__init__(f"an actor's code raised {reason}, which is not an Exception; raise an Exception instead")
 
 
 class ForkedProcess(ActorError):
-    """The system was opened before this process was forked: its threads are in the parent."""
+    """The system was opened before this process was forked; its threads run only in the parent."""
 
     code = "forked_process"
 
@@ -139,7 +139,7 @@ class ForkedProcess(ActorError):
 
 
 def as_error(raised: BaseException) -> Exception:
-    """Return what an actor's code raised as an Exception, which can be an answer: HandlerAborted if it is not one."""
+    """Return `raised` as an Exception that can be sent as a reply; wrap other BaseExceptions in HandlerAborted."""
     if isinstance(raised, Exception):
         return raised
     error = HandlerAborted(f"{type(raised).__name__} ({raised})")
@@ -148,4 +148,4 @@ def as_error(raised: BaseException) -> Exception:
 
 
 class SnapshotWarning(UserWarning):
-    """An actor's snapshots fail: nothing is lost, and every recovery folds the whole stream."""
+    """An actor's snapshots fail. No data is lost, but every recovery folds the whole stream."""

@@ -1,4 +1,4 @@
-"""Settings: what a system can be set to."""
+"""Settings: the configuration of a system."""
 
 from __future__ import annotations
 
@@ -11,24 +11,28 @@ __all__ = ["Settings"]
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """What a system can be set to. Times in seconds, in milliseconds where the name ends in `_ms`; sizes in bytes.
+    """The configuration of a system. Times are in seconds, or in milliseconds if the name ends in `_ms`.
 
-    auto_create_topics     a send to a missing topic creates it, with `default_partitions`; otherwise TopicNotFound
-    max_message_bytes      the limit for key, value and headers of one message together; above it MessageTooLarge
-    buffer_bytes           what one producer handle may have unacknowledged; then `send` blocks
-    max_block_ms           for how long it blocks before BufferFull
-    batch_messages, batch_bytes     the most that travels as one append; a single larger `send_batch` still goes, alone
-    max_in_flight          batches that may be unanswered for each producer and topic, 1 to 5: what a topic remembers
-    delivery_timeout       after this a send fails with DeliveryTimedOut, its outcome unknown
-    retry_backoff          the wait before a batch is sent again, and before an actor recovers again
-    tail_messages, tail_bytes       the newest messages each partition keeps in memory; older ones are read from the log
-    read_cache_bytes       the commits read from the log last that are kept in memory, in bytes as stored, and
-                           the last two in any case; 0: none
-    fetch_bytes            the most bytes of one delivery to a consumer, but always one message
-    progress_interval      how often a producer records how many messages were acknowledged
-    retention_check_interval        how often a topic with limits lets go what is beyond them
-    snapshot_interval      events between two snapshots of an aggregate, more where snapshots are large; 0: no snapshots
-    offsets_retention      a group that has been without members and commits for so long loses its offsets; None: never
+    auto_create_topics     whether a send creates a missing topic, with `default_partitions`; if not, TopicNotFound
+    default_partitions     number of partitions of a topic that a send creates
+    max_message_bytes      maximum size of one message's key, value and headers together; above it MessageTooLarge
+    buffer_bytes           maximum unacknowledged bytes of one producer handle; when it is reached, `send` blocks
+    max_block_ms           how long `send` blocks on a full buffer before it raises BufferFull
+    batch_messages, batch_bytes     maximum size of one append; a single larger `send_batch` is appended on its own
+    max_in_flight          maximum unacknowledged batches per producer and topic, 1 to 5: a topic recognises only
+                           the last 5 batches as duplicates
+    delivery_timeout       how long a send may stay unacknowledged before DeliveryTimedOut, with unknown outcome
+    retry_backoff          delay before a batch is retried, and before an actor retries recovery
+    tail_messages, tail_bytes       newest messages each partition keeps in memory; older ones are read from the log
+    read_cache_bytes       size of the cache of recently read commits, in stored bytes; at least two commits are kept;
+                           0 disables the cache
+    fetch_bytes            maximum bytes of one delivery to a consumer; a single larger message is still delivered
+    progress_interval      how often a producer records its number of acknowledged messages
+    retention_check_interval        how often a topic deletes messages beyond its retention limits
+    snapshot_interval      events between two snapshots of an aggregate, more if its snapshots are large; 0 disables
+                           snapshots
+    offsets_retention      how long a group without members keeps its committed offsets after the last commit or
+                           member; None keeps them
     """
 
     auto_create_topics: bool = True
@@ -51,7 +55,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     offsets_retention: float | None = None
 
     def __post_init__(self) -> None:
-        """Refuse values that no system could work with."""
+        """Reject values of the wrong type or out of range."""
         if type(self.auto_create_topics) is not bool:
             raise TypeError(f"auto_create_topics is True or False, not {self.auto_create_topics!r}")
         for name in ("max_block_ms", "tail_messages", "tail_bytes", "read_cache_bytes", "snapshot_interval"):
@@ -61,13 +65,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         if self.max_in_flight > REMEMBERED_BATCHES:
             raise ValueError(
                 f"max_in_flight must be {REMEMBERED_BATCHES} or less, not {self.max_in_flight}: "
-                "of batches further back a topic does not know that they are repeats"
+                f"a topic recognises only a producer's last {REMEMBERED_BATCHES} batches as duplicates"
             )
         for name in ("delivery_timeout", "retry_backoff", "progress_interval", "retention_check_interval"):
             seconds(name, getattr(self, name))
         seconds("max_block_ms / 1000", self.max_block_ms / 1000)
         if not self.retention_check_interval:
-            raise ValueError("retention_check_interval must be more than 0 seconds, or topics would do nothing else")
+            raise ValueError("retention_check_interval must be more than 0 seconds, not 0")
         if self.offsets_retention is not None:
             seconds("offsets_retention", self.offsets_retention)
 

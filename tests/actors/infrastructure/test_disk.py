@@ -84,7 +84,7 @@ def test_why_nothing_could_be_stored_is_told_when_a_batch_is_given_up(faulty_wor
     system = faulty_world.open(delivery_timeout=0.2)
     system.create_topic("orders")
     faulty.lose_answer("topic/orders", times=1_000_000, written=False)
-    with pytest.raises(DeliveryTimedOut, match=r"not acknowledged within 0\.2 s.*\(the last answer: .+\)") as raised:
+    with pytest.raises(DeliveryTimedOut, match=r"not acknowledged within 0\.2 s.*\(last error: .+\)") as raised:
         system.producer("p").send("orders", "x").result()
     assert raised.value.reason is not None
     assert raised.value.__cause__ is raised.value.reason
