@@ -1,20 +1,20 @@
-"""Facts, and the log that keeps them. Imports nothing of ours.
+"""Events, and the log that stores them. Imports no other package of Odradek.
 
 In order of their layers, where each imports only those before it:
 
-    errors  lazy_names     what can go wrong; names imported on first use
-    record                 what goes into the log and comes out of it
-    schema                 how event types are declared, encoded, and read in former versions
+    errors  lazy_names     the error classes; imports on first use
+    record                 the values that the log accepts and returns
+    schema                 declares event types, encodes events, reads events of former versions
     types  log             the catalogue of events; the log's port, and the log in memory
-    sqlite  trace          the log in a file; what a command led to
-    snapshots  opening     states beside a log; opening a log by name
+    sqlite  trace          the log in a file; the causal tree of a command
+    snapshots  opening     snapshots of aggregates; opening a log by name
     maintenance  projections  scenario
-                           care for log files; views; tests of aggregates
+                           verify, back up and repair log files; views; tests of aggregates
     exchange               exports and imports
-    testing                suites for stores; needs pytest
+    testing                conformance suites for stores; needs pytest
 
-Start reading at `log`. The event types of the catalogue are registered by importing this package; all other names are
-imported when they are first used.
+Start reading at `log`. Importing this package registers the event types of the catalogue; all other names are imported
+on first use.
 """
 
 from typing import TYPE_CHECKING

@@ -1,33 +1,33 @@
 """What can go wrong with an event log.
 
     LogError
-    ├── AppendError                 a request was refused; nothing of it was written
-    │   ├── WrongExpectedVersion    the stream is not where the writer thought
-    │   ├── ConditionNotMet         an event is there that the condition rules out
-    │   ├── ConditionBeyondHead     the condition begins after a position that is not there yet
-    │   ├── CommitIdReused          the commit id is taken by a commit of other content
-    │   ├── LogFull                 no room; retriable once there is
-    │   ├── EventNotSerializable    a value that JSON cannot hold, or an unregistered type
-    │   └── InvalidStream           not `<type>/<id>`
+    ├── AppendError                 the request was refused and nothing was written
+    │   ├── WrongExpectedVersion    the stream is not at the expected version
+    │   ├── ConditionNotMet         an event matches the condition's query
+    │   ├── ConditionBeyondHead     the condition refers to a position that the log has not reached
+    │   ├── CommitIdReused          a commit with different content already has the commit id
+    │   ├── LogFull                 no space left; retriable once there is space
+    │   ├── EventNotSerializable    a value that JSON cannot represent, or an unregistered type
+    │   └── InvalidStream           the stream name is not `<type>/<id>`
     ├── OutcomeUnknown              the append may or may not have been written; reopen and read
     ├── LogUnavailable              the log cannot be used now (poisoned, closed, unreachable)
     ├── OpenError                   the log cannot be opened
     │   └── LogNotFound · NotALog · LogTooNew · LogLocked · LogNotReadable · LogNotWritable
-    ├── PositionBeyondHead          asked for a position the log does not have
-    ├── PositionNotReached          waited for a position, and it did not come in time
-    ├── CorrelationNotFound         no event has that correlation id, nor that event id
-    ├── CorrelationIsAmbiguous      several correlation ids begin like that
-    ├── ProjectionError             a view cannot be built or continued: drawn in projection_errors
-    ├── UnknownEventType            a stored type (or version) nobody registered here
-    ├── SnapshotsUnavailable        the snapshots beside a log cannot be used; whoever wants them goes on without
-    ├── UpcasterFailed              what a type declares of an older version is not so of a stored event
+    ├── PositionBeyondHead          the requested position is beyond the end of the log
+    ├── PositionNotReached          the log did not reach a position before the timeout
+    ├── CorrelationNotFound         no event has that correlation id or event id
+    ├── CorrelationIsAmbiguous      several correlation ids start with the given text
+    ├── ProjectionError             a view cannot be built or continued; see `projections.errors`
+    ├── UnknownEventType            a stored event's type or version is not registered
+    ├── SnapshotsUnavailable        the snapshots of a log cannot be used; callers continue without them
+    ├── UpcasterFailed              the upcasters of a type do not fit a stored event
     ├── DamagedCommit               a stored commit cannot be decoded or does not fit its neighbours
-    ├── NothingToSalvage            not one commit of a damaged log is sound
-    ├── ExchangeError               an export cannot be written, or no log be made of it (in `exchange_errors`)
-    └── RegistrationError           an event type was declared wrongly
+    ├── NothingToSalvage            a damaged log contains no sound commit
+    ├── ExchangeError               an export cannot be written or imported; see `exchange.errors`
+    └── RegistrationError           an event type or upcaster was declared incorrectly
 
 Every message says what happened, with which value, and what to do. `retriable` says whether the same request may
-succeed later; `code` is stable and machine-readable.
+succeed later. `code` is stable and machine-readable.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ __all__ = [
 
 
 def reduce_error(error: Exception) -> tuple[object, ...]:
-    """Take an error apart for copying and for other processes: by its facts, since its class takes other arguments."""
+    """Return how to copy or unpickle an error: from its attributes, since `__init__` does not take the message."""
     return _rebuild, (type(error), error.args, vars(error))
 
 
@@ -85,7 +85,7 @@ class LogError(Exception):
 
 
 class AppendError(LogError):
-    """A request was refused: nothing of it was written."""
+    """The request was refused and nothing was written."""
 
     code = "append_rejected"
 
@@ -97,63 +97,63 @@ class WrongExpectedVersion(AppendError):
 
     def __init__(self, stream: str, expected: int, current: int) -> None:
         super().__init__(
-            f"stream {stream!r} is at version {current}, not at the expected {expected}; read it again and decide anew"
+            f"stream {stream!r} is at version {current}, not at the expected version {expected}; re-read it and retry"
         )
         self.stream, self.expected, self.current = stream, expected, current
 
 
 class ConditionNotMet(AppendError):
-    """An event matches the query that must match none."""
+    """An event matches the condition's query."""
 
     code = "condition_not_met"
 
     def __init__(self, stream: str, position: int, after: int) -> None:
         super().__init__(
-            f"the append to {stream!r} demands that no matching event follow position {after}, but the one at position "
-            f"{position} does; read again and decide anew"
+            f"append to {stream!r} refused: the event at position {position} matches the condition, which allows no "
+            f"match after position {after}; re-read and retry"
         )
         self.stream, self.position, self.after = stream, position, after
 
 
 class ConditionBeyondHead(AppendError):
-    """A condition begins after a position that the log has not reached: nothing could break it."""
+    """A condition refers to a position that the log has not reached, so no event could violate it."""
 
     code = "condition_beyond_head"
 
     def __init__(self, stream: str, after: int, head: int) -> None:
         super().__init__(
-            f"the append to {stream!r} sets a condition on what follows position {after}, but the log ends at {head}; "
-            "set `after` to the head of this log as it was before you read"
+            f"append to {stream!r} refused: its condition starts after position {after}, but the log ends at {head}; "
+            "set `after` to this log's head as it was before you read"
         )
         self.stream, self.after, self.head = stream, after, head
 
 
 class CommitIdReused(AppendError):
-    """A repeated commit id comes with other content than the commit that has it."""
+    """A request reuses a commit id with different content."""
 
     code = "commit_id_reused"
 
     def __init__(self, stream: str, commit_id: str, position: int) -> None:
         super().__init__(
-            f"commit id {commit_id[:80]!r} is that of the commit at position {position} of {stream!r}, whose content "
-            "differs; repeat a request unchanged, or give a new one a new id"
+            f"commit id {commit_id[:80]!r} is already used by the commit at position {position} of {stream!r}, whose "
+            "content differs; repeat a request unchanged, or use a new id for a new request"
         )
         self.stream, self.commit_id, self.position = stream, commit_id, position
 
 
 class LogFull(AppendError):
-    """There is no room for the commit; nothing was written."""
+    """There is no space for the commit; nothing was written."""
 
     code = "log_full"
     retriable = True
 
     def __init__(self, name: str, reason: str) -> None:
-        super().__init__(f"no room left for {name} ({reason}); nothing was written: make room and try again")
+        super().__init__(f"no space left for {name} ({reason}), nothing was written; free some space and retry")
         self.name = name
 
 
 class EventNotSerializable(AppendError):
-    """An event cannot be written as JSON, or its type is not registered."""
+    """An event cannot be encoded as JSON, or its type is not registered."""
 
     code = "event_not_serializable"
 
@@ -169,20 +169,21 @@ class InvalidStream(AppendError):
 
     def __init__(self, stream: str) -> None:
         super().__init__(
-            f"{stream[:80]!r} is not a stream name; use '<type>/<id>', both non-empty, the id at most 249 characters"
+            f"{stream[:80]!r} is not a stream name; use '<type>/<id>', both non-empty and printable, with an id of at "
+            "most 249 characters"
         )
         self.stream = stream
 
 
 class OutcomeUnknown(LogError):
-    """The write failed in a way that leaves open whether it is durable."""
+    """A write failed, and whether its events were stored is unknown."""
 
     code = "outcome_unknown"
     retriable = True
 
     def __init__(self, name: str, reason: str) -> None:
         super().__init__(
-            f"an append to {name} failed ({reason}) and may or may not be stored; read the log before you repeat it"
+            f"an append to {name} failed ({reason}) and may or may not be stored; read the log before you retry"
         )
         self.name = name
 
@@ -205,22 +206,22 @@ class OpenError(LogError):
 
 
 class LogNotFound(OpenError):
-    """There is no file of that name."""
+    """The file does not exist."""
 
     code = "log_not_found"
 
     def __init__(self, path: str) -> None:
-        super().__init__(f"there is no log at {path}; check the name (the first to open it for writing creates it)")
+        super().__init__(f"there is no log at {path}; check the name, or open it for writing to create it")
         self.path = path
 
 
 class NotALog(OpenError):
-    """The file is something else."""
+    """The file is not a log."""
 
     code = "not_a_log"
 
     def __init__(self, path: str, reason: str) -> None:
-        super().__init__(f"{path} is not an Odradek log ({reason}); it was left untouched: name another file")
+        super().__init__(f"{path} is not an Odradek log ({reason}) and was left unchanged; use another file")
         self.path = path
 
 
@@ -230,7 +231,9 @@ class LogTooNew(OpenError):
     code = "log_too_new"
 
     def __init__(self, path: str, found: int, known: int) -> None:
-        super().__init__(f"{path} has format {found}, this Odradek knows up to {known}; upgrade Odradek to open it")
+        super().__init__(
+            f"{path} has format {found}, but this Odradek supports formats up to {known}; upgrade Odradek to open it"
+        )
         self.path, self.found, self.known = path, found, known
 
 
@@ -246,106 +249,112 @@ class LogLocked(OpenError):
 
 
 class LogNotReadable(OpenError):
-    """The file does not let itself be read."""
+    """The file cannot be read."""
 
     code = "log_not_readable"
 
     def __init__(self, path: str, reason: str) -> None:
-        super().__init__(f"{path} cannot be read ({reason}); check its permissions and its place")
+        super().__init__(f"{path} cannot be read ({reason}); check its path and permissions")
         self.path = path
 
 
 class LogNotWritable(OpenError):
-    """The place or the file does not take writes."""
+    """The file or its directory cannot be written."""
 
     code = "log_not_writable"
 
     def __init__(self, path: str, reason: str) -> None:
-        super().__init__(f"{path} cannot be written ({reason}); choose another place, or only read it")
+        super().__init__(f"{path} cannot be written ({reason}); use another path, or open it read-only")
         self.path = path
 
 
 class PositionBeyondHead(LogError):
-    """A position was asked for that the log has not reached."""
+    """The requested position is beyond the end of the log."""
 
     code = "position_beyond_head"
 
     def __init__(self, position: int, head: int) -> None:
-        super().__init__(f"position {position} is outside the log, whose last position is {head}; use -1 to {head}")
+        super().__init__(
+            f"position {position} is outside the log, whose last position is {head}; use a position from -1 to {head}"
+        )
         self.position, self.head = position, head
 
 
 class PositionNotReached(LogError, TimeoutError):
-    """The log did not grow to a position in the time given."""
+    """The log did not reach a position before the timeout."""
 
     code = "position_not_reached"
     retriable = True
 
     def __init__(self, position: int, head: int, timeout: float) -> None:
-        super().__init__(f"position {position} was not reached in {timeout:g} s, the log ends at {head}; wait longer")
+        super().__init__(
+            f"position {position} was not reached within {timeout:g} s, the log ends at {head}; use a longer timeout"
+        )
         self.position, self.head, self.timeout = position, head, timeout
 
 
 class CorrelationNotFound(LogError):
-    """No event of the log has the correlation id."""
+    """No event in the log has the correlation id or event id."""
 
     code = "correlation_not_found"
 
     def __init__(self, name: str) -> None:
         super().__init__(
-            f"no event has the correlation id {name[:80]!r}, or one that begins like it, or that event id; "
-            "'odradek log LOG --json' shows the ids of every event"
+            f"no event has the event id or correlation id prefix {name[:80]!r}; list the ids with "
+            "'odradek log LOG --json'"
         )
         self.name = name
 
 
 class CorrelationIsAmbiguous(LogError):
-    """Several correlation ids begin with what was given."""
+    """Several correlation ids start with the given text."""
 
     code = "correlation_is_ambiguous"
 
     def __init__(self, name: str, candidates: list[str]) -> None:
         known = ", ".join(repr(candidate[:80]) for candidate in candidates)
-        super().__init__(f"several correlation ids begin with {name[:80]!r}, among them {known}; write more of it")
+        super().__init__(
+            f"several correlation ids start with {name[:80]!r}, including {known}; give more characters of the id"
+        )
         self.name, self.candidates = name, candidates
 
 
 class UnknownEventType(LogError):
-    """A stored event has a type or version that is not registered."""
+    """A stored event's type or version is not registered."""
 
     code = "unknown_event_type"
 
     def __init__(self, type_name: str, version: int, position: int) -> None:
         super().__init__(
-            f"the event at position {position} is a {type_name!r} version {version}, which nothing here registers; "
-            "import the module that defines it"
+            f"the event at position {position} is a {type_name!r} version {version}, which is not registered; "
+            "import the module that declares it"
         )
         self.type_name, self.version, self.position = type_name, version, position
 
 
 class UpcasterFailed(LogError):
-    """A stored event of an older version does not become one of the current version."""
+    """A stored event of an older version cannot be upcast to the current version."""
 
     code = "upcaster_failed"
 
     def __init__(self, type_name: str, version: int, position: int, reason: str) -> None:
         super().__init__(
-            f"the event at position {position} is a {type_name!r} version {version}, which its up-casters do not lead "
-            f"to the current version: {reason}; mend them"
+            f"the event at position {position} is a {type_name!r} version {version}, which cannot be upcast to the "
+            f"current version: {reason}; fix its upcasters"
         )
         self.type_name, self.version, self.position, self.reason = type_name, version, position, reason
 
 
 class DamagedCommit(LogError):
-    """A stored commit cannot be decoded or does not fit its neighbours; position -1: the file as a whole."""
+    """A stored commit cannot be decoded or does not fit its neighbours; position -1 means the whole file."""
 
     code = "damaged_commit"
 
     def __init__(self, position: int, reason: str) -> None:
         what = "the log" if position < 0 else f"the commit at position {position}"
         super().__init__(
-            f"{what} is damaged: {reason}; run 'odradek verify' on the log, and restore a backup or copy what is sound "
-            "with 'odradek salvage'"
+            f"{what} is damaged: {reason}; run 'odradek verify' on the log, then restore a backup or copy the sound "
+            "commits with 'odradek salvage'"
         )
         self.position, self.reason = position, reason
 
@@ -358,22 +367,22 @@ class SnapshotsUnavailable(LogError):
 
     def __init__(self, name: str, reason: str) -> None:
         super().__init__(
-            f"the snapshots in {name} cannot be used ({reason}); all goes on without them, and the file may be deleted"
+            f"the snapshots in {name} cannot be used ({reason}); they are not needed, and the file may be deleted"
         )
         self.name, self.reason = name, reason
 
 
 class NothingToSalvage(LogError):
-    """Not one commit of a damaged log is sound."""
+    """A damaged log contains no sound commit."""
 
     code = "nothing_to_salvage"
 
     def __init__(self, path: str, reason: str) -> None:
-        super().__init__(f"not one commit of {path} can be salvaged ({reason}); restore a backup, or import an export")
+        super().__init__(f"no commit of {path} can be salvaged ({reason}); restore a backup or import an export")
         self.path, self.reason = path, reason
 
 
 class RegistrationError(LogError):
-    """An event type or up-caster was declared wrongly."""
+    """An event type or upcaster was declared incorrectly."""
 
     code = "registration_error"

@@ -1,7 +1,7 @@
-"""Names of a package that are imported when they are first used (PEP 562).
+"""Import the names of a package on first use (PEP 562).
 
-A package offers the names of its modules, but a program rarely needs all of them: to name the errors of an export it
-should not have to load SQLite. Such a package shows its imports to type checkers, and leaves them to `lazy_names`:
+A package re-exports the names of its modules, but a program rarely needs all of them: catching an export's errors
+should not load SQLite. Such a package imports the names for type checkers only, and uses `lazy_names` at run time:
 
     if TYPE_CHECKING:
         from exports.errors import NotAnExport
@@ -9,8 +9,8 @@ should not have to load SQLite. Such a package shows its imports to type checker
     else:
         __getattr__, __dir__ = lazy_names(__name__, "errors", "files")
 
-A name cannot be lazy if a module of the package has the same name: once that module is imported, the package has it as
-an attribute, and `__getattr__` is not asked.
+A name cannot be lazy if a module of the package has the same name: once that module is imported, it is an attribute of
+the package, and Python does not call `__getattr__`.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ __all__ = ["lazy_names"]
 
 
 def lazy_names(package: str, *modules: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """Return `__getattr__` and `__dir__` for a package whose `__all__` names what these modules of it offer.
+    """Return `__getattr__` and `__dir__` for a package whose `__all__` lists names from these of its modules.
 
-    A name is looked for in one module after the other, which imports them: put a module that others import first.
+    A name is looked up in the modules in order, importing each: list a module before those that import it.
     """
 
     def get(name: str) -> Any:

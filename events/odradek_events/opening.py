@@ -14,12 +14,13 @@ __all__ = ["open_log"]
 def open_log(
     path: str | os.PathLike[str], *, read_only: bool = False, durability: Durability = "full"
 ) -> SqliteLog | MemoryLog:
-    """Open the log at `path`, created if it is not there; ":memory:" is a log without a file.
+    """Open the log at `path`, creating it if necessary; ":memory:" opens a new log in memory.
 
-    Open it `read_only` to look while another process writes. Raises an OpenError that says what is wrong.
+    Open it with `read_only` to read while another process writes. Raises a subclass of OpenError if it cannot be
+    opened.
     """
     if durability not in ("full", "normal", "off"):
-        raise ValueError(f"durability is 'full', 'normal' or 'off', not {durability!r}")
+        raise ValueError(f"durability must be 'full', 'normal' or 'off', not {durability!r}")
     if not os.fspath(path):
         raise LogNotFound("''")
     if os.fspath(path) == ":memory:":

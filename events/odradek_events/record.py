@@ -1,7 +1,7 @@
-"""What the log takes and what it gives: requests, commits, events with their place, verdicts.
+"""The values that the log accepts and returns: append requests, conditions, commits, recorded events, verdicts.
 
 *Position* is an event's place in the whole log, gapless from 0. *Version* is its place in its stream, gapless from 0.
-A *commit* is the unit of durability: events appended all or none to one stream.
+A *commit* is the unit of durability: events appended atomically to one stream.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ NO_STREAM = -1
 
 
 class Decision(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One command whose events a commit holds: how many events, and where they come from."""
+    """The events of one command within a commit: how many there are, and their correlation and causation ids."""
 
     event_count: int
     correlation_id: str = ""
@@ -52,25 +52,25 @@ class Decision(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class QueryItem(msgspec.Struct, frozen=True, gc=False):
-    """What an event may match: any of `types` (none: whatever type), and all of `tags`, on the one event."""
+    """Matches an event that has one of `types` (empty: any type) and all of `tags`."""
 
     types: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuse what would match nothing, and so let a condition pass: a string in place of a tuple, a class."""
+        """Reject a string in place of a tuple, and a class in place of a name: a condition on them would never fail."""
         for names in (self.types, self.tags):
             if isinstance(names, str) or not all(isinstance(name, str) for name in names):
                 raise TypeError(
-                    f"types and tags are tuples of names, not {names!r}; an event type's name is the one it is "
-                    "registered with, such as 'MessageProduced', not its class"
+                    f"types and tags must be tuples of names, not {names!r}; use the name that an event type is "
+                    "registered under, such as 'MessageProduced', not its class"
                 )
 
 
 class Query(msgspec.Struct, frozen=True, gc=False):
-    """What events to select: those that match any of the items. The query of the DCB specification (dcb.events).
+    """Selects the events that match any of the items, as in the DCB specification (dcb.events).
 
-    Without items it selects nothing; `QueryItem()` selects everything.
+    A query without items selects nothing; `QueryItem()` selects everything.
     """
 
     items: tuple[QueryItem, ...]
@@ -79,43 +79,44 @@ class Query(msgspec.Struct, frozen=True, gc=False):
 class Condition(msgspec.Struct, frozen=True, gc=False):
     """Append only if no event after position `after` matches `query`: a dynamic consistency boundary.
 
-    Read with the query, decide, and append with `after` set to the head as it was *before* that read. An `after` that
-    the log has not reached when the append is judged is refused (ConditionBeyondHead), and so is a query without items,
-    at once: no event could ever break such a condition.
+    Read with the query, decide, and append with `after` set to the head as it was *before* that read. The log refuses
+    an `after` that it has not reached (ConditionBeyondHead), and the constructor refuses a query without items: no
+    event could violate such a condition.
     """
 
     query: Query
     after: int = -1
 
     def __post_init__(self) -> None:
-        """Refuse a query that nothing matches, and what is no query or no position."""
+        """Reject wrong types, and a query that nothing matches."""
         if not isinstance(self.query, Query) or type(self.after) is not int:
-            raise TypeError(f"a condition has a Query and a position, not {self.query!r} and {self.after!r}")
+            raise TypeError(f"a condition needs a Query and a position, not {self.query!r} and {self.after!r}")
         if not self.query.items:
             raise ValueError(
-                "a condition with a query of no items can never fail; name what must not be there, QueryItem() for any "
-                "event, or append without a condition"
+                "a condition whose query has no items can never fail; add items for the events that must not exist "
+                "(QueryItem() for any event), or append without a condition"
             )
 
 
 class Append(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A request to append `events` to `stream`, all or none.
+    """A request to append `events` to `stream` atomically.
 
-    `expected_version` is the version of the stream's last event (`NO_STREAM`, or `ANY`); `condition` is judged beside
-    it, and both see what earlier requests of the same call append.
+    `expected_version` is the version of the stream's last event, `NO_STREAM` or `ANY`. The log checks it and
+    `condition`; both checks include what earlier requests of the same call append.
 
-    `commit_id` should be unique in the log; when empty the log names the commit `<stream>@<first version>`. A request
-    with a commit id may be repeated: where its expected version or its condition would now fail because of the very
-    commit that it made, the answer is that commit's place (`Appended.is_repeat`), and CommitIdReused if the content is
-    another. Only there it is looked for, since the log has no index of commit ids: with ANY and no condition nothing
-    can fail, so a repeat is appended again, and so is a new request that takes an old commit id by mistake.
+    `commit_id` should be unique in the log. If it is empty, the log names the commit `<stream>@<first version>`. A
+    request with a commit id may be repeated: if its expected version or its condition fails because of the commit that
+    it stored before, the log returns that commit's place (`Appended.is_repeat`), or CommitIdReused if the content
+    differs. The log looks for the commit id only there, since it has no index of commit ids. With `ANY` and no
+    condition nothing can fail, so a repeated request is appended a second time, and so is a new request that reuses a
+    commit id by mistake.
 
-    A request without events checks what it expects and writes nothing; it is answered with the place where its events
-    would have come to stand, so `last_position` is `first_position - 1` then, and `last_version` the stream's version.
+    A request without events runs its checks and writes nothing. Its verdict names the place where its events would
+    have been stored: `last_position` is `first_position - 1`, and `last_version` is the stream's version.
 
-    `decisions` must add up to the number of events; when empty the events are one decision. `is_checked` says that the
-    caller has made sure that every field, of the request and of its events, holds a value of its type; otherwise the
-    log reads back what it is about to store.
+    The event counts of `decisions` must add up to the number of events; if it is empty, the events are one decision.
+    With `is_checked` the caller guarantees that every field of the request and of its events has a value of its type;
+    otherwise the log decodes what it is about to store.
     """
 
     stream: str
@@ -129,7 +130,7 @@ class Append(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class CommitMetadata(msgspec.Struct, frozen=True, gc=False):
-    """What the log keeps beside a commit's events. `types` lists its (name, schema version) pairs, sorted."""
+    """The metadata that the log stores with a commit. `types` has the (name, schema version) pairs, sorted."""
 
     commit_id: str
     actor: str
@@ -139,7 +140,7 @@ class CommitMetadata(msgspec.Struct, frozen=True, gc=False):
 
 
 class EventMetadata(msgspec.Struct, frozen=True, gc=False):
-    """What is known about one event beside its fields: its type's name as it is now, its schema version as stored."""
+    """The metadata of one event. `type` is the current name of its type, `schema_version` the stored version."""
 
     event_id: str
     commit_id: str
@@ -152,9 +153,9 @@ class EventMetadata(msgspec.Struct, frozen=True, gc=False):
 
 
 class Commit(msgspec.Struct, frozen=True, gc=False):
-    """Decoded events that were appended together, with their place in the log and in their stream.
+    """Decoded events that were appended together, with their positions and versions.
 
-    `index` is the place of the first of these events in the stored commit: above 0 when a reading bound splits it.
+    `index` is the index of the first of these events in the stored commit; it is above 0 if a read started inside it.
     """
 
     first_position: int
@@ -191,7 +192,7 @@ class Commit(msgspec.Struct, frozen=True, gc=False):
 
 
 class Recorded(msgspec.Struct, frozen=True, gc=False):
-    """An event with its place."""
+    """An event with its position, stream and version; `index` is its place in the commit."""
 
     event: Any
     position: int
@@ -230,7 +231,7 @@ class Recorded(msgspec.Struct, frozen=True, gc=False):
 
 
 def type_name(item: Any) -> str:
-    """Return the stable name of a decoded event's type; an OpaqueEvent brings its own."""
+    """Return the stable name of a decoded event's type; for an OpaqueEvent, the name it is stored under."""
     tag = item.__struct_config__.tag
     return str(item.type_name if tag is None else tag)
 
@@ -238,7 +239,8 @@ def type_name(item: Any) -> str:
 class StoredCommit(msgspec.Struct, frozen=True, gc=False):
     """A commit as a store keeps it: `events` is a JSON array, `metadata` a JSON object, both UTF-8.
 
-    `tags` (tag -> first offset or None) is derived from the events; it is filled on the way in only.
+    `tags` (tag -> lowest offset or None) is derived from the events. It is set on commits to be written; SqliteLog
+    leaves it empty on commits that it reads.
     """
 
     first_position: int
@@ -252,13 +254,13 @@ class StoredCommit(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def end(self) -> CommitEnd:
-        """Where it ends."""
+        """The end of the commit."""
         version = self.first_version + self.last_position - self.first_position
         return CommitEnd(self.stream, version, self.last_position, self.digest)
 
 
 class CommitEnd(msgspec.Struct, frozen=True, gc=False):
-    """Where a commit ends: its stream, the version and the position of its last event, and its digest."""
+    """The end of a commit: its stream, the version and position of its last event, and its digest."""
 
     stream: str
     version: int
@@ -267,7 +269,7 @@ class CommitEnd(msgspec.Struct, frozen=True, gc=False):
 
 
 class Head(msgspec.Struct, frozen=True, gc=False):
-    """The end of a log: last position (-1 when empty), the chained digest there, and when it was recorded."""
+    """The end of a log: its last position (-1 if empty), the chained digest there, and when it was recorded."""
 
     position: int
     digest: bytes
@@ -275,19 +277,19 @@ class Head(msgspec.Struct, frozen=True, gc=False):
 
     @classmethod
     def from_text(cls, text: str) -> Self:
-        """Read `POSITION:DIGEST`, as `to_text` writes it; ValueError for anything else."""
+        """Parse `POSITION:DIGEST`, as `to_text` writes it; raise ValueError for anything else."""
         found = re.fullmatch(r"(-1|[0-9]{1,18}):([0-9a-fA-F]{64})", text)
         if found is None:
-            raise ValueError(f"{text[:100]!r} is not a head; write POSITION:DIGEST as 'odradek verify' prints it")
+            raise ValueError(f"{text[:100]!r} is not a head; use POSITION:DIGEST as printed by 'odradek verify'")
         return cls(int(found[1]), bytes.fromhex(found[2]), None)
 
     def to_text(self) -> str:
-        """Return `POSITION:DIGEST`, to be kept outside the log and compared with it later."""
+        """Return `POSITION:DIGEST`, which you can keep outside the log and compare with it later."""
         return f"{self.position}:{self.digest.hex()}"
 
 
 class Appended(msgspec.Struct, frozen=True, gc=False):
-    """The events are durable; `is_repeat` says that an earlier request of the same commit id had stored them."""
+    """The events are durable; with `is_repeat` an earlier request with the same commit id had stored them."""
 
     first_position: int
     last_position: int
@@ -298,13 +300,13 @@ class Appended(msgspec.Struct, frozen=True, gc=False):
 
 
 class Rejected(msgspec.Struct, frozen=True, gc=False):
-    """Nothing of the request was written."""
+    """The request was refused and nothing was written."""
 
     error: AppendError
 
 
 class Failed(msgspec.Struct, frozen=True, gc=False):
-    """The outcome is unknown; the log takes no further append until it is reopened."""
+    """The outcome is unknown; the log refuses further appends until it is reopened."""
 
     error: LogError
 

@@ -1,12 +1,12 @@
-"""What a conversation led to: the commands of one correlation id, their events, and what those caused.
+"""The causal tree of a conversation: the commands with one correlation id, their events, and what the events caused.
 
-The log knows a command by its decision: events of one commit, with a correlation and a causation id. A correlation id
-is also the id of the command that began the conversation, as in Young's and KurrentDB's convention. So a decision
-belongs to that command (no causation id, or one that means nothing here), was asked for on its behalf (causation id =
-correlation id), or was caused by an event (causation id = event id).
+The log records a command as a decision: events of one commit, with a correlation and a causation id. The correlation id
+is also the id of the command that started the conversation, a convention of Greg Young and KurrentDB. So a decision
+belongs to that command (no causation id, or an unknown one), was requested on its behalf (causation id = correlation
+id), or was caused by an event (causation id = event id).
 
-There is no index of correlation ids: few ever ask, and every commit would pay. Stored commits are searched as bytes,
-and only those that hold the id are decoded.
+There is no index of correlation ids: traces are rare, and every commit would pay for it. The search compares the bytes
+of stored metadata and decodes only the commits that contain the id.
 """
 
 from __future__ import annotations
@@ -24,14 +24,11 @@ from odradek_events.record import CommitMetadata, Recorded, StoredCommit
 __all__ = ["Follow", "Trace", "TracedDecision", "TracedEvent", "trace", "trace_at"]
 
 _AT_MOST = 1000
-_NAMED = 3  # candidates in the message about an ambiguous beginning
+_NAMED = 3  # candidates in the message about an ambiguous prefix
 
 
 class TracedEvent(msgspec.Struct, frozen=True):
-    """An event.
-
-    `caused` is what was decided because of it, `followed_by` what happened to it in whatever conversation.
-    """
+    """An event, with the decisions that it caused; `followed_by` has later events about it, in any conversation."""
 
     recorded: Recorded
     caused: tuple[TracedDecision, ...] = ()
@@ -39,10 +36,10 @@ class TracedEvent(msgspec.Struct, frozen=True):
 
 
 class TracedDecision(msgspec.Struct, frozen=True):
-    """A command as the log knows it: who decided, when, and the events it led to.
+    """A command as the log recorded it: the stream and actor that decided, when, and the resulting events.
 
-    `on_behalf` is what was asked of others for this command, not because of one of its events; `omitted` how many of
-    its own events are beyond the limit.
+    `on_behalf` has the decisions that other actors took for this command rather than because of one of its events.
+    `omitted` counts its own events beyond the limit.
     """
 
     stream: str
@@ -56,15 +53,15 @@ class TracedDecision(msgspec.Struct, frozen=True):
 
     @property
     def position(self) -> int:
-        """The position of its first event."""
+        """The position of the first event."""
         return self.events[0].recorded.position
 
 
 class Trace(msgspec.Struct, frozen=True):
     """The causal tree of a conversation, in the order of the log.
 
-    `omitted` counts events beyond the limit. `asked` is the position of the event that was asked for, which is always
-    there, None where the conversation was.
+    `omitted` counts events beyond the limit. `asked` is the position of the requested event, which is never omitted, or
+    None if a conversation was requested.
     """
 
     correlation_id: str
@@ -75,7 +72,7 @@ class Trace(msgspec.Struct, frozen=True):
 
 
 Follow = Callable[[ReadableLog, Sequence[Recorded]], Mapping[int, tuple[TracedEvent, ...]]]
-"""Finds what became of these events elsewhere: their position -> what followed. The log knows nothing of that."""
+"""Finds later events about these events: position -> what followed. The log itself does not know such relations."""
 
 
 def trace(
@@ -86,10 +83,10 @@ def trace(
     limit: int = _AT_MOST,
     progress: Callable[[int], None] | None = None,
 ) -> Trace:
-    """Return the conversation called `name`: a correlation id, the beginning of only one, or an event's id.
+    """Return the conversation that `name` identifies: a correlation id, a unique prefix of one, or an event id.
 
-    Reads the whole log up to its head of now; memory grows with what is found, at most `limit` events. `progress` is
-    told the last position of each commit read. Events of unknown types are there as they are stored. Raises
+    Reads the whole log up to its current head; memory use grows with the matches, at most `limit` events. Calls
+    `progress` with the last position of each commit read. Events of unknown types appear as stored. Raises
     CorrelationNotFound or CorrelationIsAmbiguous.
     """
     if not name:
@@ -109,10 +106,9 @@ def trace_at(
     limit: int = _AT_MOST,
     progress: Callable[[int], None] | None = None,
 ) -> Trace:
-    """Return the conversation of the event at `position`; one without a correlation id is traced by itself.
+    """Return the conversation of the event at `position`; without a correlation id, only the event's own decision.
 
-    That event is in the trace whatever the limit leaves out. PositionBeyondHead if there is no such event. For the
-    rest see `trace`.
+    The limit never omits that event. Raises PositionBeyondHead if it does not exist. See `trace` for the rest.
     """
     stored = log.commit_at(position)
     correlation_id = _correlation_at(log.codec.metadata(stored), position - stored.first_position)
@@ -124,13 +120,13 @@ def trace_at(
 
 def _searched(log: ReadableLog, name: str, progress: Callable[[int], None] | None) -> _Search:
     found = _Search(name)
-    for stored in _told(log.stored(until=log.head().position), progress):
+    for stored in _with_progress(log.stored(until=log.head().position), progress):
         found.look_at(log, stored)
     return found
 
 
 class _Search:
-    """Looks for a name in stored metadata, as bytes first: whoever reads a million events cannot decode them all."""
+    """Finds a name in stored metadata; compares bytes first, since decoding a million commits would be too slow."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -143,7 +139,7 @@ class _Search:
         self._commit = _json(self._commit_id)
 
     def look_at(self, log: ReadableLog, stored: StoredCommit) -> None:
-        """Note what of this commit has the name."""
+        """Note the decisions and the event of this commit that have the name."""
         if self._beginning in stored.metadata:
             for decision in log.codec.metadata(stored).decisions:
                 self._note(decision.correlation_id, stored.first_position)
@@ -158,13 +154,13 @@ class _Search:
         places = self.places.get(correlation_id)
         if places is None:
             if len(self.places) > _NAMED and correlation_id != self.name:
-                return  # ambiguous already, unless one has the very name
+                return  # already ambiguous, unless an id equals the name
             places = self.places[correlation_id] = []
         if not places or places[-1] != position:
             places.append(position)
 
     def only(self) -> str:
-        """Return the one correlation id that is meant."""
+        """Return the only matching correlation id."""
         if self.name in self.places:
             return self.name
         if not self.places:
@@ -178,7 +174,7 @@ def _json(text: str) -> bytes:
     return msgspec.json.encode(text.encode(errors="replace").decode())
 
 
-def _told(commits: Iterable[StoredCommit], progress: Callable[[int], None] | None) -> Iterator[StoredCommit]:
+def _with_progress(commits: Iterable[StoredCommit], progress: Callable[[int], None] | None) -> Iterator[StoredCommit]:
     for stored in commits:
         yield stored
         if progress is not None:
@@ -196,7 +192,7 @@ def _correlation_at(metadata: CommitMetadata, index: int) -> str:
 # -- the tree ---------------------------------------------------------------------------------------------------------
 
 
-_Taken = tuple[list[Recorded], int]  # a decision's events, and how many more it has
+_Taken = tuple[list[Recorded], int]  # a decision's events, and how many were omitted
 
 
 def _tree(
@@ -220,7 +216,7 @@ def _tree(
 
 
 def _kept(events: list[Recorded], room: int, asked: int | None) -> list[Recorded]:
-    """Return the first of these events, as many as there is room for; there always is for the one asked for."""
+    """Return the first `room` of these events, always including the requested one."""
     if asked is None or asked < events[0].position:
         return events[: max(0, room)]
     before, wanted = events[: max(0, room - 1)], asked - events[0].position
@@ -232,7 +228,7 @@ def _kept(events: list[Recorded], room: int, asked: int | None) -> list[Recorded
 def _decisions(
     log: ReadableLog, correlation_id: str, commits: Iterable[StoredCommit], position: int | None
 ) -> Iterator[list[Recorded]]:
-    """Yield the events of each decision of the conversation; with `position` only those of the one it belongs to."""
+    """Yield the events of each decision of the conversation; with `position`, only the decision that contains it."""
     for stored in commits:
         commit = log.codec.commit(stored, opaque=True)
         index = 0
@@ -259,10 +255,10 @@ def _decisions(
 def _grown(
     found: Sequence[_Taken], correlation_id: str, followed: Mapping[int, tuple[TracedEvent, ...]]
 ) -> tuple[TracedDecision, ...]:
-    """Return the decisions that nothing here caused, with all that came of them.
+    """Return the decisions that no event of the trace caused, each with everything that it caused.
 
-    A cause lies before its effects: going backwards, what an event caused is complete when the event's turn comes. An
-    id that names a later event, or none here, causes nothing.
+    A cause precedes its effects. Walking backwards, the effects of an event are complete when the walk reaches it. A
+    causation id of a later event, or of none in the trace, is ignored.
     """
     positions = {event.metadata.event_id: event.position for events, _ in found for event in events}
     caused: dict[int, list[TracedDecision]] = {}
@@ -294,9 +290,9 @@ def _grown(
 
 
 def _with_their_own(roots: list[TracedDecision], on_behalf: list[TracedDecision]) -> tuple[TracedDecision, ...]:
-    """Give each decision on behalf of the first command to a decision of that command, of which there may be several.
+    """Attach each decision on behalf of the first command to a decision of that command, which may have several.
 
-    To the next of its own stream (a topic is created for the messages to come), else to the last before it.
+    Prefer the next one in the same stream (a topic is created for the messages that follow), else the previous one.
     """
     if not roots:
         return tuple(on_behalf)

@@ -263,7 +263,7 @@ def test_verify_looks_at_the_snapshots_beside_a_log(log: Path, tmp_path: Path) -
 
 @pytest.mark.parametrize("text", ["41", "41:abc", "head", ""])
 def test_a_noted_head_that_is_none_is_refused(log: Path, text: str) -> None:
-    refused(here("verify", log, "--head", text), 2, "--head", "is not a head; write POSITION:DIGEST")
+    refused(here("verify", log, "--head", text), 2, "--head", "is not a head; use POSITION:DIGEST")
 
 
 def test_verify_reports_a_damaged_last_commit_too(log: Path, tmp_path: Path) -> None:
@@ -514,5 +514,5 @@ def test_what_is_no_log_is_told_alike_by_verify_and_salvage(tmp_path: Path) -> N
 
 def test_of_a_log_without_a_sound_commit_no_copy_is_made(log: Path, tmp_path: Path) -> None:
     damaged = damaged_at(log, tmp_path / "damaged.db", 0)
-    refused(here("salvage", damaged, tmp_path / "new.db"), 1, "not one commit of", "restore a backup")
+    refused(here("salvage", damaged, tmp_path / "new.db"), 1, "no commit of", "restore a backup")
     assert not (tmp_path / "new.db").exists()

@@ -243,7 +243,12 @@ def test_a_tree_deeper_than_any_recursion_is_drawn_and_written() -> None:
 
 
 def test_what_is_not_there_is_one_sentence_and_one_code(log: Path, tmp_path: Path) -> None:
-    refused(here("trace", log, "nobody"), 6, "no event has the correlation id 'nobody'", "odradek log LOG --json")
+    refused(
+        here("trace", log, "nobody"),
+        6,
+        "no event has the event id or correlation id prefix 'nobody'",
+        "odradek log LOG --json",
+    )
     refused(here("trace", log, "order-1"), 6, "'order-17'", "'order-18'")
     refused(here("trace", log, "--at", 10**6), 6, "position 1000000")
     refused(here("trace", log, "--message", "orders/0/99"), 6)

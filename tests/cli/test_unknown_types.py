@@ -79,7 +79,7 @@ def test_a_state_that_would_be_wrong_is_refused_with_type_version_and_position(
     name, *rest = command
     outcome = here(name, newer, *rest)
     assert outcome.code == 3
-    assert "the event at position 1 is a 'TopicCreated' version 2, which nothing here registers" in outcome.complaint
+    assert "the event at position 1 is a 'TopicCreated' version 2, which is not registered" in outcome.complaint
     assert len(outcome.complaint.splitlines()) == 1
 
 

@@ -119,7 +119,7 @@ for size in (150_000, 400_000):
                 acknowledged.append(sent)
             except LogFull as error:
                 assert error.retriable
-                assert "make room and try again" in str(error), error
+                assert "free some space and retry" in str(error), error
                 refused += 1
         if refused > before:
             break

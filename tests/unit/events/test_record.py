@@ -21,5 +21,5 @@ def test_a_head_is_written_as_position_and_digest() -> None:
     "text", ["", "5", "5:", ":ab", "5:abcd", f"-2:{'00' * 32}", f"x:{'00' * 32}", f"5:{'0g' * 32}"]
 )
 def test_a_text_that_is_not_a_head_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="is not a head; write POSITION:DIGEST"):
+    with pytest.raises(ValueError, match="is not a head; use POSITION:DIGEST"):
         Head.from_text(text)

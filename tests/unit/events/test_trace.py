@@ -127,7 +127,7 @@ def test_a_beginning_that_only_one_has_is_enough(log: LogStore) -> None:
 
     assert trace(log, "inv").correlation_id == "invoice-3"
     assert trace(log, "order-17").correlation_id == "order-17"
-    with pytest.raises(CorrelationIsAmbiguous, match=r"'order-17', 'order-170'; write more of it"):
+    with pytest.raises(CorrelationIsAmbiguous, match=r"'order-17', 'order-170'; give more characters of the id"):
         trace(log, "order")
 
 
@@ -147,7 +147,7 @@ def test_the_very_id_is_found_behind_many_that_begin_like_it(log: LogStore) -> N
 )
 def test_a_name_that_nothing_has_is_not_found(log: LogStore, name: str) -> None:
     decided(log, "a/1", "ab", [(2, "order-1", "")])
-    with pytest.raises(CorrelationNotFound, match="no event has the correlation id"):
+    with pytest.raises(CorrelationNotFound, match="no event has the event id or correlation id prefix"):
         trace(log, name)
 
 

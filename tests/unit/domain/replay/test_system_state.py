@@ -111,7 +111,7 @@ def test_a_moment_needs_a_time_zone() -> None:
 
 @pytest.mark.parametrize("until", [10, 1_000, -2])
 def test_a_replay_beyond_the_head_is_refused(until: int) -> None:
-    with pytest.raises(PositionBeyondHead, match="use -1 to 9") as refused:
+    with pytest.raises(PositionBeyondHead, match="use a position from -1 to 9") as refused:
         SystemState.replay(small_history(), until=until)
     assert (refused.value.position, refused.value.head) == (until, 9)
 

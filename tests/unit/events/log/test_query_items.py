@@ -31,7 +31,7 @@ EVERYTHING = Query((QueryItem(),))
 
 @pytest.mark.parametrize(("query", "after"), [(None, -1), (QueryItem(), -1), (EVERYTHING, None), (EVERYTHING, "5")])
 def test_a_condition_has_a_query_and_a_position(query: Any, after: Any) -> None:
-    with pytest.raises(TypeError, match="a condition has a Query and a position"):
+    with pytest.raises(TypeError, match="a condition needs a Query and a position"):
         Condition(query, after)
 
 

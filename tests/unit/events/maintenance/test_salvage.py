@@ -335,7 +335,7 @@ def test_a_log_whose_writer_died_is_copied_with_its_write_ahead_log(path: Path, 
 
 def test_where_nothing_is_sound_no_copy_is_made(path: Path, raw: sqlite3.Connection) -> None:
     raw.execute("UPDATE commits SET events = '[]' WHERE first_position = 0")
-    with pytest.raises(NothingToSalvage, match=r"not one commit of .*log\.db can be salvaged \(.*restore a backup"):
+    with pytest.raises(NothingToSalvage, match=r"no commit of .*log\.db can be salvaged \(.*restore a backup"):
         salvage(path, path.with_name("new.db"))
     assert not path.with_name("new.db").exists()
 

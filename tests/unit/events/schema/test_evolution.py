@@ -228,7 +228,7 @@ def test_a_module_loaded_again_with_a_new_name_replaces_the_type() -> None:
     ],
 )
 def test_a_version_that_nothing_covers_is_unknown(how: dict[str, Any], version: int) -> None:
-    with pytest.raises(UnknownEventType, match=f"position 7 is a 'AccountOpened' version {version}, which nothing"):
+    with pytest.raises(UnknownEventType, match=f"position 7 is a 'AccountOpened' version {version}, which is not"):
         read(declared(**how), b'{"owner":"ann"}', version, position=7)
 
 
@@ -278,7 +278,7 @@ def test_a_failing_up_caster_is_named_with_type_version_and_place(step: Upcaster
         read(codec, fields, position=5)
     assert (failed.value.type_name, failed.value.version, failed.value.position) == ("AccountOpened", 1, 5)
     assert str(failed.value).startswith(
-        "the event at position 5 is a 'AccountOpened' version 1, which its up-casters do"
+        "the event at position 5 is a 'AccountOpened' version 1, which cannot be upcast to"
     )
 
 

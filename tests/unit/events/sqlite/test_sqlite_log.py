@@ -95,7 +95,7 @@ def test_a_file_of_another_kind_is_refused_and_left_untouched(
     before = path.stat()
     with pytest.raises(NotALog) as caught:
         open_log(path, read_only=read_only)
-    assert str(caught.value) == f"{path} is not an Odradek log ({reason}); it was left untouched: name another file"
+    assert str(caught.value) == f"{path} is not an Odradek log ({reason}) and was left unchanged; use another file"
     assert contents(path.parent) == {path.name: content}
     assert path.stat().st_mtime_ns == before.st_mtime_ns
 
@@ -142,7 +142,7 @@ def test_a_newer_format_is_refused_with_both_numbers(path: Path, read_only: bool
     with pytest.raises(LogTooNew) as caught:
         open_log(path, read_only=read_only)
     assert str(caught.value) == (
-        f"{path} has format {FORMAT + 1}, this Odradek knows up to {FORMAT}; upgrade Odradek to open it"
+        f"{path} has format {FORMAT + 1}, but this Odradek supports formats up to {FORMAT}; upgrade Odradek to open it"
     )
 
 
@@ -183,7 +183,7 @@ def test_a_read_only_file_is_not_writable_and_can_be_read(public_place: Path) ->
             append(log, "topic/a", created())
         os.chmod(path, 0o444)
         with pytest.raises(
-            LogNotWritable, match=r"cannot be written \(the file is read-only\); choose another place, or only read it"
+            LogNotWritable, match=r"cannot be written \(the file is read-only\); use another path, or open it read-only"
         ):
             open_log(path)
         with SqliteLog(path, read_only=True) as log:
@@ -699,7 +699,7 @@ def test_a_full_disk_rejects_the_append_writes_nothing_and_lets_writing_go_on(pa
             assert isinstance(verdict.error, LogFull)
             assert verdict.error.retriable
             assert str(verdict.error) == (
-                f"no room left for {path} (database or disk is full); nothing was written: make room and try again"
+                f"no space left for {path} (database or disk is full), nothing was written; free some space and retry"
             )
         assert log.head() == head
         assert (log.stream_version("topic/a"), log.stream_version("topic/b")) == (0, -1)
@@ -757,7 +757,7 @@ def test_a_failed_commit_has_an_unknown_outcome_and_no_append_follows_until_reop
         for one in (verdict, other):
             assert isinstance(one, Failed)
             assert isinstance(one.error, OutcomeUnknown)
-            assert "may or may not be stored; read the log before you repeat it" in str(one.error)
+            assert "may or may not be stored; read the log before you retry" in str(one.error)
         with pytest.raises(LogUnavailable, match=r"an append failed \(.+\); reopen it first"):
             log.append(requests[1:], START)
         assert positions(log) == [0]
