@@ -32,14 +32,14 @@ from odradek_events.types import MessageProduced
 
 __all__ = ["ConsumerHandle"]
 
-_GRACE = 10.0  # the actor times a poll out; waiting a little longer here keeps the two from racing
+_GRACE = 10.0  # seconds: the actor enforces the poll's timeout, so the handle waits a little longer
 
 
 class ConsumerHandle(ConsumerCommits):
-    """Reads messages. Get one from `ActorSystem.consumer`; for use by one thread at a time.
+    """Reads messages. Get one from `ActorSystem.consumer`. Not thread-safe: use it from one thread at a time.
 
-    Delivery is at least once: what was polled but not committed is delivered again when the consumer is opened again.
-    A call that is interrupted (by Ctrl-C, say) loses no message: one counts as returned only if `poll` returned it.
+    Delivery is at least once: uncommitted messages are delivered again after the consumer is reopened. An interrupted
+    call (for example by Ctrl-C) loses no messages: a message counts as returned only if `poll` returned it.
     """
 
     _is_revoking = False
@@ -53,11 +53,12 @@ class ConsumerHandle(ConsumerCommits):
         pattern: str | re.Pattern[str] | None = None,
         listener: RebalanceListener | None = None,
     ) -> None:
-        """Read exactly these topics from now on, instead of the earlier ones; or those whose whole name fits a pattern.
+        """Subscribe to these topics, or to all topics whose full name matches a pattern. Replaces the subscription.
 
-        One that does not exist yet is read once it does. In a group the partitions are shared out among its consumers,
-        beginning with the next `poll`; `listener` hears of what comes and goes. A consumer that is opened again keeps
-        its subscription. SubscriptionConflict after `assign`, and between names and a pattern: unsubscribe first.
+        A topic that does not exist yet is read once it is created. In a group, the partitions are assigned to the
+        group's consumers during their next polls, and `listener` is called when this consumer's assignment changes. A
+        reopened consumer keeps its subscription. Raises SubscriptionConflict after `assign`, and when changing between
+        names and a pattern: call `unsubscribe` first.
         """
         wanted = tuple(str(TopicName(topic)) for topic in names("topics", topics))
         expression = None if pattern is None else checked_pattern(pattern)
@@ -72,17 +73,17 @@ class ConsumerHandle(ConsumerCommits):
             self._keep(lambda event: expression is not None or event.topic in wanted)
 
     def unsubscribe(self) -> None:
-        """Read nothing from now on, and leave the group; commits stay."""
+        """Remove the subscription or assignment and leave the group; committed offsets are kept."""
         self._require_open()
-        self._let_go_of_all()
+        self._revoke_all()
         self._ask(Subscribe(self._number, ()))
         self._keep(lambda _: False)
 
     def assign(self, partitions: Iterable[tuple[str, int]]) -> None:
-        """Read exactly these (topic, partition) pairs from now on, instead of earlier ones, from what is committed on.
+        """Read exactly these (topic, partition) pairs, starting at the committed offsets. Replaces the assignment.
 
-        Nothing is shared out: in a group, this consumer is no member, and may commit only while there are none.
-        SubscriptionConflict after `subscribe`: unsubscribe first.
+        The consumer is then not a member of its group, and can commit to the group only while the group has no members.
+        Raises SubscriptionConflict after `subscribe`: call `unsubscribe` first.
         """
         wanted = tuple(sorted({checked_place(pair) for pair in partitions}))
         if not wanted:
@@ -96,27 +97,30 @@ class ConsumerHandle(ConsumerCommits):
 
     @property
     def assignment(self) -> tuple[TopicPartition, ...]:
-        """The partitions it reads, as of the last `poll`; empty for a consumer without a group that reads topics."""
+        """The assigned partitions as of the last `poll`; empty for a consumer without a group that subscribed."""
         return tuple(sorted(self._reading.assignment))
 
     def pause(self, partitions: Iterable[tuple[str, int]]) -> None:
-        """Have `poll` return nothing of these (topic, partition) pairs until they are resumed, or revoked.
+        """Stop `poll` from returning messages of these (topic, partition) pairs until they are resumed or revoked.
 
-        ConsumerNotAssigned, or ConsumerNotSubscribed, for one that it does not read.
+        Raises ConsumerNotAssigned or ConsumerNotSubscribed for a partition that the consumer does not read.
         """
         self._set_paused(self._reading.paused | {checked_place(pair) for pair in partitions})
 
     def resume(self, partitions: Iterable[tuple[str, int]]) -> None:
-        """Have `poll` return messages of these (topic, partition) pairs again; one that is not paused is fine."""
+        """Let `poll` return messages of these (topic, partition) pairs again. Pairs that are not paused are ignored."""
         self._set_paused(self._reading.paused - {checked_place(pair) for pair in partitions})
 
     @property
     def paused(self) -> tuple[TopicPartition, ...]:
-        """The partitions that are paused."""
+        """The paused partitions."""
         return tuple(sorted(self._reading.paused))
 
     def _set_paused(self, places: frozenset[TopicPartition]) -> None:
-        """Give back what is buffered of a partition that is paused now: it is delivered again once it is resumed."""
+        """Pause exactly these partitions; seek newly paused ones back to their first buffered message.
+
+        The buffered messages are dropped, and delivered again once the partition is resumed.
+        """
         self._ask(Pause(self._number, tuple(sorted(places))))
         reading = self._reading
         for place in sorted(places - reading.paused):
@@ -127,20 +131,21 @@ class ConsumerHandle(ConsumerCommits):
 
     @property
     def subscription(self) -> tuple[str, ...]:
-        """The topics it subscribed to; with a pattern and without a group, those that match it."""
+        """The subscribed topics; for a pattern without a group, the topics that match it."""
         topics: tuple[str, ...] = self._query(DescribeConsumer()).subscriptions
         return topics
 
     # -- reading ------------------------------------------------------------------------------------------------------
 
     def poll(self, max_messages: int | None = None, timeout: float = 1.0) -> list[ConsumerRecord]:
-        """Return up to `max_messages` that come next, waiting up to `timeout` seconds for the first; may be empty.
+        """Return the next messages, at most `max_messages`; wait up to `timeout` seconds for the first, else return [].
 
-        Within a partition messages come in the order of their offsets; between partitions and topics there is no order,
-        and each gets its turn. Fewer than `max_messages` (by default max_poll_records) does not mean that there are no
-        more. Each delivery is recorded (MessageConsumed) before it is returned; only `commit` moves where the next life
-        begins. In a group this is also where joining and rebalancing go on, and where the listener is called. Raises
-        ConsumerNotSubscribed, and with auto_offset_reset "none" NoCommittedOffset or OffsetNotFound.
+        Messages of one partition come in offset order. There is no order across partitions and topics; each gets its
+        turn. A result shorter than `max_messages` (default: max_poll_records) does not mean that no more messages are
+        available. Each delivery is recorded in the log (MessageConsumed) before it is returned, but only `commit` moves
+        the offset at which a reopened consumer resumes. In a group, `poll` also joins, takes part in rebalances and
+        calls the listener. Raises ConsumerNotSubscribed; with auto_offset_reset "none" also NoCommittedOffset or
+        OffsetNotFound.
         """
         limit = self._max_poll_records if max_messages is None else whole_number("max_messages", max_messages, 1)
         seconds("timeout", timeout)
@@ -150,14 +155,14 @@ class ConsumerHandle(ConsumerCommits):
         reading = self._reading
         end = min(reading.taken + limit, len(reading.buffered))
         records = [_record(event) for event in reading.buffered[reading.taken : end]]
-        reading.taken = end  # from here on the messages count as returned: nothing may come in between
+        reading.taken = end  # marks the messages as returned, so nothing may run between this store and the return
         return records
 
     def wait_for_assignment(self, timeout: float = 30.0) -> tuple[TopicPartition, ...]:
-        """Poll for no messages, until the group has given this consumer its share; return the share, perhaps empty.
+        """Join the group without reading messages, wait until it has assigned partitions, and return them.
 
-        RequestTimedOut after `timeout` seconds, as when another member holds the rebalance up by not polling. For
-        tests, and for who polls with a time-out of 0: such a poll does not wait until the group has shared out.
+        Raises RequestTimedOut after `timeout` seconds, for example if another member delays the rebalance by not
+        polling. Useful in tests, and for consumers that poll with a timeout of 0, which does not wait for a rebalance.
         """
         seconds("timeout", timeout)
         try:
@@ -167,9 +172,9 @@ class ConsumerHandle(ConsumerCommits):
         return self.assignment
 
     def messages(self, idle_timeout: float | None = None) -> Iterator[ConsumerRecord]:
-        """Yield messages one by one as they come, for ever, or until none came for `idle_timeout` seconds.
+        """Yield messages one at a time, without end, or until none arrives for `idle_timeout` seconds.
 
-        A message counts as returned, for `commit`, when it is yielded.
+        `commit` covers a message once it has been yielded.
         """
         if idle_timeout is not None:
             seconds("idle_timeout", idle_timeout)
@@ -189,16 +194,16 @@ class ConsumerHandle(ConsumerCommits):
         return self.messages()
 
     def _fill(self, max_messages: int, timeout: float) -> None:
-        """Poll until there are messages or the time is over."""
+        """Poll the actor until messages arrive or the timeout expires, and buffer the delivery."""
         self._require_open()
         self._auto_commit()
         answer, correlation_id = self._poll(max_messages, timeout)
-        if answer.messages and not self._reading.waiting:  # otherwise the next poll gets it
+        if answer.messages and not self._reading.waiting:  # otherwise the actor sends it again with the next poll
             self._uncommitted.count(self._reading)
             self._reading = self._reading.with_delivery(answer, correlation_id)
 
     def _poll(self, max_messages: int, timeout: float) -> tuple[Delivery, str]:
-        """Poll, and do what notices ask for in between; return the delivery and the poll's correlation id."""
+        """Poll, handling rebalance notices until a delivery arrives; return it with the poll's correlation id."""
         now = self._system.runtime.monotonic
         deadline = now() + timeout
         remaining = timeout
@@ -213,9 +218,9 @@ class ConsumerHandle(ConsumerCommits):
             remaining = max(0.0, deadline - now())
 
     def _take_notice(self, notice: Notice) -> None:
-        """Do what a rebalance asks for; the next poll confirms it, also if the listener raised.
+        """Update the assignment and call the listener. The next poll acknowledges the notice, even after an exception.
 
-        Interrupted before the listener was called, the next poll gets the notice again.
+        If this is interrupted before it calls the listener, the next poll receives the notice again.
         """
         if notice.kind == "assigned":
             self._reading = self._reading.replaced(assignment=self._reading.assignment | {*notice.partitions})
@@ -225,7 +230,7 @@ class ConsumerHandle(ConsumerCommits):
                 self._reading = self._reading.replaced(noticed=notice.number)
             return
         assignment = self._reading.assignment
-        going = tuple(place for place in notice.partitions if place in assignment)  # others were revoked before
+        going = tuple(place for place in notice.partitions if place in assignment)  # the others are already revoked
         if notice.kind == "revoked":
             self._auto_commit(is_due=True)
         try:
@@ -236,8 +241,8 @@ class ConsumerHandle(ConsumerCommits):
         finally:
             self._drop({*notice.partitions}, noticed=notice.number)
 
-    def _let_go_of_all(self) -> None:
-        """Prepare to give all partitions back: commit if auto-commit is on, and call the listener."""
+    def _revoke_all(self) -> None:
+        """Revoke all partitions: commit if auto-commit is on, call the listener, drop the buffered messages."""
         partitions = self.assignment
         self._auto_commit(is_due=True)
         try:
@@ -247,7 +252,7 @@ class ConsumerHandle(ConsumerCommits):
             self._drop({*partitions})
 
     def _revoke(self, partitions: tuple[TopicPartition, ...]) -> None:
-        """Call the listener, unless it is the listener that closes or unsubscribes: it has heard of the partitions."""
+        """Call the listener, unless the listener itself called `close` or `unsubscribe` and so knows already."""
         if self._is_revoking:
             return
         try:
@@ -257,7 +262,7 @@ class ConsumerHandle(ConsumerCommits):
             self._is_revoking = False
 
     def _drop(self, gone: set[TopicPartition], **changes: int) -> None:
-        """Forget partitions that this consumer no longer reads."""
+        """Drop the state and buffered messages of partitions that this consumer no longer reads."""
         self._uncommitted.count(self._reading)
         self._uncommitted.drop(gone)
         assignment, paused = self._reading.assignment - gone, self._reading.paused - gone
@@ -266,17 +271,16 @@ class ConsumerHandle(ConsumerCommits):
         )
 
     def _keep(self, is_wanted: Callable[[MessageProduced], bool], **changes: Any) -> None:
-        """Keep of the buffered messages only those that are still wanted."""
+        """Drop the buffered messages that are no longer wanted."""
         self._uncommitted.count(self._reading)
         self._reading = self._reading.keeping(filter(is_wanted, self._reading.waiting), **changes)
 
     # -- positions and commits ----------------------------------------------------------------------------------------
 
     def seek(self, topic: str, partition: int, offset: int) -> None:
-        """Continue a partition at `offset`; one out of range is dealt with by auto_offset_reset at the next poll.
+        """Set the offset of the next message to read. Out of range, auto_offset_reset applies at the next poll.
 
-        The topic must exist (TopicNotFound, PartitionNotFound) and be subscribed (ConsumerNotSubscribed). Commits
-        nothing.
+        Does not commit. Raises TopicNotFound, PartitionNotFound, or ConsumerNotSubscribed for another topic.
         """
         whole_number("partition", partition)
         whole_number("offset", offset)
@@ -284,13 +288,13 @@ class ConsumerHandle(ConsumerCommits):
         self._seek(description, partition, offset)
 
     def seek_to_beginning(self, topic: str) -> None:
-        """Continue every partition of a topic at its first readable message."""
+        """Seek to the first readable message of every partition of a topic."""
         description = self._system.describe_topic(topic)
         for partition in description.partitions:
             self._seek(description, partition.id, partition.log_start_offset)
 
     def seek_to_end(self, topic: str) -> None:
-        """Continue every partition of a topic behind its last message."""
+        """Seek to the end of every partition of a topic, so that only later messages are read."""
         description = self._system.describe_topic(topic)
         for partition in description.partitions:
             self._seek(description, partition.id, partition.high_watermark)
@@ -314,9 +318,9 @@ class ConsumerHandle(ConsumerCommits):
     # -- closing ------------------------------------------------------------------------------------------------------
 
     def close(self) -> None:
-        """Leave the group and free the id; commits nothing, unless auto-commit is on. Closing twice is fine.
+        """Leave the group and release the consumer id. Commits only if auto-commit is on. Idempotent.
 
-        A static member (group_instance_id) leaves when its session ends, unless it comes back before.
+        A static member (group_instance_id) leaves only when its session expires without a rejoin.
         """
         if self._is_closed:
             return
@@ -324,9 +328,9 @@ class ConsumerHandle(ConsumerCommits):
             self._is_closed = True
             return
         try:
-            self._let_go_of_all()
+            self._revoke_all()
         finally:
-            if not self._is_closed:  # by the listener, in between
+            if not self._is_closed:  # the listener may have called close
                 closed = self._system.command(self._stream, CloseConsumer(self._number))
                 self._is_closed = True
                 closed.result()

@@ -1,4 +1,4 @@
-"""A consumer as people hold it, as far as opening and committing go; `consumer_handle` has the rest."""
+"""The part of the consumer handle that opens the consumer and commits offsets; `consumer` adds reading."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ AutoOffsetReset = Literal["earliest", "latest", "none"]
 
 
 class ConsumerCommits:
-    """What `ConsumerHandle` builds on; see there."""
+    """The base of `ConsumerHandle`: opening and committing."""
 
     def __init__(
         self,
@@ -62,24 +62,25 @@ class ConsumerCommits:
         try:
             self._ask(OpenConsumer(self._number, self.group_id, auto_offset_reset, member))
         except RequestTimedOut:
-            system.command(self._stream, CloseConsumer(self._number))  # it may be opened yet, with nobody to close it
+            system.command(self._stream, CloseConsumer(self._number))  # the request may still open it: close it then
             raise
 
     def commit(self, offsets: OffsetsToCommit | None = None) -> None:
         """Commit the messages that this handle has returned, or the given offsets (of the *next* messages to read).
 
-        An offset may come with metadata: (offset, text). Durable when it returns, for all partitions or none; nothing
-        to commit is fine. The group commits if there is one, else the consumer itself. Raises CommitWouldGoBackwards
-        below the committed offset, unless a seek came before; ConsumerNotAssigned, ConsumerNotPositioned or
-        OffsetNotFound beyond what was delivered; UnknownMember or IllegalGeneration when the group has gone on without
-        this consumer: what was not committed is, or will be, delivered to another one.
+        An offset may carry metadata: (offset, text). Atomic across partitions, and durable when it returns. Does
+        nothing if there is nothing to commit. The offsets are committed to the group, or to the consumer if it has no
+        group. Raises CommitWouldGoBackwards for an offset below the committed one, unless a seek preceded it;
+        ConsumerNotAssigned, ConsumerNotPositioned, or OffsetNotFound beyond the delivered messages; UnknownMember or
+        IllegalGeneration if the group has rebalanced without this consumer, in which case uncommitted messages are
+        delivered to other members.
         """
         self.commit_async(offsets).result()
 
     def commit_async(self, offsets: OffsetsToCommit | None = None) -> Promise[None]:
-        """As `commit`, but return a promise at once. Commits of one consumer take effect in the order they were made.
+        """Commit like `commit`, but return a promise at once. Commits of one consumer take effect in call order.
 
-        A callback added to the promise runs on an actor's thread, and must not block.
+        A callback added to the promise runs on an actor's thread and must not block.
         """
         self._require_open()
         reading, uncommitted = self._reading, self._uncommitted
@@ -102,7 +103,7 @@ class ConsumerCommits:
         return answer
 
     def _auto_commit(self, *, is_due: bool = False) -> None:
-        """Commit what was returned, if auto-commit is on and due; a refusal is logged, as in Kafka."""
+        """Commit the returned messages if auto-commit is on and due. A failed commit is logged, as in Kafka."""
         now = self._system.runtime.monotonic()
         if self._auto_commit_interval is None or (now < self._commits_at and not is_due):
             return
@@ -113,7 +114,7 @@ class ConsumerCommits:
             self._log.warning("auto-commit failed", error=str(error))
 
     def committed(self, topic: str, partition: int) -> int | None:
-        """Return the committed offset (the group's, if there is one), or None, as for a topic that is gone."""
+        """Return the committed offset, of the group if there is one; None if there is none or the topic is missing."""
         self._require_open()
         try:
             topic_id = self._system.describe_topic(topic).topic_id

@@ -1,6 +1,6 @@
-"""A system at work: journal, log reader, directory and actors put together, asked, settled, and stopped in order.
+"""The engine of an ActorSystem: starts the journal, log reader, snapshot writer and directory, and stops them in order.
 
-Only here, outside the actors, does anybody wait: on promises, with a time-out.
+Its methods run on the caller's thread, so they may wait: on promises, always with a timeout.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ __all__ = ["RunningSystem"]
 
 
 class RunningSystem:
-    """What `ActorSystem` builds on; see there."""
+    """The base of `ActorSystem`: start, send, settle, compare and close."""
 
     def __init__(
         self,
@@ -99,17 +99,17 @@ class RunningSystem:
         runtime: Runtime | None = None,
         **settings: Any,
     ) -> Self:
-        """Open a system on a log file (created if need be), on ":memory:", or on a log that stays yours.
+        """Open a system on a log file (created if missing), on ":memory:", or on a log object that the caller owns.
 
-        `durability` says what a receipt survives: "full" (synced before the reply) the death of the machine, "normal"
-        that of the process, "off" may lose acknowledged messages. It counts for a file opened here by name. `actors`
-        maps stream types of your own to actor classes. `settings` are the fields of Settings, such as
-        auto_create_topics, default_partitions, max_message_bytes, buffer_bytes, max_block_ms, delivery_timeout.
-        `assignors` are ways of your own to share a group's partitions out: see `odradek.Assignor`.
-        `snapshots` is a store that stays yours; else they are kept beside a log file, or in memory. `runtime` is what
-        decides time, ids and the order of messages, by default threads and real time; it stays yours, so close it after
-        the system. Raises an OpenError for a log that cannot be opened, LogLocked if it has a writer. Reads the log's
-        head and no more.
+        `durability` applies to a file that is opened here by name. It says what an acknowledged message survives:
+        "full" (synced before the reply) a power failure, "normal" a crash of the process; with "off" acknowledged
+        messages can be lost. `actors` maps the stream types of user-defined actors to their classes. `settings` are the
+        fields of Settings, such as auto_create_topics, default_partitions, max_message_bytes, buffer_bytes,
+        max_block_ms, delivery_timeout. `assignors` are user-defined partition assignors: see `odradek.Assignor`.
+        `snapshots` is a snapshot store that the caller owns; by default snapshots are stored in a file next to the log
+        file, or in memory. `runtime` provides time, ids and message delivery, by default with threads and real time;
+        the caller owns it and closes it after the system. Raises an OpenError if the log cannot be opened, LogLocked if
+        another writer has it open. Opening reads only the log's head.
         """
         chosen = Settings(**settings)
         opened = open_log(log, durability=durability) if isinstance(log, str | os.PathLike) else log
@@ -127,10 +127,10 @@ class RunningSystem:
     # -- state --------------------------------------------------------------------------------------------------------
 
     def settle(self, timeout: float | None = None) -> None:
-        """Wait until nothing is under way: no append, no message in a mailbox.
+        """Wait until no append is in progress and no message is in a mailbox.
 
-        RequestTimedOut after `timeout` seconds (default: 30).
-        Polls that wait and timers do not count; somebody outside who keeps sending keeps the system unsettled.
+        Waiting polls and timers do not count. Callers that keep sending keep the system from settling.
+        Raises RequestTimedOut after `timeout` seconds (default: 30).
         """
         timeout = time_limit("timeout", timeout)
         self._require_open()
@@ -139,7 +139,7 @@ class RunningSystem:
         while True:
             try:
                 statuses = self._statuses(max(0.001, deadline - self.runtime.monotonic()))
-            except ActorStopped:  # one died while we asked: ask again
+            except ActorStopped:  # an actor stopped after it was listed: list and ask again
                 statuses = []
             now = [status.handled for status in statuses]
             if now and now == before and not any(status.is_busy for status in statuses):
@@ -149,9 +149,9 @@ class RunningSystem:
                 raise RequestTimedOut(timeout)
 
     def state(self) -> SystemState:
-        """Return the state of the whole system: live aggregates as they are, those at rest folded from the log.
+        """Return the state of the whole system: of running actors as it is, of all other streams folded from the log.
 
-        Reads the whole log. A moment that holds together needs `settle` first.
+        Reads the whole log. Call `settle` first for a consistent view.
         """
         self._require_open()
         return gather(self.log, self._snapshots())
@@ -166,7 +166,7 @@ class RunningSystem:
         promises = [self._ask(ref, GetSnapshot()) for _, ref in running]
         snapshots: dict[str, Snapshot] = {}
         for promise in promises:
-            with suppress(ActorStopped):  # at rest by now: what it did is in the log
+            with suppress(ActorStopped):  # it has stopped since: its events are in the log
                 snapshot: Snapshot = promise.result()
                 is_ours = isinstance(snapshot.state, AggregateSnapshot)
                 snapshots[snapshot.stream] = snapshot if is_ours else msgspec.structs.replace(snapshot, state=None)
@@ -178,7 +178,7 @@ class RunningSystem:
             self._log_reader,
             self._snapshot_writer,
             self._journal,
-        ]  # the directory has just answered, so nothing waits there
+        ]  # without the directory: it has just answered, so its mailbox is empty
         promises = [self._ask(ref, GetStatus()) for ref in refs]
         return [promise.result(timeout) for promise in promises]
 
@@ -192,18 +192,18 @@ class RunningSystem:
         return promise
 
     def query(self, stream: str, body: object) -> Promise[Any]:
-        """Ask a stream's actor something; the promise gives the answer."""
+        """Send a query to a stream's actor; the promise gives the answer."""
         promise: Promise[Any] = self.runtime.promise()
         self.tell(stream, Query(body, promise))
         return promise
 
     def tell(self, stream: str, message: object) -> None:
-        """Send a message to a stream's actor, which is started if need be."""
+        """Send a message to a stream's actor; start the actor if it is not running."""
         self._require_open()
         self.runtime.send(self._ref(stream), message)
 
     def forget(self, stream: str) -> None:
-        """Look a stream's actor up again before the next message to it: it may end, and would be kept in memory."""
+        """Drop the cached reference to a stream's actor, which may passivate and must not be kept in memory."""
         self._refs.pop(stream, None)
 
     def _ref(self, stream: str) -> pykka.ActorRef[Any]:
@@ -227,9 +227,10 @@ class RunningSystem:
             raise SystemClosed()
 
     def kill(self, stream: str) -> None:
-        """End a stream's actor at once, in the middle of whatever it does, as a fault would: for tests and simulations.
+        """Stop a stream's actor at once, as a fault would, even in the middle of an append. For tests and simulations.
 
-        Who waits for it is told. The next message to the stream starts another actor, which recovers from the log.
+        Pending requests get ActorStopped, or OutcomeUnknown if their append was in progress. The next message to the
+        stream starts a new actor, which recovers from the log.
         """
         self._require_open()
         self._ref(text("stream", stream)).stop(block=False)
@@ -237,12 +238,12 @@ class RunningSystem:
     # -- closing ------------------------------------------------------------------------------------------------------
 
     def close(self, timeout: float | None = None) -> None:
-        """Stop in order: what was accepted is finished or answered with an error; then the log is closed if it is ours.
+        """Finish accepted requests or fail them with an error, stop all actors, and close the log if `open` opened it.
 
-        A log passed to `open` as an object stays open. Closing again does nothing, and while another thread closes the
-        system, it waits too. RequestTimedOut if an actor does not stop in `timeout` seconds (default: 30); the log
-        is closed all the same. In a child process forked from the one that opened the system, nothing but this object
-        is closed.
+        A log passed to `open` as an object stays open. A second call does nothing, but waits while another thread is
+        closing the system. Raises RequestTimedOut if an actor does not stop within `timeout` seconds (default: 30); the
+        log is closed even then. In a child process forked after `open`, only this object is closed: the actors and the
+        log belong to the parent.
         """
         limit = time_limit("timeout", timeout)
         if self._is_released:
@@ -263,31 +264,31 @@ class RunningSystem:
             raise RequestTimedOut(limit)
 
     def _stop_all(self, deadline: float) -> bool:
-        """Stop producers, consumers, all others, and at last the actors they rely on; return whether all stopped."""
+        """Stop producers, consumers, all other actors and at last the infrastructure; return whether all stopped."""
         is_orderly = self._stop_running(("producer",), deadline)
         is_orderly &= self._stop_running(("consumer",), deadline)
         is_orderly &= self._stop_running((), deadline)
         self.runtime.send(self._directory, Stop())
-        is_orderly &= self._stop_running((), deadline)  # whatever was started meanwhile
+        is_orderly &= self._stop_running((), deadline)  # actors started in the meantime
         is_orderly &= self._stop([self._directory, self._snapshot_writer], deadline)
         return self._stop([self._log_reader, self._journal], deadline) and is_orderly
 
     def _stop_running(self, kinds: tuple[str, ...], deadline: float) -> bool:
         try:
             running = self._running(*kinds, timeout=max(0.0, deadline - self.runtime.monotonic()))
-        except ActorStopped:  # the directory has stopped, after everything that it had started
+        except ActorStopped:  # the directory stops only after every actor that it started
             return True
         except RequestTimedOut:
             return False
         return self._stop([ref for _, ref in running], deadline)
 
     def _stop_at_once(self) -> None:
-        """Stop everything in the middle of its work, without waiting; the directory stops what it has started."""
+        """Stop the infrastructure without waiting for work in progress; the directory stops the actors it started."""
         for ref in (self._directory, self._snapshot_writer, self._log_reader, self._journal):
             ref.stop(block=False)
 
     def _release(self) -> None:
-        """Close what is ours, each also if another cannot be closed. Doing so again changes nothing."""
+        """Close the log, snapshot store and runtime that this system owns, each even if another fails; idempotent."""
         with ExitStack() as stack:
             if self._owns_log:
                 stack.callback(self.log.close)
@@ -298,7 +299,7 @@ class RunningSystem:
         self._is_released = True
 
     def _stop(self, refs: list[pykka.ActorRef[Any]], deadline: float) -> bool:
-        """Stop actors in order; those that take too long are stopped as they are, and answer what they hold."""
+        """Ask actors to stop; stop those that miss the deadline at once, which fails their pending requests."""
         for ref in refs:
             self.runtime.send(ref, Stop())
         wait = self.runtime.wait_until_stopped

@@ -1,4 +1,4 @@
-"""What an ActorSystem does with groups: lists and describes them, resets, deletes and expires what they committed."""
+"""The group methods of ActorSystem: list, describe and delete groups; read, reset and delete committed offsets."""
 
 from __future__ import annotations
 
@@ -40,16 +40,16 @@ __all__ = ["GroupCalls"]
 
 
 class GroupCalls(TopicCalls):
-    """The part of ActorSystem that is about groups. Each call waits for the answer."""
+    """The group methods of ActorSystem. Each one waits for the answer."""
 
     def list_groups(self) -> list[str]:
-        """Return the ids of all groups that somebody joined or committed to, and nobody deleted since, sorted."""
+        """Return the sorted ids of all groups that have been joined or committed to and not deleted since."""
         return list(self._read_log(ListGroups()).result())
 
     def describe_group(self, group: str) -> GroupSnapshot:
-        """Return a group's state, generation, members with what they read and have, and committed offsets.
+        """Return a group's state, generation, members with subscriptions and assignments, and committed offsets.
 
-        GroupNotFound for one that nobody joined or committed to.
+        Raises GroupNotFound if no consumer has joined or committed to the group.
         """
         snapshot = self._group(group)
         if snapshot.version < 0 or snapshot.state is GroupState.DEAD:
@@ -57,26 +57,26 @@ class GroupCalls(TopicCalls):
         return snapshot
 
     def delete_group(self, group: str) -> None:
-        """Delete a group with its committed offsets; its history stays in the log.
+        """Delete a group and its committed offsets; its history stays in the log.
 
-        GroupNotFound, or GroupNotEmpty while it has members.
+        Raises GroupNotFound, or GroupNotEmpty while it has members.
         """
         self.command(f"group/{GroupId(group)}", DeleteGroup()).result()
 
     # -- offsets ------------------------------------------------------------------------------------------------------
 
     def committed_offsets(self, group: str) -> tuple[CommittedOffset, ...]:
-        """Return all committed offsets (each that of the next message to read) of a group, by topic and partition.
+        """Return a group's committed offsets, sorted by topic and partition; empty if it has committed nothing.
 
-        A group that has committed nothing has none.
+        Each is the offset of the next message to read.
         """
         offsets: tuple[CommittedOffset, ...] = self.query(f"group/{GroupId(group)}", GetCommitted()).result()
         return offsets
 
     def group_lag(self, group: str) -> list[MemberLag]:
-        """Return how far a group is behind, and who reads, in each partition of topics that it reads or committed in.
+        """Return the group's lag and current member for each partition of the topics that it reads or has committed to.
 
-        By topic and partition, without deleted topics; GroupNotFound as for `describe_group`.
+        Sorted by topic and partition, without deleted topics. Raises GroupNotFound like `describe_group`.
         """
         snapshot = self.describe_group(group)
         names = {item.topic for item in snapshot.committed}
@@ -92,15 +92,16 @@ class GroupCalls(TopicCalls):
         dry_run: bool = False,
         timeout: float | None = None,
     ) -> tuple[PlannedReset, ...]:
-        """Move what a group without members has committed, all or none of it, and return what that changes.
+        """Reset the committed offsets of a group without members, all or none, and return the changes.
 
-        `places` are topics, meaning all their partitions, and (topic, partition) pairs. `to` is "earliest", "latest",
-        an offset, an aware datetime (the first message as young as that, else the end), a timedelta back from now, or
-        `ShiftBy(messages)`. What lies outside of the readable range is moved to its nearest end, as Kafka's tools do;
-        `is_clamped` tells. With `dry_run` nothing is changed. A group need not exist before.
+        `places` are topics (all their partitions) and (topic, partition) pairs. `to` is "earliest", "latest", an
+        offset, an aware datetime (the first message with that timestamp or a later one, else the end), a timedelta back
+        from now, or `ShiftBy(messages)`. As in Kafka's tools, a target outside the readable range is clamped to its
+        nearest end, and `is_clamped` says so. `dry_run` plans the reset without changing anything. The group need not
+        exist.
 
-        GroupNotEmpty, TopicNotFound, PartitionNotFound, or NothingToShift. Times take reading; RequestTimedOut after
-        `timeout` seconds (30).
+        Raises GroupNotEmpty, TopicNotFound, PartitionNotFound or NothingToShift. A reset by time reads messages, and
+        raises RequestTimedOut after `timeout` seconds (default: 30).
         """
         target = checked_target(to, self.runtime.now())
         wanted = wanted_partitions(places)
@@ -115,9 +116,10 @@ class GroupCalls(TopicCalls):
         return plan
 
     def delete_offsets(self, group: str, places: Iterable[str | tuple[str, int]]) -> None:
-        """Forget what a group without members has committed in these topics, or (topic, partition) pairs.
+        """Delete the committed offsets of a group without members for these topics or (topic, partition) pairs.
 
-        What is not committed is passed over; so it need not exist. GroupNotFound, or GroupNotEmpty.
+        Partitions without a committed offset are ignored, even if they do not exist. Raises GroupNotFound or
+        GroupNotEmpty.
         """
         wanted = wanted_partitions(places)
         committed = (TopicPartition(item.topic, item.partition) for item in self.describe_group(group).committed)
@@ -131,7 +133,7 @@ class GroupCalls(TopicCalls):
         return snapshot
 
     def _require_no_members(self, group: GroupSnapshot) -> None:
-        """Raise GroupNotEmpty if there are members; those of earlier runs are about to leave."""
+        """Raise GroupNotEmpty if the group has members of this run; members of earlier runs are about to be removed."""
         members = [member for member in group.members if member.run_id == self._context.run_id]
         if members:
             raise GroupNotEmpty(group.group_id, len(members))
@@ -149,7 +151,10 @@ class GroupCalls(TopicCalls):
     def _bounds(
         self, names: list[str], to: ResetTarget, timeout: float | None
     ) -> tuple[Mapping[str, TopicBounds], Mapping[TopicPartition, int | None]]:
-        """Return topics, and for a moment what was found for it; TopicNotFound if one is missing."""
+        """Return the bounds of the topics, and for a reset by time the offset found for each partition.
+
+        A reset by time raises TopicNotFound if a topic is missing.
+        """
         checked = [TopicName(name) for name in names]
         if not isinstance(to, datetime):
             return self._existing(checked), {}

@@ -1,4 +1,4 @@
-"""How a consumer wants to be a member of its group, checked."""
+"""Checks the settings of a consumer that concern its group membership."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ def member_settings(
     max_poll_interval: float,
     instance_id: str | None,
 ) -> MemberSettings:
-    """Return the settings; ValueError or TypeError for what no member could live with, UnknownAssignor."""
+    """Return the checked settings; raise ValueError or TypeError for a bad value, UnknownAssignor for a bad name."""
     if not assignors:
-        raise ValueError("assignors needs one name or more, such as 'range'")
+        raise ValueError("assignors is empty; name at least one, such as 'range'")
     for name in assignors:
         if name not in known:
             raise UnknownAssignor(name, known)
@@ -38,7 +38,7 @@ def member_settings(
     if heartbeat_interval >= session_timeout:
         raise ValueError(
             f"heartbeat_interval ({heartbeat_interval:g} s) must be less than session_timeout ({session_timeout:g} s), "
-            "or no member would stay one"
+            "so that the session does not expire between heartbeats"
         )
     return MemberSettings(
         tuple(assignors),

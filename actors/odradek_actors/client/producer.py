@@ -1,4 +1,4 @@
-"""A producer as people hold it: normalises what they send, keeps the bytes in flight bounded, waits on promises."""
+"""The client-side producer: checks and normalises messages, limits the bytes in flight, returns promises."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ __all__ = ["Acks", "ProducerHandle", "Unacknowledged"]
 Acks = Literal["all", "1", "0", "-1", 1, 0, -1]
 """When a send counts as done: once it is durable ("all", -1, 1), or once it is accepted (0)."""
 
-_MESSAGE_OVERHEAD = 128  # bytes that a message takes beside its contents: a flood of empty ones must find a limit too
+_MESSAGE_OVERHEAD = 128  # bytes counted per message besides its contents, so that empty messages fill the buffer too
 
 Data = str | bytes | None
 _log = get_logger(actor="producer")
@@ -42,9 +42,9 @@ Entry = tuple[Data, Data] | tuple[Data, Data, Iterable[tuple[str, bytes]]] | Dat
 
 
 class Unacknowledged(msgspec.Struct, frozen=True):
-    """A dead letter for so many messages that were sent with `acks=0` and are not stored for certain.
+    """A dead letter for `count` messages that were sent with `acks=0` and may not be stored.
 
-    Without the messages themselves: while a disk is full there are many.
+    It does not hold the messages themselves, because a full disk can cause many such letters.
     """
 
     topic: str
@@ -53,16 +53,17 @@ class Unacknowledged(msgspec.Struct, frozen=True):
 
 
 class ProducerHandle:
-    """Sends messages. Get one from `ActorSystem.producer`; two handles with one client id are one producer.
+    """Sends messages. Get one from `ActorSystem.producer`. Handles with the same client id share one producer.
 
-    Keys and values are bytes or str (sent as UTF-8); a value of None is a tombstone. Usable from several threads.
+    Keys and values are bytes or str (sent as UTF-8); a value of None is a tombstone. Thread-safe.
 
-    Messages of one producer to one partition are stored in the order in which they were sent, each once within a run of
-    the system. A message whose promise failed with DeliveryTimedOut, OutcomeUnknown, ActorFailed or RequestTimedOut may
-    or may not be stored; after any other error it is not.
+    A producer's messages to one partition are stored in the order in which they were sent, each exactly once within a
+    run of the system. A message whose promise failed with DeliveryTimedOut, OutcomeUnknown, ActorFailed or
+    RequestTimedOut may or may not be stored; after any other error it is not stored.
 
-    With `acks=0` a promise is kept as soon as the message is accepted: its Receipt has -1 for what is not known yet.
-    Nobody is told what becomes of the message; where it is not stored for certain, it is logged and a dead letter.
+    With `acks=0` the promise is fulfilled as soon as the handle accepts the message, and its Receipt has -1 for every
+    unknown number. Later errors are not reported to the caller: a message that may not be stored is logged and counted
+    in a dead letter.
     """
 
     def __init__(self, system: TopicCalls, client_id: str, *, linger_ms: int = 0, acks: Acks = "all") -> None:
@@ -76,7 +77,7 @@ class ProducerHandle:
         self._buffer = system.runtime.budget(system.settings.buffer_bytes)
         self._is_closed = False
         self._number = system.runtime.new_number()
-        self._has_actor = False  # it knows of this handle
+        self._has_actor = False  # whether the producer's actor knows this handle
 
     def send(
         self,
@@ -92,11 +93,11 @@ class ProducerHandle:
     ) -> Promise[Receipt]:
         """Send one message; the promise gives its Receipt once it is durable (or at once, with `acks=0`).
 
-        `partition` wins over `key`, which wins over turns. `timestamp` (aware) is the message's own and orders nothing;
-        the default is now. `correlation_id` goes into the log's metadata and names the conversation; the default is a
-        new id; `causation_id` is the id of the event that made you send this, if one did. Raises at once for a bad
-        name, a bad value, a message above the size limit (MessageTooLarge), or a full buffer (BufferFull, after
-        max_block_ms). TopicNotFound, PartitionNotFound and the like come through the promise.
+        `partition` takes precedence over `key`; with neither, batches take the partitions in turn. `timestamp` is an
+        aware datetime, by default now, and does not affect the order. `correlation_id` (default: a new id) is stored in
+        the event's metadata; `causation_id` is the id of the event that caused this message, if any. Raises at once for
+        an invalid name or value, for a message above the size limit (MessageTooLarge), and if the buffer stays full for
+        max_block_ms (BufferFull). The promise reports all other errors, such as TopicNotFound and PartitionNotFound.
         """
         runtime = self._system.runtime
         message = Message(
@@ -120,11 +121,11 @@ class ProducerHandle:
         correlation_id: str = "",
         causation_id: str = "",
     ) -> Promise[list[Receipt]]:
-        """Send messages that become durable together, all or none; the promise gives a Receipt for each, in order.
+        """Send messages atomically, all in one commit or none; the promise gives a Receipt for each, in order.
 
         Each entry is a (key, value) pair, a (key, value, headers) triple, or a value without a key. Keyless messages of
-        one batch share a partition. No entries: nothing is sent, and the promise gives an empty list. Raises as `send`
-        does.
+        one batch go to the same partition. An empty batch sends nothing, and the promise gives an empty list. Raises
+        like `send`.
         """
         runtime = self._system.runtime
         if isinstance(entries, str | bytes | Mapping):
@@ -145,9 +146,9 @@ class ProducerHandle:
         return promise if self._awaits_answers else self._kept(runtime.promise(), topic, messages, partition)
 
     def flush(self, timeout: float | None = None) -> None:
-        """Wait, 30 s or `timeout` seconds, until everything sent so far is stored or has failed, whatever `acks` is.
+        """Wait until every earlier send is stored or has failed, with any `acks`.
 
-        Raises RequestTimedOut, and nothing for a send that failed: its own promise says so.
+        Raises RequestTimedOut after `timeout` seconds (default: 30). Failed sends raise only through their own promise.
         """
         limit = time_limit("timeout", timeout)
         self._require_open()
@@ -157,14 +158,14 @@ class ProducerHandle:
 
     @property
     def message_count(self) -> int:
-        """How many messages this client id has had acknowledged, in this run and earlier ones."""
+        """The number of acknowledged messages of this client id, in this run and earlier ones."""
         count: int = self._system.query(self._stream, DescribeProducer()).result()
         return count
 
     def close(self, timeout: float | None = None) -> None:
-        """Flush, record the progress, and take no more messages; closing twice is fine.
+        """Flush, record the number of acknowledged messages, and refuse further sends. Idempotent.
 
-        Waits 30 s or `timeout` seconds. Other handles with this client id stay open.
+        Raises RequestTimedOut after `timeout` seconds (default: 30). Other handles with this client id stay open.
         """
         limit = time_limit("timeout", timeout)
         if self._is_closed:
@@ -191,7 +192,7 @@ class ProducerHandle:
         self.close()
 
     def _messages(self, ids: list[str], entries: list[Entry], now: datetime) -> tuple[tuple[Message, ...], int]:
-        """Make the messages of a batch, and add up their bytes. One loop: this is paid for every message."""
+        """Build the messages of a batch and sum their sizes in one loop, since this runs for every message."""
         limit, total = self._limit, 0
         messages = []
         for message_id, entry in zip(ids, entries, strict=True):
@@ -246,13 +247,13 @@ class ProducerHandle:
             if not self._buffer.acquire(promise, room, settings.max_block_ms / 1000):
                 raise BufferFull(settings.buffer_bytes, settings.max_block_ms)
             self._system.tell(self._stream, command)
-        except BaseException:  # interrupted, it may be on its way: then its answer releases nothing more
+        except BaseException:  # after an interruption the message may be on its way; a second release does nothing
             self._buffer.release(promise)
             raise
 
     def _open(self) -> None:
-        """Make the producer's actor stay: were it ending just now, sends could overtake each other on their way."""
-        with suppress(ActorStopped):  # killed, and another one will learn of the handle by its first send
+        """Register this handle with the producer's actor, which then does not passivate: that could reorder sends."""
+        with suppress(ActorStopped):  # the next actor learns of the handle from its first send
             self._system.command(self._stream, OpenProducer(self._number)).result()
         self._has_actor = True
 
@@ -260,13 +261,13 @@ class ProducerHandle:
         self._buffer.release(promise)
         if not self._awaits_answers and (error := promise.exception()) is not None:
             lost = Unacknowledged(send.topic, len(send.messages), error)
-            _log.warning("not stored for certain", topic=lost.topic, count=lost.count, error=str(error))
+            _log.warning("messages may not be stored", topic=lost.topic, count=lost.count, error=str(error))
             self._system.runtime.bury(f"topic/{send.topic}", lost)
 
     def _kept(
         self, promise: Promise[Any], topic: str, messages: tuple[Message, ...], partition: int | None
     ) -> Promise[Any]:
-        """Keep the promise for messages whose answer nobody waits for."""
+        """Fulfil the promise of messages sent with `acks=0`."""
         place = -1 if partition is None else partition
         promise.tell([Receipt(topic, place, -1, -1, message.timestamp) for message in messages])
         return promise
@@ -277,16 +278,18 @@ class ProducerHandle:
 
 
 def _only(receipts: Any) -> Receipt:
-    """Return the one Receipt that a single send is answered with."""
+    """Return the only Receipt of a single send."""
     receipt: Receipt = receipts[0]
     return receipt
 
 
 def _parts(entry: Entry) -> tuple[Data, Data, Iterable[tuple[str, bytes]]]:
     if type(entry) is not tuple:
-        return None, entry, ()  # type: ignore[return-value]  # a value; bytes_or_none refuses what is none
+        return None, entry, ()  # type: ignore[return-value]  # a value; bytes_or_none refuses other types
     if len(entry) == 2:
         return entry[0], entry[1], ()
     if len(entry) == 3:
         return entry
-    raise ValueError("a batch entry is a value, a (key, value) pair, or a (key, value, headers) triple")
+    raise ValueError(
+        f"a batch entry is a value, a (key, value) pair or a (key, value, headers) triple, not a tuple of {len(entry)}"
+    )

@@ -1,4 +1,4 @@
-"""What a consumer's owner may want to do when partitions come and go."""
+"""Callbacks for changes of a consumer's assignment, like Kafka's ConsumerRebalanceListener."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ __all__ = ["RebalanceListener"]
 
 
 class RebalanceListener:
-    """Override what you need. Called within `poll` (and `close`, `unsubscribe`), on the thread that polls.
+    """Override the methods you need. `poll`, `close` and `unsubscribe` call them on the caller's thread.
 
-    An exception comes out of `poll`, and the rebalance goes on with the next poll.
+    An exception propagates to the caller of `poll`; the next poll continues the rebalance.
     """
 
     def on_partitions_assigned(self, partitions: Sequence[TopicPartition]) -> None:
-        """These have come to what there was; perhaps none have. A `seek` here decides where reading begins."""
+        """Handle newly assigned partitions, perhaps none. A `seek` here sets where reading starts."""
 
     def on_partitions_revoked(self, partitions: Sequence[TopicPartition]) -> None:
-        """These go to another member once this returns: the last moment to commit what was processed of them."""
+        """Handle partitions that are reassigned after this returns: the last chance to commit their messages."""
 
     def on_partitions_lost(self, partitions: Sequence[TopicPartition]) -> None:
-        """These may be another member's already, so a commit is refused; by default as if they were revoked."""
+        """Handle partitions that another member may already own, so a commit fails. Calls on_partitions_revoked."""
         self.on_partitions_revoked(partitions)

@@ -1,4 +1,4 @@
-"""The live aggregates and the log side by side: the state of the whole system, and the check that live == replay."""
+"""Compares live aggregates with the log: the state of the whole system, and the check that live == replay."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ __all__ = ["ReplayCheck", "compare", "gather"]
 
 
 class ReplayCheck(msgspec.Struct, frozen=True):
-    """Whether replaying the log gives the live aggregates: each stream folded to its live version, and compared.
+    """Whether replaying the log yields the live aggregates. Each stream is folded to its live version and compared.
 
-    `streams` counts the aggregates compared, `position` is the log's end, `mismatches` names the streams that differ.
+    `streams` is the number of compared aggregates, `position` the log's head, `mismatches` the streams that differ.
     """
 
     streams: int
@@ -27,12 +27,12 @@ class ReplayCheck(msgspec.Struct, frozen=True):
 
     @property
     def holds(self) -> bool:
-        """Whether there is no difference."""
+        """Whether all compared aggregates are equal."""
         return not self.mismatches and self.live_digest == self.replayed_digest
 
 
 def gather(log: LogStore, live: Mapping[str, Snapshot]) -> SystemState:
-    """Put a state together: live aggregates as they are, those at rest folded from the log."""
+    """Return the state of the whole system: live aggregates as they are, the others folded from the log."""
     at_rest = SystemState()
     for commit in log.commits(opaque=True):
         if commit.stream not in live:
@@ -46,7 +46,7 @@ def gather(log: LogStore, live: Mapping[str, Snapshot]) -> SystemState:
 
 
 def compare(log: LogStore, live: Mapping[str, Snapshot]) -> ReplayCheck:
-    """Fold each live aggregate's stream up to its live version, and no further, and compare the two."""
+    """Fold each live aggregate's stream up to its live version only, and compare the two."""
     replayed = SystemState()
     for commit in log.commits(opaque=True):
         snapshot = live.get(commit.stream)

@@ -1,4 +1,4 @@
-"""ActorSystem: the way in from outside, to topics, producers, consumers, groups and actors of one's own."""
+"""ActorSystem: the public entry point to topics, producers, consumers, groups and user-defined actors."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["ActorHandle", "ActorSystem"]
 
 
 class ActorHandle:
-    """The way to an actor of your own: see `ActorSystem.actor`."""
+    """Sends commands and queries to a user-defined actor. Get one from `ActorSystem.actor`."""
 
     def __init__(self, system: ActorSystem, stream: str) -> None:
         self._system = system
@@ -27,32 +27,31 @@ class ActorHandle:
         return f"<ActorHandle {self.stream!r}>"
 
     def ask(self, command: object, *, correlation_id: str = "", causation_id: str = "") -> Promise[Any]:
-        """Send a command; the promise gives what the actor responds once its events are durable, or its refusal.
+        """Send a command; the promise gives the actor's response once its events are durable, or the error it raised.
 
-        What follows from an event passes its metadata's correlation id on, and its event id as `causation_id`.
+        If an event caused this command, pass the `correlation_id` of its metadata, and its event id as `causation_id`.
         """
         return self._system.command(self.stream, command, correlation_id=correlation_id, causation_id=causation_id)
 
     def query(self, query: object) -> Promise[Any]:
-        """Ask a question; the promise gives the answer, from durable state."""
+        """Send a query; the promise gives the answer, which reflects only durable events."""
         return self._system.query(self.stream, query)
 
 
 class ActorSystem(GroupCalls):
-    """An event-sourced actor system on one log. A context manager; closing is orderly.
+    """An event-sourced actor system on one log. Also a context manager, which closes the system in order.
 
-    Usable from several threads. Methods that wait do so for 30 s and then raise RequestTimedOut; SystemClosed after
-    `close`.
+    Thread-safe. A method that waits raises RequestTimedOut after 30 s. After `close`, methods raise SystemClosed.
     """
 
-    # -- producers, consumers, groups, actors of one's own ------------------------------------------------------------
+    # -- producers, consumers, user-defined actors --------------------------------------------------------------------
 
     def producer(self, client_id: str = "producer", *, linger_ms: int = 0, acks: Acks = "all") -> ProducerHandle:
-        """Return a producer. The client id is its identity: a second handle with it shares the producer.
+        """Return a producer. The client id identifies it: a second handle with the same id shares the producer.
 
-        `linger_ms` is how long a single send may wait for others to travel with; without it they gather only behind
-        batches in flight. `acks` says when a send is done: "all" (or -1, or 1, which is the same here) once it is
-        durable, 0 as soon as it is accepted, whatever becomes of it.
+        `linger_ms` is how long a send may wait for further sends to form a batch; with 0, sends are batched only while
+        earlier batches are in flight. `acks` says when a send is complete: with "all" (-1 and 1 mean the same) once the
+        message is durable; with 0 as soon as the handle accepts it, whether or not it is stored later.
         """
         self._require_open()
         return ProducerHandle(self, client_id, linger_ms=linger_ms, acks=acks)
@@ -72,26 +71,26 @@ class ActorSystem(GroupCalls):
         enable_auto_commit: bool = False,
         auto_commit_interval: float = 5.0,
     ) -> ConsumerHandle:
-        """Open a consumer. Alone it goes on at its own committed offsets; in a `group` it gets a share of partitions.
+        """Open a consumer. With a `group` it joins it; without one it resumes at offsets that it committed itself.
 
-        `auto_offset_reset` says where to begin in a partition without a committed offset, or with one out of range:
-        "earliest" (the default, where Kafka's clients say "latest", since here the messages are usually sent first),
-        "latest", or "none", which makes `poll` raise. Defaults are Kafka's otherwise, except that auto-commit is off.
+        `auto_offset_reset` says where to start in a partition whose committed offset is missing or out of range:
+        "earliest" (Kafka's default is "latest"; here messages are usually produced before the consumer starts),
+        "latest", or "none", which makes `poll` raise. All other defaults are Kafka's, except that auto-commit is off.
         Times are in seconds:
 
-        group_instance_id    static membership: a consumer that comes back under this id has what it had, and nobody
-                             rebalances; it leaves when its session ends
-        assignors            how it can live with partitions being shared out, the preferred way first: "range",
-                             "roundrobin", "sticky", "cooperative-sticky", or one passed to `open`. A consumer all of
-                             whose assignors are cooperative goes on reading what stays its own during a rebalance
-        session_timeout      a member not heard of for so long is dismissed; heartbeats go out by themselves, each
-                             heartbeat_interval
-        max_poll_interval    a member that does not poll for so long leaves, and a rebalance waits so long for it
-        max_poll_records     what `poll` returns at most
-        enable_auto_commit   commit what was handed out each auto_commit_interval, within `poll`, and before partitions
-                             are given back
+        group_instance_id    static membership: a consumer that rejoins with this id gets its partitions back without a
+                             rebalance; it leaves the group only when its session expires
+        assignors            assignors that this consumer supports, in order of preference: "range", "roundrobin",
+                             "sticky", "cooperative-sticky", or one passed to `open`. If all of them are cooperative,
+                             the consumer keeps reading its retained partitions during a rebalance
+        session_timeout      the group removes a member after this time without a heartbeat; the consumer sends one
+                             every heartbeat_interval in the background
+        max_poll_interval    a member that does not poll for this long leaves; also the member's rebalance timeout
+        max_poll_records     maximum number of messages that `poll` returns
+        enable_auto_commit   commit the returned messages every auto_commit_interval, within `poll`, and before
+                             partitions are revoked
 
-        ConsumerAlreadyOpen if the id is in use.
+        Raises ConsumerAlreadyOpen if the id is in use.
         """
         self._require_open()
         member = member_settings(
@@ -114,6 +113,6 @@ class ActorSystem(GroupCalls):
         )
 
     def actor(self, stream: str) -> ActorHandle:
-        """Return the way to the actor of a stream, `<type>/<id>`, whose type was passed as `actors={type: class}`."""
+        """Return a handle to the actor of a stream `<type>/<id>`; the type must be a key of `open(actors=...)`."""
         self._ref(text("stream", stream))
         return ActorHandle(self, stream)

@@ -1,4 +1,4 @@
-"""What an ActorSystem does with topics: creates, describes, grows, limits, shortens and deletes them."""
+"""The topic methods of ActorSystem: create, describe, add partitions, delete, delete records, set retention."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ __all__ = ["TopicCalls"]
 
 
 class TopicCalls(RunningSystem):
-    """The part of ActorSystem that is about topics. Each call waits for the answer."""
+    """The topic methods of ActorSystem. Each one waits for the answer."""
 
     def create_topic(
         self, name: str, partitions: int = 1, *, retention_ms: int | None = None, retention_bytes: int | None = None
     ) -> TopicDescription:
-        """Create a topic with 1 to 10 000 partitions; TopicAlreadyExists if there is one. Durable when it returns.
+        """Create a topic with 1 to 10 000 partitions; TopicAlreadyExists if it exists. Durable when it returns.
 
-        See `set_retention` for the limits; None is none.
+        See `set_retention` for the limits; None means no limit.
         """
         count = whole_number("partitions", partitions, None)
         return self._topic(name, CreateTopic(count, retention_ms, retention_bytes))
 
     def describe_topic(self, name: str) -> TopicDescription:
-        """Return what a topic is made of; TopicNotFound if there is none."""
+        """Return a topic's id, partitions with their offsets, and retention limits; TopicNotFound if it is missing."""
         description: TopicDescription = self.query(f"topic/{TopicName(name)}", DescribeTopic()).result()
         return description
 
@@ -58,9 +58,10 @@ class TopicCalls(RunningSystem):
         return list(self._read_log(ListTopics()).result())
 
     def offsets_for_times(self, name: str, at: datetime, timeout: float | None = None) -> dict[int, int | None]:
-        """Return by partition the first readable offset whose message's timestamp is `at` or later; None for none.
+        """Return for each partition the first readable offset with a timestamp of `at` or later; None if there is none.
 
-        Reads all messages before it, some 400 000 a second: RequestTimedOut after `timeout` seconds (30).
+        Reads all earlier messages, about 400 000 per second. Raises RequestTimedOut after `timeout` seconds
+        (default: 30).
         """
         limit = None if timeout is None else seconds("timeout", timeout)
         found: OffsetsAtTime = self._read_log(FindOffsets(TopicName(name), moment("at", at))).result(limit)
@@ -71,17 +72,18 @@ class TopicCalls(RunningSystem):
         return self._ask(self._log_reader, query)
 
     def add_partitions(self, name: str, total: int) -> TopicDescription:
-        """Give a topic `total` partitions in all, more than now; keys may route elsewhere from then on, as in Kafka."""
+        """Increase a topic's partitions to `total`. As in Kafka, keys may map to other partitions from then on."""
         return self._topic(name, AddPartitions(whole_number("total", total, None)))
 
     def delete_topic(self, name: str) -> None:
-        """Delete a topic. Its history stays in the log; created again it begins at offset 0."""
+        """Delete a topic. Its history stays in the log. A new topic of the same name starts at offset 0."""
         self.command(f"topic/{TopicName(name)}", DeleteTopic()).result()
 
     def delete_records(self, name: str, partition: int, before_offset: int) -> TopicDescription:
-        """Make messages below `before_offset` unreadable, all of the partition with -1.
+        """Make messages below `before_offset` unreadable; -1 stands for the high watermark.
 
-        Their events stay in the log; offsets are not used again. OffsetNotFound beyond the high watermark.
+        Their events stay in the log, and their offsets are not reused. Raises OffsetNotFound for an offset beyond the
+        high watermark.
         """
         whole_number("partition", partition, None)
         whole_number("before_offset", before_offset, None)
@@ -90,19 +92,21 @@ class TopicCalls(RunningSystem):
     def set_retention(
         self, name: str, *, retention_ms: Limit = msgspec.UNSET, retention_bytes: Limit = msgspec.UNSET
     ) -> TopicDescription:
-        """Limit how old messages get, by their own timestamps, and the bytes each partition keeps; None is no limit.
+        """Set a topic's retention limits: the age of messages, and the bytes of each partition. None removes a limit.
 
-        What is not given stays as it is. A message goes, as if by `delete_records`, once it and all before it are older
-        than `retention_ms`, or once those after it have `retention_bytes` in keys, values and headers. That is looked
-        at now, when the topic wakes, and every `retention_check_interval` seconds; `apply_retention` waits for it.
-        InvalidRetention for anything but whole numbers from 1 on.
+        An argument that is not given leaves its limit unchanged. A message is deleted, as by `delete_records`, once it
+        and all messages before it are older than `retention_ms` by their own timestamps, or once the messages after it
+        hold `retention_bytes` of keys, values and headers. The topic checks now, when its actor starts, and every
+        `retention_check_interval` seconds; `apply_retention` checks and waits for the result.
+        Raises InvalidRetention unless a limit is a whole number of 1 or more.
         """
         return self._topic(name, SetRetention(retention_ms, retention_bytes))
 
     def apply_retention(self, name: str, timeout: float | None = None) -> TopicDescription:
-        """Let go what a topic's limits let go now, and return what is left.
+        """Delete the messages beyond a topic's retention limits now, and return the topic's new description.
 
-        Reads all that goes: some 400 000 messages a second. What takes longer than `timeout` seconds (30) goes on.
+        Reads the messages it deletes, about 400 000 per second. Raises RequestTimedOut after `timeout` seconds
+        (default: 30); the deletion continues in the background.
         """
         return self._topic(name, ApplyRetention(), None if timeout is None else seconds("timeout", timeout))
 

@@ -1,8 +1,8 @@
-"""What a consumer's handle has received, returned and not committed yet, and how callers say what to commit.
+"""What a consumer handle has received, returned and not yet committed; and the offsets that callers pass to `commit`.
 
-A caller can be interrupted at any bytecode: by Ctrl-C, by a signal handler that raises. So a `Reading` is built without
-side effects and published by one attribute store, and a message counts as returned only by a second one, of `taken`,
-directly before `poll` returns it. An interruption before that store leaves the message to the next poll.
+A caller can be interrupted at any bytecode, by Ctrl-C or by a signal handler that raises. Therefore a `Reading` is
+built without side effects and published by one attribute store. A second store, of `taken`, directly before `poll`
+returns, marks the messages as returned. An interruption before that store leaves the messages to the next poll.
 """
 
 from __future__ import annotations
@@ -34,25 +34,25 @@ Wanted = tuple[tuple[TopicPartition, int, str, str | None], ...]  # partition, o
 
 
 class Reading(msgspec.Struct):
-    """What a consumer reads now. All but `taken` is replaced as a whole, never changed."""
+    """A consumer handle's position. Immutable except for `taken`: changes replace the whole object."""
 
     buffered: tuple[MessageProduced, ...] = ()
     """The messages of the last delivery, all of one topic."""
     taken: int = 0
-    """How many of them the caller got."""
+    """How many of them `poll` has returned."""
     topic_id: str = ""
     correlation_id: str = ""
-    """That of the poll which delivered them: a commit continues the conversation."""
+    """The correlation id of the poll that delivered them; a commit continues it."""
     received: int = 0
     """The number of the last delivery."""
     noticed: int = 0
-    """The number of the last notice of a rebalance that was acted upon."""
+    """The number of the last rebalance notice that was handled."""
     assignment: frozenset[TopicPartition] = frozenset()
     paused: frozenset[TopicPartition] = frozenset()
 
     @property
     def waiting(self) -> tuple[MessageProduced, ...]:
-        """The buffered messages that the caller did not get yet."""
+        """The buffered messages that `poll` has not returned yet."""
         return self.buffered[self.taken :]
 
     def replaced(self, **changes: Any) -> Reading:
@@ -60,7 +60,7 @@ class Reading(msgspec.Struct):
         return msgspec.structs.replace(self, **changes)
 
     def with_delivery(self, delivery: Delivery, correlation_id: str) -> Reading:
-        """Return what is read once a delivery has come and all before it is taken."""
+        """Return a copy with this delivery buffered; every earlier message must have been returned."""
         return self.replaced(
             buffered=delivery.messages,
             taken=0,
@@ -70,15 +70,15 @@ class Reading(msgspec.Struct):
         )
 
     def keeping(self, buffered: Iterable[MessageProduced], **changes: Any) -> Reading:
-        """Return what is read when only these of the waiting messages are still wanted."""
+        """Return a copy in which only these of the waiting messages are still buffered."""
         return self.replaced(buffered=tuple(buffered), taken=0, **changes)
 
 
 class Uncommitted:
-    """The next offset of each partition that the caller got messages of, with the id of the topic that was read.
+    """The next offset and the topic id of each partition of which `poll` returned messages.
 
-    A commit's answer comes on an actor's thread, while the caller may take further messages: it only notes apart, by
-    single operations of a dict, what is committed.
+    A commit's answer arrives on an actor's thread while the caller may poll further messages. It is therefore recorded
+    in a separate dict, by single atomic operations.
     """
 
     __slots__ = ("_committed", "_counted", "_next")
@@ -86,10 +86,10 @@ class Uncommitted:
     def __init__(self) -> None:
         self._next: dict[TopicPartition, tuple[int, str]] = {}
         self._committed: dict[TopicPartition, tuple[int, str]] = {}
-        self._counted: tuple[object, int] = (None, 0)  # the buffered messages counted last, and how many of them
+        self._counted: tuple[object, int] = (None, 0)  # the last counted buffer, and how many of its messages
 
     def count(self, reading: Reading) -> None:
-        """Take in what the caller got. Repeating it changes nothing, so an interruption may cut it short."""
+        """Count the messages that `poll` returned. Idempotent, so an interrupted call can be repeated."""
         buffered, taken = reading.buffered, reading.taken
         counted = self._counted[1] if self._counted[0] is buffered else 0
         if taken > counted:
@@ -99,7 +99,7 @@ class Uncommitted:
             self._counted = buffered, taken
 
     def to_commit(self) -> Wanted:
-        """Return what to commit, by topic and partition."""
+        """Return the offsets to commit, sorted by topic and partition."""
         return tuple(
             (place, offset, "", topic_id)
             for place, (offset, topic_id) in sorted(self._next.items())
@@ -107,41 +107,44 @@ class Uncommitted:
         )
 
     def committed(self, wanted: Wanted) -> None:
-        """Note what is committed now, where no further message was taken since."""
+        """Record offsets as committed, except in partitions of which `poll` has returned further messages since."""
         for place, offset, _, _ in wanted:
             known = self._next.get(place)
             if known is not None and known[0] == offset:
                 self._committed[place] = known
 
     def drop(self, places: Iterable[TopicPartition]) -> None:
-        """Forget partitions that are no longer read, or from another offset on."""
+        """Forget partitions that are no longer read, or are read from another offset."""
         for place in places:
             self._next.pop(place, None)
             self._committed.pop(place, None)
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Forget all partitions."""
         self._next.clear()
         self._committed.clear()
 
 
 def wanted_offsets(offsets: OffsetsToCommit) -> Wanted:
-    """Return what people want to commit: an offset for each (topic, partition), perhaps with metadata."""
+    """Check the offsets that a caller passed to `commit`, each perhaps with metadata, and return them sorted."""
     return tuple((checked_place(key), *_with_metadata(offsets[key]), None) for key in sorted(offsets))
 
 
 def checked_place(partition: Any) -> TopicPartition:
-    """Return a partition given as (topic, number)."""
+    """Check a (topic, partition) pair and return it."""
     if not isinstance(partition, tuple) or len(partition) != 2:
-        raise TypeError(f"a partition is given as (topic, number), not as {partition!r}")
+        raise TypeError(f"a partition must be a (topic, number) tuple, not {partition!r}")
     return TopicPartition(str(TopicName(partition[0])), whole_number("partition", partition[1]))
 
 
 def checked_pattern(pattern: str | re.Pattern[str]) -> str:
-    """Return a regular expression as text."""
+    """Check a regular expression and return its text."""
     if isinstance(pattern, re.Pattern):
         if pattern.flags & ~re.UNICODE:
-            raise ValueError("a pattern is stored as text, without flags; write them into it, as in (?i)orders.*")
+            raise ValueError(
+                f"the flags of {pattern!r} would be lost, as a pattern is stored as text; "
+                "write them inline, as in (?i)orders.*"
+            )
         pattern = pattern.pattern
     try:
         re.compile(text("pattern", pattern))
