@@ -1,7 +1,7 @@
-"""Logging: structlog's key-value pairs on the standard library's logger `odradek`, quiet until a handler listens.
+"""Logging: structlog's key-value pairs on the standard library's logger `odradek`, silent until a handler is added.
 
-structlog brings asyncio and costs more CPU to import than the rest of Odradek together, and most processes never write
-a line. It is therefore imported for the first line that reaches a handler, and not before.
+structlog imports asyncio and takes more CPU to import than the rest of Odradek together, while most processes never
+write a line. It is therefore imported only for the first line that reaches a handler.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 __all__ = ["Logger", "get_logger"]
 
 _ODRADEK = logging.getLogger("odradek")
-_ODRADEK.addHandler(logging.NullHandler())  # without a handler Python would print warnings on stderr
+_ODRADEK.addHandler(logging.NullHandler())  # without any handler Python prints warnings on stderr
 
 
 class Logger:
-    """Writes lines with the values bound to it; a line for which there is no handler costs only the look for one."""
+    """Writes lines with the values bound to it. A line that no handler receives costs only the search for a handler."""
 
     __slots__ = ("_bound", "_values")
 
@@ -56,7 +56,7 @@ class Logger:
         self.log(logging.ERROR, event, **{"exc_info": True, **values})
 
     def log(self, level: int, event: str, **values: Any) -> None:
-        """Write a line at one of the levels of `logging`. `exc_info` takes an exception, whose traceback follows."""
+        """Write a line at a level of `logging`. `exc_info` takes an exception, whose traceback is added to the line."""
         if not _ODRADEK.isEnabledFor(level) or not _has_listener():
             return
         if self._bound is None:
@@ -65,12 +65,12 @@ class Logger:
 
 
 def get_logger(actor: str) -> Logger:
-    """Return a logger with `actor` bound; what it says goes to the handlers of `logging.getLogger("odradek")`."""
+    """Return a logger with `actor` bound, which writes to the handlers of `logging.getLogger("odradek")`."""
     return Logger({"actor": actor})
 
 
 def _has_listener() -> bool:
-    """Return whether a handler other than a NullHandler gets what the logger `odradek` says."""
+    """Return whether a handler other than a NullHandler receives the lines of the logger `odradek`."""
     logger: logging.Logger | None = _ODRADEK
     while logger is not None:
         if any(not isinstance(handler, logging.NullHandler) for handler in logger.handlers):

@@ -1,8 +1,9 @@
-"""The base classes of actors: dispatch by message type, and the one loop of an event-sourced actor.
+"""The base classes of actors: dispatch by message type, and the command loop of an event-sourced actor.
 
-`actor` dispatches and loses nothing when it stops; `event_sourced` decides, appends, applies and replies; `behaviour`
-is what the author of an actor overrides; `snapshot_schedule` says when a snapshot is due, `deadline_timer` serves
-many deadlines by one timer. Imports the runtime's ports and messages. Start reading at `event_sourced`.
+`actor` dispatches messages and answers pending requests when it stops; `event_sourced` decides, appends, applies and
+replies; `behaviour` holds the methods that a user-defined actor overrides; `snapshot_schedule` says when a snapshot is
+due; `deadline_timer` serves many deadlines with one timer. Imports the runtime's ports and messages. Start reading at
+`event_sourced`.
 """
 
 from odradek_actors.base.actor import ActorContext, OdradekActor

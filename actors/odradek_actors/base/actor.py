@@ -1,7 +1,7 @@
-"""The base of every actor: dispatch by message type, sends through one helper, nothing lost at stop.
+"""The base class of every actor: dispatches by message type, and answers every request even when it fails or stops.
 
-Pykka stops an actor silently after a failing `tell` and drops pending tells at stop. Here an exception in a handler is
-logged and answered, and whatever is left in the inbox at stop is bounced to its senders.
+Pykka silently stops an actor after a failing `tell`, and drops the messages left in its inbox. Here an exception in a
+handler is logged and sent to the requester, and messages left in the inbox at stop are bounced to their senders.
 """
 
 from __future__ import annotations
@@ -24,7 +24,10 @@ __all__ = ["ActorContext", "OdradekActor"]
 
 
 class ActorContext:
-    """Where an actor finds the others, and the world. Refs may be handed on; nothing else crosses a mailbox."""
+    """An actor's references to the runtime, the settings and the infrastructure actors.
+
+    Messages may carry the references; the context itself never crosses a mailbox.
+    """
 
     __slots__ = ("assignors", "directory", "journal", "log_reader", "run_id", "runtime", "settings", "snapshots")
 
@@ -32,7 +35,7 @@ class ActorContext:
         self.runtime = runtime
         self.settings = settings
         self.assignors = assignors
-        self.run_id = runtime.new_id()  # of this run of the system, from open to close
+        self.run_id = runtime.new_id()  # identifies this run of the system, from open to close
         self.journal: Recipient
         self.log_reader: Recipient
         self.directory: Recipient
@@ -40,13 +43,13 @@ class ActorContext:
 
 
 class OdradekActor(pykka.ThreadingActor):
-    """An actor whose `handlers` map message types to methods. A runtime binds it, overriding Pykka's hooks."""
+    """An actor whose `handlers` map message types to methods. A runtime adapts it by overriding Pykka's hooks."""
 
     forwarding: Forwarding | None = None
-    """The way to this actor's successor, once it has passivated."""
+    """Where requests go after this actor has passivated."""
 
     cause = ""
-    """The id of the event that what is being done now follows from, if it follows from one."""
+    """The id of the event that caused the current step; empty if no event did."""
 
     def __init__(self, context: ActorContext) -> None:
         super().__init__()
@@ -59,7 +62,7 @@ class OdradekActor(pykka.ThreadingActor):
         self.log = get_logger(actor=type(self).__name__)
 
     def on_receive(self, message: object) -> None:
-        """Dispatch; an exception is answered to who asked, and ends neither the actor nor the process."""
+        """Dispatch. An exception goes to the requester as the answer, and stops neither the actor nor the process."""
         kind = type(message)
         if kind is Query and type(message.body) is GetStatus:  # type: ignore[attr-defined]  # narrowed by type() above
             self.reply(message, Status(self.handled, self.is_busy()))  # type: ignore[arg-type]  # as above
@@ -77,7 +80,7 @@ class OdradekActor(pykka.ThreadingActor):
             self._survive(message, as_error(raised))
 
     def _survive(self, message: object, error: Exception) -> None:
-        """Deal with what a handler raised; stop this actor, and no other, if that fails too."""
+        """Call `handler_failed`; if that raises too, stop this actor and no other."""
         try:
             self.handler_failed(message, error)
         except BaseException as raised:
@@ -87,33 +90,33 @@ class OdradekActor(pykka.ThreadingActor):
             self.stop()
 
     def handler_failed(self, message: object, error: Exception) -> None:
-        """Log what a handler raised, and answer who asked."""
+        """Log the exception of a handler, and send it to the requester."""
         self.log.error("handler failed", message=type(message).__name__, error=repr(error), exc_info=error)
         if isinstance(message, Command | Query):
             self.reply(message, error)
 
     def is_busy(self) -> bool:
-        """Say whether something is under way that will change state without a further message from outside."""
+        """Return whether work in progress will change the state without a further message from outside."""
         return False
 
     def send(self, recipient: Recipient, message: object) -> None:
-        """Tell somebody something."""
+        """Send a message through the runtime."""
         self.runtime.send(recipient, message)
 
     def reply(self, request: Command | Query, value: object) -> None:
-        """Answer a request; an exception as value is a failure."""
+        """Answer a request; an exception as the value reports a failure."""
         self.runtime.send(request.reply_to, Reply(request.request_id, value))
 
     def request(
         self, recipient: Recipient, body: object, then: Callable[[Any], object], *, command: Command | None = None
     ) -> int:
-        """Ask another actor; `then` is called with the answer, or with the exception that is the answer.
+        """Send a request to another actor; `then` is called with the answer, which is an exception if it failed.
 
-        Returns the request's number, by which `withdraw` makes its answer be ignored.
+        Returns the request's number, which `withdraw` takes.
 
-        A body is asked as a Command on behalf of `command` if there is one, else as a Query. It keeps the correlation
-        id. Its causation id is that of the event just stored; failing that, of what caused `command`; failing that, of
-        `command` itself, which then began the conversation and is known by the correlation id.
+        With `command`, the body is sent as a Command on its behalf and keeps its correlation id; otherwise it is sent
+        as a Query. The causation id is, in this order: the id of the event just stored; the causation id of `command`;
+        the correlation id of `command`, which then started the conversation.
         """
         number = self.runtime.new_number()
         self._continuations[number] = partial(self._follow, self.cause, then) if self.cause else then
@@ -125,30 +128,30 @@ class OdradekActor(pykka.ThreadingActor):
         return number
 
     def withdraw(self, number: int) -> None:
-        """Ignore the answer to a request, if it is still to come."""
+        """Ignore the answer to a request, if it has not arrived yet."""
         self._continuations.pop(number, None)
 
     def tick(self, delay: float, purpose: Tick) -> None:
-        """Have a Tick sent to this actor after `delay` seconds."""
+        """Schedule a Tick to this actor in `delay` seconds."""
         self.runtime.later(delay, self.actor_ref, purpose)
 
     def on_stop(self) -> None:
-        """Let nobody wait: those whose request waits for another actor's answer, and those still in the inbox."""
+        """Fail the requests that wait for another actor's answer, and bounce the messages left in the inbox."""
         stopped = ActorStopped(type(self).__name__)
         while self._continuations:
             _, then = self._continuations.popitem()
             try:
                 then(stopped)
-            except BaseException as error:  # the remaining ones must get their answer too
+            except BaseException as error:  # the remaining requests must be answered too
                 self.log.error("continuation failed", error=repr(error), exc_info=error)
         self.runtime.drain(self.actor_ref)
 
     def _actor_loop_teardown(self) -> None:
-        """Bounce what came in after `on_stop`, which Pykka would drop, and after a failure, when it is not called."""
+        """Bounce messages that Pykka would drop: those after `on_stop`, and after a failure, which skips `on_stop`."""
         self.runtime.drain(self.actor_ref)
 
     def _follow(self, cause: str, then: Callable[[Any], object], value: Any) -> None:
-        """Do what follows from the event `cause`, and let it be the cause of what is asked meanwhile."""
+        """Call `then` with `cause` as the causation id of the requests that it sends."""
         before, self.cause = self.cause, cause
         try:
             then(value)

@@ -1,4 +1,4 @@
-"""What the author of an event-sourced actor writes: those methods of EventSourcedActor that are to be overridden."""
+"""The methods of EventSourcedActor that a user-defined actor overrides."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Folded(Protocol):
     version: int
 
     def apply_all(self, events: Sequence[Any]) -> None:
-        """Apply events in order and advance the version by their number. Must not refuse."""
+        """Apply events in order and advance the version by their number. Must not raise."""
         ...
 
 
@@ -34,45 +34,45 @@ S = TypeVar("S", bound=Folded)
 
 
 class Behaviour(OdradekActor, Generic[S]):
-    """The part of an EventSourcedActor that differs from one to the next. `self.state` is the aggregate."""
+    """The overridable part of an EventSourcedActor. `self.state` is the aggregate."""
 
     state: S
 
     snapshot_schema: ClassVar[SnapshotSchema | None] = None
-    """Set it to have snapshots taken and used; then the aggregate needs `snapshot` and `restore`, or override both."""
+    """Set it to enable snapshots; then the aggregate needs `snapshot` and `restore`, or override both methods here."""
 
     def initial_state(self) -> S:
         """Return the state before the first event."""
         raise AssertionError(f"{type(self).__name__} must override initial_state")
 
     def start_volatile(self) -> None:
-        """Set the state that is not folded from events and survives a recovery in place; called once, at the start."""
+        """Initialise state that is not folded from events and survives a recovery in place. Called once, at start."""
 
     def decide(self, command: Any) -> Sequence[Any]:
-        """Return the events that a command leads to, as a list or tuple, or raise; change nothing.
+        """Return a list or tuple of the events that a command causes, or raise to refuse it. Must not change the state.
 
-        What it raises is the reply. No events: nothing is stored, and the command is answered at once.
+        The exception is the reply. Without events nothing is stored, and the command is answered at once.
         """
         raise AssertionError(f"{type(self).__name__} must override decide")
 
     def respond(self, command: Any, events: Sequence[Any]) -> object:
-        """Return the answer to a command whose events are durable and applied: by default the stream's version."""
+        """Return the reply to a command whose events are durable and applied; by default the stream's version."""
         return self.state.version
 
     def answer(self, query: Any) -> object:
-        """Return the answer to a query, from applied state; an exception is a failure."""
+        """Return the answer to a query from applied state; an exception is sent to the requester."""
         raise LookupError(f"{type(self).__name__} has no answer to {type(query).__name__}")
 
     def take_snapshot(self) -> msgspec.Struct:
-        """Return the state in hand, as a Struct of the schema's type: by default what the aggregate's `snapshot` gives.
+        """Return the current state as a Struct of the schema's type; by default the aggregate's `snapshot()`.
 
-        It must hold all that `decide`, `answer` and later events need, and the version.
+        It must hold the version and everything that `decide`, `answer` and `apply` need.
         """
-        snapshot: msgspec.Struct = self.state.snapshot()  # type: ignore[attr-defined]  # who sets a schema has it
+        snapshot: msgspec.Struct = self.state.snapshot()  # type: ignore[attr-defined]  # required with a schema
         return snapshot
 
     def restore(self, snapshot: Any) -> S:
-        """Return the state that a snapshot holds, at its version: by default by the aggregate's `restore`."""
+        """Return the state of a snapshot, at its version; by default the aggregate's `restore(snapshot)`."""
         state: S = type(self.initial_state()).restore(snapshot)  # type: ignore[attr-defined]  # as above
         return state
 
@@ -99,26 +99,26 @@ class Behaviour(OdradekActor, Generic[S]):
         return state
 
     def _warn_of_snapshots(self, what: str, error: Exception) -> None:
-        """Tell the author, whose logging may be off; by default Python prints a warning once."""
-        with suppress(SnapshotWarning):  # where warnings are errors: nothing depends on a snapshot
-            advice = "nothing is lost, but each recovery folds the whole stream until it is mended"
+        """Warn the actor's author, whose logging may be off; by default Python prints the warning once."""
+        with suppress(SnapshotWarning):  # if warnings are errors: a failing snapshot must not fail the actor
+            advice = "no data is lost, but each recovery folds the whole stream until this is fixed"
             warnings.warn(f"{type(self).__name__}: {what} failed: {error!r}; {advice}", SnapshotWarning, stacklevel=2)
 
     def on_ready(self) -> None:
-        """Do what is to be done each time the actor becomes ready, before the stash is emptied."""
+        """Run each time the actor becomes ready, before it processes stashed messages."""
 
     def on_applied(self, events: Sequence[Any], first_position: int) -> None:
-        """Do what follows from applied events: wake readers, note positions. Also called in recovery.
+        """React to applied events, for example wake readers or record positions. Also called in recovery.
 
-        Recovery from a snapshot calls it for the events after it only: what is noted must be in the snapshot too.
+        Recovery from a snapshot calls it only for later events, so whatever it records must be in the snapshot too.
         """
 
     def on_stopping(self) -> bool:
-        """Prepare to stop; return False to be asked again the next time the actor becomes ready."""
+        """Prepare to stop; return False to be called again the next time the actor becomes ready."""
         return True
 
     def on_giving_up(self, error: Exception) -> None:
-        """Answer those who wait for something other than the stash."""
+        """Answer the requests that wait outside the stash: the actor stops."""
 
     def on_tick(self, tick: Tick) -> None:
-        """Do what a timer asks for."""
+        """Handle a Tick of a timer."""

@@ -1,4 +1,4 @@
-"""One timer for many deadlines: deadlines that move on, as most do, cost no timer each."""
+"""One timer for many deadlines, so that deadlines that are often extended do not each need a timer."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ __all__ = ["DeadlineTimer"]
 
 
 class DeadlineTimer:
-    """Wakes an actor by a Tick at the earliest deadline it asked for; the actor then sets the timer again."""
+    """Sends an actor a Tick at the earliest requested deadline. The actor then sets the timer again."""
 
     def __init__(self, actor: OdradekActor, purpose: str) -> None:
         self._actor = actor
         self._purpose = purpose
         self._number = 0
-        self._due = float("inf")  # when the timer that is set goes off
+        self._due = float("inf")  # when the current timer fires
 
     def wake_in(self, delay: float) -> None:
-        """Have the actor woken in `delay` seconds, or earlier."""
+        """Send the actor a Tick in `delay` seconds or earlier."""
         due = self._actor.runtime.monotonic() + delay
         if due < self._due:
             self._due = due
@@ -26,7 +26,7 @@ class DeadlineTimer:
             self._actor.tick(delay, Tick(self._purpose, self._number))
 
     def is_fired_by(self, tick: Tick) -> bool:
-        """Say whether a Tick is this timer's, not that of a timer replaced by an earlier one; the timer is then off."""
+        """Return whether a Tick belongs to the current timer, not to a replaced one; if so, the timer is then off."""
         if tick.purpose != self._purpose or tick.number != self._number:
             return False
         self._due = float("inf")

@@ -1,15 +1,16 @@
-"""EventSourcedActor: decide, append, apply, reply, in that order; and the way back when something fails.
+"""EventSourcedActor: decides, appends, applies and replies, in that order; recovers from the log after failures.
 
-Prior art: Pekko Persistence (persist, then run side effects; an uncertain write is a failure after which an actor may
-never simply resume). Chosen here: one append under way at a time; commands wait in a stash meanwhile, queries are
-answered from applied, hence durable, state at any time but during recovery.
+Prior art: Pekko Persistence (persist, then run side effects; after a write of unknown outcome an actor must not simply
+resume). Here an actor has at most one append in progress. Meanwhile commands wait in a stash. Queries are answered from
+applied, hence durable, state, except during recovery.
 
     recovering --fenced, read, applied--> ready --decided--> appending --appended, applied--> ready
          ^                                                       |
          +---- outcome unknown, or apply failed -----------------+
 
-A rejected append (nothing written) leaves the state alone. After an unknown outcome the state is dropped and rebuilt
-from the log, behind a Fence through the Journal, so that the actor cannot read before its own late append lands.
+A rejected append (nothing written) does not change the state. After an unknown outcome the actor drops its state and
+rebuilds it from the log. It first sends a Fence through the Journal, so that it cannot read the log before its own late
+append has been written.
 """
 
 from __future__ import annotations
@@ -40,12 +41,12 @@ Waiting = Command | Query | Stop | Recover | Tick
 class EventSourcedActor(Behaviour[S]):
     """An actor that owns one aggregate and its stream.
 
-    Override `initial_state`, `decide` and, if wanted, `answer` and `respond`; set a `snapshot_schema` if streams grow
-    long. Handlers never block. `self.id` is what follows the slash in the stream's name, `self.state` the aggregate:
-    read it, and change it by events only.
+    Override `initial_state`, `decide` and, optionally, `answer` and `respond`; set a `snapshot_schema` if streams grow
+    long. Handlers must not block. `self.id` is the part of the stream's name after the slash. `self.state` is the
+    aggregate; change it only through events.
 
-    `__init__` runs on the directory's thread and holds up every look-up meanwhile, so it only sets attributes; the
-    aggregate is made on the actor's own thread.
+    `__init__` runs on the directory's thread and delays every look-up, so it only sets attributes. The aggregate is
+    created on the actor's own thread.
     """
 
     def __init__(self, context: ActorContext, stream: str) -> None:
@@ -54,7 +55,7 @@ class EventSourcedActor(Behaviour[S]):
         self.id = stream.partition("/")[2]
         self.log = self.log.bind(stream=stream)
         self.stash: deque[Waiting] = deque()
-        self._position = -1  # of the last event applied
+        self._position = -1  # of the last applied event
         self._snapshots = SnapshotSchedule(0 if self.snapshot_schema is None else self.settings.snapshot_interval)
         self._mistrusts_snapshots = False
         self._phase = "recovering"
@@ -63,8 +64,8 @@ class EventSourcedActor(Behaviour[S]):
         self._commit_id = ""  # of the last append
         self._appending: tuple[Sequence[Any], Sequence[Command], Callable[[Appended], None]] | None = None
         self._stored: tuple[Sequence[Command], Callable[[Appended], None], Appended] | None = None
-        self._must_look_idle = False  # a Tick to look whether it can passivate is on its way
-        self._stopped_by: Exception = ActorStopped(stream)  # the answer to requests that come after the end
+        self._must_look_idle = False  # a Tick that checks whether the actor can passivate is on its way
+        self._stopped_by: Exception = ActorStopped(stream)  # the answer to requests after the actor has stopped
         self.handlers = {
             Command: self._when_ready,
             Query: self._query,
@@ -80,20 +81,20 @@ class EventSourcedActor(Behaviour[S]):
 
     @property
     def is_ready(self) -> bool:
-        """Whether nothing is under way."""
+        """Whether the actor is neither recovering, appending nor stopped."""
         return self._phase == "ready"
 
     def is_busy(self) -> bool:
-        """Say whether something is under way."""
+        """Return whether the actor is deciding, or waits for another actor's answer."""
         return self.is_deciding() or bool(self._continuations)
 
     def is_deciding(self) -> bool:
-        """Say whether it recovers, appends or has a request in its stash, or is about to end because it is unused."""
+        """Return whether the actor is recovering, appending, has stashed messages, or is about to passivate."""
         is_ending = self._must_look_idle and not self._continuations
         return self._phase in ("recovering", "appending") or bool(self.stash) or is_ending
 
     def on_start(self) -> None:
-        """Recover; where the aggregate cannot be made, answer requests with the error for a moment, then stop."""
+        """Recover. If the aggregate cannot be created, answer requests with the error for retry_backoff, then stop."""
         try:
             self.start_volatile()
             self._recover()
@@ -133,11 +134,11 @@ class EventSourcedActor(Behaviour[S]):
         *,
         is_checked: bool = False,
     ) -> None:
-        """Append `events`, apply them, then call `then`; `commands` are told if it fails.
+        """Append `events`, apply them, then call `then`. On failure `append_failed` gets `commands` and the error.
 
-        `decisions` says which of the events came of what; without it all came of the one command. No events: `then` is
-        called at once.
-        `is_checked` says that every field is known to hold a value of its type, so the log need not read events back.
+        `decisions` assigns the events to their causes; by default, `commands` is one command that caused all of them.
+        Without events, `then` is called at once.
+        `is_checked` asserts that every field has a value of its declared type, so the log skips its own check.
         """
         if not events:
             here = self.state.version
@@ -186,7 +187,7 @@ class EventSourcedActor(Behaviour[S]):
     def _is_prepared_to_stop(self) -> bool:
         try:
             return self.on_stopping()
-        except BaseException as raised:  # whoever closes the system waits for this actor to stop
+        except BaseException as raised:  # stop anyway: the caller of close() waits for this actor
             self.log.error("on_stopping failed", error=repr(raised), exc_info=raised)
             return True
 
@@ -211,7 +212,7 @@ class EventSourcedActor(Behaviour[S]):
         """Answer a query."""
         try:
             value = self.answer(query.body)
-        except BaseException as raised:  # an answer is read from state and changes none: the error is the answer
+        except BaseException as raised:  # a query changes no state, so the error is simply the answer
             error = as_error(raised)
             value = error
         self.reply(query, value)
@@ -230,14 +231,14 @@ class EventSourcedActor(Behaviour[S]):
     # -- passivation --------------------------------------------------------------------------------------------------
 
     def is_in_use(self) -> bool:
-        """Say whether the actor has to stay for those who use it: by default always."""
+        """Return whether something uses the actor, so that it must not passivate; by default always True."""
         return True
 
     def passivate_if_unused(self) -> None:
-        """End once nothing is under way, unless the actor is in use by then. The next request starts another actor."""
+        """Passivate once the actor is idle, unless it is in use again by then. The next request starts a new actor."""
         if not self._must_look_idle and not self.is_in_use():
             self._must_look_idle = True
-            self.send(self.actor_ref, Tick("passivate"))  # behind the requests that have come by now
+            self.send(self.actor_ref, Tick("passivate"))  # queued behind the requests already in the inbox
 
     def _passivate_if_idle(self) -> None:
         self._must_look_idle = False
@@ -265,7 +266,7 @@ class EventSourcedActor(Behaviour[S]):
                 self.state.apply_all(events)
                 self._position = verdict.last_position
                 self.on_applied(events, verdict.first_position)
-            except BaseException as raised:  # durable, but our state is not to be trusted: rebuild it, then answer
+            except BaseException as raised:  # durable, but the state may be corrupt: rebuild it, then answer
                 error = as_error(raised)
                 self.log.error("apply failed", error=repr(error), exc_info=error)
                 self._stored = (commands, then, verdict)
@@ -285,20 +286,20 @@ class EventSourcedActor(Behaviour[S]):
             self._failed(verdict.error)
 
     def append_failed(self, commands: Sequence[Command], error: Exception) -> None:
-        """Tell those whose events were not, or perhaps not, stored."""
+        """Reply with the error to commands whose events were not, or perhaps not, stored."""
         for command in commands:
             self.reply(command, error)
 
     def _go_on(self) -> None:
         if self._phase == "ready":
             self.on_ready()
-        waiting = len(self.stash)  # a Stop that has to wait goes to the back, once each round
+        waiting = len(self.stash)  # a Stop that must wait goes to the back of the stash, once per round
         while self._phase == "ready" and self.stash and waiting:
             waiting -= 1
             self._process(self.stash.popleft())
 
     def handler_failed(self, message: object, error: Exception) -> None:
-        """A handler of ours raised: answer a request; otherwise our state is not to be trusted, so rebuild it."""
+        """Reply with the error to a request; for any other message rebuild the state, which may be corrupt."""
         super().handler_failed(message, error)
         if isinstance(message, Command | Query) or self._phase == "stopped":
             return
@@ -352,7 +353,7 @@ class EventSourcedActor(Behaviour[S]):
         except BaseException as raised:
             error = as_error(raised)
             self.log.error("recovery failed", error=repr(error), exc_info=error)
-            self._mistrusts_snapshots = True  # the next attempt folds the whole stream
+            self._mistrusts_snapshots = True  # fold the whole stream next time
             self._recovery_failed(error)
             return
         if chunk.is_last:
@@ -371,12 +372,15 @@ class EventSourcedActor(Behaviour[S]):
         self._snapshots.taken(snapshot.version, snapshot.size)
 
     def _take_snapshot(self) -> None:
-        """Have the state in hand saved. Encoded here nothing mutable leaves, and its size says when the next is due."""
+        """Encode the state and send it to the SnapshotWriter. Its size determines when the next snapshot is due.
+
+        It is encoded here because nothing mutable may leave the actor.
+        """
         schema, version = self.snapshot_schema, self.state.version
-        assert schema is not None, "without a schema none is ever due"
+        assert schema is not None, "without a schema, no snapshot is ever due"
         try:
             payload = self._encoded_snapshot(schema)
-        except BaseException as raised:  # the log has everything; a snapshot only saves time
+        except BaseException as raised:  # go on: the log has all events, and a snapshot only saves time
             error = as_error(raised)
             self.log.error("snapshot failed", error=repr(error), exc_info=error)
             self._snapshots.taken(version, 0)
@@ -389,10 +393,10 @@ class EventSourcedActor(Behaviour[S]):
 
     def _recovery_failed(self, error: Exception) -> None:
         if any(type(message) is Stop for message in self.stash):
-            self._give_up(error)  # asked to stop, and nothing that was accepted can be finished
+            self._give_up(error)  # a Stop is pending, and the accepted commands cannot be finished
             return
         if isinstance(error, LogUnavailable):
-            self._empty_stash(error)  # callers hear of it now; the actor keeps trying for those who come later
+            self._empty_stash(error)  # fail the current callers now, but keep retrying for later ones
         self._failed(error)
 
     def _give_up(self, error: Exception) -> None:
@@ -401,7 +405,7 @@ class EventSourcedActor(Behaviour[S]):
         self.stop()
 
     def on_stop(self) -> None:
-        """Answer everybody, also where an actor is stopped in the middle of its work."""
+        """Answer every pending request, even if the actor was stopped during an append or a recovery."""
         if self._phase != "stopped":
             self._abandon(ActorStopped(self.stream))
         super().on_stop()
@@ -412,12 +416,12 @@ class EventSourcedActor(Behaviour[S]):
         self._phase = "stopped"
         try:
             self.on_giving_up(error)
-        except BaseException as raised:  # the other callers must get their answers too
+        except BaseException as raised:  # the other callers must be answered too
             self.log.error("on_giving_up failed", error=repr(raised), exc_info=raised)
         if self._appending is not None:
             commands, self._appending = self._appending[1], None
             self.append_failed(commands, OutcomeUnknown(self.stream, str(error)))
-        if self._stored is not None:  # ActorStopped would say that it was not handled, and it is durable
+        if self._stored is not None:  # durable, so not ActorStopped, which says that the message was not handled
             is_open = isinstance(error, ActorStopped)
             self.append_failed(self._stored[0], OutcomeUnknown(self.stream, str(error)) if is_open else error)
         self._empty_stash(error)

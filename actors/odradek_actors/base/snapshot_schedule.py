@@ -1,4 +1,4 @@
-"""When an actor's next snapshot is due."""
+"""Decides when an actor takes its next snapshot."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ _USUAL_SIZE = 50_000  # bytes
 
 
 class SnapshotSchedule:
-    """A snapshot every `interval` events (0: none), and more rarely where snapshots are large.
+    """A snapshot every `interval` events, less often if snapshots are large; 0 disables them.
 
-    A topic of 24 partitions with a thousand producers has a snapshot of two megabytes, which takes 0.1 s to make and to
-    save, as long as 6000 messages do. It is taken after forty times as many events as one of fifty kilobytes: with the
-    default interval snapshots add no more than five bytes to each event, and cost a few per cent at most.
+    A topic of 24 partitions with a thousand producers has a snapshot of two megabytes, which takes 0.1 s to build and
+    save, as long as 6000 messages. It is taken after forty times as many events as one of fifty kilobytes. With the
+    default interval, snapshots add at most five bytes per event and cost a few per cent at most.
     """
 
     __slots__ = ("_interval", "due", "version")
@@ -24,13 +24,13 @@ class SnapshotSchedule:
         self.taken(-1, 0)
 
     def taken(self, version: int, size: int) -> None:
-        """Take in that the newest snapshot is of this version and size in bytes; -1 and 0 when there is none.
+        """Record the version and the size in bytes of the newest snapshot (-1 and 0 if there is none), and set `due`.
 
-        From version `due` on another is wanted.
+        The next snapshot is due at version `due`.
         """
         self.version = version
         self.due = version + self._interval * max(1, size // _USUAL_SIZE) if self._interval else float("inf")
 
     def is_due_at_stop(self, version: int) -> bool:
-        """Say whether one is wanted before the actor stops: what has changed since the last would be read again."""
+        """Return whether the actor should take a snapshot before it stops, because events followed the last one."""
         return bool(self._interval) and version > self.version

@@ -1,7 +1,8 @@
-"""The actors that all others rely on: they own the log, the snapshots and the directory of streams.
+"""The infrastructure actors: they own the log, the snapshots and the directory of streams.
 
-`journal` is the one writer of the log; `log_reader` reads it for the others, on `commit_cache`; `snapshot_writer`
-saves snapshots; `directory` starts the actor of a stream and finds it. Imports `base`. Start reading at `journal`.
+`journal` is the only writer of the log; `log_reader` reads it for the other actors, through `commit_cache`;
+`snapshot_writer` saves snapshots; `directory` starts and finds the actor of a stream. Imports `base`. Start reading at
+`journal`.
 """
 
 from odradek_actors.infrastructure.directory import ActorClass, DirectoryActor

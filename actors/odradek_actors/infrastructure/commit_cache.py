@@ -1,8 +1,7 @@
-"""Messages that no topic has in memory any more, read from the log.
+"""Reads messages that topics no longer hold in memory from the log, and caches decoded commits.
 
-A commit holds messages of many partitions, and readers come for one partition at a time, a poll's worth of it: each
-commit would be read and decoded again for each of them. So what was decoded last is kept. `benchmarks/catching_up.py`
-shows consumers three to seven times as fast for it.
+A commit holds messages of many partitions, while a fetch reads one partition. Without a cache, every fetch would read
+and decode the same commits again. With it, consumers in `benchmarks/catching_up.py` are three to seven times as fast.
 """
 
 from __future__ import annotations
@@ -20,11 +19,11 @@ _ByPartition = Mapping[int, Sequence[MessageProduced]]
 
 
 class CommitCache:
-    """Reads messages of topics, and keeps the commits used last: up to `limit` bytes, as they are stored.
+    """Reads topics' messages through an LRU cache of decoded commits, limited to `limit` stored bytes.
 
-    In memory they take a few times as much. A commit counts for half of the limit at most, so the last two are kept,
-    however large: a reader comes for a poll's worth at a time, and would have all of a large one decoded for each. A
-    commit is always one stream's, so one topic's. With a limit of 0 nothing is kept.
+    Decoded commits take a few times their stored size in memory. A commit counts as at most half of the limit, so that
+    at least two commits stay cached, however large: otherwise a large commit would be decoded again for every fetch.
+    A commit always belongs to one stream, hence to one topic. A limit of 0 disables the cache.
     """
 
     __slots__ = ("_kept", "_limit", "_log", "kept_bytes")
@@ -36,15 +35,15 @@ class CommitCache:
         self.kept_bytes = 0
 
     def read(self, topic: str, partition: int, offset: int, not_before: int) -> Iterator[MessageProduced]:
-        """Yield a partition's messages from `offset` on; `not_before` is where the topic's incarnation begins.
+        """Yield a partition's messages from `offset` on; `not_before` is the position where the topic was created.
 
-        At least one if there is one. It ends when it has gone over half of what is kept: a reader that took more of one
-        partition would find nothing here when it comes for the next.
+        Yields at least one message if there is one. It stops after half of the cache limit, so that the commits read
+        for one partition are still cached when the next partition is read.
         """
         tag = f"partition:{topic}/{partition}"
         wanted, passed = offset, 0
         first = self._log.locate(tag, offset, not_before)
-        while first is not None and (kept := self._kept.get(first)) is not None:  # without going to the log for it
+        while first is not None and (kept := self._kept.get(first)) is not None:  # cached: no need to read the log
             self._kept.move_to_end(first)
             passed += kept[0]
             before = offset
@@ -65,7 +64,7 @@ class CommitCache:
 
     def _messages(self, stored: StoredCommit, start: int) -> _ByPartition:
         position = stored.first_position
-        if position < start:  # it holds an earlier incarnation's too, with the same offsets
+        if position < start:  # it also holds messages of a deleted topic of the same name, with the same offsets
             return _by_partition(self._log.codec.commit(stored).between(start - 1, stored.last_position))
         kept = self._kept.get(position)
         if kept is not None:

@@ -1,6 +1,6 @@
-"""The directory: creates actors and answers look-ups, one actor for each stream.
+"""The directory: starts and looks up actors, one per stream.
 
-Pykka's global registry is never used: it is shared by the whole process, and every stop walks through it.
+Pykka's global registry is not used, because the whole process shares it and every stop of an actor searches it.
 """
 
 from __future__ import annotations
@@ -52,12 +52,12 @@ class DirectoryActor(OdradekActor):
         if actor_class is None:
             return LookupError(f"no actor class is registered for streams of type {kind!r}; pass it as actors={{...}}")
         successor = self._running[stream] = self.runtime.start(actor_class, self.context, stream)
-        if ref is not None and kind == "topic":  # the one before may have died before it told of its last change
+        if ref is not None and kind == "topic":  # the former actor may have stopped before it announced its last change
             self._topic_changed(TopicChanged(identifier))
         return successor
 
     def _forward(self, message: Forward) -> None:
-        """Pass a request on that reached an actor as it passivated."""
+        """Forward a request that reached an actor while it passivated."""
         ref = self._look_up(message.stream)
         if isinstance(ref, Exception):
             self.reply(message.request, ref)
@@ -76,20 +76,20 @@ class DirectoryActor(OdradekActor):
         )
 
     def _topic_changed(self, message: TopicChanged) -> None:
-        """Pass it on to all who may read the topic, and know best whether they do."""
+        """Forward it to every group and consumer; each one checks whether it reads the topic."""
         for stream, ref in self._running.items():
             if stream.startswith(("group/", "consumer/")) and ref.is_alive():
                 self.send(ref, message)
 
     def on_stop(self) -> None:
-        """Stop in the middle of its work whatever is still alive: nothing could find it any more."""
+        """Stop all running actors at once, because nothing could find them without the directory."""
         self._closing = True
         for _, ref in self._alive(()):
             ref.stop(block=False)
         super().on_stop()
 
     def _stop_orderly(self, _: Stop) -> None:
-        """Refuse new actors from now on, and stop once a Stop finds no actor alive."""
+        """Start no further actors; stop if no actor is alive, otherwise wait for the next Stop."""
         self._closing = True
         if not self._alive(()):
             self.stop()

@@ -1,8 +1,8 @@
-"""The Journal: the one writer. A durable commit for all that waits, a verdict for each.
+"""The Journal: the only writer of the log. It commits all waiting appends together and sends each its verdict.
 
-On the first append it tells itself Flush; whatever arrived before the Flush is handled is one durable commit (group
-commit, as UmaDB does it). When a commit fails with its outcome unknown, the log is reopened, so that those who
-recover read what is really there.
+On the first append it sends itself a Flush. All appends that arrive before the Flush is handled become one durable
+commit (group commit, as in UmaDB). If the outcome of a commit is unknown, the log is reopened, so that recovering
+actors read what is really stored.
 """
 
 from __future__ import annotations
@@ -18,36 +18,36 @@ __all__ = ["JournalActor"]
 
 
 class JournalActor(OdradekActor):
-    """Owns the writing side of the log."""
+    """Owns the log's write connection."""
 
     def __init__(self, context: ActorContext, log: LogStore) -> None:
         super().__init__(context)
         self._event_log = log
         self._waiting: list[JournalAppend] = []
         self._fences: list[Fence] = []
-        self._flush_is_told = False
+        self._flush_is_sent = False
         self._must_reopen = False
         self.handlers = {JournalAppend: self._append, Flush: self._flush, Fence: self._fence, Stop: self._stop_orderly}
 
     def is_busy(self) -> bool:
-        """Say whether appends wait."""
+        """Return whether appends are waiting."""
         return bool(self._waiting)
 
     def _append(self, message: JournalAppend) -> None:
         self._waiting.append(message)
-        self._tell_flush()
+        self._request_flush()
 
     def _fence(self, message: Fence) -> None:
         self._fences.append(message)
-        self._tell_flush()
+        self._request_flush()
 
-    def _tell_flush(self) -> None:
-        if not self._flush_is_told:
-            self._flush_is_told = True
+    def _request_flush(self) -> None:
+        if not self._flush_is_sent:
+            self._flush_is_sent = True
             self.send(self.actor_ref, Flush())
 
     def _flush(self, _: Flush) -> None:
-        self._flush_is_told = False
+        self._flush_is_sent = False
         waiting, self._waiting = self._waiting, []
         fences, self._fences = self._fences, []
         if waiting:
@@ -65,7 +65,7 @@ class JournalActor(OdradekActor):
         except LogError as error:
             self._must_reopen = True
             return [Failed(error)] * len(waiting)
-        except BaseException as raised:  # a bug of ours or of the store: the outcome is unknown
+        except BaseException as raised:  # a bug here or in the store: the outcome is unknown
             self._must_reopen = True
             self.log.error("append failed", error=repr(raised), exc_info=raised)
             return [Failed(LogUnavailable(self._event_log.name, repr(raised)))] * len(waiting)

@@ -1,6 +1,6 @@
-"""The LogReader: reads the log for those who may not touch a file.
+"""The LogReader: reads the log on behalf of actors, whose handlers must not touch a file.
 
-Long reads are cut up so that short ones get in between.
+It reads in chunks, so that a long read does not hold up short ones.
 """
 
 from __future__ import annotations
@@ -33,20 +33,20 @@ _CHUNK_EVENTS = 20_000
 
 class _Continue(msgspec.Struct, frozen=True):
     request: ReadStream
-    commits: Iterator[Commit]  # the reader's own, told to itself only
+    commits: Iterator[Commit]  # mutable, so the reader sends it only to itself
     snapshot: Restored | None = None  # still to be sent
 
 
 class _WalkOn(msgspec.Struct, frozen=True):
     query: Query
-    walking: Generator[None, None, object]  # the reader's own, told to itself only
+    walking: Generator[None, None, object]  # mutable, so the reader sends it only to itself
 
     def bounce(self) -> tuple[Recipient, object]:
         return self.query.bounce()
 
 
 class LogReaderActor(OdradekActor):
-    """Owns reading connections."""
+    """Owns the log's read connections."""
 
     def __init__(self, context: ActorContext, log: LogStore, snapshots: SnapshotStore) -> None:
         super().__init__(context)
@@ -100,14 +100,14 @@ class LogReaderActor(OdradekActor):
                     self.send(self.actor_ref, _Continue(request, reading.commits))
                     return
             self.send(request.reply_to, StreamChunk(request.number, tuple(commits), True, None, reading.snapshot))
-        except BaseException as raised:  # a bug of ours or of the store: who recovers must not wait for ever
+        except BaseException as raised:  # a bug here or in the store: the recovering actor must still get an answer
             error = as_error(raised)
             if not isinstance(error, LogError):
                 self.log.error("reading failed", stream=request.stream, error=repr(error), exc_info=error)
             self.send(request.reply_to, StreamChunk(request.number, (), True, error))
 
     def _newest_snapshot(self, stream: str, schema: SnapshotSchema) -> Restored | None:
-        """Return a stream's newest snapshot that may be used; others are passed over, and so is whatever goes wrong."""
+        """Return a stream's newest usable snapshot, or None. Unusable snapshots and errors are logged and skipped."""
         at_most: int | None = None
         try:
             while (found := self._snapshots.load(stream, at_most)) is not None:
@@ -118,11 +118,11 @@ class LogReaderActor(OdradekActor):
                     if isinstance(restored, Restored):
                         return restored
                     reason = restored
-                self.log.warning("snapshot passed over", stream=stream, version=version, reason=reason)
+                self.log.warning("snapshot skipped", stream=stream, version=version, reason=reason)
                 at_most = version - 1
-        except BaseException as raised:  # the log has everything: it is read from the beginning
+        except BaseException as raised:  # read the stream from its beginning: the log has all events
             error = as_error(raised)
-            self.log.warning("snapshots passed over", stream=stream, error=str(error))
+            self.log.warning("snapshots skipped", stream=stream, error=str(error))
         return None
 
     def _older(self, wanted: ReadOlder) -> FetchResult:
@@ -141,7 +141,7 @@ class LogReaderActor(OdradekActor):
             next(message.walking)
         except StopIteration as done:
             self.reply(message.query, done.value)
-        except BaseException as raised:  # who asked must not wait for ever
+        except BaseException as raised:  # the requester must get an answer
             error = as_error(raised)
             self.reply(message.query, error)
         else:
@@ -193,10 +193,10 @@ class LogReaderActor(OdradekActor):
 
 
 def _decoded(snapshot: StoredSnapshot, schema: SnapshotSchema) -> Restored | str:
-    """Return a snapshot's state, or why there is none."""
+    """Return a snapshot's state, or the reason why it cannot be decoded."""
     try:
         state = msgspec.json.decode(snapshot.payload, type=schema.type)
-    except BaseException as raised:  # of msgspec, or of a Struct's own __post_init__
+    except BaseException as raised:  # from msgspec, or from the Struct's __post_init__
         error = as_error(raised)
         return f"it cannot be decoded ({error})"
     return Restored(state, snapshot.end.version, snapshot.end.position, len(snapshot.payload))

@@ -1,7 +1,7 @@
-"""The SnapshotWriter: owns the writing side of the snapshots, so that neither aggregates nor the journal wait for them.
+"""The SnapshotWriter: saves snapshots, so that neither aggregates nor the journal wait for that.
 
-It tells itself Flush on the first snapshot; what arrived before the Flush is saved in one transaction, of each stream
-the newest. Nothing depends on its success: what cannot be saved is logged and dropped.
+On the first snapshot it sends itself a Flush. It saves the snapshots that arrive before the Flush in one transaction,
+the newest one of each stream. Nothing depends on its success: a snapshot that cannot be saved is logged and dropped.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ __all__ = ["SnapshotWriterActor"]
 
 
 class SnapshotWriterActor(OdradekActor):
-    """Saves snapshots, each with the digest of the commit at whose end it was taken."""
+    """Saves snapshots, each with the digest of the last commit that it includes."""
 
     def __init__(self, context: ActorContext, log: ReadableLog, store: SnapshotStore) -> None:
         super().__init__(context)
@@ -28,7 +28,7 @@ class SnapshotWriterActor(OdradekActor):
         self.handlers = {SaveSnapshot: self._take_in, Flush: self._flush, Stop: self._stop_orderly}
 
     def is_busy(self) -> bool:
-        """Say whether snapshots wait."""
+        """Return whether snapshots are waiting."""
         return bool(self._waiting)
 
     def _take_in(self, message: SaveSnapshot) -> None:
@@ -44,14 +44,14 @@ class SnapshotWriterActor(OdradekActor):
                 self._store.save(snapshots)
         except LogError as error:
             self.log.warning("snapshots not saved", streams=len(waiting), error=str(error))
-        except BaseException as raised:  # a bug of the store: still nothing depends on it
+        except BaseException as raised:  # a bug in the store: still nothing depends on it
             self.log.error("snapshots not saved", streams=len(waiting), error=repr(raised), exc_info=raised)
 
     def _sealed(self, message: SaveSnapshot) -> StoredSnapshot | None:
         stream, version, position = message.stream, message.version, message.position
         end = self._event_log.commit_end(position)
         if end is None or (end.stream, end.version, end.position) != (stream, version, position):
-            self.log.error("no commit ends where a snapshot was taken", stream=stream, version=version)
+            self.log.error("no commit ends at the snapshot's version", stream=stream, version=version)
             return None
         return StoredSnapshot.sealed(end, message.name, message.schema, message.payload)
 
