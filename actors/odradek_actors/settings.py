@@ -15,7 +15,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     auto_create_topics     whether a send creates a missing topic, with `default_partitions`; if not, TopicNotFound
     default_partitions     number of partitions of a topic that a send creates
-    max_message_bytes      maximum size of one message's key, value and headers together; above it MessageTooLarge
+    max_message_bytes      maximum size of one message's key, value and headers together, where each header counts
+                           16 bytes more; above it MessageTooLarge
     buffer_bytes           maximum unacknowledged bytes of one producer handle; when it is reached, `send` blocks
     max_block_ms           how long `send` blocks on a full buffer before it raises BufferFull
     batch_messages, batch_bytes     maximum size of one append; a single larger `send_batch` is appended on its own

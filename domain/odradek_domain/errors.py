@@ -26,6 +26,7 @@
 from __future__ import annotations
 
 from odradek_events.errors import reduce_error
+from odradek_events.validation import shown
 
 __all__ = [
     "CommitWouldGoBackwards",
@@ -116,7 +117,7 @@ class InvalidOffset(ValidationError):
     code = "invalid_offset"
 
     def __init__(self, kind: str, value: object) -> None:
-        super().__init__(f"{value!r} is not {kind}; use a whole number, 0 or more")
+        super().__init__(f"{shown(value)} is not {kind}; use a whole number, 0 or more")
         self.kind, self.value = kind, value
 
 
@@ -126,7 +127,7 @@ class InvalidPartitionCount(ValidationError):
     code = "invalid_partition_count"
 
     def __init__(self, topic: str, count: int) -> None:
-        super().__init__(f"topic {topic!r} cannot have {count} partitions; use 1 to {MAX_PARTITIONS}")
+        super().__init__(f"topic {topic!r} cannot have {shown(count)} partitions; use 1 to {MAX_PARTITIONS}")
         self.topic, self.count = topic, count
 
 
@@ -136,17 +137,17 @@ class InvalidMessage(ValidationError):
     code = "invalid_message"
 
     def __init__(self, part: str, value: object, wanted: str) -> None:
-        super().__init__(f"{str(value)[:80]!r} is not a message's {part}; use {wanted}")
+        super().__init__(f"{shown(value)} is not a message's {part}; use {wanted}")
         self.part, self.value = part, value
 
 
 class InvalidHeader(ValidationError):
-    """A header that is not (name, bytes)."""
+    """A header that is not a pair of a name and bytes or None."""
 
     code = "invalid_header"
 
     def __init__(self, header: object) -> None:
-        super().__init__(f"{str(header)[:80]!r} is not a header; use a (name, bytes) pair")
+        super().__init__(f"{shown(header)} is not a header; use a (name, value) pair whose value is bytes or None")
         self.header = header
 
 

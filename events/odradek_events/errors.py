@@ -169,8 +169,7 @@ class InvalidStream(AppendError):
 
     def __init__(self, stream: str) -> None:
         super().__init__(
-            f"{stream[:80]!r} is not a stream name; use '<type>/<id>', both non-empty and printable, with an id of at "
-            "most 249 characters"
+            f"{stream[:80]!r} is not a stream name; use '<type>/<id>', each of 1 to 249 printable characters"
         )
         self.stream = stream
 

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Self
 import msgspec
 
 from odradek_events.errors import AppendError, LogError
+from odradek_events.validation import plain_text, shown
 
 __all__ = [
     "ANY",
@@ -117,6 +118,9 @@ class Append(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     The event counts of `decisions` must add up to the number of events; if it is empty, the events are one decision.
     With `is_checked` the caller guarantees that every field of the request and of its events has a value of its type;
     otherwise the log decodes what it is about to store.
+
+    A commit id has at most 1000 characters, a correlation or causation id 1024; the log rejects longer ones. A field of
+    another type raises a TypeError that names it.
     """
 
     stream: str
@@ -127,6 +131,25 @@ class Append(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     decisions: tuple[Decision, ...] = ()
     is_checked: bool = False
     condition: Condition | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what can be no request, before it leaves the hands of the caller."""
+        for name in ("stream", "commit_id", "actor"):
+            value = getattr(self, name)
+            if type(value) is not str:
+                if not isinstance(value, str):
+                    raise TypeError(f"{name} must be a str, not {shown(value)}")
+                msgspec.structs.force_setattr(self, name, plain_text(value))
+        if type(self.expected_version) is not int:
+            raise TypeError(f"expected_version must be an int, not {shown(self.expected_version)}")
+        if type(self.events) not in (list, tuple) and (
+            isinstance(self.events, str | bytes) or not isinstance(self.events, Sequence)
+        ):
+            raise TypeError(f"events must be a list or tuple of events, not {shown(self.events)}")
+        if not isinstance(self.decisions, tuple) or not set(map(type, self.decisions)) <= {Decision}:
+            raise TypeError(f"decisions must be a tuple of Decision, not {shown(self.decisions)}")
+        if self.condition is not None and not isinstance(self.condition, Condition):
+            raise TypeError(f"condition must be a Condition or None, not {shown(self.condition)}")
 
 
 class CommitMetadata(msgspec.Struct, frozen=True, gc=False):

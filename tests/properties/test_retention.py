@@ -12,8 +12,8 @@ from support.profiles import fewer
 from support.retention import let_go, stored
 
 from odradek_actors.client.system import ActorSystem
-from odradek_domain.topic.byte_index import message_size
 from odradek_domain.topic.partition import Partition
+from odradek_domain.values.message import message_size
 from odradek_events import MemoryLog
 from odradek_events.types import MessageProduced, RecordsDeleted, TopicCreated, TopicDeleted
 

@@ -13,6 +13,7 @@ from odradek_actors.base.actor import OdradekActor
 from odradek_actors.errors import SnapshotWarning, as_error
 from odradek_actors.messages.core import Tick
 from odradek_actors.messages.recovery import Restored, SnapshotSchema
+from odradek_events.validation import as_plain
 
 __all__ = ["RESTORING", "TAKING", "Behaviour", "Folded"]
 
@@ -81,7 +82,7 @@ class Behaviour(OdradekActor, Generic[S]):
             snapshot = self.take_snapshot()
             if not isinstance(snapshot, schema.type):
                 raise TypeError(f"it returned a {type(snapshot).__name__}, not the schema's {schema.type.__name__}")
-            return msgspec.json.encode(snapshot)
+            return msgspec.json.encode(snapshot, enc_hook=as_plain)
         except BaseException as raised:
             self._warn_of_snapshots(TAKING, as_error(raised))
             raise

@@ -31,7 +31,7 @@ from odradek_actors.runtime.promise import Promise
 from odradek_actors.runtime.threads import ThreadedRuntime
 from odradek_actors.settings import Settings
 from odradek_actors.topic.actor import TopicActor
-from odradek_actors.validation import text, time_limit
+from odradek_actors.validation import MAX_ID, text, time_limit
 from odradek_domain.group.assignors.kafka import Assignor, assignors_by_name
 from odradek_domain.replay.system_state import AggregateSnapshot, SystemState
 from odradek_events.errors import LogUnavailable
@@ -187,8 +187,8 @@ class RunningSystem:
     def command(self, stream: str, body: object, *, correlation_id: str = "", causation_id: str = "") -> Promise[Any]:
         """Send a command to a stream's actor; the promise gives the answer."""
         promise: Promise[Any] = self.runtime.promise()
-        correlation_id = text("correlation_id", correlation_id) or self.runtime.new_id()
-        self.tell(stream, Command(body, promise, 0, correlation_id, text("causation_id", causation_id)))
+        correlation_id = text("correlation_id", correlation_id, MAX_ID) or self.runtime.new_id()
+        self.tell(stream, Command(body, promise, 0, correlation_id, text("causation_id", causation_id, MAX_ID)))
         return promise
 
     def query(self, stream: str, body: object) -> Promise[Any]:

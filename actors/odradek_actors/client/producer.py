@@ -24,9 +24,18 @@ from odradek_actors.messages.producers import (
     Send,
 )
 from odradek_actors.runtime.promise import Promise
-from odradek_actors.validation import awaits_answers, bytes_or_none, moment, seconds, text, time_limit, whole_number
+from odradek_actors.validation import (
+    MAX_ID,
+    awaits_answers,
+    bytes_or_none,
+    moment,
+    seconds,
+    text,
+    time_limit,
+    whole_number,
+)
 from odradek_domain.errors import MessageTooLarge
-from odradek_domain.values.message import Message, checked_headers
+from odradek_domain.values.message import Headers, Message, checked_headers
 from odradek_domain.values.names import ProducerId, TopicName
 
 __all__ = ["Acks", "ProducerHandle", "Unacknowledged"]
@@ -38,7 +47,7 @@ _MESSAGE_OVERHEAD = 128  # bytes counted per message besides its contents, so th
 
 Data = str | bytes | None
 _log = get_logger(actor="producer")
-Entry = tuple[Data, Data] | tuple[Data, Data, Iterable[tuple[str, bytes]]] | Data
+Entry = tuple[Data, Data] | tuple[Data, Data, Iterable[tuple[str, bytes | None]]] | Data
 
 
 class Unacknowledged(msgspec.Struct, frozen=True):
@@ -85,7 +94,7 @@ class ProducerHandle:
         value: Data = None,
         *,
         key: Data = None,
-        headers: Iterable[tuple[str, bytes]] = (),
+        headers: Iterable[tuple[str, bytes | None]] = (),
         partition: int | None = None,
         timestamp: datetime | None = None,
         correlation_id: str = "",
@@ -202,11 +211,7 @@ class ProducerHandle:
             if type(value) is not bytes:
                 value = bytes_or_none("value", value)
             size = (len(key) if key else 0) + (len(value) if value else 0)
-            message = (
-                Message(message_id, key, value, now, checked_headers(headers))
-                if headers
-                else Message(message_id, key, value, now)
-            )
+            message = Message(message_id, key, value, now, headers) if headers else Message(message_id, key, value, now)
             if headers:
                 size = message.size
             if size > limit:
@@ -234,8 +239,9 @@ class ProducerHandle:
         name = str(TopicName(topic))
         if partition is not None:
             whole_number("partition", partition)
-        correlation_id = text("correlation_id", correlation_id)
-        causation_id = text("causation_id", causation_id)
+        correlation_id = text("correlation_id", correlation_id, MAX_ID)
+        causation_id = text("causation_id", causation_id, MAX_ID)
+        size += len(correlation_id) + len(causation_id)
         settings = self._system.settings
         room = size + _MESSAGE_OVERHEAD * len(messages)
         if not self._has_actor:
@@ -283,13 +289,13 @@ def _only(receipts: Any) -> Receipt:
     return receipt
 
 
-def _parts(entry: Entry) -> tuple[Data, Data, Iterable[tuple[str, bytes]]]:
+def _parts(entry: Entry) -> tuple[Data, Data, Headers]:
     if type(entry) is not tuple:
         return None, entry, ()  # type: ignore[return-value]  # a value; bytes_or_none refuses other types
     if len(entry) == 2:
         return entry[0], entry[1], ()
     if len(entry) == 3:
-        return entry
+        return entry[0], entry[1], () if entry[2] is None else checked_headers(entry[2])
     raise ValueError(
         f"a batch entry is a value, a (key, value) pair or a (key, value, headers) triple, not a tuple of {len(entry)}"
     )

@@ -96,8 +96,9 @@ class TopicCalls(RunningSystem):
 
         An argument that is not given leaves its limit unchanged. A message is deleted, as by `delete_records`, once it
         and all messages before it are older than `retention_ms` by their own timestamps, or once the messages after it
-        hold `retention_bytes` of keys, values and headers. The topic checks now, when its actor starts, and every
-        `retention_check_interval` seconds; `apply_retention` checks and waits for the result.
+        hold `retention_bytes` of keys, values and headers, where each header counts 16 bytes more. The topic checks
+        now, when its actor starts, and every `retention_check_interval` seconds; `apply_retention` checks and waits for
+        the result.
         Raises InvalidRetention unless a limit is a whole number of 1 or more.
         """
         return self._topic(name, SetRetention(retention_ms, retention_bytes))

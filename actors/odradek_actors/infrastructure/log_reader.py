@@ -20,6 +20,7 @@ from odradek_actors.messages.recovery import ReadStream, Restored, SnapshotSchem
 from odradek_actors.messages.retention import FindRetained
 from odradek_actors.messages.topics import FetchResult
 from odradek_domain.replay.log_scans import offsets_at_time, walk_messages
+from odradek_domain.values.message import message_size
 from odradek_events.errors import LogError
 from odradek_events.log.port import LogStore
 from odradek_events.record import Commit
@@ -129,7 +130,7 @@ class LogReaderActor(OdradekActor):
         messages: list[MessageProduced] = []
         size = 0
         for message in self._older_messages.read(wanted.topic, wanted.partition, wanted.offset, wanted.not_before):
-            size += len(message.value or b"") + len(message.key or b"")
+            size += message_size(message)
             is_too_much = messages and size > wanted.max_bytes
             if is_too_much or message.offset >= wanted.until_offset or len(messages) >= wanted.max_messages:
                 break

@@ -62,11 +62,13 @@ class AppendBatch(msgspec.Struct, frozen=True):
     """Store the messages of these sends, all in one commit.
 
     Stored, each send is answered with its receipts by the topic itself, which saves an acknowledged send one hop of
-    six, and the producer with AppendDone. Whatever else comes of it, only the producer is told.
+    six, and the producer with AppendDone. Whatever else comes of it, only the producer is told. `is_alone` says that it
+    is not to be joined with others, since the log refused the content of one of them.
     """
 
     append: AppendMessages
     sends: tuple[Command, ...]
+    is_alone: bool = False
 
 
 class AppendDone(msgspec.Struct, frozen=True, gc=False):

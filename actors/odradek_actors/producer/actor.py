@@ -168,6 +168,8 @@ class ProducerActor(ProducerDelivery):
             too_much = len(partitions) + len(send.messages) > self.settings.batch_messages
             if taken and (too_much or size > self.settings.batch_bytes or outbox.must_check_partition):
                 break
+            if taken and (waiting.is_alone or taken[0].is_alone):
+                break
             outbox.queue.popleft()
             outbox.queued -= len(send.messages)
             try:

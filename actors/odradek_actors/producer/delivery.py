@@ -22,7 +22,7 @@ from odradek_actors.messages.topics import AppendBatch, AppendDone, DescribeTopi
 from odradek_actors.producer.outbox import Batch, Outbox, is_refusal
 from odradek_actors.producer.registration import ProducerRegistration
 from odradek_domain.errors import OutOfOrderSequence, UnknownTopicId
-from odradek_events.errors import OutcomeUnknown, WrongExpectedVersion
+from odradek_events.errors import EventNotSerializable, OutcomeUnknown, WrongExpectedVersion
 
 __all__ = ["ProducerDelivery"]
 
@@ -117,6 +117,8 @@ class ProducerDelivery(ProducerRegistration):
             self._acknowledge(outbox, batch, answer.offsets, answer.first_position)
         elif isinstance(answer, UnknownTopicId) or _is_gone(answer):
             self._topic_is_gone(outbox, batch)
+        elif isinstance(answer, EventNotSerializable) and len(batch.sends) > 1:
+            self._divide(outbox, batch)
         elif getattr(answer, "retriable", False) or isinstance(answer, OutOfOrderSequence | WrongExpectedVersion):
             batch.failed(answer)
             outbox.must_look_up = outbox.must_look_up or isinstance(answer, ActorStopped)
@@ -207,6 +209,19 @@ class ProducerDelivery(ProducerRegistration):
             self._retry_when_all_answered(outbox)
         else:
             self._retry_later(outbox)
+
+    def _divide(self, outbox: Outbox, batch: Batch) -> None:
+        """Send what a batch holds again, each send alone: the log refused the content of one of them.
+
+        Nothing of the batch is stored. What follows it lies behind a gap until a new epoch begins.
+        """
+        for waiting in batch.sends:
+            waiting.is_alone = True
+        outbox.take_back([batch])
+        self._must_bump = True
+        self._prepare()
+        if outbox.in_flight:
+            self._retry_when_all_answered(outbox)
 
     def _number_anew(self, outbox: Outbox) -> None:
         """What should come before the oldest batch was given up: all that lies behind the gap goes in a new epoch.

@@ -21,10 +21,11 @@ __all__ = ["Batch", "Outbox", "Waiting", "is_refusal"]
 class Waiting:
     """A send that was accepted and not answered yet. Its number rises from send to send of a producer.
 
-    `partitions` says where its messages go, once they were on their way and had to come back.
+    `partitions` says where its messages go, once they were on their way and had to come back. `is_alone` says that it
+    travels in a batch of its own, since the log refused the content of a batch that it was in.
     """
 
-    __slots__ = ("command", "deadline", "number", "partition_was_checked", "partitions", "send")
+    __slots__ = ("command", "deadline", "is_alone", "number", "partition_was_checked", "partitions", "send")
 
     def __init__(self, command: Command, send: Send, deadline: float, number: int) -> None:
         self.command = command
@@ -32,6 +33,7 @@ class Waiting:
         self.deadline = deadline
         self.number = number
         self.partition_was_checked = False
+        self.is_alone = False
         self.partitions: tuple[int, ...] = ()
 
 

@@ -16,6 +16,7 @@ from functools import partial
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from odradek_actors.base.event_sourced import EventSourcedActor
 from odradek_actors.errors import ActorStopped, as_error
@@ -42,6 +43,8 @@ from odradek_domain.errors import DomainError, TopicNotFound
 from odradek_domain.topic.partition import TailLimit
 from odradek_domain.topic.retention import KEEP_ALL, RetentionPlan, RetentionPolicy
 from odradek_domain.topic.topic import AppendDecision, Topic, TopicSnapshot
+from odradek_domain.values.message import message_size
+from odradek_events.errors import EventNotSerializable
 from odradek_events.record import Appended, Decision
 from odradek_events.types import TopicCreated
 
@@ -58,7 +61,7 @@ class TopicActorSnapshot(msgspec.Struct, frozen=True, gc=False):
 class TopicActor(EventSourcedActor[Topic]):
     """Owns one Topic aggregate, existing or not."""
 
-    snapshot_schema = SnapshotSchema("topic", 2, TopicActorSnapshot)
+    snapshot_schema = SnapshotSchema("topic", 3, TopicActorSnapshot)
     _created_position = 0
     _announced: tuple[str | None, int] | None = None  # the incarnation and the number of partitions
     _parked: dict[str, Query]
@@ -129,12 +132,12 @@ class TopicActor(EventSourcedActor[Topic]):
     def _gather(self, first: Command) -> list[Command]:
         """Take the appends at the front of the stash too, up to the limits of one commit."""
         gathered = [first]
-        if not self.stash:
+        if not self.stash or first.body.is_alone:
             return gathered
         messages, size = _weight(first.body)
         while self.stash:
             waiting = self.stash[0]
-            if not (isinstance(waiting, Command) and type(waiting.body) is AppendBatch):
+            if not (isinstance(waiting, Command) and type(waiting.body) is AppendBatch) or waiting.body.is_alone:
                 break
             more, larger = _weight(waiting.body)
             if messages + more > self.settings.batch_messages or size + larger > self.settings.batch_bytes:
@@ -183,6 +186,14 @@ class TopicActor(EventSourcedActor[Topic]):
 
         self.persist(events, [command for command, _, _ in answers], answer, decisions, is_checked=True)
 
+    def append_failed(self, commands: Sequence[Command], error: Exception) -> None:
+        """Decide appends that were joined again, each alone, if the log refused what one of them holds."""
+        if isinstance(error, EventNotSerializable) and len(commands) > 1:
+            alone = [replace(command, body=replace(command.body, is_alone=True)) for command in commands]
+            self.stash.extendleft(reversed(alone))
+        else:
+            super().append_failed(commands, error)
+
     def _is_durable(self, batch: AppendBatch, decision: AppendDecision) -> bool:
         """Say whether all of it is applied; else it repeats what is being decided with it."""
         partitions = self.state.partitions
@@ -212,7 +223,7 @@ class TopicActor(EventSourcedActor[Topic]):
         if isinstance(ends, Exception):
             self.reply(command, ends)
         else:
-            self._when_ready(msgspec.structs.replace(command, body=LetGo(plan, ends)))
+            self._when_ready(replace(command, body=LetGo(plan, ends)))
         waiting, self._waiting = self._waiting, ()
         for each in waiting:
             self._when_ready(each)
@@ -289,7 +300,7 @@ class TopicActor(EventSourcedActor[Topic]):
                     return True
                 continue
             for event in partition.read(offset, fetch.max_messages - len(messages)):
-                size += len(event.value or b"") + len(event.key or b"")
+                size += message_size(event)
                 if messages and size > fetch.max_bytes:
                     break
                 messages.append(event)

@@ -24,6 +24,7 @@ from odradek_domain.topic.topic import Topic, TopicSnapshot
 from odradek_domain.values.names import TopicName
 from odradek_events.record import Commit, Head
 from odradek_events.schema.registry import CATALOGUE
+from odradek_events.validation import as_plain
 
 __all__ = ["AggregateSnapshot", "ReplayableLog", "SystemState"]
 
@@ -171,7 +172,7 @@ class SystemState:
 
         Equal states have equal digests, whatever process or order of folding they came from.
         """
-        content = msgspec.json.encode([sorted(self.versions.items()), self.snapshots()])
+        content = msgspec.json.encode([sorted(self.versions.items()), self.snapshots()], enc_hook=as_plain)
         return hashlib.blake2b(content, digest_size=16).hexdigest()
 
     def _of(self, cls: type[Any]) -> list[Any]:

@@ -19,9 +19,10 @@ from operator import add, attrgetter
 
 import msgspec
 
+from odradek_domain.values.message import message_size
 from odradek_events.types import MessageProduced
 
-__all__ = ["Mark", "SizeMarks", "message_size"]
+__all__ = ["Mark", "SizeMarks"]
 
 _APART_BYTES = 1 << 20
 _APART_PARTS = 64
@@ -87,14 +88,6 @@ class SizeMarks:
     def _set_due(self) -> None:
         first, last = self.marks[0][1], self.marks[-1][1]
         self._due = last + max(_APART_BYTES, (last - first) // _APART_PARTS)
-
-
-def message_size(message: MessageProduced) -> int:
-    """Return the bytes of a message's key, value and headers."""
-    size = len(message.value or b"") + len(message.key or b"")
-    for name, data in message.headers:
-        size += len(name.encode()) + len(data)
-    return size
 
 
 def _sizes(messages: Sequence[MessageProduced]) -> list[int]:

@@ -20,8 +20,8 @@ import msgspec
 
 from odradek_domain.errors import OffsetNotFound
 from odradek_domain.topic.bounds import PartitionBounds
-from odradek_domain.topic.byte_index import SizeMarks, message_size
-from odradek_domain.values.message import Message
+from odradek_domain.topic.byte_index import SizeMarks
+from odradek_domain.values.message import HEADER_OVERHEAD, Message, message_size
 from odradek_domain.values.positions import PartitionId
 from odradek_events.types import MessageProduced
 
@@ -325,7 +325,8 @@ def _continued(checksums: Checksums, run: list[MessageProduced]) -> tuple[Checks
     if any(headers):
         bodies = [_body(event) for event in run]
         absent = len([None for event in run if event.value is None and event.headers])
-        surplus = sum(map(len, headers)) * (len(_BETWEEN) + len(_ABSENT)) + absent * len(_ABSENT)
+        absent += len([None for its_headers in headers for _, data in its_headers if data is None])
+        surplus = sum(map(len, headers)) * (len(_BETWEEN) + len(_ABSENT) - HEADER_OVERHEAD) + absent * len(_ABSENT)
     else:
         bodies = [event.value for event in run]
     keys, size = _joined([event.key for event in run], keys)
@@ -350,4 +351,5 @@ def _body(event: MessageProduced) -> bytes | None:
     if not event.headers:
         return event.value
     body = _ABSENT if event.value is None else event.value
-    return b"".join([body, *(_BETWEEN + name.encode() + _ABSENT + data for name, data in event.headers)])
+    headers = [_BETWEEN + name.encode() + _ABSENT + (_ABSENT if data is None else data) for name, data in event.headers]
+    return b"".join([body, *headers])

@@ -14,9 +14,10 @@ from datetime import datetime, timedelta
 import msgspec
 
 from odradek_domain.errors import ValidationError
-from odradek_domain.topic.byte_index import message_size
 from odradek_domain.topic.partition import Partition
+from odradek_domain.values.message import message_size
 from odradek_events.types import MessageProduced, TopicRetentionSet
+from odradek_events.validation import shown
 
 __all__ = [
     "KEEP_ALL",
@@ -42,8 +43,8 @@ class InvalidRetention(ValidationError):
 
     def __init__(self, topic: str, limit: str, value: object) -> None:
         super().__init__(
-            f"{limit} of topic {topic!r} cannot be {value!r}; use a whole number from 1 to {_LARGEST}, or None for "
-            "no limit"
+            f"{limit} of topic {topic!r} cannot be {shown(value)}; use a whole number from 1 to {_LARGEST}, or None "
+            "for no limit"
         )
         self.topic, self.limit, self.value = topic, limit, value
 
@@ -51,7 +52,7 @@ class InvalidRetention(ValidationError):
 class RetentionPolicy(msgspec.Struct, frozen=True, gc=False):
     """The limits of each partition of a topic: milliseconds by the messages' own timestamps, and bytes; None is none.
 
-    Bytes are those of keys, values and headers.
+    Bytes are those of keys, values and headers; each header counts 16 more.
     """
 
     retention_ms: int | None = None

@@ -6,11 +6,12 @@ an offset; `committed_offsets` holds what an owner has committed. Imports `error
 """
 
 from odradek_domain.values.committed_offsets import CommittedOffset, CommittedOffsets, OffsetToCommit
-from odradek_domain.values.message import Headers, Message, checked_headers
+from odradek_domain.values.message import HEADER_OVERHEAD, Headers, Message, checked_headers, message_size
 from odradek_domain.values.names import ConsumerId, GroupId, MessageId, ProducerId, TopicName
 from odradek_domain.values.positions import Offset, PartitionId, TopicPartition, plain
 
 __all__ = [
+    "HEADER_OVERHEAD",
     "CommittedOffset",
     "CommittedOffsets",
     "ConsumerId",
@@ -25,5 +26,6 @@ __all__ = [
     "TopicName",
     "TopicPartition",
     "checked_headers",
+    "message_size",
     "plain",
 ]

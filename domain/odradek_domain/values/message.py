@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 import msgspec
@@ -10,10 +10,14 @@ import msgspec
 from odradek_domain.errors import InvalidHeader, InvalidMessage, OffsetAlreadyAssigned
 from odradek_domain.values.positions import Offset
 from odradek_events.types import MessageProduced
+from odradek_events.validation import as_plain, moment, text
 
-__all__ = ["Headers", "Message", "checked_headers"]
+__all__ = ["HEADER_OVERHEAD", "Headers", "Message", "checked_headers", "message_size"]
 
-Headers = tuple[tuple[str, bytes], ...]
+HEADER_OVERHEAD = 16
+"""The bytes that a header counts besides its name and value, so that a million empty headers have a size too."""
+
+Headers = tuple[tuple[str, bytes | None], ...]
 
 
 class Message(msgspec.Struct, frozen=True, gc=False):
@@ -38,16 +42,18 @@ class Message(msgspec.Struct, frozen=True, gc=False):
         for part, data in (("key", key), ("value", value)):
             if data is not None and not isinstance(data, bytes):
                 raise InvalidMessage(part, data, "bytes, or None")
-        if not isinstance(timestamp, datetime) or timestamp.tzinfo is None:
-            raise InvalidMessage("timestamp", timestamp, "a datetime with a time zone, such as UTC")
-        return cls(id, key, value, timestamp)
+        try:
+            at = moment("timestamp", timestamp)
+        except (TypeError, ValueError) as error:
+            raise InvalidMessage("timestamp", timestamp, "a datetime with a time zone, such as UTC") from error
+        return cls(text("id", id), _plain(key), _plain(value), at)
 
     @classmethod
     def stored(cls, event: MessageProduced) -> Message:
         """Make the message that an event says was stored."""
         return cls(event.message_id, event.key, event.value, event.timestamp, event.headers, Offset(event.offset))
 
-    def with_headers(self, headers: Iterable[tuple[str, bytes]]) -> Message:
+    def with_headers(self, headers: Iterable[tuple[str, bytes | None]]) -> Message:
         """Return the message with these headers, an ordered list in which names may repeat."""
         return msgspec.structs.replace(self, headers=checked_headers(headers))
 
@@ -60,21 +66,38 @@ class Message(msgspec.Struct, frozen=True, gc=False):
     @property
     def size(self) -> int:
         """Bytes of key, value and headers together."""
-        return (
-            (len(self.key) if self.key is not None else 0)
-            + (len(self.value) if self.value is not None else 0)
-            + (sum(len(name.encode()) + len(data) for name, data in self.headers) if self.headers else 0)
-        )
+        return message_size(self)
 
 
-def checked_headers(headers: Iterable[tuple[str, bytes]]) -> Headers:
-    """Return headers as an immutable tuple; InvalidHeader unless each is a (name, bytes) pair."""
-    checked: list[tuple[str, bytes]] = []
-    for header in headers:
+def message_size(message: Message | MessageProduced) -> int:
+    """Return the bytes of a message's key, value and headers; each header counts HEADER_OVERHEAD more."""
+    size = len(message.value or b"") + len(message.key or b"")
+    for name, data in message.headers:
+        size += HEADER_OVERHEAD + len(name.encode()) + len(data or b"")
+    return size
+
+
+def checked_headers(headers: Iterable[tuple[str, bytes | None]]) -> Headers:
+    """Return headers as an immutable tuple of plain values; InvalidHeader unless each is (name, bytes or None)."""
+    if isinstance(headers, str | bytes | Mapping):
+        raise InvalidHeader(headers)
+    try:
+        given = iter(headers)
+    except TypeError as error:
+        raise InvalidHeader(headers) from error
+    checked: list[tuple[str, bytes | None]] = []
+    for header in given:
         if not (isinstance(header, tuple | list) and len(header) == 2):
             raise InvalidHeader(header)
         name, data = header
-        if not isinstance(name, str) or not isinstance(data, bytes):
+        if not isinstance(name, str) or not (data is None or isinstance(data, bytes)):
             raise InvalidHeader(header)
-        checked.append((name, data))
+        checked.append((text("a header name", name), _plain(data)))
     return tuple(checked)
+
+
+def _plain(data: bytes | None) -> bytes | None:
+    if data is None or type(data) is bytes:
+        return data
+    plain: bytes = as_plain(data)
+    return plain

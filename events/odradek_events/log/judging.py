@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
 from typing import Any, Protocol
 
@@ -47,6 +47,7 @@ from odradek_events.record import (
     Verdict,
 )
 from odradek_events.schema.codec import Codec
+from odradek_events.validation import MAX_COMMIT_ID, MAX_ID, moment, shown, text
 
 __all__ = ["EMPTY_DIGEST", "Judged", "StoredBefore", "chain", "chain_raw", "judge", "split_stream"]
 
@@ -93,10 +94,13 @@ def judge(
     version_of: Callable[[str], int],
     log: StoredBefore,
 ) -> Judged:
-    """Judge `requests` against `log` at `head`; `version_of(stream)` gives a stream's last version there."""
-    if recorded_at.tzinfo is None:
-        raise ValueError("recorded_at needs a time zone; pass an aware datetime in UTC")
-    recorded_at = recorded_at.astimezone(UTC)
+    """Judge `requests` against `log` at `head`; `version_of(stream)` gives a stream's last version there.
+
+    What is wrong with one request, whatever its events raise, is that request's verdict and no other's.
+    """
+    if isinstance(requests, Append) or not all(isinstance(request, Append) for request in requests):
+        raise TypeError(f"requests must be a list of Append, not {shown(requests)}")
+    recorded_at = moment("recorded_at", recorded_at)
     if head.recorded_at is not None and recorded_at < head.recorded_at:
         recorded_at = head.recorded_at  # a clock that steps back must not make time travel ambiguous
     judged = Judged(head)
@@ -127,10 +131,14 @@ def _judge_one(
     if not events:
         return Appended(first_position, head.position, first_version, current, recorded_at)
     decisions = request.decisions or (Decision(len(events)),)
+    if not request.is_checked:
+        _check_ids(request)
     if request.decisions:
         counts = [decision.event_count for decision in decisions]
-        if sum(counts) != len(events) or min(counts) < 1:
-            raise EventNotSerializable(stream, f"its decisions of {counts} events do not add up to its {len(events)}")
+        if set(map(type, counts)) != {int} or sum(counts) != len(events) or min(counts) < 1:
+            raise EventNotSerializable(
+                stream, f"its decisions of {shown(counts)} events do not add up to its {len(events)}"
+            )
     kinds = codec.kinds_of(stream, events)
     types = tuple([kind.name_and_version for kind in kinds])
     metadata = CommitMetadata(
@@ -144,7 +152,7 @@ def _judge_one(
     encoded, facts = codec.encode_events(stream, events, types, request.is_checked)
     try:
         tags = codec.index(facts, kinds, request.is_checked)
-    except (TypeError, ValueError) as error:  # a tag of something unhashable, an offset that is no offset
+    except Exception as error:  # a tag of something unhashable, an offset that is no offset
         raise EventNotSerializable(stream, f"its tags cannot be made ({error})") from error
     encoded_metadata = codec.encode_metadata(stream, metadata, request.is_checked)
     digest = chain(head.digest, first_position, last_position, stream, first_version, encoded_metadata, encoded)
@@ -164,6 +172,17 @@ def _judge_one(
     judged.head = Head(last_position, digest, recorded_at)
     last_version = judged.versions[stream] = current + len(events)
     return Appended(first_position, last_position, first_version, last_version, recorded_at)
+
+
+def _check_ids(request: Append) -> None:
+    try:
+        text("commit_id", request.commit_id, MAX_COMMIT_ID)
+        text("actor", request.actor, MAX_ID)
+        for decision in request.decisions:
+            text("correlation_id", decision.correlation_id, MAX_ID)
+            text("causation_id", decision.causation_id, MAX_ID)
+    except (TypeError, ValueError) as error:
+        raise EventNotSerializable(request.stream, f"its metadata is not storable ({error})") from error
 
 
 def _refusal(
@@ -274,6 +293,7 @@ def chain_raw(
 def split_stream(stream: str) -> tuple[str, str]:
     """Split `<type>/<id>` at the first slash; refuse what is not of that form."""
     kind, slash, identifier = stream.partition("/")
-    if not (kind and slash and identifier) or len(identifier) > MAX_ID_LENGTH or not stream.isprintable():
+    is_short = len(kind) <= MAX_ID_LENGTH and len(identifier) <= MAX_ID_LENGTH
+    if not (kind and slash and identifier) or not is_short or not stream.isprintable():
         raise InvalidStream(stream)
     return kind, identifier

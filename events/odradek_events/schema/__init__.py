@@ -1,7 +1,8 @@
 """How event types are declared, encoded, and read in the versions they had before.
 
 `registry` holds the types, their names and tags; `evolution` and `upcasters` describe former versions; `codec` turns
-events into JSON and back. Imports `errors` and `record` only. Start reading at `registry`.
+events into JSON and back; `open_values` refuses what JSON would change. Imports `errors`, `record` and `validation`
+only. Start reading at `registry`.
 """
 
 from odradek_events.schema.codec import Codec, OpaqueEvent

@@ -19,12 +19,13 @@ import msgspec
 
 from odradek_events.errors import DamagedCommit, EventNotSerializable, UnknownEventType, UpcasterFailed
 from odradek_events.record import Commit, CommitMetadata, StoredCommit
+from odradek_events.schema.open_values import require_storable
 from odradek_events.schema.registry import CATALOGUE, Catalogue, EventType, lower_offset
 from odradek_events.schema.upcasters import StepFailed
+from odradek_events.validation import as_plain
 
 __all__ = ["Codec", "OpaqueEvent"]
 
-_NOT_JSON = (TypeError, ValueError, OverflowError, RecursionError)
 _NOT_DECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
@@ -57,7 +58,7 @@ class Codec:
 
     def __init__(self, catalogue: Catalogue = CATALOGUE) -> None:
         self.catalogue = catalogue
-        self._encode = msgspec.json.Encoder().encode
+        self._encode = msgspec.json.Encoder(enc_hook=as_plain).encode
         self._decode_metadata = msgspec.json.Decoder(CommitMetadata).decode
         self._split = msgspec.json.Decoder(list[msgspec.Raw]).decode
         self._decode_name = msgspec.json.Decoder(_Named).decode
@@ -82,16 +83,20 @@ class Codec:
         With `is_checked` the caller has made sure that every field holds a value of its type.
         """
         try:
-            encoded = self._encode(events)
             if is_checked:
-                return encoded, events
+                return self._encode(events), events
             decoder = self.catalogue.decoder(types)
             assert decoder is not None, f"{types} are not the types of {stream!r} as they are now"
+            if self.catalogue.has_open(types):
+                require_storable(events)
+            encoded = self._encode(events)
             return encoded, decoder.decode(encoded)
+        except EventNotSerializable:
+            raise
         except msgspec.ValidationError as error:
             raise EventNotSerializable(stream, f"it could not be read again ({error})") from error
-        except _NOT_JSON as error:
-            raise EventNotSerializable(stream, str(error)) from error
+        except Exception as error:  # whatever an event's class raises: other requests of the same call go on
+            raise EventNotSerializable(stream, str(error) or repr(error)) from error
 
     def encode_metadata(self, stream: str, metadata: CommitMetadata, is_checked: bool = False) -> bytes:
         """Encode a commit's metadata as a JSON object; `is_checked` as for events."""
@@ -99,7 +104,7 @@ class Codec:
             encoded = self._encode(metadata)
             if not is_checked:
                 self._decode_metadata(encoded)
-        except _NOT_JSON as error:
+        except Exception as error:
             raise EventNotSerializable(stream, f"its metadata is not storable ({error})") from error
         return encoded
 

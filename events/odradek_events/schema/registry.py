@@ -26,6 +26,7 @@ import msgspec
 
 from odradek_events.errors import RegistrationError
 from odradek_events.schema.evolution import Evolution
+from odradek_events.schema.open_values import is_open
 from odradek_events.schema.upcasters import Upcaster
 
 __all__ = ["CATALOGUE", "Catalogue", "EventType", "OffsetTag", "event", "lower_offset"]
@@ -46,6 +47,7 @@ class EventType:
     """One registered type: its stable name, current version, class, tag templates, and what it was before."""
 
     __slots__ = (
+        "_is_open",
         "_key",
         "_offset_fields",
         "_offset_names",
@@ -67,6 +69,7 @@ class EventType:
         name, version = evolution.name, evolution.version
         self.name, self.version, self.cls, self.evolution = name, version, cls, evolution
         self.decode = msgspec.json.Decoder(cls).decode
+        self._is_open: bool | None = None
         self.name_and_version = (name, version)
         self.stored_names = (name, *evolution.formerly)
         self.type_tag = f"type:{name}"
@@ -88,6 +91,13 @@ class EventType:
         self._tags_by_key: dict[object, tuple[str, ...]] = {}
         self._offset_fields = tuple(self.offset_tags.get(template) for template in self.templates)
         self._offset_names = tuple(dict.fromkeys(self.offset_tags.values())) or (None,)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it has fields whose values have to be looked at before they are stored; see `open_values`."""
+        if self._is_open is None:  # found when first needed: at registration it would slow each start
+            self._is_open = is_open(self.cls)
+        return self._is_open
 
     def is_stored_alike(self, name: str, version: int) -> bool:
         """Say whether events stored under this name and in this version are read as those of today."""
@@ -202,6 +212,10 @@ class Catalogue:
     def is_current(self, types: tuple[tuple[str, int], ...]) -> bool:
         """Say whether there are such types and every (name, version) pair is that of a registered type as it is now."""
         return self.decoder(types) is not None
+
+    def has_open(self, types: tuple[tuple[str, int], ...]) -> bool:
+        """Say whether values of events of any of these registered types have to be looked at before they are stored."""
+        return any(self._by_name[name].is_open for name, _ in types)
 
     def decoder(self, types: tuple[tuple[str, int], ...]) -> msgspec.json.Decoder[list[Any]] | None:
         """Return a typed decoder for an array of these types; None unless they are current.

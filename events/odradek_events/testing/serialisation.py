@@ -94,7 +94,7 @@ class SerialisationCases(LogSuite):
     def test_metadata_that_cannot_be_stored_is_refused_and_nothing_else_is_lost(self, log: LogStore) -> None:
         requests = [
             Append(stream="topic/a", events=[created("a")], commit_id="\ud800"),
-            Append(stream="topic/a", events=[created("a")], commit_id=7),  # type: ignore[arg-type]  # the mistake
+            Append(stream="topic/a", events=[created("a")], decisions=(Decision(1, "x" * 2000),)),
             Append(stream="topic/a", events=[created("a")], commit_id="good"),
         ]
         assert [type(verdict) for verdict in log.append(requests, START)] == [Rejected, Rejected, Appended]

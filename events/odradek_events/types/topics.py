@@ -73,7 +73,8 @@ class RecordsDeleted(msgspec.Struct, frozen=True):
 class MessageProduced(msgspec.Struct, frozen=True):
     """A message was stored at `offset`.
 
-    A value of None is a tombstone; `sequence` is -1 if the producer did not number the message.
+    A value of None is a tombstone; `sequence` is -1 if the producer did not number the message. Headers keep their
+    order, names may repeat, and a header's value may be None.
     """
 
     topic: str
@@ -86,4 +87,4 @@ class MessageProduced(msgspec.Struct, frozen=True):
     timestamp: datetime
     key: bytes | None = None
     value: bytes | None = None
-    headers: tuple[tuple[str, bytes], ...] = ()
+    headers: tuple[tuple[str, bytes | None], ...] = ()

@@ -35,7 +35,7 @@ class Readable(Protocol):
     @property
     def value(self) -> bytes | None: ...
     @property
-    def headers(self) -> tuple[tuple[str, bytes], ...]: ...
+    def headers(self) -> tuple[tuple[str, bytes | None], ...]: ...
     @property
     def timestamp(self) -> datetime: ...
     @property
@@ -52,7 +52,10 @@ _FIELDS: dict[str, Formatter] = {
     "%k": lambda message: message.key or b"",
     "%v": lambda message: message.value or b"",
     "%s": lambda message: message.value or b"",
-    "%h": lambda message: b",".join(name.encode() + b"=" + data for name, data in message.headers),
+    "%h": lambda message: b",".join(
+        name.encode() + b"=" + (b"NULL" if data is None else data)
+        for name, data in message.headers  # as kcat has it
+    ),
     "%i": lambda message: message.message_id.encode(),
 }
 _FIXED = {"%%": b"%", "\\t": b"\t", "\\n": b"\n", "\\\\": b"\\"}

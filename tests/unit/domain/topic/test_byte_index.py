@@ -7,8 +7,9 @@ from random import Random
 import pytest
 from support.domain import NOON
 
-from odradek_domain.topic.byte_index import SizeMarks, message_size
+from odradek_domain.topic.byte_index import SizeMarks
 from odradek_domain.topic.partition import Partition, TailLimit
+from odradek_domain.values.message import message_size
 from odradek_events.types import MessageProduced
 
 MIB = 1 << 20
@@ -87,12 +88,14 @@ def test_every_part_of_a_message_has_its_bytes_however_messages_come() -> None:
         {"value": value, "key": key, "headers": headers}
         for value in (None, b"", b"abc")
         for key in (None, b"", b"de")
-        for headers in ((), (("h", b"xyz"),), (("é", b""), ("", b"1")))
+        for headers in ((), (("h", b"xyz"),), (("é", b""), ("", b"1"), ("n", None)))
     ]
     events = [sized(offset, 0, **shape) for offset, shape in enumerate(shapes)]
     total = sum(map(message_size, events))
     assert total == sum(
-        len(event.value or b"") + len(event.key or b"") + sum(len(n.encode()) + len(v) for n, v in event.headers)
+        len(event.value or b"")
+        + len(event.key or b"")
+        + sum(16 + len(n.encode()) + len(v or b"") for n, v in event.headers)
         for event in events
     )
     random = Random(4)

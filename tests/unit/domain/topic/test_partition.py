@@ -86,7 +86,7 @@ def test_the_tail_holds_at_most_twice_the_limit_in_bytes_keys_and_headers_includ
     limit = TailLimit(messages=1_000, size_bytes=1_000)
     partition = Partition(0, NOON)
     for offset in range(200):
-        event = MessageProduced("t", 0, offset, "m", "p", 0, -1, NOON, b"k" * 10, b"v" * 10, (("h", b"x" * 79),))
+        event = MessageProduced("t", 0, offset, "m", "p", 0, -1, NOON, b"k" * 10, b"v" * 10, (("h", b"x" * 63),))
         partition.append_messages((event,), limit)
         assert partition.tail_bytes == 100 * len(partition.messages)
         assert partition.tail_bytes <= 2_000

@@ -1,0 +1,137 @@
+"""Checks of arguments, so that a wrong one raises at once, in one sentence that names it; and plain values.
+
+Types do not bind at run time: True would pass for partition 1 and 2.0 for a count, and would be stored so. Values of
+subclasses (a string enum, the datetime of a clock that a test froze) become plain ones: JSON has no subclasses, and
+what overrides a method of its type must not take effect here.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterable
+from datetime import UTC, date, datetime
+from typing import Any
+
+__all__ = [
+    "MAX_COMMIT_ID",
+    "MAX_ID",
+    "as_plain",
+    "moment",
+    "names",
+    "plain_moment",
+    "plain_text",
+    "seconds",
+    "shown",
+    "text",
+    "whole_number",
+]
+
+MAX_ID = 1024
+"""The most characters of a correlation id or causation id."""
+MAX_COMMIT_ID = 1000
+"""The most characters of a commit id: an event's id adds a slash and a number, and may be a causation id."""
+
+_MOST_SECONDS = 1_000_000_000  # 31 years; what locks can wait for ends somewhere above
+_MOST_SHOWN = 80
+_PLAIN = (datetime, date)  # in a tuple, where tools that freeze the clock do not put their own classes in their place
+
+
+def shown(value: object) -> str:
+    """Return how an error message shows a wrong value: on one line, at most 80 characters, whatever it is."""
+    if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() > 256:
+        return f"a whole number of {value.bit_length()} bits"
+    if isinstance(value, str | bytes):
+        value = value[: _MOST_SHOWN + 1]
+    try:
+        found = repr(value)
+    except Exception:  # of a class that cannot show itself
+        found = f"<{type(value).__name__}>"
+    found = found if found.isprintable() else found.encode("unicode_escape", "backslashreplace").decode()
+    return found if len(found) <= _MOST_SHOWN else f"{found[:_MOST_SHOWN]}…"
+
+
+def whole_number(name: str, value: Any, minimum: int | None = 0, maximum: int | None = None) -> int:
+    """Return a whole number of at least `minimum`; TypeError or ValueError otherwise."""
+    if type(value) is not int:
+        raise TypeError(f"{name} must be an int, not {shown(value)}")
+    if minimum is not None and value < minimum:
+        raise ValueError(f"{name} must be {minimum} or more, not {shown(value)}")
+    if maximum is not None and value > maximum:
+        raise ValueError(f"{name} must be {maximum} or less, not {shown(value)}")
+    return value
+
+
+def seconds(name: str, value: Any) -> float:
+    """Return a number of seconds, 0 or more."""
+    if type(value) not in (int, float):
+        raise TypeError(f"{name} must be a number of seconds, not {shown(value)}")
+    if not 0 <= value <= _MOST_SECONDS:
+        raise ValueError(f"{name} must be 0 to {_MOST_SECONDS} seconds, not {shown(value)}")
+    return float(value)
+
+
+def text(name: str, value: Any, most: int | None = None) -> str:
+    """Return text that UTF-8 can hold, of at most `most` characters, as a plain str."""
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be a str, not {shown(value)}")
+    plain = plain_text(value)
+    if most is not None and len(plain) > most:
+        raise ValueError(f"{name} must have at most {most} characters, not {len(plain)}")
+    try:
+        plain.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(
+            f"{name} {shown(plain)} has a lone surrogate at index {error.start}, which UTF-8 cannot hold; remove it"
+        ) from error
+    return plain
+
+
+def names(name: str, values: Iterable[str]) -> list[str]:
+    """Return a list of texts; a single text is most likely a mistake."""
+    if isinstance(values, str | bytes):
+        raise TypeError(f"{name} must be a list; use [{shown(values)}]")
+    try:
+        listed = list(values)
+    except TypeError as error:
+        raise TypeError(f"{name} must be a list of str, not {shown(values)}") from error
+    return [text(f"each of {name}", value) for value in listed]
+
+
+def moment(name: str, value: Any) -> datetime:
+    """Return an aware datetime in UTC."""
+    if not isinstance(value, datetime):
+        raise TypeError(f"{name} must be an aware datetime, not {shown(value)}")
+    if value.utcoffset() is None:
+        raise ValueError(f"{name} needs a time zone; pass an aware datetime")
+    try:
+        return plain_moment(value.astimezone(UTC))
+    except OverflowError as error:
+        raise ValueError(f"{name} {value.isoformat()} lies outside the years 1 to 9999 in UTC; use another") from error
+
+
+def plain_moment(value: datetime) -> datetime:
+    """Return a datetime of a subclass as a plain one."""
+    plain, _ = _PLAIN
+    return value if type(value) is plain else plain.combine(value.date(), value.time(), value.tzinfo)
+
+
+def plain_text(value: str) -> str:
+    """Return text of a subclass as a plain str: what it holds, not what its class makes of it."""
+    return str.__str__(value)
+
+
+def as_plain(value: Any) -> Any:
+    """Return a value of a subclass of a type that JSON has as one of the type itself: a hook for msgspec's encoders."""
+    if isinstance(value, str):
+        return plain_text(value)
+    if isinstance(value, bytes):
+        return bytes.__getitem__(value, slice(None))
+    if isinstance(value, int):
+        return operator.index(value)
+    if isinstance(value, float):
+        return float.__float__(value)
+    if isinstance(value, datetime):
+        return plain_moment(value)
+    if isinstance(value, date):
+        return _PLAIN[1](value.year, value.month, value.day)
+    raise TypeError(f"Encoding objects of type {type(value).__name__} is unsupported")
