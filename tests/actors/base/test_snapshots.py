@@ -539,7 +539,7 @@ def test_the_author_of_an_actor_that_is_wrong_about_snapshots_is_warned(
         deposits(world, actor, 5, snapshot_interval=2).close()
         world.open(actors={"account": actor}, snapshot_interval=2).actor("account/a").query(Balance()).result()
 
-    with pytest.warns(SnapshotWarning, match=f"{actor.__name__}: {reason}.*nothing is lost"):
+    with pytest.warns(SnapshotWarning, match=f"{actor.__name__}: {reason}.*no data is lost"):
         live_twice()
 
 
