@@ -17,10 +17,10 @@ commit's place (KurrentDB's idempotent append, by commit id in place of event id
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import lru_cache
+from hashlib import sha256
 from typing import Any, Protocol
 
 from odradek_events.errors import (
@@ -280,11 +280,24 @@ def chain_raw(
     events: bytes,
 ) -> bytes:
     """Return the digest of a commit whose stream's name is UTF-8 already."""
-    numbers = (previous, first_position, last_position, first_version, len(stream), stream, len(metadata), metadata)
-    before_events = b"%b%d,%d,%d,%d:%b%d:%b%d:" % (*numbers, len(events))
     if len(events) < _COPIED:
-        return hashlib.sha256(before_events + events).digest()
-    digest = hashlib.sha256(before_events)
+        return sha256(
+            b"%b%d,%d,%d,%d:%b%d:%b%d:%b"
+            % (
+                previous,
+                first_position,
+                last_position,
+                first_version,
+                len(stream),
+                stream,
+                len(metadata),
+                metadata,
+                len(events),
+                events,
+            )
+        ).digest()
+    place = b"%d,%d,%d,%d:" % (first_position, last_position, first_version, len(stream))
+    digest = sha256(b"%b%b%b%d:%b%d:" % (previous, place, stream, len(metadata), metadata, len(events)))
     digest.update(events)
     return digest.digest()
 

@@ -351,7 +351,7 @@ class SqliteLog(LogStore):
         """Return the stored commit that holds `position`."""
         last = self._last_position()
         rows = self._file.fetch(COMMIT_AT, position) if 0 <= position <= last else []
-        if not rows or position > integer(rows[0][1], position):
+        if not rows or position > integer(rows[0][1], rows[0][0]):
             raise PositionBeyondHead(position, last)
         return sound_commit(rows[0], rows[0][7])
 

@@ -24,6 +24,9 @@ CHANGES = {
     "the digest's type": "digest = 7",
     "the stream": "stream = 'topic/c'",
     "a version": "first_version = 5",
+    "a version that is no whole number": "first_version = first_version + 0.5",
+    "a position that is no whole number": "last_position = last_position + 0.5",
+    "a column's type": "events = 7",
 }
 
 
