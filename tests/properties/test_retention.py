@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.domain import NOON, after, given_topic, in_batches, record
 from support.profiles import fewer
-from support.retention import let_go, stored
+from support.retention import apply_retention, stored
 
 from odradek_actors.client.system import ActorSystem
 from odradek_domain.topic.partition import Partition
@@ -60,12 +60,12 @@ def test_retention_keeps_exactly_what_the_limits_say(
     topic.apply_all(topic.delete_records(0, before, NOON))
     topic.apply_all(topic.set_retention(ms, size, NOON))
 
-    let_go(topic, messages, NOON)
+    apply_retention(topic, messages, NOON)
 
     oldest = None if ms is None else after(-ms / 1000)
     for partition, all_of_it in zip(topic.partitions, mine, strict=True):
         assert partition.log_start_offset == start_by_rule(all_of_it, 0 if partition.id else before, oldest, size)
-    assert let_go(topic, messages, NOON) == []
+    assert apply_retention(topic, messages, NOON) == []
 
 
 commits = st.lists(

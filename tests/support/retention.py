@@ -10,7 +10,7 @@ from odradek_domain.topic.topic import Topic
 from odradek_events.types import MessageProduced, RecordsDeleted
 from support.domain import NOON
 
-__all__ = ["ends_of", "let_go", "stored"]
+__all__ = ["apply_retention", "ends_of", "stored"]
 
 _BYTES = bytes(2 << 20)
 
@@ -32,7 +32,7 @@ def ends_of(plan: RetentionPlan, messages: Sequence[MessageProduced]) -> list[in
     return ends
 
 
-def let_go(topic: Topic, messages: Sequence[MessageProduced], now: datetime) -> list[RecordsDeleted]:
+def apply_retention(topic: Topic, messages: Sequence[MessageProduced], now: datetime) -> list[RecordsDeleted]:
     """Apply a topic's limits; return what was decided."""
     plan = topic.plan_retention(now)
     events = topic.apply_retention(plan, ends_of(plan, messages), now)

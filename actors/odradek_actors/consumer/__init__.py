@@ -1,8 +1,8 @@
 """The actor that owns a consumer.
 
-`actor` puts the parts together and fetches; `polling` is the poll under way; `membership` the consumer's side of the
-group protocol; `session` its stream, its subscription and its commits. Imports `base` and the Consumer aggregate;
-knows no other role.
+`actor` handles commands and queries; `polling` serves the current poll; `membership` is the consumer's side of the
+group protocol; `session` opens, subscribes, commits and closes. Imports `base` and the Consumer aggregate, but no other
+role.
 """
 
 from odradek_actors.consumer.actor import ConsumerActor

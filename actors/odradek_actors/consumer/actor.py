@@ -1,4 +1,4 @@
-"""The ConsumerActor: what its handle and the world ask of it; `consumer_polls` has the poll under way."""
+"""The ConsumerActor: handles the commands and queries of the consumer handle; `polling` serves the current poll."""
 
 from __future__ import annotations
 
@@ -35,29 +35,29 @@ __all__ = ["ConsumerActor"]
 
 
 class ConsumerActor(ConsumerPolling):
-    """Owns one Consumer aggregate and the poll under way."""
+    """Owns one Consumer aggregate and its current poll."""
 
     def __init__(self, context: ActorContext, stream: str) -> None:
         super().__init__(context, stream)
         self.handlers[TopicChanged] = self._topic_changed
 
     def is_in_use(self) -> bool:
-        """Say whether a handle is open, or a commit of the last one waits."""
+        """Return whether a handle is open, or a commit of the last handle is still waiting."""
         return self._handle is not None or bool(self._commits)
 
     def handle_query(self, query: Query) -> None:
-        """Answer, and end again if no handle is open."""
+        """Answer, then passivate if no handle is open."""
         super().handle_query(query)
         self.passivate_if_unused()
 
     def is_busy(self) -> bool:
-        """Say whether something is under way; a poll that waits is not."""
+        """Return whether work is in progress; a waiting poll does not count."""
         return self.is_deciding()
 
     # -- commands -----------------------------------------------------------------------------------------------------
 
     def handle_command(self, command: Command) -> None:
-        """Do what the handle asks, if it is the one that is open."""
+        """Execute a command if it comes from the open handle."""
         self.state.heartbeat(self.runtime.now())
         self._handle_if_open(command)
         self.passivate_if_unused()
@@ -106,7 +106,7 @@ class ConsumerActor(ConsumerPolling):
                 raise LookupError(f"a consumer has no command {type(command).__name__}")
 
     def respond(self, command: Any, events: Sequence[Any]) -> object:
-        """Answer with nothing; whatever was being fetched is of an earlier round now."""
+        """Answer None; start a new round, so that answers to earlier fetches are dropped."""
         if not events:
             return None
         self._round = self.runtime.new_number()
@@ -116,12 +116,12 @@ class ConsumerActor(ConsumerPolling):
             self._keep_of_delivery(lambda message: (message.topic, message.partition) != moved)
         elif isinstance(command, Assign) or not self.state.has_subscription:
             self._keep_of_delivery(lambda message: False)
-        elif not self._is_group_managed:  # else what it reads changes with its next share
+        elif not self._is_group_managed:  # in a group, only the next assignment changes what it reads
             self._keep_of_delivery(lambda message: message.topic in self.state.subscriptions)
         return None
 
     def _unsubscribe(self, command: Command) -> None:
-        """Read nothing; leave the group."""
+        """Remove the subscription and leave the group."""
         self._leave_at_once("it unsubscribed")
         self._end_membership()
         self._announced = ()
@@ -129,7 +129,7 @@ class ConsumerActor(ConsumerPolling):
         self._subscribe_to((), None, command)
 
     def _pause(self, command: Command, partitions: tuple[TopicPartition, ...]) -> None:
-        """Deliver nothing of these partitions, also not what is on its way."""
+        """Pause these partitions; drop fetches in progress, which may contain their messages."""
         for place in partitions:
             self.state.require_assigned(place)
         self._paused = set(partitions)
@@ -138,7 +138,7 @@ class ConsumerActor(ConsumerPolling):
         self._go_on_polling()
 
     def answer(self, query: Any) -> object:
-        """Say where the consumer stands."""
+        """Return a position, or a snapshot of the consumer."""
         match query:
             case PositionOf(partition):
                 return self.state.get_current_offset(partition)
@@ -148,12 +148,12 @@ class ConsumerActor(ConsumerPolling):
                 return super().answer(query)
 
     def append_failed(self, commands: Sequence[Command], error: Exception) -> None:
-        """Tell who asked; a handle that could not be opened is not open, and one that was closed is closed.
+        """Reply with the error. A handle that could not be opened is not open; one that was closing is closed.
 
-        A poll whose delivery has an unknown outcome goes on after the recovery: what was recorded is delivered then.
+        A poll whose delivery has an unknown outcome continues after the recovery, which delivers what was recorded.
         """
         is_refused = isinstance(error, AppendError) and not isinstance(error, WrongExpectedVersion)
-        if not commands and is_refused:  # of its own accord: the poller hears of it, and it is tried again in a moment
+        if not commands and is_refused:  # the actor's own append: fail the poll, and retry after retry_backoff
             self._refuse_poll(error)
             self._is_held = True
             self.tick(self.settings.retry_backoff, Tick("retry"))
@@ -165,11 +165,11 @@ class ConsumerActor(ConsumerPolling):
             if isinstance(command.body, OpenConsumer):
                 self._handle = None
                 self.passivate_if_unused()
-            is_closed = isinstance(command.body, CloseConsumer)  # its next life then gives up what it had
+            is_closed = isinstance(command.body, CloseConsumer)  # the next session then releases the partitions
             self.reply(command, None if is_closed else error)
 
     def on_giving_up(self, error: Exception) -> None:
-        """Answer the poll and the commits that wait, and leave the group."""
+        """Fail the current poll and the waiting commits, and leave the group."""
         self._refuse_poll(error)
         self._refuse_commits(error)
         self._leave_at_once("its actor has failed")
@@ -187,7 +187,7 @@ class ConsumerActor(ConsumerPolling):
             self._commit(command, body, number)
 
     def _commit_what_waits(self) -> None:
-        """Commit what came too late for the last generation of a cooperative member: the next is known only now."""
+        """Retry the commits of a cooperative member that arrived too late for the last generation."""
         if self._is_rebalancing:
             return
         commits, self._commits = self._commits, {}
@@ -202,7 +202,7 @@ class ConsumerActor(ConsumerPolling):
             self.reply(self._commits.popitem()[1], error)
 
     def _topic_changed(self, message: TopicChanged) -> None:
-        """A topic has other partitions; one that matches a pattern is read from now on. In a group, it sees to that."""
+        """Look for missing partitions and, without a group, for topics that match the pattern."""
         self._not_there = {place for place in self._not_there if place.topic != message.topic}
         if self.state.pattern is not None and self.state.group_id is None:
             self._must_match = True
@@ -221,14 +221,14 @@ class ConsumerActor(ConsumerPolling):
         self.request(self.context.log_reader, ListTopics(), listed)
 
     def on_ready(self) -> None:
-        """Go on with the poll that an append or a recovery interrupted."""
+        """Continue the poll that an append or a recovery interrupted."""
         self._take_up_delivery()
         if self._poll is not None and not self.state.has_subscription:
             self._end_poll()
         self._go_on_polling()
 
     def on_tick(self, tick: Tick) -> None:
-        """Look after the membership, or end a poll that has waited long enough."""
+        """Send a heartbeat, time out the poll, or continue after a backoff."""
         if tick.purpose == "heartbeat":
             self._beat(tick)
         elif self._deadline_timer.is_fired_by(tick):
@@ -238,7 +238,7 @@ class ConsumerActor(ConsumerPolling):
             self._go_on_polling()
 
     def on_stopping(self) -> bool:
-        """End the poll under way, and leave the group."""
+        """End the current poll and leave the group."""
         self._end_poll()
         self._refuse_commits(ActorStopped(self.stream))
         self._leave_at_once("its actor has stopped")

@@ -1,15 +1,16 @@
-"""How a consumer is a member of its group: it joins, syncs, sends heartbeats, gives up partitions, and may be fenced.
+"""The consumer's side of the group protocol: joins, syncs, sends heartbeats, releases partitions, handles fencing.
 
-As with Kafka's clients, a rebalance takes place in `poll`: a caller that polls has processed what it was given, so
-partitions can be given up. A Notice announces that, and the next poll acknowledges it. Joining and syncing then need no
-poll, and heartbeats never do. A member that is not polled for max_poll_interval leaves.
+As in Kafka's clients, a rebalance takes place in `poll`: a caller that polls again has processed the messages of the
+previous poll, so its partitions can be revoked. A Notice announces the revocation, and the next poll acknowledges it.
+Joining and syncing then continue without a poll, and heartbeats are sent in the background. A member that does not poll
+for max_poll_interval leaves.
 
-    out --poll--> joining --all joined--> syncing --share--> member --rebalance--> (gives up) --> joining
+    out --poll--> joining --all joined--> syncing --share--> member --rebalance--> (revokes) --> joining
      ^               |                       |                  |
      +---------------+---- lost, fenced, left, unsubscribed ----+
 
-Answers come at any time. What follows from them waits until nothing is under way (`_settle`) and is decided from what
-is known then. An answer that belongs to an earlier membership is dropped by its number (`_life`).
+The group's answers can arrive at any time. `_settle` acts on them once the actor is ready, based on the state at that
+moment. An answer to an earlier membership is dropped by its number (`_life`).
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ _LOST = (UnknownMember, IllegalGeneration, FencedInstanceId)
 
 
 class GroupMembership(ConsumerSession):
-    """A consumer's actor as a member of a group. The subclass polls and answers polls."""
+    """A consumer's actor as a member of a group. The subclass serves polls."""
 
     def __init__(self, context: ActorContext, stream: str) -> None:
         super().__init__(context, stream)
@@ -55,18 +56,18 @@ class GroupMembership(ConsumerSession):
         super().start_volatile()
         self._stage = "out"
         self._life = 0
-        self._must_rejoin = ""  # why
+        self._must_rejoin = ""  # the reason; empty if it need not rejoin
         self._joined_for: tuple[tuple[str, ...], str | None] = ((), None)  # topics and pattern of its last join
-        self._ended_generation = -1  # the last that the group said is over
-        self._had = Claim()  # its last share
-        self._share: SyncResult | None = None  # to be taken
+        self._ended_generation = -1  # the last generation that the group has ended
+        self._had = Claim()  # its last assignment
+        self._share: SyncResult | None = None  # an assignment that is not recorded yet
         self._notices: deque[Notice] = deque()
         self._noticed = 0  # the number of the newest notice
-        self._announced: tuple[TopicPartition, ...] = ()  # what the caller knows to be assigned
-        self._to_let_go: tuple[TopicPartition, ...] = ()
+        self._announced: tuple[TopicPartition, ...] = ()  # the assignment that the caller knows
+        self._to_release: tuple[TopicPartition, ...] = ()  # revoked, acknowledged by the caller, not recorded yet
         self._is_held = False  # an append was refused: wait for the timer
         self._fencing: FencedInstanceId | None = None
-        self._untold: Exception | None = None  # why it could not join, while nobody polled
+        self._unreported: Exception | None = None  # a failed join that no poll has reported yet
         self._polled_at = 0.0
 
     def _open(self, command: Command, wanted: OpenConsumer) -> None:
@@ -78,7 +79,7 @@ class GroupMembership(ConsumerSession):
 
     @property
     def _has_joined(self) -> bool:
-        """Whether the group knows of it, or soon will."""
+        """Whether the group knows this member, or a join is on its way."""
         return bool(self._member_id) or self._stage != "out"
 
     @property
@@ -93,13 +94,13 @@ class GroupMembership(ConsumerSession):
         raise NotImplementedError
 
     def _go_on_polling(self) -> None:
-        """Do what can be done for the poll under way now."""
+        """Take the next possible step for the current poll."""
 
     def _refuse_poll(self, error: Exception) -> None:
-        """Answer the poll under way, if there is one, with an error."""
+        """Fail the current poll, if any, with an error."""
 
     def _keep_of_delivery(self, is_wanted: Callable[[MessageProduced], bool]) -> None:
-        """Drop the rest from an unconfirmed delivery."""
+        """Drop unwanted messages from an unacknowledged delivery."""
 
     def _drop_fetches(self) -> None:
         """Ignore the answers to the fetches sent so far."""
@@ -111,45 +112,44 @@ class GroupMembership(ConsumerSession):
     # -- steps --------------------------------------------------------------------------------------------------------
 
     def _settle(self) -> bool:
-        """Record what the group's answers led to; return whether that is under way now.
+        """Record the consequences of the group's answers; return whether an append for them is now in progress.
 
-        What is to be done is found by comparing what is recorded with what is known here: an append without a clear
-        answer may have recorded it.
+        It compares the recorded state with the known one, because an append of unknown outcome may have recorded them.
         """
         owned = self.state.assignment or ()
         if self._is_group_managed and self._handle is not None and not self._has_joined:
             if owned:
-                self._let_go(owned, is_lost=True)
+                self._release(owned, is_lost=True)
                 return True
             if self._announced:
                 self._notify("lost", self._announced)
                 self._announced = ()
-        gone = tuple(place for place in self._to_let_go if place in self.state.assigned)
+        gone = tuple(place for place in self._to_release if place in self.state.assigned)
         if gone:
-            self._let_go(gone)
+            self._release(gone)
             return True
-        self._to_let_go = ()
+        self._to_release = ()
         return self._share is not None and self._take(self._share)
 
-    def _let_go(self, partitions: tuple[TopicPartition, ...], *, is_lost: bool = False) -> None:
-        """Record that these are no longer read. A refused append is tried again: there is no way back."""
+    def _release(self, partitions: tuple[TopicPartition, ...], *, is_lost: bool = False) -> None:
+        """Record that the consumer no longer reads these partitions. A refused append is retried."""
         self._drop_fetches()
         self._paused.difference_update(partitions)
         self._forget_seeks(partitions)
         going = frozenset(partitions)
         self._keep_of_delivery(lambda message: (message.topic, message.partition) not in going)
-        events = self.state.let_go(partitions, self.runtime.now(), self._generation, is_lost=is_lost)
+        events = self.state.release(partitions, self.runtime.now(), self._generation, is_lost=is_lost)
         self.persist(events, (), lambda _: None)
 
     def _take(self, share: SyncResult) -> bool:
-        """Read what a share adds; have what it lacks given up, and then join again."""
+        """Start to read the partitions that an assignment adds; revoke those that it removes, then rejoin."""
         shared = frozenset(share.partitions)
         added = tuple(place for place in share.partitions if place not in self.state.assigned)
         gone = tuple(place for place in self.state.assignment or () if place not in shared)
         life = self._life
 
         def taken(_: object) -> None:
-            if life != self._life:  # it has left meanwhile, and gives up what it took
+            if life != self._life:  # it has left in the meantime; `_settle` releases the partitions
                 return
             self._share = None
             is_over = share.generation == self._ended_generation
@@ -180,22 +180,22 @@ class GroupMembership(ConsumerSession):
         return notice
 
     def _acknowledge(self, noticed: int) -> None:
-        """Note that the caller has done what the notices up to this number asked for."""
+        """Record that the caller has handled the notices up to this number."""
         while self._notices and self._notices[0].number <= noticed:
             notice = self._notices.popleft()
             if notice.kind == "revoked":
                 gone = frozenset(notice.partitions)
                 self._announced = tuple(place for place in self._announced if place not in gone)
-                self._to_let_go = notice.partitions
-                self._must_rejoin = self._must_rejoin or f"{self.id} has let go of partitions"
+                self._to_release = notice.partitions
+                self._must_rejoin = self._must_rejoin or f"{self.id} released partitions"
 
     def _join_if_needed(self, poll: Command) -> None:
-        """Join on behalf of a poll, whose caller has processed what it was given. Eager members first give up all."""
+        """Join on behalf of a poll, whose caller has processed all its messages. An eager member first revokes all."""
         if self._stage == "member" and self._joined_for != (self.state.subscriptions, self.state.pattern):
-            self._must_rejoin = self._must_rejoin or f"{self.id} subscribed to something else"
+            self._must_rejoin = self._must_rejoin or f"{self.id} changed its subscription"
         if self._stage in ("joining", "syncing") or (self._stage == "member" and not self._must_rejoin):
             return
-        refusal, self._untold = self._fencing or self._untold, None
+        refusal, self._unreported = self._fencing or self._unreported, None
         if refusal is not None:
             self._refuse_poll(refusal)
             return
@@ -236,9 +236,9 @@ class GroupMembership(ConsumerSession):
         self._ask_group(body, joined, poll, self._while_alive())
 
     def _while_alive(self) -> Callable[[], bool]:
-        """Return whether this membership goes on, to be asked later.
+        """Return a predicate that says whether this membership still lasts.
 
-        A join that is sent after its membership has ended would make the group fence the member that came after it.
+        A join sent after its membership has ended would make the group fence the membership that followed.
         """
         life = self._life
         return lambda: life == self._life
@@ -266,39 +266,39 @@ class GroupMembership(ConsumerSession):
             self._not_joined(answer)
 
     def _not_joined(self, error: Any) -> None:
-        """Try again; if another try would end the same way, the caller hears of it first."""
+        """Rejoin after a failed join or sync. An error that a retry would repeat is reported to the caller first."""
         self._stage = "out"
         if isinstance(error, FencedInstanceId):
             self._fencing = error
         if isinstance(error, _LOST):
             self._end_membership()
         elif not isinstance(error, RebalanceInProgress | OutcomeUnknown | ActorStopped):
-            self._untold = None if self._is_polling else error
+            self._unreported = None if self._is_polling else error
             self._refuse_poll(error)
-        if isinstance(error, ActorStopped | OutcomeUnknown):  # the caller is not told: it is tried again in a moment
+        if isinstance(error, ActorStopped | OutcomeUnknown):  # retried after retry_backoff, not reported
             self.tick(self.settings.retry_backoff, Tick("rejoin"))
         else:
             self._go_on_polling()
 
     def _end_membership(self) -> None:
-        """End the membership. What is assigned is lost (`_settle`), unless it is given up first."""
+        """End the membership. `_settle` then records assigned partitions as lost, unless they are released first."""
         self._life = self.runtime.new_number()
         self._stage, self._must_rejoin = "out", ""
         self._member_id, self._generation, self._ended_generation = "", -1, -1
         self._had = Claim()
-        self._share = self._untold = None
-        self._to_let_go = ()
+        self._share = self._unreported = None
+        self._to_release = ()
         self._notices.clear()
 
     def _rebalance_begun(self, message: RebalanceBegun) -> None:
-        """Join again; a share that is still to be taken is taken first, and is outdated then."""
+        """Rejoin. An assignment that is not recorded yet is recorded first, although it is outdated."""
         self._ended_generation = message.generation
         if self._stage == "member" and message.generation == self._generation:
             self._must_rejoin = self._must_rejoin or "the group rebalances"
             self._go_on_polling()
 
     def _leave_at_once(self, reason: str) -> None:
-        """Tell the group without waiting for an answer; a static member's place is kept until its session ends."""
+        """Leave without waiting for an answer. A static member does not leave: its session must expire."""
         if self._has_joined and self._member.instance_id is None:
             self._tell_group(LeaveGroup(self._member_id, reason, self.id))
 
@@ -317,7 +317,7 @@ class GroupMembership(ConsumerSession):
         self.tick(delay, Tick("heartbeat", self._life))
 
     def _beat(self, tick: Tick) -> None:
-        """Leave if the consumer was not polled for too long; otherwise send a heartbeat."""
+        """Leave if the caller has not polled for max_poll_interval; otherwise send a heartbeat."""
         if tick.number != self._life:
             return
         idle = self.runtime.monotonic() - self._polled_at
@@ -335,7 +335,7 @@ class GroupMembership(ConsumerSession):
 
         def answered(answer: Any) -> None:
             if spoken != (self._life, self._generation) or self._stage in ("joining", "syncing"):
-                return  # of a generation that is over
+                return  # the answer is for an earlier generation
             if isinstance(answer, _LOST):
                 if isinstance(answer, FencedInstanceId):
                     self._fencing = answer

@@ -1,13 +1,13 @@
-"""How a consumer polls: fetches, records what it delivers, delivers.
+"""Serves a consumer's poll: fetches messages, records the delivery, replies with it.
 
-One poll at a time. A poll asks one topic after another what it has, beginning with a different one each time; when all
-are empty it asks all of them to wait. Every round of fetches has a number, and an answer from an earlier round (before
-a seek, say) is dropped. Only this actor times a poll out.
+The consumer serves one poll at a time. It fetches from one topic after another, starting with a different one each
+time. If all are empty, it sends each a fetch that waits for messages. Each round of fetches has a number, and answers
+to an earlier round (for example before a seek) are dropped. Only this actor times a poll out.
 
-A poll is also where a rebalance goes on (`group_membership`): it is answered by a Notice when partitions come or go.
+Rebalances also take place in polls (see `membership`): a poll is answered by a Notice when the assignment changes.
 
-A delivery is recorded (MessageConsumed) before it is handed over. If its reply is lost, the next poll says so by
-naming an older delivery, and it is given again.
+A delivery is recorded (MessageConsumed) before it is sent. If the reply is lost, the next poll names an older delivery,
+and the same delivery is sent again.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ from odradek_events.types import MessageProduced
 
 __all__ = ["ConsumerPolling"]
 
-# Seconds that a poll whose time is over waits for what a topic has: old messages may take longer to read than a poll
-# would wait, and polls that gave up in between would never get any.
+# Seconds that a poll waits beyond its timeout for a fetch in progress. Reading old messages can take longer than a
+# short timeout, and polls that ended before would never return any.
 _DUE_WITHIN = 5.0
 
 
 class ConsumerPolling(GroupMembership):
-    """The poll under way of one Consumer."""
+    """Serves the current poll of one Consumer."""
 
     def start_volatile(self) -> None:
         """Set the state that survives a recovery in place."""
@@ -53,18 +53,18 @@ class ConsumerPolling(GroupMembership):
         self._round = 0
         self._turn = 0
         self._to_ask: list[str] = []
-        self._fetches: set[int] = set()  # the numbers of requests to topics since the last poll was answered
-        self._asked: str | None = None  # the topic whose answer is due, where it was not asked to wait
+        self._fetches: set[int] = set()  # request numbers of the fetches since the last poll was answered
+        self._asked: str | None = None  # the topic of the pending fetch, if that fetch does not wait
         self._deadline = 0.0  # of the poll
         self._deadline_timer = DeadlineTimer(self, "poll")
         self._delivering: Delivery | None = None
-        self._last_delivered: dict[str, int] = {}  # the partition of each topic whose turn it was
-        self._not_there: set[TopicPartition] = set()  # assigned, but the topic has no such partition
+        self._last_delivered: dict[str, int] = {}  # the last delivered partition of each topic
+        self._not_there: set[TopicPartition] = set()  # assigned, but missing in the topic
         self._is_new_turn = True
-        self._must_match = False  # there are other topics than when the pattern was matched
+        self._must_match = False  # topics may have changed since the pattern was matched
 
     def _keep_of_delivery(self, is_wanted: Callable[[MessageProduced], bool]) -> None:
-        """What is still wanted of an unconfirmed delivery has to be given again: its positions have moved already."""
+        """Keep the wanted messages of an unacknowledged delivery to send it again: positions are already past it."""
         delivery = self._delivery
         self._delivery = Delivery(delivery.number, tuple(filter(is_wanted, delivery.messages)), delivery.topic_id)
 
@@ -85,7 +85,7 @@ class ConsumerPolling(GroupMembership):
         self._go_on_polling()
 
     def _go_on_polling(self) -> None:
-        """Take the next step for the poll under way: of the membership first, then fetch."""
+        """Take the next step for the current poll: first for the membership, then fetch."""
         if not self.is_ready or self._is_held or self._settle():
             return
         self._before_polling()
@@ -98,14 +98,14 @@ class ConsumerPolling(GroupMembership):
         elif self._poll is not None and self._poll.body.max_messages:
             self._fetch_on()
         elif self._poll is not None and (self._poll.body.timeout <= 0 or not self._is_awaiting_share):
-            self._end_poll_in_time()  # who asks for no messages waits for its share only
+            self._end_poll_in_time()  # a poll for 0 messages waits only for the assignment
 
     @property
     def _is_awaiting_share(self) -> bool:
         return self._is_group_managed and self._stage != "member"
 
     def _before_polling(self) -> None:
-        """Do what waits for the actor to be ready, whether or not anybody polls."""
+        """Do the work that waits for the actor to be ready, with or without a poll."""
 
     def _answer_poll(self, answer: object) -> None:
         poll, self._poll = self._poll, None
@@ -134,14 +134,12 @@ class ConsumerPolling(GroupMembership):
         elif (self._asked is not None and remaining > -_DUE_WITHIN) or (
             self._appending is not None and self._poll in self._appending[1]
         ):
-            self._deadline_timer.wake_in(
-                self.settings.retry_backoff
-            )  # it is about to be answered, by a topic or the journal
+            self._deadline_timer.wake_in(self.settings.retry_backoff)  # the topic or the journal is about to answer
         else:
             self._end_poll_in_time()
 
     def _end_poll_in_time(self) -> None:
-        """Answer the poll under way with nothing; one for the share alone that there is none yet, if so."""
+        """Answer the timed-out poll with no messages; with RequestTimedOut if it waited only for an assignment."""
         poll = self._poll
         if poll is not None and not poll.body.max_messages and self._is_awaiting_share:
             self._refuse_poll(RequestTimedOut(poll.body.timeout))
@@ -149,14 +147,14 @@ class ConsumerPolling(GroupMembership):
             self._end_poll()
 
     def _end_poll(self) -> None:
-        """Answer the poll under way, if there is one, with nothing."""
+        """Answer the current poll, if any, with no messages."""
         self._answer_poll(None if self._poll is None else Delivery(self._poll.body.received, ()))
 
     def _refuse_poll(self, error: Exception) -> None:
         self._answer_poll(error)
 
     def _fetch_on(self) -> None:
-        """Ask one topic after another; go on with the one whose answer was interrupted."""
+        """Fetch from one topic after another; repeat an interrupted fetch first."""
         if self._is_new_turn:
             self._ask_in_turn()
             return
@@ -173,7 +171,7 @@ class ConsumerPolling(GroupMembership):
         self._ask_next()
 
     def _ask_next(self) -> None:
-        """Ask the next topic for what it has; after the last, ask all and wait."""
+        """Fetch from the next topic without waiting; after the last, send all of them a fetch that waits."""
         if self._poll is None:
             return
         self._round = self.runtime.new_number()
@@ -195,7 +193,7 @@ class ConsumerPolling(GroupMembership):
             if number == self._round and self._poll is not None and self.is_ready:
                 self._asked = None
                 self._fetched(topic, result)
-            # else: of an earlier round; or an append or a recovery is under way, after which it is asked for again
+            # else: an earlier round; or an append or a recovery is in progress, after which the fetch is repeated
 
         def found(ref: Any) -> None:
             if isinstance(ref, Exception):
@@ -213,7 +211,7 @@ class ConsumerPolling(GroupMembership):
             found(ref)
 
     def _topics(self) -> tuple[str, ...]:
-        """The topics there is something to fetch from."""
+        """The topics to fetch from."""
         if self.state.assignment is None:
             return self.state.subscriptions if not self._is_group_managed else ()
         wanted = (place.topic for place in self.state.assignment if place not in self._paused | self._not_there)
@@ -242,7 +240,7 @@ class ConsumerPolling(GroupMembership):
 
     def _fetched(self, topic: str, result: Any) -> None:
         poll = self._poll
-        assert poll is not None, "an answer without a poll is dropped before"
+        assert poll is not None, "the caller drops answers without a poll"
         if isinstance(result, ActorStopped):
             self._refs.pop(topic, None)  # a new actor will answer
             self._to_ask.insert(0, topic)
@@ -262,12 +260,12 @@ class ConsumerPolling(GroupMembership):
             return
         if resets:
             self._to_ask.insert(0, topic)
-            self.persist(resets, (poll,), lambda _: None)  # on_ready asks again
+            self.persist(resets, (poll,), lambda _: None)  # on_ready repeats the fetch
         else:
             self._ask_next()
 
     def _resets(self, topic: str, result: FetchResult) -> list[Any]:
-        """Decide where to begin in partitions without a position, and in those whose position is out of range."""
+        """Apply auto_offset_reset to partitions without a position, and to those whose position is out of range."""
         if result.topic_id is None:
             return []
         known = self.state.positions(topic, result.topic_id)
@@ -289,7 +287,7 @@ class ConsumerPolling(GroupMembership):
         return events
 
     def _partitions_read(self, topic: str, count: int) -> Sequence[int]:
-        """Return the partitions of a topic with `count` partitions that it reads; note those that are not there."""
+        """Return the partitions that it reads of a topic with `count` partitions; record missing ones."""
         if self.state.assignment is None:
             return range(count)
         mine = [place.partition for place in self.state.assignment if place.topic == topic]
@@ -300,7 +298,7 @@ class ConsumerPolling(GroupMembership):
         return [partition for partition in mine if partition < count]
 
     def _deliver(self, poll: Command, result: FetchResult) -> None:
-        self._round = self.runtime.new_number()  # answers still to come belong to an earlier round
+        self._round = self.runtime.new_number()  # drop the answers that are still to come
         events = self.state.consume(result.messages, self.runtime.now())
         last = result.messages[-1]
         self._last_delivered[last.topic] = last.partition
@@ -317,7 +315,7 @@ class ConsumerPolling(GroupMembership):
         self.persist(events, (poll,), deliver, is_checked=True)
 
     def _take_up_delivery(self) -> None:
-        """After a recovery: hand over a delivery whose append had no clear answer but is in the log."""
+        """After a recovery, send a delivery whose append had an unknown outcome but is in the log."""
         delivery, self._delivering = self._delivering, None
         if delivery is None:
             return

@@ -1,6 +1,6 @@
-"""A consumer's life under a handle: opening, choosing what to read, committing, closing.
+"""A consumer's session with its handle: open, subscribe or assign, commit, close.
 
-How it is a member of its group is in `group_membership`, polling in `consumer_polls`; each builds on the one before.
+`membership` builds on it and adds the group protocol; `polling` builds on that and serves polls.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ __all__ = ["ConsumerSession"]
 
 
 class _Question(NamedTuple):
-    """What is asked of the group once its actor is found, and on behalf of which command."""
+    """A request to the group that is sent once its actor is found, and the command that caused it."""
 
     body: object
     then: Callable[[Any], None]
@@ -47,12 +47,12 @@ class _Question(NamedTuple):
 
 
 class ConsumerSession(EventSourcedActor[Consumer]):
-    """Owns one Consumer aggregate, and asks its group on its behalf."""
+    """Owns one Consumer aggregate, and sends requests to its group."""
 
     snapshot_schema = SnapshotSchema("consumer", 2, ConsumerSnapshot)
 
     _handle: int | None = None
-    _group_id: str | None = None  # as of the last opening: the state's is not there during a recovery
+    _group_id: str | None = None  # as of the last opening, since the state has none during a recovery
     _reset_policy = "earliest"
     _member = MemberSettings()
     _member_id = ""  # empty: not a member
@@ -62,30 +62,30 @@ class ConsumerSession(EventSourcedActor[Consumer]):
         """Set the state that survives a recovery in place."""
         super().start_volatile()
         self._delivery = Delivery(0, ())
-        self._sought: dict[TopicPartition, int] = {}  # moved on purpose since the last commit, and by which seek
+        self._sought: dict[TopicPartition, int] = {}  # the number of the last seek since the last commit
         self._paused: set[TopicPartition] = set()
         self._group_ref: pykka.ActorRef[Any] | None = None
-        self._questions: deque[_Question] = deque()  # that wait until the group's actor is found
-        self._commits: dict[int, Command] = {}  # that wait for the end of a rebalance, by when they came
+        self._questions: deque[_Question] = deque()  # waiting until the group's actor is found
+        self._commits: dict[int, Command] = {}  # waiting for the end of a rebalance, by order of arrival
 
     def initial_state(self) -> Consumer:
         """Return a consumer that was never registered."""
         return Consumer(self.id)
 
     def _end_poll(self) -> None:
-        """Answer the poll under way, if there is one, with nothing."""
+        """Answer the current poll, if any, with no messages."""
 
     def _end_membership(self) -> None:
         """End the membership."""
 
     @property
     def _has_joined(self) -> bool:
-        """Whether the group knows of it, or soon will."""
+        """Whether the group knows this member, or a join is on its way."""
         return False
 
     @property
     def _is_rebalancing(self) -> bool:
-        """Whether it waits for the group to assign partitions again."""
+        """Whether it waits for a new assignment from the group."""
         return False
 
     # -- opening and closing ------------------------------------------------------------------------------------------
@@ -102,16 +102,16 @@ class ConsumerSession(EventSourcedActor[Consumer]):
         self._sought.clear()
         self._paused.clear()
         self._group_ref = None
-        self._questions = deque()  # those of an earlier life still go to the group they were meant for
+        self._questions = deque()  # a new queue: requests of an earlier session still go to that session's group
         now, consumer = self.runtime.now(), self.state
         events: list[Any] = list(consumer.register(wanted.group_id, now))
-        committed = consumer.committed.all() if wanted.group_id is None else ()  # a member begins with its share
+        committed = consumer.committed.all() if wanted.group_id is None else ()  # a member gets them when it syncs
         if consumer.is_registered or committed:
             events.append(consumer.resume(committed, now))
         self.persist(events, (command,), lambda _: self.reply(command, None))
 
     def _close(self, command: Command, wanted: CloseConsumer) -> None:
-        """Leave the group and give up its partitions; answer once they are free for others."""
+        """Leave the group and release the partitions; answer once the group can assign them to other members."""
         if wanted.handle != self._handle:
             self.reply(command, None)
             return
@@ -119,14 +119,14 @@ class ConsumerSession(EventSourcedActor[Consumer]):
         self._handle = None
         generation = self._generation
         leave = LeaveGroup(self._member_id, consumer_id=self.id)
-        has_to_leave = self._has_joined and self._member.instance_id is None  # a static member may come back
+        has_to_leave = self._has_joined and self._member.instance_id is None  # a static member may rejoin
         self._end_membership()
 
         def left(_: object) -> None:
-            if not self.is_ready or self._handle is not None:  # recovering meanwhile, or open again: its next life sees
-                self.reply(command, None)  # to what it had
+            if not self.is_ready or self._handle is not None:  # recovering, or already reopened
+                self.reply(command, None)  # the next session releases the partitions
                 return
-            events = self.state.let_go(self.state.assignment or (), self.runtime.now(), generation)
+            events = self.state.release(self.state.assignment or (), self.runtime.now(), generation)
             self.persist(events, (command,), lambda _: self.reply(command, None))
 
         if has_to_leave:
@@ -137,11 +137,11 @@ class ConsumerSession(EventSourcedActor[Consumer]):
     # -- what to read -------------------------------------------------------------------------------------------------
 
     def _subscribe(self, command: Command, wanted: Subscribe) -> None:
-        """Read topics; without a group, those that match a pattern now have to be found first."""
+        """Subscribe; without a group, first list the topics to find those that match a pattern."""
         if wanted.pattern is None or self.state.group_id is not None:
             super().handle_command(command)
             return
-        self.state.subscribe((), self.runtime.now(), wanted.pattern)  # refused at once, if it is
+        self.state.subscribe((), self.runtime.now(), wanted.pattern)  # raises at once if it is not allowed
 
         def listed(topics: Any) -> None:
             if isinstance(topics, Exception):
@@ -169,8 +169,8 @@ class ConsumerSession(EventSourcedActor[Consumer]):
         return tuple(topic for topic in topics if pattern is not None and re.fullmatch(pattern, topic))
 
     def _assign(self, command: Command, wanted: Assign) -> None:
-        """Read partitions chosen by hand, from what is committed on."""
-        self.state.assign(wanted.partitions, (), self.runtime.now())  # refused at once, if it is
+        """Assign partitions chosen by the caller, starting at the committed offsets."""
+        self.state.assign(wanted.partitions, (), self.runtime.now())  # raises at once if it is not allowed
 
         def found(committed: Any) -> None:
             if isinstance(committed, Exception):
@@ -186,9 +186,9 @@ class ConsumerSession(EventSourcedActor[Consumer]):
     # -- committing ---------------------------------------------------------------------------------------------------
 
     def _commit(self, command: Command, wanted: CommitOffsets, number: int) -> None:
-        """Commit, or have the group do so; `number` is larger than that of each commit before.
+        """Commit to the consumer's own stream or to the group; `number` increases from commit to commit.
 
-        One that comes too late for its generation waits for the next one, in which the partitions may still be here.
+        A commit that is too late for its generation waits for the next one, which may assign the same partitions.
         """
         offsets = tuple(
             self._to_commit(partition, offset, metadata)
@@ -218,13 +218,13 @@ class ConsumerSession(EventSourcedActor[Consumer]):
     def _forget_seeks(
         self, partitions: Iterable[TopicPartition], known: Mapping[TopicPartition, int] | None = None
     ) -> None:
-        """Allow commits to go only forwards again; what has been sought since `known` may still go back."""
+        """Forget seeks, so that commits may only go forwards again; keep those that happened after `known`."""
         for place in partitions:
             if known is None or self._sought.get(place) == known.get(place):
                 self._sought.pop(place, None)
 
     def _to_commit(self, partition: TopicPartition, offset: int, metadata: str) -> OffsetToCommit:
-        """Allow only what was delivered: a commit beyond the position would skip messages."""
+        """Check an offset: a commit beyond the position would skip messages that were not delivered."""
         if self.state.assignment is not None:
             self.state.require_assigned(partition)
         position = self.state.get_current_offset(partition)
@@ -247,9 +247,9 @@ class ConsumerSession(EventSourcedActor[Consumer]):
         command: Command | None,
         is_wanted: Callable[[], bool] = lambda: True,
     ) -> None:
-        """Ask the group, whose actor is looked up first if need be; questions reach it in the order of their asking.
+        """Send a request to the group; look its actor up first if it is not known. Requests arrive in call order.
 
-        What is no longer wanted once the group's actor is found is not asked.
+        A request that `is_wanted` rejects after the look-up is not sent.
         """
         question = _Question(body, then, command, is_wanted)
         if self._group_ref is not None:
@@ -262,7 +262,7 @@ class ConsumerSession(EventSourcedActor[Consumer]):
     def _look_up_group(self, questions: deque[_Question]) -> None:
         def found(ref: Any) -> None:
             if questions is self._questions and not isinstance(ref, Exception):
-                self._group_ref = ref  # else it is of the group of an earlier life
+                self._group_ref = ref  # otherwise it belongs to an earlier session
             waiting = tuple(questions)
             questions.clear()
             for question in waiting:
@@ -277,13 +277,13 @@ class ConsumerSession(EventSourcedActor[Consumer]):
     def _put(self, question: _Question, ref: pykka.ActorRef[Any]) -> None:
         def answered(answer: Any) -> None:
             if isinstance(answer, ActorStopped) and self._group_ref is ref:
-                self._group_ref = None  # the next question goes to the group's next actor
+                self._group_ref = None  # the next request looks up the group's new actor
             question.then(answer)
 
         self.request(ref, question.body, answered, command=question.command)
 
     def handle_query(self, query: Query) -> None:
-        """Answer what concerns committed offsets from the group, if there is one."""
+        """Answer queries for committed offsets, from the group if there is one."""
         if not isinstance(query.body, CommittedOf):
             super().handle_query(query)
             return

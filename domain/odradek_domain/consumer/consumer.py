@@ -235,10 +235,10 @@ class Consumer(Aggregate):
         added = tuple(sorted(partitions))
         return PartitionsAssigned(str(self.id), plain(added), _resumed(committed, added), at, member_id, generation)
 
-    def let_go(
+    def release(
         self, partitions: Iterable[TopicPartition], at: datetime, generation: int, *, is_lost: bool = False
     ) -> list[PartitionsRevoked]:
-        """Decide to read these partitions of the assignment no longer."""
+        """Decide to stop reading these partitions of the assignment."""
         going = frozenset(partitions)
         gone = tuple(place for place in self.assignment or () if place in going)
         return [PartitionsRevoked(str(self.id), plain(gone), at, generation, is_lost)] if gone else []

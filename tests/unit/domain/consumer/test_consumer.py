@@ -289,7 +289,7 @@ def test_all_of_several_partitions_are_let_go_of_however_they_are_given() -> Non
     consumer.apply(consumer.take(places, (), NOON, "m-1", 1))
     assert consumer.assigned == set(places)
 
-    revoked = consumer.let_go(iter(places[:2]), NOON, 1)
+    revoked = consumer.release(iter(places[:2]), NOON, 1)
     for event in revoked:
         consumer.apply(event)
 

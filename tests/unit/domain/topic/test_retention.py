@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from msgspec import UNSET
 from support.domain import NOON, after, given, given_topic, record, recreate
-from support.retention import ends_of, let_go, stored
+from support.retention import apply_retention, ends_of, stored
 
 from odradek_domain.errors import TopicAlreadyExists, TopicNotFound
 from odradek_domain.replay.log_scans import walk_messages
@@ -97,21 +97,21 @@ def test_a_topic_that_is_not_there_has_no_limits_to_set_or_apply() -> None:
 def test_what_is_older_than_the_limit_goes_and_what_is_exactly_as_old_stays() -> None:
     topic, messages = given_topic(), [stored(offset, at=after(offset)) for offset in range(5)]
     given(topic, *messages, *topic.set_retention(2 * SECOND, None, NOON))
-    assert let_go(topic, messages, after(4)) == [RecordsDeleted("orders", 0, 2, after(4))]
+    assert apply_retention(topic, messages, after(4)) == [RecordsDeleted("orders", 0, 2, after(4))]
     assert (topic.partitions[0].log_start_offset, topic.message_count) == (2, 3)
 
 
 def test_an_old_message_behind_a_younger_one_stays_with_it() -> None:
     topic, messages = given_topic(), [stored(0, at=after(9)), stored(1, at=NOON)]
     given(topic, *messages, *topic.set_retention(SECOND, None, NOON))
-    assert let_go(topic, messages, after(10)) == []
-    assert let_go(topic, messages, after(11)) == [RecordsDeleted("orders", 0, 2, after(11))]
+    assert apply_retention(topic, messages, after(10)) == []
+    assert apply_retention(topic, messages, after(11)) == [RecordsDeleted("orders", 0, 2, after(11))]
 
 
 def test_all_of_a_partition_may_be_too_old_and_offsets_go_on() -> None:
     topic, messages = given_topic(tail=TailLimit(1, 1)), [stored(offset) for offset in range(3)]
     given(topic, *messages, *topic.set_retention(SECOND, None, NOON))
-    let_go(topic, messages, after(3600))
+    apply_retention(topic, messages, after(3600))
     partition = topic.partitions[0]
     assert (partition.log_start_offset, partition.high_watermark) == (3, 3)
     assert topic.plan_retention(after(7200)).walks == ()
@@ -120,20 +120,20 @@ def test_all_of_a_partition_may_be_too_old_and_offsets_go_on() -> None:
 def test_more_bytes_than_the_limit_go_and_the_limit_itself_always_stays() -> None:
     topic, messages = given_topic(), [stored(offset, size=10) for offset in range(10)]
     given(topic, *messages, *topic.set_retention(None, 25, NOON))
-    assert let_go(topic, messages, NOON) == [RecordsDeleted("orders", 0, 7, NOON)]
+    assert apply_retention(topic, messages, NOON) == [RecordsDeleted("orders", 0, 7, NOON)]
 
 
 def test_the_newest_message_stays_however_large_it_is() -> None:
     topic, messages = given_topic(), [stored(0, size=1000)]
     given(topic, *messages, *topic.set_retention(None, 1, NOON))
-    assert let_go(topic, messages, NOON) == []
+    assert apply_retention(topic, messages, NOON) == []
 
 
 def test_each_partition_has_the_limit_for_itself() -> None:
     topic = given_topic(partitions=3)
     messages = [stored(offset, size=10, partition=partition) for partition in (0, 2) for offset in range(3)]
     given(topic, *messages, *topic.set_retention(None, 20, NOON))
-    assert let_go(topic, messages, NOON) == [
+    assert apply_retention(topic, messages, NOON) == [
         RecordsDeleted("orders", 0, 1, NOON),
         RecordsDeleted("orders", 2, 1, NOON),
     ]
@@ -142,7 +142,7 @@ def test_each_partition_has_the_limit_for_itself() -> None:
 def test_a_limit_longer_than_time_itself_keeps_everything() -> None:
     topic, messages = given_topic(), [stored(0, at=datetime(1, 1, 1, tzinfo=UTC))]
     given(topic, *messages, *topic.set_retention((1 << 63) - 1, None, NOON))
-    assert let_go(topic, messages, NOON) == []
+    assert apply_retention(topic, messages, NOON) == []
 
 
 def test_what_was_planned_for_other_limits_or_an_earlier_topic_comes_to_nothing() -> None:
@@ -169,7 +169,7 @@ def test_a_walk_by_size_begins_at_a_mark_and_is_spared_where_nothing_can_go() ->
     given(topic, *messages, *topic.set_retention(None, 2 * mib + 1, NOON))
     (walk,) = topic.plan_retention(NOON).walks
     assert (walk.from_offset, walk.start_offset, walk.until_offset) == (28, 0, 40)
-    assert let_go(topic, messages, NOON) == [RecordsDeleted("orders", 0, 31, NOON)]
+    assert apply_retention(topic, messages, NOON) == [RecordsDeleted("orders", 0, 31, NOON)]
     assert topic.plan_retention(NOON).walks == ()
 
 
