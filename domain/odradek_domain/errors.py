@@ -3,7 +3,7 @@
     DomainError
     ├── ValidationError             a value that can never be right
     │   ├── InvalidTopicName · InvalidIdentifier · InvalidMessageId · InvalidOffset · InvalidPartitionCount
-    │   ├── InvalidMessage · InvalidHeader · MessageTooLarge · OffsetAlreadyAssigned
+    │   ├── InvalidMessage · InvalidHeader · InvalidPattern · MessageTooLarge · OffsetAlreadyAssigned
     │   └── InvalidAppend           partitions or sequence numbers do not fit the messages
     ├── TopicNotFound · TopicAlreadyExists · UnknownTopicId · PartitionNotFound · PartitionCountMustGrow
     ├── OffsetNotFound              out of range (Kafka: OFFSET_OUT_OF_RANGE)
@@ -42,6 +42,7 @@ __all__ = [
     "InvalidMessageId",
     "InvalidOffset",
     "InvalidPartitionCount",
+    "InvalidPattern",
     "InvalidTopicName",
     "MessageTooLarge",
     "MessagesNotHeld",
@@ -84,9 +85,9 @@ class InvalidTopicName(ValidationError):
 
     code = "invalid_topic_name"
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: object) -> None:
         super().__init__(
-            f"{name[:80]!r} is not a topic name; use 1 to 249 of the characters a-z A-Z 0-9 . _ - and not '.' or '..'"
+            f"{shown(name)} is not a topic name; use 1 to 249 of the characters a-z A-Z 0-9 . _ - and not '.' or '..'"
         )
         self.name = name
 
@@ -96,8 +97,8 @@ class InvalidIdentifier(ValidationError):
 
     code = "invalid_identifier"
 
-    def __init__(self, kind: str, value: str) -> None:
-        super().__init__(f"{value[:80]!r} is not a {kind} id; use 1 to 249 printable characters")
+    def __init__(self, kind: str, value: object) -> None:
+        super().__init__(f"{shown(value)} is not a {kind} id; use 1 to 249 printable characters")
         self.kind, self.value = kind, value
 
 
@@ -106,8 +107,8 @@ class InvalidMessageId(ValidationError):
 
     code = "invalid_message_id"
 
-    def __init__(self, text: str) -> None:
-        super().__init__(f"{text[:80]!r} is not a message id; use a UUID like 123e4567-e89b-42d3-a456-426614174000")
+    def __init__(self, text: object) -> None:
+        super().__init__(f"{shown(text)} is not a message id; use a UUID like 123e4567-e89b-42d3-a456-426614174000")
         self.text = text
 
 
@@ -129,6 +130,19 @@ class InvalidPartitionCount(ValidationError):
     def __init__(self, topic: str, count: int) -> None:
         super().__init__(f"topic {topic!r} cannot have {shown(count)} partitions; use 1 to {MAX_PARTITIONS}")
         self.topic, self.count = topic, count
+
+
+class InvalidPattern(ValidationError):
+    """A pattern of topic names that RE2 cannot match."""
+
+    code = "invalid_pattern"
+
+    def __init__(self, pattern: str, reason: str) -> None:
+        super().__init__(
+            f"{shown(pattern)} is not a regular expression that RE2 can match ({shown(reason)[1:-1]}); write it in "
+            "RE2's syntax, which has no look-arounds and no back-references"
+        )
+        self.pattern, self.reason = pattern, reason
 
 
 class InvalidMessage(ValidationError):

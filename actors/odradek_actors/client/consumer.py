@@ -57,8 +57,9 @@ class ConsumerHandle(ConsumerCommits):
 
         A topic that does not exist yet is read once it is created. In a group, the partitions are assigned to the
         group's consumers during their next polls, and `listener` is called when this consumer's assignment changes. A
-        reopened consumer keeps its subscription. Raises SubscriptionConflict after `assign`, and when changing between
-        names and a pattern: call `unsubscribe` first.
+        reopened consumer keeps its subscription. A pattern is RE2's: InvalidPattern if it has look-arounds or
+        back-references. Raises SubscriptionConflict after `assign`, and when changing between names and a pattern: call
+        `unsubscribe` first.
         """
         wanted = tuple(str(TopicName(topic)) for topic in names("topics", topics))
         expression = None if pattern is None else checked_pattern(pattern)

@@ -17,6 +17,7 @@ from odradek_actors.messages.consumers import Delivery
 from odradek_actors.validation import text, whole_number
 from odradek_domain.values.names import TopicName
 from odradek_domain.values.positions import TopicPartition
+from odradek_domain.values.topic_pattern import check_pattern
 from odradek_events.types import MessageProduced
 
 __all__ = [
@@ -140,17 +141,13 @@ def checked_place(partition: Any) -> TopicPartition:
 def checked_pattern(pattern: str | re.Pattern[str]) -> str:
     """Check a regular expression and return its text."""
     if isinstance(pattern, re.Pattern):
-        if pattern.flags & ~re.UNICODE:
+        if isinstance(pattern.pattern, str) and pattern.flags & ~re.UNICODE:
             raise ValueError(
                 f"the flags of {pattern!r} would be lost, as a pattern is stored as text; "
                 "write them inline, as in (?i)orders.*"
             )
         pattern = pattern.pattern
-    try:
-        re.compile(text("pattern", pattern))
-    except re.error as error:
-        raise ValueError(f"{pattern!r} is not a regular expression: {error}") from error
-    return pattern
+    return check_pattern(pattern)
 
 
 def _with_metadata(offset: Any) -> tuple[int, str]:

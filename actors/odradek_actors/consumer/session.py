@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -33,6 +32,7 @@ from odradek_domain.errors import ConsumerAlreadyOpen, ConsumerNotPositioned, Of
 from odradek_domain.group.errors import IllegalGeneration, RebalanceInProgress, UnknownMember
 from odradek_domain.values.committed_offsets import CommittedOffset, OffsetToCommit
 from odradek_domain.values.positions import TopicPartition
+from odradek_domain.values.topic_pattern import matches, pattern_problem
 
 __all__ = ["ConsumerSession"]
 
@@ -141,13 +141,14 @@ class ConsumerSession(EventSourcedActor[Consumer]):
         if wanted.pattern is None or self.state.group_id is not None:
             super().handle_command(command)
             return
-        self.state.subscribe((), self.runtime.now(), wanted.pattern)  # raises at once if it is not allowed
+        pattern = wanted.pattern
+        self.state.subscribe((), self.runtime.now(), pattern)  # raises at once if it is not allowed
 
         def listed(topics: Any) -> None:
             if isinstance(topics, Exception):
                 self.reply(command, topics)
             elif self.is_ready:
-                self._subscribe_to(self._matching(wanted.pattern, topics), wanted.pattern, command)
+                self._subscribe_to(self._matching(pattern, topics), pattern, command)
             else:
                 self._when_ready(command)
 
@@ -164,9 +165,11 @@ class ConsumerSession(EventSourcedActor[Consumer]):
 
         self.persist(events, commands, subscribed)
 
-    @staticmethod
-    def _matching(pattern: str | None, topics: Sequence[str]) -> tuple[str, ...]:
-        return tuple(topic for topic in topics if pattern is not None and re.fullmatch(pattern, topic))
+    def _matching(self, pattern: str, topics: Sequence[str]) -> tuple[str, ...]:
+        problem = pattern_problem(pattern)
+        if problem is not None:  # it comes from an older log: `subscribe` refuses it by now
+            self.log.warning("pattern matches no topic", pattern=pattern, reason=problem)
+        return tuple(topic for topic in topics if matches(pattern, topic))
 
     def _assign(self, command: Command, wanted: Assign) -> None:
         """Assign partitions chosen by the caller, starting at the committed offsets."""

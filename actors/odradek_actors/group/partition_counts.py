@@ -98,6 +98,8 @@ class PartitionCounts:
                 topics = known
             self._ask_all(sorted({*group.topics, *filter(group.reads, topics)}), described)
 
+        for pattern, problem in group.pattern_problems().items():
+            self._actor.log.warning("pattern matches no topic", pattern=pattern, reason=problem)
         if group.has_patterns:
             self._actor.request(self._actor.context.log_reader, ListTopics(), listed)
         else:

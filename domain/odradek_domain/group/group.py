@@ -36,6 +36,7 @@ from odradek_domain.group.member import Claim, GroupMember, GroupSnapshot, Group
 from odradek_domain.values.committed_offsets import CommittedOffsets, OffsetToCommit
 from odradek_domain.values.names import GroupId
 from odradek_domain.values.positions import TopicPartition, plain
+from odradek_domain.values.topic_pattern import pattern_problem
 from odradek_events.types import (
     GenerationStarted,
     GroupAssigned,
@@ -139,6 +140,12 @@ class ConsumerGroup(Aggregate):
     def has_patterns(self) -> bool:
         """Whether a member subscribes by pattern."""
         return any(member.pattern is not None for member in self.members.values())
+
+    def pattern_problems(self) -> dict[str, str]:
+        """Return why RE2 refuses members' patterns, by pattern: they come from an older log, and match nothing."""
+        patterns = {member.pattern for member in self.members.values() if member.pattern is not None}
+        found = ((pattern, pattern_problem(pattern)) for pattern in sorted(patterns))
+        return {pattern: problem for pattern, problem in found if problem is not None}
 
     def reads(self, topic: str) -> bool:
         """Say whether a member subscribes to a topic."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import enum
-import re
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -11,6 +10,7 @@ import msgspec
 
 from odradek_domain.values.committed_offsets import CommittedOffset
 from odradek_domain.values.positions import TopicPartition
+from odradek_domain.values.topic_pattern import matches
 from odradek_events.types import MemberJoined
 
 __all__ = ["Claim", "GroupMember", "GroupSnapshot", "GroupState", "elected_assignor"]
@@ -43,7 +43,7 @@ class GroupMember(msgspec.Struct, frozen=True, gc=False):
 
     def reads(self, topic: str) -> bool:
         """Say whether it subscribes to a topic, by name or by pattern."""
-        return topic in self.topics if self.pattern is None else re.fullmatch(self.pattern, topic) is not None
+        return topic in self.topics if self.pattern is None else matches(self.pattern, topic)
 
     def has_subscription_of(self, event: MemberJoined) -> bool:
         """Say whether a join brings nothing new."""

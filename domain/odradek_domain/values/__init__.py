@@ -1,14 +1,15 @@
 """Values: names, ids, offsets, partitions, messages and committed offsets; checked when they are made.
 
 `names` and `positions` are plain text and plain numbers once checked; `message` is a message before and after it has
-an offset; `committed_offsets` holds what an owner has committed. Imports `errors` and event types. Start reading at
-`positions`.
+an offset; `committed_offsets` holds what an owner has committed; `topic_pattern` matches names of topics. Imports
+`errors` and event types. Start reading at `positions`.
 """
 
 from odradek_domain.values.committed_offsets import CommittedOffset, CommittedOffsets, OffsetToCommit
 from odradek_domain.values.message import HEADER_OVERHEAD, Headers, Message, checked_headers, message_size
 from odradek_domain.values.names import ConsumerId, GroupId, MessageId, ProducerId, TopicName
 from odradek_domain.values.positions import Offset, PartitionId, TopicPartition, plain
+from odradek_domain.values.topic_pattern import check_pattern, matches, pattern_problem
 
 __all__ = [
     "HEADER_OVERHEAD",
@@ -25,7 +26,10 @@ __all__ = [
     "ProducerId",
     "TopicName",
     "TopicPartition",
+    "check_pattern",
     "checked_headers",
+    "matches",
     "message_size",
+    "pattern_problem",
     "plain",
 ]

@@ -6,6 +6,7 @@ import re
 from typing import Self
 
 from odradek_domain.errors import InvalidIdentifier, InvalidMessageId, InvalidTopicName
+from odradek_events.validation import plain_text
 
 __all__ = ["ConsumerId", "GroupId", "MessageId", "ProducerId", "TopicName"]
 
@@ -23,9 +24,10 @@ class TopicName(str):
     __slots__ = ()
 
     def __new__(cls, name: str) -> Self:
-        if not isinstance(name, str) or not _TOPIC_NAME.match(name) or name in (".", ".."):
-            raise InvalidTopicName(str(name))
-        return super().__new__(cls, name)
+        plain = plain_text(name) if isinstance(name, str) else ""
+        if not _TOPIC_NAME.match(plain) or plain in (".", ".."):
+            raise InvalidTopicName(name)
+        return super().__new__(cls, plain)
 
     @classmethod
     def recorded(cls, name: str) -> Self:
@@ -40,9 +42,10 @@ class _Identifier(str):
     kind = "identifier"
 
     def __new__(cls, value: str) -> Self:
-        if not isinstance(value, str) or not 1 <= len(value) <= 249 or not value.isprintable():
-            raise InvalidIdentifier(cls.kind, str(value))
-        return super().__new__(cls, value)
+        plain = plain_text(value) if isinstance(value, str) else ""
+        if not 1 <= len(plain) <= 249 or not plain.isprintable():
+            raise InvalidIdentifier(cls.kind, value)
+        return super().__new__(cls, plain)
 
 
 class ConsumerId(_Identifier):
@@ -76,9 +79,9 @@ class MessageId(str):
     __slots__ = ()
 
     def __new__(cls, text: str) -> Self:
-        lowered = text.lower() if isinstance(text, str) else ""
+        lowered = plain_text(text).lower() if isinstance(text, str) else ""
         if not _UUID.match(lowered):
-            raise InvalidMessageId(str(text))
+            raise InvalidMessageId(text)
         return super().__new__(cls, lowered)
 
     @classmethod

@@ -24,6 +24,7 @@ EXAMPLES: list[tuple[DomainError, dict[str, object]]] = [
     (errors.InvalidPartitionCount("orders", 0), {"topic": "orders", "count": 0}),
     (errors.InvalidMessage("key", "a", "bytes"), {"part": "key", "value": "a"}),
     (errors.InvalidHeader("x"), {"header": "x"}),
+    (errors.InvalidPattern("(?=a)", "no"), {"pattern": "(?=a)", "reason": "no"}),
     (errors.MessageTooLarge(11, 10), {"size": 11, "limit": 10}),
     (errors.OffsetAlreadyAssigned(1, 2), {"current": 1, "offset": 2}),
     (errors.InvalidAppend("p", "orders", "use one"), {"producer": "p", "topic": "orders"}),
@@ -132,7 +133,7 @@ def test_a_message_is_one_clause_of_what_happened_and_one_of_what_to_do(error: D
 def test_a_long_value_is_cut_in_the_message_and_whole_in_the_facts() -> None:
     error = errors.InvalidTopicName("x" * 10_000)
     assert len(str(error)) < 300
-    assert len(error.name) == 10_000
+    assert error.name == "x" * 10_000
 
 
 def test_only_what_may_succeed_later_is_retriable() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import enum
+
 import pytest
 
 from odradek_domain.errors import InvalidIdentifier, InvalidMessageId, InvalidOffset, InvalidTopicName, ValidationError
@@ -101,3 +103,13 @@ def test_a_topic_partition_is_a_pair_and_reads_as_a_path() -> None:
 
 def test_every_refused_value_is_a_value_error_too() -> None:
     assert issubclass(ValidationError, ValueError)
+
+
+class Colour(str, enum.Enum):  # noqa: UP042  # as people write it: `str()` of a member is not its value
+    RED = "red"
+
+
+@pytest.mark.parametrize("kind", [TopicName, GroupId, ConsumerId, ProducerId])
+def test_a_name_of_a_subclass_of_str_is_what_it_holds(kind: type[str]) -> None:
+    assert str(kind(Colour.RED)) == "red"
+    assert type(str(kind(Colour.RED))) is str
