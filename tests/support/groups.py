@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -19,6 +20,7 @@ from odradek_domain.values.positions import TopicPartition
 from odradek_events import LogStore
 
 PATIENCE = 10.0  # seconds until a test gives up
+REST = 0.005  # seconds between looks, in which others have the processor; nothing depends on how long they are
 
 COOPERATIVE = ("cooperative-sticky",)
 
@@ -26,10 +28,12 @@ COOPERATIVE = ("cooperative-sticky",)
 def until(condition: Callable[[], bool], *turns: Callable[[], object], what: str = "") -> None:
     """Take turns until a condition holds; AssertionError when it never does."""
     deadline = time.monotonic() + PATIENCE
+    rest = threading.Event()
     while not condition():
         assert time.monotonic() < deadline, f"still not so: {what}"
         for turn in turns:
             turn()
+        rest.wait(REST)
 
 
 def member(

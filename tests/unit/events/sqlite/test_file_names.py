@@ -17,6 +17,12 @@ from odradek_events.maintenance.salvage import salvage
 from odradek_events.projections.view_file import ViewFile, open_views
 from odradek_events.snapshots.sqlite import open_snapshots
 
+COMMANDS = """
+import sys
+from odradek.cli import app
+path = sys.argv[1]
+print("codes:", [int(app(command)) for command in (["log", path], ["verify", path], ["stats", path], ["no-such", path])])
+"""
 NOT_UTF_8 = os.fsdecode(b"caf\xe9 100% ?#.db")
 
 
@@ -39,16 +45,12 @@ def test_a_log_whose_name_is_not_utf_8_is_a_log_like_any_other(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("locale", "is_utf_8_mode"), [("C", "0"), ("C.UTF-8", "0"), ("de_DE.ISO-8859-1", "0"), ("C", "1")]
 )
-@pytest.mark.parametrize("command", [["log"], ["verify"], ["stats", "--json"], ["no-such-command"]])
-def test_commands_take_a_name_that_is_not_utf_8_in_any_locale(
-    tmp_path: Path, command: list[str], locale: str, is_utf_8_mode: str
-) -> None:
+def test_commands_take_a_name_that_is_not_utf_8_in_any_locale(tmp_path: Path, locale: str, is_utf_8_mode: str) -> None:
     path = tmp_path / NOT_UTF_8
     with SqliteLog(path) as log:
         append(log, "topic/a", created())
-    name, *more = command
     done = subprocess.run(
-        [sys.executable, "-m", "odradek", name, os.fsencode(path), *more],
+        [sys.executable, "-c", COMMANDS, os.fsencode(path)],
         capture_output=True,
         check=False,
         timeout=60,
@@ -62,7 +64,7 @@ def test_commands_take_a_name_that_is_not_utf_8_in_any_locale(
         },
     )
     assert b"Traceback" not in done.stderr, done.stderr
-    assert done.returncode in (0, 2, 6), (done.stdout, done.stderr)
+    assert done.stdout.endswith(b"\ncodes: [0, 0, 0, 2]\n"), (done.stdout, done.stderr)
 
 
 def place_of(tmp_path: Path, length: int) -> Path:
