@@ -21,7 +21,7 @@ COMMANDS = """
 import sys
 from odradek.cli import app
 path = sys.argv[1]
-print("codes:", [int(app(command)) for command in (["log", path], ["verify", path], ["stats", path], ["no-such", path])])
+print("codes:", [int(app([command, path])) for command in ("log", "verify", "stats", "no-such")])
 """
 NOT_UTF_8 = os.fsdecode(b"caf\xe9 100% ?#.db")
 
