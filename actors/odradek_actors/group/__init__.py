@@ -1,8 +1,8 @@
 """The actor that owns a consumer group: the group coordinator.
 
-`actor` advances the group by its state alone; `member_sessions` has what is volatile about members: where they are,
-what they wait for, when their sessions end; `partition_counts` asks topics how many partitions they have;
-`deleted_topics` finds out which topics are gone. Imports `base` and the ConsumerGroup aggregate; knows no other role.
+`actor` derives every step from the group's state; `member_sessions` holds the volatile state of members (references,
+pending requests, session deadlines); `partition_counts` asks topics for their numbers of partitions; `deleted_topics`
+finds out which topics are deleted. Imports `base` and the ConsumerGroup aggregate, but no other role.
 """
 
 from odradek_actors.group.actor import GroupActor

@@ -1,11 +1,11 @@
 """The GroupActor: owns a group's membership, its generations and its committed offsets.
 
-The next step follows from the state alone (`_advance`), which is examined each time the actor is ready: members of an
-earlier run and members whose time is up leave, a rebalance that all have joined becomes a generation, and a generation
-whose leader asks for its share is assigned. So the steps are the same after a recovery in place, and none depends on a
-message that might not come.
+`_advance` derives the next step from the state alone, each time the actor becomes ready. It removes members of an
+earlier run and members past a deadline, starts a generation once all members have joined, and assigns partitions once
+the leader has sent SyncGroup. So the steps are the same after a recovery in place, and none depends on a message that
+might be lost.
 
-Volatile: what MemberSessions and DeletedTopics hold, and one timer for all deadlines.
+Volatile: MemberSessions, DeletedTopics, and one timer for all deadlines.
 """
 
 from __future__ import annotations
@@ -63,26 +63,26 @@ class GroupActor(EventSourcedActor[ConsumerGroup]):
         """Set the state that survives a recovery in place."""
         super().start_volatile()
         self._live = MemberSessions(self.runtime.monotonic, self.reply)
-        self._phase_of_group: tuple[GroupState, int] | None = None  # the state it is in, and the generation
+        self._phase_of_group: tuple[GroupState, int] | None = None  # the current state and generation
         self._phase_ends = NEVER
-        self._sync_deadline: tuple[int, float] = -1, NEVER  # of a generation: its members have to sync until then
-        self._told: set[str] = set()  # the members that know of the rebalance under way
+        self._sync_deadline: tuple[int, float] = -1, NEVER  # a generation, and the deadline for its members to sync
+        self._notified: set[str] = set()  # members that were notified of the current rebalance
         self._topics = PartitionCounts(self)
         self._deleted_topics = DeletedTopics(self)
-        self._held_queries: list[Query] = []  # that wait until it is known which topics are gone
+        self._held_queries: list[Query] = []  # waiting until the deleted topics are known
         self._is_held = False  # an append was refused, or a topic cannot answer: wait for the timer
         self._deadline_timer = DeadlineTimer(self, "group")
 
     def initial_state(self) -> ConsumerGroup:
-        """Return a group that nobody has joined."""
-        self._is_due = True  # something has changed, so the state is to be examined
-        self._is_back = True  # no heartbeat could be heard meanwhile: deadlines start again
+        """Return a group that was never joined."""
+        self._is_due = True  # the state has changed, so a step may be due
+        self._is_back = True  # heartbeats were not received during the recovery: restart all deadlines
         return ConsumerGroup(self.id)
 
     # -- commands -----------------------------------------------------------------------------------------------------
 
     def handle_command(self, command: Command) -> None:
-        """Admit members and assign partitions; the aggregate decides the rest."""
+        """Handle joins and syncs; the aggregate decides the other commands."""
         try:
             match command.body:
                 case JoinGroup():
@@ -103,7 +103,7 @@ class GroupActor(EventSourcedActor[ConsumerGroup]):
         return self.state.committed.in_doubt(body.offsets)
 
     def decide(self, command: Any) -> Sequence[Any]:
-        """Decide who leaves, and what is committed."""
+        """Decide leaves, commits, resets and deletions."""
         group, now = self.state, self.runtime.now()
         match command:
             case CommitGroupOffsets(consumer_id, offsets, member_id, generation, instance_id):
@@ -122,7 +122,7 @@ class GroupActor(EventSourcedActor[ConsumerGroup]):
                 raise LookupError(f"a group has no command {type(command).__name__}")
 
     def respond(self, command: Any, events: Sequence[Any]) -> object:
-        """Answer with nothing: it is done. A commit is a sign of life of its member, as in Kafka."""
+        """Answer None. As in Kafka, a commit restarts its member's session."""
         if isinstance(command, CommitGroupOffsets):
             member = self.state.members.get(command.member_id)
             if member is not None:
@@ -130,7 +130,7 @@ class GroupActor(EventSourcedActor[ConsumerGroup]):
         return None
 
     def handle_query(self, query: Query) -> None:
-        """Take a sign of life, or answer."""
+        """Handle a heartbeat, or answer once the deleted topics are known."""
         if type(query.body) is Heartbeat:
             self._heartbeat(query, query.body)
         elif isinstance(query.body, GetCommitted | DescribeGroup):
@@ -141,7 +141,7 @@ class GroupActor(EventSourcedActor[ConsumerGroup]):
             super().handle_query(query)
 
     def answer(self, query: Any) -> object:
-        """Give the committed offsets, or describe the group."""
+        """Return the committed offsets, or describe the group."""
         match query:
             case GetCommitted():
                 return self.state.committed.all()
@@ -151,10 +151,10 @@ class GroupActor(EventSourcedActor[ConsumerGroup]):
                 return super().answer(query)
 
     def append_failed(self, commands: Sequence[Command], error: Exception) -> None:
-        """Answer the commands, and try again in a moment: what the group decided by itself is still to be done.
+        """Fail the commands, and retry the group's own decisions after retry_backoff.
 
-        If the log refused such a decision, members that wait for it hear of it at once: it may refuse for long, as it
-        does on a full disk. They join again when they poll next.
+        If the log refused such a decision, waiting members get the error at once, because the log may refuse for long,
+        for example on a full disk. They rejoin with their next poll.
         """
         super().append_failed(commands, error)
         if not commands and isinstance(error, AppendError) and not isinstance(error, WrongExpectedVersion):
@@ -172,11 +172,11 @@ class GroupActor(EventSourcedActor[ConsumerGroup]):
         if body.member_id:
             self.state.require_member(body.member_id, None, body.instance_id)
         wanted = self._wanted(body)
-        events = self.state.join(wanted, body.reason, has_let_go=self._has_let_go(body))
+        events = self.state.join(wanted, body.reason, has_let_go=self._has_new_claim(body))
         self.persist(events, (command,), lambda _: self._joined(command, body, wanted.member_id, events))
 
-    def _has_let_go(self, body: JoinGroup) -> bool:
-        """Say whether a cooperative member holds other partitions than when it joined last: some may be free now."""
+    def _has_new_claim(self, body: JoinGroup) -> bool:
+        """Return whether a cooperative member's partitions have changed since its last join: some may be free now."""
         before = self._live.claims.get(body.member_id)
         return body.claim.is_held and (before is None or set(before.partitions) != set(body.claim.partitions))
 
@@ -203,7 +203,7 @@ class GroupActor(EventSourcedActor[ConsumerGroup]):
                 self._live.forget(event.old_member_id, fenced)
         before = self._live.joining.get(member_id)
         if before is not None:
-            self.reply(before, RebalanceInProgress(self.id))  # the newer join stands for it
+            self.reply(before, RebalanceInProgress(self.id))  # replaced by the newer join
         self._live.joined(self.state.members[member_id], command, body.claim)
         if self.state.state is GroupState.COMPLETING_REBALANCE:
             self._live.unsynced.add(member_id)
@@ -240,7 +240,7 @@ class GroupActor(EventSourcedActor[ConsumerGroup]):
             known = tuple(item for item in committed if item is not None and self._topics.is_current(item))
             self.reply(command, SyncResult(group.generation, partitions, member.opaque, known))
 
-    def _share_out(self, leaders: SyncGroup, counts: Mapping[str, int]) -> None:
+    def _assign(self, leaders: SyncGroup, counts: Mapping[str, int]) -> None:
         now = self.runtime.now()
         try:
             if leaders.assignments:
@@ -248,26 +248,26 @@ class GroupActor(EventSourcedActor[ConsumerGroup]):
             else:
                 assignor = self.context.assignors[str(self.state.assignor)]
                 event = self.state.assign(assignor, self._live.claims, counts, now)
-        except BaseException as raised:  # raised by a custom assignor: the members hear of it, and may try again
+        except BaseException as raised:  # raised by a custom assignor: fail the syncs, so that members may retry
             error = as_error(raised)
             for _, command in self._live.drain_syncing():
                 self.reply(command, error)
             return
         self.persist([event], (), lambda _: None)
 
-    # -- what happens by itself ---------------------------------------------------------------------------------------
+    # -- the group's own steps ----------------------------------------------------------------------------------------
 
     def on_applied(self, events: Sequence[Any], first_position: int) -> None:
-        """Examine the state, unless these are members' commits: there are many, and they lead to no step."""
+        """Mark a step as due, except after members' commits, which are frequent and never cause a step."""
         self._is_due |= not self.state.members or any(type(event) is not OffsetCommitted for event in events)
 
     def on_ready(self) -> None:
-        """Take the next step, if something has changed."""
+        """Take the next step, if one may be due."""
         if self._is_due:
             self._advance()
 
     def _advance(self) -> None:
-        """Take the next step that is due. A step ends with an append, after which the state is examined again."""
+        """Take the next due step. Each step ends with an append, after which `on_ready` takes the following one."""
         if self._is_held:
             return
         self._is_due = False
@@ -282,13 +282,13 @@ class GroupActor(EventSourcedActor[ConsumerGroup]):
             live.hear_all(group.members.values())
         if (group.state, group.generation) != self._phase_of_group:
             self._begin_phase()
-        if self._dismiss(group.ghosts(self.context.run_id), "it is of an earlier run"):
+        if self._remove(group.ghosts(self.context.run_id), "it is of an earlier run"):
             return
         for member in group.members.values():
             live.expect(member)
-        if self._dismiss(live.silent(group.members), "its session timed out"):
+        if self._remove(live.silent(group.members), "its session timed out"):
             return
-        if self._dismiss(self._overdue(), "it did not ask for its share in time"):
+        if self._remove(self._overdue(), "it did not sync in time"):
             return
         match group.state:
             case GroupState.PREPARING_REBALANCE:
@@ -297,7 +297,7 @@ class GroupActor(EventSourcedActor[ConsumerGroup]):
                 self._answer_joined()
                 self._complete()
             case GroupState.STABLE:
-                self._answer_joined()  # a static member came back: its place was kept
+                self._answer_joined()  # a static member rejoined
                 self._answer_synced()
                 self._look_at_topics()
             case GroupState.EMPTY | GroupState.DEAD:
@@ -306,14 +306,14 @@ class GroupActor(EventSourcedActor[ConsumerGroup]):
             self._set_timer()
 
     def _overdue(self) -> list[str]:
-        """Return the members that joined the present generation and have not asked for their share in time."""
+        """Return the members that joined the current generation and have not sent SyncGroup before the deadline."""
         generation, due = self._sync_deadline
         is_over = generation == self.state.generation and self.runtime.monotonic() >= due
         return sorted(self._live.unsynced) if is_over and self._is_begun else []
 
     @property
     def _is_begun(self) -> bool:
-        """Whether the present generation has begun, and no rebalance for the next."""
+        """Whether the current generation has started, and no rebalance for the next one."""
         return self.state.state in (GroupState.COMPLETING_REBALANCE, GroupState.STABLE)
 
     def _begin_phase(self) -> None:
@@ -321,23 +321,23 @@ class GroupActor(EventSourcedActor[ConsumerGroup]):
         self._phase_of_group = group.state, group.generation
         ends = self.runtime.monotonic() + group.rebalance_timeout
         self._phase_ends = ends if group.state is GroupState.PREPARING_REBALANCE else NEVER
-        self._told.clear()
+        self._notified.clear()
         if group.state is GroupState.COMPLETING_REBALANCE and self._sync_deadline[0] != group.generation:
             self._live.unsynced = set(
                 self._live.joining or group.members
             )  # all, if an earlier actor answered their joins
             self._sync_deadline = group.generation, ends
 
-    def _dismiss(self, members: Iterable[str], reason: str) -> bool:
+    def _remove(self, members: Iterable[str], reason: str) -> bool:
         """Remove members; return whether there were any."""
         self.persist(self.state.leave(members, reason, self.runtime.now()), (), lambda _: None)
         return not self.is_ready
 
     def _prepare(self) -> None:
-        """Wait until all have joined, or until the time for it is over; then begin the next generation.
+        """Start the next generation once all members have joined or the rebalance timeout is over.
 
-        Then dynamic members that did not join leave. Static ones keep their place until their session ends (KIP-345),
-        and their share with it, so that they may come back to it.
+        After the timeout, missing dynamic members are removed. Missing static members keep their membership and their
+        partitions until their session expires (KIP-345).
         """
         live = self._live
         for _, command in live.drain_syncing():
@@ -346,31 +346,31 @@ class GroupActor(EventSourcedActor[ConsumerGroup]):
         missing = [member for member in group.members.values() if member.member_id not in live.joining]
         dynamic = [member.member_id for member in missing if member.instance_id is None]
         if missing and self.runtime.monotonic() < self._phase_ends:
-            self._tell_of_rebalance([member.member_id for member in missing])
+            self._notify_of_rebalance([member.member_id for member in missing])
         elif dynamic:
-            self._dismiss(dynamic, "it did not join again in time")
-        elif missing and not live.joining:  # no member could lead: wait until one comes back, or their sessions end
+            self._remove(dynamic, "it did not rejoin in time")
+        elif missing and not live.joining:  # no leader: wait until a member rejoins, or the sessions expire
             self._phase_ends = self.runtime.monotonic() + group.rebalance_timeout
-        elif not self._is_somebody_joining():
-            for member in missing:  # it has not polled for so long that it delivers nothing, so it holds nothing back
+        elif not self._has_stashed_join():
+            for member in missing:  # it has stopped delivering messages, so its claim need not withhold partitions
                 places = tuple(TopicPartition(*pair) for pair in member.partitions)
                 live.claims[member.member_id] = Claim(places, group.generation)
             self.persist([group.begin_generation(self.runtime.now(), live.joining)], (), lambda _: None)
 
-    def _is_somebody_joining(self) -> bool:
-        """Whether a join waits behind this step: members that join at the same time join the same generation."""
+    def _has_stashed_join(self) -> bool:
+        """Whether a join is stashed: members that join at the same time should join the same generation."""
         return any(isinstance(waiting, Command) and isinstance(waiting.body, JoinGroup) for waiting in self.stash)
 
-    def _tell_of_rebalance(self, members: Iterable[str]) -> None:
+    def _notify_of_rebalance(self, members: Iterable[str]) -> None:
         begun = RebalanceBegun(self.id, self.state.generation)
         for member_id in members:
             ref = self._live.ref(member_id)
-            if ref is not None and member_id not in self._told:  # the others learn of it by their heartbeats
-                self._told.add(member_id)
+            if ref is not None and member_id not in self._notified:  # the others learn of it from their heartbeats
+                self._notified.add(member_id)
                 self.send(ref, begun)
 
     def _complete(self) -> None:
-        """Assign partitions once the leader asks for its share and the partition counts are known."""
+        """Assign partitions once the leader has sent SyncGroup and the partition counts are known."""
         leader = self._live.syncing.get(str(self.state.leader))
         if leader is None:
             return
@@ -378,21 +378,21 @@ class GroupActor(EventSourcedActor[ConsumerGroup]):
         if counts is None:
             self._gather()
         else:
-            self._share_out(leader.body, counts)
+            self._assign(leader.body, counts)
 
     def _look_at_topics(self) -> None:
-        """Rebalance if the topics have other partitions than were assigned."""
+        """Rebalance if the partition counts of the topics have changed since the last assignment."""
         changed = self._topics.compare(self.state)
         if self._topics.are_stale:
             self._gather()
         elif changed:
-            reason = f"other partitions than before: {', '.join(changed)}"
+            reason = f"partitions changed: {', '.join(changed)}"
             self.persist(self.state.rebalance(reason, self.runtime.now()), (), lambda _: None)
 
     def _gather(self) -> None:
         def gathered() -> None:
             self._is_due = True
-            if self._topics.are_stale and self.state.state is GroupState.STABLE:  # ask again, but not at once
+            if self._topics.are_stale and self.state.state is GroupState.STABLE:  # ask again after retry_backoff
                 self._is_held = True
                 self._deadline_timer.wake_in(self.settings.retry_backoff)
             elif self.is_ready:
@@ -403,9 +403,9 @@ class GroupActor(EventSourcedActor[ConsumerGroup]):
     # -- deleted topics -----------------------------------------------------------------------------------------------
 
     def _forget_deleted_topics(self) -> bool:
-        """Forget what is committed for topics that are gone; return whether that is being recorded now.
+        """Delete the committed offsets of deleted topics; return whether an append for that is in progress.
 
-        Kafka's brokers do so when they hear of the deletion (GroupCoordinator.handleDeletedPartitions).
+        Kafka's brokers do the same when a topic is deleted (GroupCoordinator.handleDeletedPartitions).
         """
         deleted = self._deleted_topics
         ids = frozenset(deleted.new_ids)
@@ -427,12 +427,13 @@ class GroupActor(EventSourcedActor[ConsumerGroup]):
             self._advance()
 
     def _answer_held_queries(self, *, is_known: bool = True) -> None:
-        """Answer what waits to hear which topics are gone, once commits for them are forgotten.
+        """Answer the held queries once the offsets of deleted topics are deleted.
 
-        Without knowing it, if the log cannot say it now or refuses to record it: the next query asks again.
+        With `is_known` False, answer at once, although the log could not be read or refused to record the deletion; the
+        next query tries again.
         """
         if self._phase == "recovering":
-            return  # there is no state to answer from; once there is, the actor looks again
+            return  # there is no state to answer from; on_ready calls this again
         deleted = self._deleted_topics
         if is_known and (deleted.are_in_doubt or self.state.forget_topics(deleted.new_ids, self.runtime.now())):
             return
@@ -444,7 +445,7 @@ class GroupActor(EventSourcedActor[ConsumerGroup]):
         self._deleted_topics.note_change(message.ended_id)
         if message.ended_id:
             self._is_due = True
-        is_known = self._phase != "recovering"  # what the group reads
+        is_known = self._phase != "recovering"  # whether the group's subscriptions are known
         self._is_due |= self._topics.note_change(message.topic, self.state if is_known else None)
         if self._is_due and self.is_ready:
             self._advance()
@@ -468,7 +469,7 @@ class GroupActor(EventSourcedActor[ConsumerGroup]):
         self.reply(query, None)
 
     def _set_timer(self) -> None:
-        """Be woken when the first of all deadlines is over; in a moment, if one is that nothing can be done about."""
+        """Set the timer to the earliest deadline, or to retry_backoff if that has passed without effect."""
         sync_due = self._sync_deadline[1] if self._live.unsynced and self._is_begun else NEVER
         due = min(self._phase_ends, sync_due, self._offsets_expire_at(), self._live.next_session_end())
         if due != NEVER:
@@ -483,7 +484,7 @@ class GroupActor(EventSourcedActor[ConsumerGroup]):
         return self.runtime.monotonic() + max(self.settings.retry_backoff, left)
 
     def on_tick(self, tick: Tick) -> None:
-        """Look whether something is due."""
+        """Take the next step, if one is due."""
         if not self._deadline_timer.is_fired_by(tick):
             return
         self._is_held = False
@@ -491,21 +492,21 @@ class GroupActor(EventSourcedActor[ConsumerGroup]):
         if self.is_ready:
             self._advance()
 
-    # -- the end ------------------------------------------------------------------------------------------------------
+    # -- stopping -----------------------------------------------------------------------------------------------------
 
     def on_stopping(self) -> bool:
-        """Send members and callers that wait to the group's next actor."""
+        """Answer waiting members and callers with ActorStopped, so that they retry with the group's next actor."""
         self.on_giving_up(ActorStopped(self.stream))
         return True
 
     def on_giving_up(self, error: Exception) -> None:
-        """Send members and callers that wait to the group's next actor."""
+        """Answer waiting members with ActorStopped, so that they rejoin, and held queries with the error."""
         self._answer_waiting(ActorStopped(self.stream))
         held, self._held_queries = self._held_queries, []
         for query in held:
             self.reply(query, error)
 
     def _answer_waiting(self, error: Exception) -> None:
-        """Answer the members that wait."""
+        """Fail the pending joins and syncs."""
         for _, command in (*self._live.drain_joining(), *self._live.drain_syncing()):
             self.reply(command, error)

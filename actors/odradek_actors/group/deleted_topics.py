@@ -1,7 +1,7 @@
-"""Which incarnations of topics are gone, so that a group forgets what it committed for them.
+"""Finds out which topics were deleted, so that a group can delete their committed offsets.
 
-A topic's actor tells running groups of a deletion. A group whose actor was not running then finds out before it lists
-its offsets: it asks the log which topics there are. Topic ids are never used again, so what is gone stays gone.
+A topic's actor notifies running groups of its deletion. A group whose actor was not running finds out before it lists
+its offsets: it asks the log for the existing topics. Topic ids are never reused.
 """
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ __all__ = ["DeletedTopics"]
 
 
 class DeletedTopics:
-    """The ids of deleted topics that one group knows of. Volatile, but it survives the actor's recovery in place.
+    """The ids of deleted topics that one group knows. Volatile, but it survives the actor's recovery in place.
 
-    `must_look_up` says that the log has to be asked which topics there are.
+    `must_look_up` means that the log must be asked for the existing topics.
     """
 
     def __init__(self, actor: OdradekActor) -> None:
         self.ids: set[str] = set()
-        self.new_ids: set[str] = set()  # of those, the ones whose commits are still to be forgotten
+        self.new_ids: set[str] = set()  # a subset: ids whose committed offsets are not deleted yet
         self.must_look_up = True
         self._actor = actor
         self._is_looking_up = False
 
     @property
     def are_in_doubt(self) -> bool:
-        """Whether some of what is committed may be for topics that are gone."""
+        """Whether some committed offsets may belong to deleted topics."""
         return self.must_look_up or self._is_looking_up
 
     def note_change(self, ended_id: str | None) -> None:
-        """Note that a topic has changed, and which of its incarnations has ended: "" for none, None if not known."""
+        """Record that a topic has changed, with the id of its deleted incarnation: "" for none, None if unknown."""
         if ended_id:
             self._add({ended_id})
         self.must_look_up |= ended_id is None
@@ -45,7 +45,10 @@ class DeletedTopics:
         self.new_ids |= ids
 
     def look_up(self, committed: Iterable[CommittedOffset], then: Callable[[bool], None]) -> None:
-        """Compare commits with the topics in the log, unless that is under way; then say whether that succeeded."""
+        """Compare commits with the topics in the log, then call `then` with whether that succeeded.
+
+        Does nothing while a look-up is in progress.
+        """
         if self._is_looking_up:
             return
         known = {(item.topic, item.topic_id) for item in committed}

@@ -1,7 +1,7 @@
-"""What a group knows of its members besides the log: refs, heartbeats, and the joins and syncs that wait.
+"""The volatile state of a group's members: references, session deadlines, and pending joins and syncs.
 
-It belongs to one GroupActor, is volatile, and survives the actor's recovery in place. The group's next actor starts
-without it and learns of members by their heartbeats. In both cases every member gets a whole session to be heard.
+It belongs to one GroupActor and survives the actor's recovery in place. The group's next actor starts without it and
+learns the members' references from their heartbeats. In both cases every member gets a full session timeout.
 """
 
 from __future__ import annotations
@@ -31,27 +31,27 @@ class MemberSessions:
         self.claims: dict[str, Claim] = {}
         self.joining: dict[str, Command] = {}
         self.syncing: dict[str, Command] = {}
-        self.unsynced: set[str] = set()  # members that joined the present generation and have not asked for their share
+        self.unsynced: set[str] = set()  # members that joined the current generation and have not sent SyncGroup
 
     def joined(self, member: GroupMember, command: Command, claim: Claim) -> None:
-        """Note a member's join, which replaces an older one that waits."""
+        """Record a member's join, which replaces a pending older one."""
         member_id = member.member_id
         self.claims[member_id] = claim
         self.joining[member_id] = command
         self.hear(member, command.reply_to)
 
     def expect(self, member: GroupMember) -> None:
-        """Give a member that was not heard yet a whole session."""
+        """Start the session of a member that has not been heard from yet."""
         if member.member_id not in self._session_ends:
             self.hear(member)
 
     def hear_all(self, members: Iterable[GroupMember]) -> None:
-        """Give every member a whole session again."""
+        """Restart the session of every member."""
         for member in members:
             self.hear(member)
 
     def hear(self, member: GroupMember, ref: Recipient | None = None) -> None:
-        """Note a sign of life, and the way to the member."""
+        """Restart a member's session, and record its reference."""
         if ref is not None:
             self._refs[member.member_id] = ref
         self._session_ends[member.member_id] = self._monotonic() + member.session_timeout_ms / 1000
@@ -68,17 +68,18 @@ class MemberSessions:
                 self._answer(command, answer)
 
     def ref(self, member_id: str) -> Recipient | None:
-        """Return the way to a member; None for one that has not sent anything to this actor."""
+        """Return a member's reference; None if it has not sent anything to this actor."""
         return self._refs.get(member_id)
 
     def departed(self, members: Collection[str]) -> list[str]:
-        """Return those known here that are not among the group's `members`."""
+        """Return the members with a session that are no longer among the group's `members`."""
         return [member_id for member_id in self._session_ends if member_id not in members]
 
     def silent(self, members: Mapping[str, GroupMember]) -> list[str]:
-        """Return members whose session is over, or whose actor is gone; one that waits for an answer is not silent.
+        """Return the members whose session has expired or whose actor has stopped.
 
-        A static member's actor may be gone: it has until the end of its session to come back.
+        The session of a member with a pending join or sync does not expire. A static member may have stopped: it can
+        rejoin until its session expires.
         """
         now = self._monotonic()
         return [
@@ -94,17 +95,17 @@ class MemberSessions:
         return member_id in self.joining or member_id in self.syncing
 
     def next_session_end(self) -> float:
-        """Return when the first session ends unless its member is heard; NEVER if none can end now."""
+        """Return the deadline of the session that expires first; NEVER if none can expire now."""
         running = (ends for member_id, ends in self._session_ends.items() if not self._is_waiting(member_id))
         return min(running, default=NEVER)
 
     def drain_joining(self) -> Iterator[tuple[str, Command]]:
-        """Yield and remove each join that waits."""
+        """Yield and remove each pending join."""
         while self.joining:
             yield self.joining.popitem()
 
     def drain_syncing(self) -> Iterator[tuple[str, Command]]:
-        """Yield and remove each sync that waits."""
+        """Yield and remove each pending sync."""
         while self.syncing:
             yield self.syncing.popitem()
 

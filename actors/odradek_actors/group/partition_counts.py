@@ -1,4 +1,4 @@
-"""The topics of a group: asks each how many partitions it has, so that they can be assigned."""
+"""Asks the topics of a group for their numbers of partitions, so that the partitions can be assigned."""
 
 from __future__ import annotations
 
@@ -21,33 +21,34 @@ __all__ = ["PartitionCounts"]
 
 
 class PartitionCounts:
-    """The partition counts that a group's actor has gathered, and those it has assigned; one round at a time.
+    """The gathered partition counts of a group, and those of its last assignment. Gathers one round at a time.
 
-    `are_stale` says that a topic has changed since, or did not answer.
+    `are_stale` means that a topic has changed since, or did not answer.
     """
 
     def __init__(self, actor: OdradekActor) -> None:
         self.are_stale = False
         self._actor = actor
         self._refs: dict[str, pykka.ActorRef[Any]] = {}
-        self._ids: dict[str, str] = {}  # of the topics as they were gathered
+        self._ids: dict[str, str] = {}  # the topic ids of the last round
         self._is_gathering = False
-        self._gathered: tuple[int, Mapping[str, int]] | None = None  # in which generation, and what
+        self._gathered: tuple[int, Mapping[str, int]] | None = None  # the generation, and its counts
         self._shared_out: tuple[int, Mapping[str, int]] | None = None
 
     def counts_for(self, generation: int) -> Mapping[str, int] | None:
-        """Return the partition counts gathered in a generation; None if they are still to be."""
+        """Return the partition counts gathered in a generation; None if there are none yet."""
         return self._gathered[1] if self._gathered is not None and self._gathered[0] == generation else None
 
     def is_current(self, committed: CommittedOffset) -> bool:
-        """Say whether a commit is of a topic as it is now; also where that is not known."""
+        """Return whether a commit is for the topic's current incarnation; True if that is not known."""
         known = None if self.are_stale else self._ids.get(committed.topic)
         return known in (None, committed.topic_id)
 
     def compare(self, group: ConsumerGroup) -> list[str]:
-        """Return the topics of a stable group that have other partitions now than were assigned.
+        """Return the topics of a stable group whose partition counts differ from those of the last assignment.
 
-        If an earlier actor assigned them, counts are compared with what members have, and have to be gathered first.
+        If an earlier actor made the assignment, its counts are derived from the members' partitions, and the current
+        counts must be gathered first.
         """
         if self._shared_out is None or self._shared_out[0] != group.generation:
             counts = self.counts_for(group.generation)
@@ -57,7 +58,7 @@ class PartitionCounts:
         return [] if gathered is None else sorted(dict(gathered.items() ^ self._shared_out[1].items()))
 
     def note_change(self, topic: str, group: ConsumerGroup | None) -> bool:
-        """Note that a topic has changed; return whether that concerns the group, as it may if that is not known."""
+        """Record that a topic has changed; return whether the group reads it, or may read it (`group` is None)."""
         is_shared_out = self._shared_out is not None and topic in self._shared_out[1]
         if group is not None and not group.reads(topic) and not is_shared_out:
             return False
@@ -65,9 +66,9 @@ class PartitionCounts:
         return True
 
     def gather(self, group: ConsumerGroup, then: Callable[[], None]) -> None:
-        """Ask all topics that `group` reads, unless that is under way, and call `then`.
+        """Ask all topics that `group` reads, then call `then`. Does nothing while a round is in progress.
 
-        A topic that does not exist is not among the counts. One that cannot answer now counts as it did last time.
+        A missing topic has no count. A topic that cannot answer keeps its previous count.
         """
         if self._is_gathering:
             return
@@ -106,9 +107,9 @@ class PartitionCounts:
             listed(())
 
     def keep_current(self, command: Command, doubtful: Sequence[str], then: Callable[[Command], None]) -> None:
-        """Make a commit without the offsets for earlier incarnations of these topics, which no longer count.
+        """Remove offsets for earlier incarnations of these topics from a commit, and pass it to `then`.
 
-        The commit is refused if one of the topics cannot say which incarnation it is.
+        If one of the topics cannot be asked for its incarnation, the commit fails.
         """
         body: CommitGroupOffsets = command.body
 
@@ -128,7 +129,7 @@ class PartitionCounts:
         self._ask_all(doubtful, described)
 
     def _ask_all(self, topics: Sequence[str], then: Callable[[Mapping[str, Any]], None]) -> None:
-        """Call `then` with what each topic answers: its description, or an error."""
+        """Call `then` with the answer of each topic: its description or an error."""
         answers: dict[str, Any] = {}
 
         def answered(topic: str, answer: Any) -> None:

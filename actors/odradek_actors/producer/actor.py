@@ -1,9 +1,9 @@
 """The ProducerActor: queues sends, routes their messages, numbers batches, and answers flushes.
 
-Each topic has an outbox: sends queue in it, leave as batches (at most `max_in_flight` unanswered), and are answered in
-order. While batches are in flight, later sends gather, which groups them without any wait; `linger_ms` adds one.
-Outboxes are volatile but survive a recovery in place. `delivery` sends batches again until they are answered;
-`registration` records the aggregate's events (registration, epoch, progress), which are off this path.
+Each topic has an outbox. Sends queue in it, leave as batches (at most `max_in_flight` unacknowledged), and are answered
+in order. While batches are in flight, later sends gather into the next batch without an extra delay; `linger_ms` adds a
+delay. Outboxes are volatile but survive a recovery in place. `delivery` retries batches until they are answered.
+`registration` records the aggregate's events (registration, epoch, progress), independently of the sends.
 """
 
 from __future__ import annotations
@@ -33,33 +33,33 @@ class ProducerActor(ProducerDelivery):
         self._router = MessageRoutingService()
         self._is_stopping = False
         self._last_send = 0
-        self._handles: set[int] = set()  # that are open
+        self._handles: set[int] = set()  # the open handles
 
     def is_busy(self) -> bool:
-        """Say whether batches are on their way."""
+        """Return whether sends, batches or flushes are pending."""
         return super().is_busy() or any(outbox.is_busy for outbox in self._outboxes.values()) or bool(self._flushes)
 
     def is_in_use(self) -> bool:
-        """Say whether a handle is open."""
+        """Return whether a handle is open."""
         return bool(self._handles)
 
     def handle_query(self, query: Query) -> None:
-        """Answer, and end again if no handle is open."""
+        """Answer, then passivate if no handle is open."""
         super().handle_query(query)
         self.passivate_if_unused()
 
-    # -- what its own stream is told ----------------------------------------------------------------------------------
+    # -- for the registration -----------------------------------------------------------------------------------------
 
     def first_queued(self) -> Command | None:
-        """Return a send that waits to be sent, if there is one."""
+        """Return a queued send, if there is one."""
         return next((outbox.queue[0].command for outbox in self._outboxes.values() if outbox.queue), None)
 
     def floors(self) -> list[int]:
-        """Return positions above which batches in flight will lie."""
+        """Return for each batch in flight a position below all its events."""
         return [batch.floor for outbox in self._outboxes.values() for batch in outbox.in_flight]
 
     def on_giving_up(self, error: Exception) -> None:
-        """Answer everybody."""
+        """Fail all batches in flight and all queued sends; answer all flushes."""
         for outbox in self._outboxes.values():
             for batch in tuple(outbox.in_flight):
                 self.fail(outbox, batch, OutcomeUnknown(f"topic/{outbox.topic}", f"{self.stream} stopped"))
@@ -69,7 +69,7 @@ class ProducerActor(ProducerDelivery):
             self.reply(command, None)
 
     def fail_queued(self, error: Exception) -> None:
-        """Answer what waits to be sent with an error."""
+        """Fail all queued sends with an error."""
         for outbox in self._outboxes.values():
             self.empty_queue(outbox, error)
         self.finish_flushes()
@@ -78,14 +78,14 @@ class ProducerActor(ProducerDelivery):
     # -- commands -----------------------------------------------------------------------------------------------------
 
     def _when_ready(self, message: Any) -> None:
-        # Sends and flushes touch no aggregate: an append of our own progress must not hold them up.
+        # Sends and flushes do not use the aggregate, so an append of the producer's own progress must not delay them.
         if type(message) is Command and self._phase != "stopped" and type(message.body) in _UNSTASHED:
             self.handle_command(message)
         else:
             super()._when_ready(message)
 
     def handle_command(self, command: Command) -> None:
-        """Queue sends; keep flushes until their outboxes are empty."""
+        """Queue sends; hold flushes until all earlier sends are answered."""
         body = command.body
         if isinstance(body, OpenProducer):
             self._handles.add(body.handle)
@@ -130,12 +130,12 @@ class ProducerActor(ProducerDelivery):
     # -- outboxes -----------------------------------------------------------------------------------------------------
 
     def pump(self) -> None:
-        """Send what may be sent now."""
+        """Send all batches that may be sent now."""
         for outbox in self._outboxes.values():
             self.pump_outbox(outbox)
 
     def pump_outbox(self, outbox: Outbox) -> None:
-        """Send what the outbox may send now."""
+        """Send the batches that the outbox may send now."""
         if (
             not self._is_awake
             or self._must_bump
@@ -157,7 +157,7 @@ class ProducerActor(ProducerDelivery):
             self.dispatch(outbox, batch)
 
     def _next_batch(self, outbox: Outbox) -> Batch | None:
-        """Make a batch of queued sends, routed and numbered; None if all of them were refused."""
+        """Build a batch of queued sends, routed and numbered; None if routing refused all of them."""
         taken: list[Waiting] = []
         partitions: list[int] = []
         size = 0
@@ -194,7 +194,7 @@ class ProducerActor(ProducerDelivery):
     # -- progress, flush, stop ----------------------------------------------------------------------------------------
 
     def on_tick(self, tick: Tick) -> None:
-        """Linger is over, a retry is due, or progress is to be recorded."""
+        """End a linger, retry an outbox, or record progress."""
         purpose, _, topic = tick.purpose.partition(":")
         if purpose == "progress":
             super().on_tick(tick)
@@ -207,13 +207,13 @@ class ProducerActor(ProducerDelivery):
             self.retry(outbox, tick.number)
 
     def finish_flushes(self) -> None:
-        """Answer flushes whose sends are all answered; a close also has the progress recorded first."""
+        """Answer flushes whose sends are all answered; for a close, record the progress first."""
         if not self._flushes:
             return
         oldest = min((outbox.oldest_number() for outbox in self._outboxes.values()), default=float("inf"))
         closes = any(last < oldest and isinstance(command.body, CloseProducer) for command, last in self._flushes)
         if closes and not self._progress_is_fresh and (not self.is_ready or self._record_progress()):
-            return  # on_ready comes back here
+            return  # on_ready calls this again
         self._progress_is_fresh = False
         finished = [command for command, last in self._flushes if last < oldest]
         self._flushes = [(command, last) for command, last in self._flushes if last >= oldest]
@@ -227,12 +227,12 @@ class ProducerActor(ProducerDelivery):
         self.passivate_if_unused()
 
     def stop_if_asked(self) -> None:
-        """Called where outboxes may have become empty: a Stop in the stash waits for that."""
+        """Process a stashed Stop if all outboxes are empty. Call it whenever an outbox may have become empty."""
         if self._is_stopping and self.is_ready and self.stash and not any(map(_is_busy, self._outboxes.values())):
             self._go_on()
 
     def on_stopping(self) -> bool:
-        """Finish what was accepted, record the progress, then stop."""
+        """Deliver the accepted sends, record the progress, then agree to stop."""
         self._is_stopping = True
         for outbox in self._outboxes.values():
             outbox.must_hurry = True

@@ -1,11 +1,11 @@
-"""Batches on their way: where they go, what their topic answers, and how they are sent again.
+"""Sends batches to their topic, handles the answers, and retries.
 
-A batch keeps its sequence numbers until it is answered, so a retry after an unknown outcome is recognised by the topic
-and not stored twice. Retries wait until everything in flight has its answer, and go in the order in which the batches
-went at first: nothing new is sent meanwhile.
+A batch keeps its sequence numbers until it is answered, so the topic recognises a retry after an unknown outcome as a
+duplicate. Retries wait until every batch in flight has an answer, and keep the original order. No new batch is sent in
+the meantime.
 
-A batch that cannot be delivered in time is given up with everything behind it in flight, and a higher epoch begins: its
-outcome stays unknown, but nothing can be stored twice or out of order.
+A batch that misses its delivery timeout fails together with all later batches in flight, and the producer starts a new
+epoch. Their outcome stays unknown, but nothing can be stored twice or out of order.
 """
 
 from __future__ import annotations
@@ -28,26 +28,26 @@ __all__ = ["ProducerDelivery"]
 
 
 class ProducerDelivery(ProducerRegistration):
-    """Delivers the batches in its outboxes. The subclass fills the outboxes."""
+    """Delivers the batches of its outboxes. The subclass fills the outboxes."""
 
     _outboxes: dict[str, Outbox]
 
     def pump_outbox(self, outbox: Outbox) -> None:
-        """Send what the outbox may send now."""
+        """Send the batches that the outbox may send now."""
 
     def stop_if_asked(self) -> None:
-        """Stop if that was waiting for outboxes to become empty."""
+        """Process a stashed Stop if all outboxes are empty."""
 
-    def went_on(self, outbox: Outbox) -> None:
-        """Something in the outbox was answered: send what may be sent now, and answer who waits for that."""
+    def proceed(self, outbox: Outbox) -> None:
+        """After an answer: send the next batches, answer finished flushes, and stop if a Stop waits for that."""
         self.pump_outbox(outbox)
         self.finish_flushes()
         self.stop_if_asked()
 
-    # -- where to -----------------------------------------------------------------------------------------------------
+    # -- the topic ----------------------------------------------------------------------------------------------------
 
     def resolve(self, outbox: Outbox, command: Command) -> None:
-        """Find the topic's actor and what it is made of, creating the topic if that is allowed."""
+        """Find the topic's actor and its description; create the topic if auto_create_topics allows it."""
         if outbox.is_resolving:
             return
         outbox.is_resolving = True
@@ -68,12 +68,12 @@ class ProducerDelivery(ProducerRegistration):
                 self._retry_later(outbox)
             else:
                 self.empty_queue(outbox, answer)
-            self.went_on(outbox)
+            self.proceed(outbox)
 
         self.request(self.context.directory, LookUp(f"topic/{outbox.topic}"), found)
 
     def refresh(self, outbox: Outbox) -> None:
-        """Ask how many partitions the topic has now: the next send names one that we do not know of."""
+        """Ask the topic for its number of partitions, because the next send names an unknown one."""
         waiting = outbox.queue[0]
         outbox.is_refreshing = True
 
@@ -83,18 +83,18 @@ class ProducerDelivery(ProducerRegistration):
                 waiting.partition_was_checked = True
                 outbox.partition_count = max(outbox.partition_count, len(answer.partitions))
             elif not outbox.in_flight and outbox.topic_id is not None:
-                outbox.forget()  # another topic by now, or another actor
+                outbox.forget()  # the topic or its actor was replaced
                 self.resolve(outbox, waiting.command)
-            if not (isinstance(answer, Exception) and outbox.in_flight):  # else the answer to what is in flight goes on
-                self.went_on(outbox)
+            if not (isinstance(answer, Exception) and outbox.in_flight):  # otherwise the batches' answers proceed
+                self.proceed(outbox)
 
         assert outbox.ref is not None, "an outbox with a topic id has its actor's ref"
         self.request(outbox.ref, DescribeTopic(), described)
 
-    # -- there and back -----------------------------------------------------------------------------------------------
+    # -- sending and answers ------------------------------------------------------------------------------------------
 
     def dispatch(self, outbox: Outbox, batch: Batch) -> None:
-        """Send a batch to its topic, for the first time or again."""
+        """Send or resend a batch to its topic."""
         batch.is_answered = False
         batch.attempt += 1
         attempt = batch.attempt
@@ -106,12 +106,12 @@ class ProducerDelivery(ProducerRegistration):
 
     def _answered(self, outbox: Outbox, batch: Batch, attempt: int, answer: Any) -> None:
         if batch not in outbox.in_flight or attempt != batch.attempt:
-            return  # given up, taken back, or sent again meanwhile
+            return  # failed, taken back, or resent in the meantime
         batch.is_answered = True
         if isinstance(answer, AppendDone):
             outbox.partition_count = max(outbox.partition_count, answer.partition_count)
             if answer.first_position is None:
-                batch.is_in_doubt = True  # it is stored, in this incarnation of the topic
+                batch.is_in_doubt = True  # a duplicate: it is stored, in this incarnation of the topic
                 self._locate(outbox, batch, answer.offsets)
                 return
             self._acknowledge(outbox, batch, answer.offsets, answer.first_position)
@@ -125,14 +125,14 @@ class ProducerDelivery(ProducerRegistration):
             self._retry_when_all_answered(outbox)
         else:
             self.fail(outbox, batch, answer)
-            if outbox.is_retrying:  # the others may have waited for this answer
+            if outbox.is_retrying:  # the retry may have waited for this answer
                 self._retry_when_all_answered(outbox)
-        self.went_on(outbox)
+        self.proceed(outbox)
 
     def _topic_is_gone(self, outbox: Outbox, batch: Batch) -> None:
-        """Send what is surely not stored to the topic's successor; fail what may be stored in the topic that is gone.
+        """Resend batches that are surely not stored to the topic's successor; fail those in doubt.
 
-        A batch in doubt whose last journey has no answer yet is left alone: it will have one.
+        A batch in doubt whose last attempt is unanswered stays in flight: its answer is still to come.
         """
         if batch.append.topic_id == outbox.topic_id:
             for other in tuple(outbox.in_flight):
@@ -140,17 +140,17 @@ class ProducerDelivery(ProducerRegistration):
                     self._fail_as_gone(outbox, other)
             outbox.forget()
             self.resolve(outbox, batch.command)
-        else:  # it was in doubt when the outbox turned to the successor of its topic
+        else:  # it was in doubt when the outbox switched to the topic's successor
             self._fail_as_gone(outbox, batch)
             if outbox.is_retrying:
                 self._retry_when_all_answered(outbox)
 
     def _fail_as_gone(self, outbox: Outbox, batch: Batch) -> None:
-        reason = "its answer was lost, and the topic was deleted before it could be asked again"
+        reason = "the answer to the batch was lost, and the topic was deleted before the retry"
         self.fail(outbox, batch, OutcomeUnknown(f"topic/{outbox.topic}", reason), numbers_are_lost=False)
 
     def _acknowledge(self, outbox: Outbox, batch: Batch, offsets: list[int], first_position: int) -> None:
-        """Count a batch that is stored; its sends have their receipts."""
+        """Count a stored batch, whose sends already have their receipts."""
         outbox.in_flight.remove(batch)
         self._progress.acknowledge(first_position + len(offsets) - 1, len(offsets))
         self._schedule_progress()
@@ -158,7 +158,7 @@ class ProducerDelivery(ProducerRegistration):
             self._retry_when_all_answered(outbox)
 
     def _locate(self, outbox: Outbox, batch: Batch, offsets: list[int]) -> None:
-        """A repeat was recognised: ask the log where the original stands."""
+        """Find the position of a batch that the topic recognised as a duplicate."""
         message = batch.append.messages[0]
         wanted = LocateMessage(outbox.topic, batch.append.partitions[0], offsets[0], message.id)
 
@@ -170,10 +170,10 @@ class ProducerDelivery(ProducerRegistration):
                 for command, its_receipts in receipts(batch.commands, batch.append, offsets, position):
                     self.reply(command, its_receipts)
                 self._acknowledge(outbox, batch, offsets, position)
-            else:  # stored, but its place is unknown: to fail would invite the sender to send it again
+            else:  # stored at an unknown position: retry, since an error would make the sender send it again
                 batch.error = position
                 self._retry_when_all_answered(outbox)
-            self.went_on(outbox)
+            self.proceed(outbox)
 
         batch.is_answered = False
         self.request(self.context.log_reader, wanted, located)
@@ -181,7 +181,7 @@ class ProducerDelivery(ProducerRegistration):
     # -- failure ------------------------------------------------------------------------------------------------------
 
     def handler_failed(self, message: object, error: Exception) -> None:
-        """What a handler was doing is half done, perhaps an answer lost: what is in flight is sent again, as it was."""
+        """Resend every batch in flight unchanged, because the failed handler may have lost an answer."""
         super().handler_failed(message, error)
         if self._phase == "stopped":
             return
@@ -192,7 +192,7 @@ class ProducerDelivery(ProducerRegistration):
             self._retry_later(outbox)
 
     def _retry_when_all_answered(self, outbox: Outbox) -> None:
-        """Once everything in flight has its answer, what is left is sent again, in order, as it was."""
+        """Once every batch in flight is answered, resend the remaining ones unchanged and in order."""
         outbox.is_retrying = True
         if not all(batch.is_answered for batch in outbox.in_flight):
             return
@@ -203,8 +203,8 @@ class ProducerDelivery(ProducerRegistration):
         if first.error is not None and is_refusal(first.error):
             self._give_back(outbox, first.error)
         elif first.is_behind_a_gap:
-            self._number_anew(outbox)
-        elif isinstance(first.error, OutOfOrderSequence):  # stored, so long ago that the topic forgot where
+            self._renumber(outbox)
+        elif isinstance(first.error, OutOfOrderSequence):  # stored so long ago that the topic has forgotten where
             self.fail(outbox, first, first.error)
             self._retry_when_all_answered(outbox)
         else:
@@ -223,10 +223,11 @@ class ProducerDelivery(ProducerRegistration):
         if outbox.in_flight:
             self._retry_when_all_answered(outbox)
 
-    def _number_anew(self, outbox: Outbox) -> None:
-        """What should come before the oldest batch was given up: all that lies behind the gap goes in a new epoch.
+    def _renumber(self, outbox: Outbox) -> None:
+        """Move all batches behind a gap in the sequence numbers to a new epoch.
 
-        Batches for other partitions may be stored; those whose answer left that open are sent again as they were.
+        The gap is a batch that has failed. Batches for other partitions may be stored; if that is unknown, they are
+        resent unchanged.
         """
         outbox.take_back([batch for batch in outbox.in_flight if batch.is_behind_a_gap])
         self._must_bump = True
@@ -236,9 +237,9 @@ class ProducerDelivery(ProducerRegistration):
             self._retry_later(outbox)
 
     def _give_back(self, outbox: Outbox, error: Exception) -> None:
-        """The log refused the oldest batch (no room, say), and with it what the topic would not store without it.
+        """Fail the oldest batch, which the log refused (for example when the disk is full), and those behind it.
 
-        These are answered with the reason. Their numbers are free again, unless one between them may be stored.
+        Their sequence numbers are reused, unless a batch between them may be stored.
         """
         unstored = [batch for batch in outbox.in_flight if batch.is_surely_not_stored]
         numbers_are_lost = len(unstored) < len(outbox.in_flight)
@@ -255,18 +256,18 @@ class ProducerDelivery(ProducerRegistration):
         self.tick(self.settings.retry_backoff, Tick(f"retry:{outbox.topic}", outbox.retry_number))
 
     def retry(self, outbox: Outbox, number: int) -> None:
-        """The time has come to send again what is in flight, or to look for the topic again; or to give up."""
+        """On a retry timer, resend the batches in flight or resolve the topic; fail batches past their deadline."""
         if number != outbox.retry_number:
-            return  # an old timer
+            return  # a replaced timer
         outbox.retry_number = 0
         if outbox.topic_id is None and outbox.queue:
             self.resolve(outbox, outbox.queue[0].command)
         if not outbox.in_flight:
             outbox.is_retrying = False
-            self.went_on(outbox)
+            self.proceed(outbox)
             return
         if not all(batch.is_answered for batch in outbox.in_flight):
-            return  # the answer to come says how to go on
+            return  # the pending answer decides what to do
         if outbox.oldest_deadline() <= self.runtime.monotonic():
             self._give_up_in_flight(outbox)
             return
@@ -286,7 +287,7 @@ class ProducerDelivery(ProducerRegistration):
             self.dispatch(outbox, batch)
 
     def _give_up_in_flight(self, outbox: Outbox) -> None:
-        """Fail everything in flight, its outcome unknown, and begin a new epoch before anything else is sent."""
+        """Fail every batch in flight with an unknown outcome, and start a new epoch before the next send."""
         outbox.is_retrying = False
         error = DeliveryTimedOut(outbox.topic, self.settings.delivery_timeout, outbox.in_flight[0].error)
         for batch in tuple(outbox.in_flight):
@@ -295,7 +296,7 @@ class ProducerDelivery(ProducerRegistration):
         self.stop_if_asked()
 
     def fail(self, outbox: Outbox, batch: Batch, error: Exception, *, numbers_are_lost: bool = True) -> None:
-        """Answer a batch's sends with an error. Lost numbers leave a gap, behind which only a new epoch can go on."""
+        """Fail a batch's sends. If its sequence numbers are lost, they leave a gap, which requires a new epoch."""
         outbox.in_flight.remove(batch)
         for waiting in batch.sends:
             self.reply(waiting.command, error)
@@ -304,7 +305,7 @@ class ProducerDelivery(ProducerRegistration):
             self._prepare()
 
     def empty_queue(self, outbox: Outbox, error: Exception) -> None:
-        """Answer what waits in an outbox with an error."""
+        """Fail the queued sends of an outbox."""
         while outbox.queue:
             self.reply(outbox.queue.popleft().command, error)
         outbox.queued = 0

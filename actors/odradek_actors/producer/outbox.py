@@ -1,4 +1,4 @@
-"""A producer's outbox to one topic: what waits, what is in flight, and the numbers to give next."""
+"""A producer's outbox to one topic: its queued sends, its batches in flight, and the next sequence numbers."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ __all__ = ["Batch", "Outbox", "Waiting", "is_refusal"]
 
 
 class Waiting:
-    """A send that was accepted and not answered yet. Its number rises from send to send of a producer.
+    """A send that was accepted and not answered yet. Its number increases from send to send of a producer.
 
-    `partitions` says where its messages go, once they were on their way and had to come back. `is_alone` says that it
-    travels in a batch of its own, since the log refused the content of a batch that it was in.
+    `partitions` is set once its messages were routed and had to be queued again. `is_alone` means that it is sent in a
+    separate batch, because the log refused the content of an earlier batch that contained it.
     """
 
     __slots__ = ("command", "deadline", "is_alone", "number", "partition_was_checked", "partitions", "send")
@@ -38,10 +38,11 @@ class Waiting:
 
 
 class Batch:
-    """Sends that travel as one append. `floor`: the highest position acknowledged when it left, so it lies above that.
+    """Sends that are appended together.
 
-    `attempt` counts its journeys: an answer to an earlier one says nothing about the last. `is_in_doubt`: it may be
-    stored, or is known to be, and only the topic that it was sent to can recognise it as a repeat.
+    `floor` is the highest position acknowledged when the batch was built; its events will lie above. `attempt` counts
+    how often it was sent; answers to earlier attempts are ignored. `is_in_doubt` means that it may be stored, or is
+    known to be, so that only the same incarnation of the topic can recognise a retry as a duplicate.
     """
 
     __slots__ = ("append", "attempt", "error", "floor", "is_answered", "is_in_doubt", "sends")
@@ -56,7 +57,7 @@ class Batch:
         self.error: Exception | None = None
 
     def failed(self, error: Exception) -> None:
-        """Note the error that its last journey ended with."""
+        """Record the error of the last attempt."""
         self.error = error
         if isinstance(error, OutcomeUnknown) or (isinstance(error, OutOfOrderSequence) and not self.is_behind_a_gap):
             self.is_in_doubt = True
@@ -70,27 +71,27 @@ class Batch:
 
     @property
     def command(self) -> Command:
-        """The first send's command, on whose behalf the batch travels."""
+        """The first send's command, on whose behalf the batch is sent."""
         return self.sends[0].command
 
     @property
     def is_behind_a_gap(self) -> bool:
-        """Whether the topic refused it because what should come before it is not there."""
+        """Whether the topic refused it because an earlier sequence number is missing."""
         return isinstance(self.error, OutOfOrderSequence) and self.error.sequence > self.error.expected
 
     @property
     def is_surely_not_stored(self) -> bool:
-        """Whether its last answer was a refusal: had an earlier journey stored it, this one had found it."""
+        """Whether the last answer was a refusal, which also shows that no earlier attempt stored the batch."""
         return self.error is not None and (is_refusal(self.error) or self.is_behind_a_gap)
 
 
 def is_refusal(error: Exception) -> bool:
-    """Say whether the log refused the events as they are; a wrong version only says that another append came first."""
+    """Return whether the log refused the events themselves; WrongExpectedVersion only means that it must retry."""
     return isinstance(error, AppendError) and not isinstance(error, WrongExpectedVersion)
 
 
 class Outbox:
-    """The way of one producer to one topic."""
+    """Queues and numbers the messages of one producer to one topic."""
 
     __slots__ = (
         "_next_sequences",
@@ -125,7 +126,7 @@ class Outbox:
         self.is_lingering = False
         self.is_refreshing = False
         self.is_retrying = False
-        self.retry_number = 0  # of the timer that is waited for
+        self.retry_number = 0  # of the current retry timer
         self.must_hurry = False
         self.must_look_up = False
         self._numbered_for: tuple[str, int] | None = None
@@ -133,18 +134,18 @@ class Outbox:
 
     @property
     def is_busy(self) -> bool:
-        """Whether anything waits or is in flight."""
+        """Whether sends are queued or batches are in flight."""
         return bool(self.queue or self.in_flight)
 
     def begin(self, topic_id: str, partition_count: int, epoch: int) -> None:
-        """Number messages from 0 for this incarnation of the topic and this epoch, or go on if it is the same."""
+        """Restart the sequence numbers at 0, unless the topic's incarnation and the epoch are unchanged."""
         self.topic_id, self.partition_count, self.epoch = topic_id, partition_count, epoch
         if self._numbered_for != (topic_id, epoch):
             self._numbered_for = (topic_id, epoch)
             self._next_sequences.clear()
 
     def number(self, partitions: Sequence[int]) -> tuple[tuple[int, int], ...]:
-        """Return the first sequence of each partition for these messages, and count them."""
+        """Reserve sequence numbers for these messages, and return the first one of each partition."""
         bases = []
         for partition, count in Counter(partitions).items():
             base = self._next_sequences.get(partition, 0)
@@ -153,15 +154,15 @@ class Outbox:
         return tuple(bases)
 
     def renumber_from(self, batch: Batch) -> None:
-        """Give the numbers of `batch` and of all later ones again: none of them was stored."""
+        """Reuse the sequence numbers of `batch` and of all later batches, none of which was stored."""
         later = self.in_flight[self.in_flight.index(batch) :]
         for unsent in reversed(later):
             self._next_sequences.update(unsent.append.base_sequences)
 
     def take_back(self, batches: Sequence[Batch]) -> None:
-        """Put batches, which are not stored, back to their place in the queue, to be numbered again.
+        """Put unstored batches back at their place in the queue, to be numbered again.
 
-        They stay in their partitions: routed again, a message could come behind a later one that is stored there.
+        They keep their partitions, since routing them again could put a message behind a later one already stored.
         """
         for batch in batches:
             self.in_flight.remove(batch)
@@ -175,9 +176,9 @@ class Outbox:
         self.is_retrying = False
 
     def forget(self) -> None:
-        """Take back what was meant for a topic that is gone, to be routed and numbered again for its successor.
+        """Take back the batches for a deleted topic, to be routed and numbered again for its successor.
 
-        A batch in doubt stays in flight. The successor cannot recognise it as a repeat, so it must not go there.
+        A batch in doubt stays in flight and must not go to the successor, which cannot recognise it as a duplicate.
         """
         self.take_back([batch for batch in self.in_flight if not batch.is_in_doubt])
         for waiting in self.queue:
@@ -186,17 +187,17 @@ class Outbox:
 
     @property
     def must_check_partition(self) -> bool:
-        """Whether the next send names a partition that we do not know of, and may be right."""
+        """Whether the next send names a partition beyond the known ones, so that the topic must be asked."""
         waiting = self.queue[0]
         partition = waiting.send.partition
         return partition is not None and partition >= self.partition_count and not waiting.partition_was_checked
 
     def oldest_number(self) -> float:
-        """Return the number of the oldest unanswered send; infinite if there is none."""
+        """Return the number of the oldest unanswered send; infinity if there is none."""
         return min((waiting.number for waiting in self._oldest()), default=float("inf"))
 
     def oldest_deadline(self) -> float:
-        """Return when the oldest unanswered send is to be given up; infinite if there is none."""
+        """Return the deadline of the oldest unanswered send; infinity if there is none."""
         return min((waiting.deadline for waiting in self._oldest()), default=float("inf"))
 
     def _oldest(self) -> Iterator[Waiting]:

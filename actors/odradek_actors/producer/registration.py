@@ -1,7 +1,7 @@
-"""A producer's own stream: registration, epochs, progress. Off the path of what it sends, which the subclass knows.
+"""A producer's own stream: registration, epochs and progress. The subclass sends the messages.
 
-Nothing is appended until something is to be sent. Then, once a run, the producer wakes: it registers, or begins a new
-epoch after counting what an earlier run stored and did not record. Progress is recorded in coalesced events.
+A producer appends nothing until it has something to send. Then, once per run, it registers, or it counts the messages
+that an earlier run stored without recording them, and starts a new epoch. Progress is recorded in coalesced events.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ __all__ = ["ProducerRegistration"]
 
 
 class ProducerRegistration(EventSourcedActor[Producer]):
-    """Owns one Producer aggregate. The subclass says what waits to be sent, and sends it."""
+    """Owns one Producer aggregate. The subclass queues and sends messages."""
 
     snapshot_schema = SnapshotSchema("producer", 1, ProducerSnapshot)
 
@@ -31,10 +31,10 @@ class ProducerRegistration(EventSourcedActor[Producer]):
     _is_waking = False
     _must_bump = False
     _epoch = -1  # of the aggregate, kept through a recovery in place
-    _own = ""  # what the append to our own stream under way is for
+    _own = ""  # the purpose of the append in progress to the producer's own stream
     _progress_is_due = False
     _progress_is_refused = False
-    _progress_is_fresh = False  # recorded for the flushes that wait
+    _progress_is_fresh = False  # recorded on behalf of the waiting flushes
 
     def start_volatile(self) -> None:
         """Set the state that survives a recovery in place."""
@@ -46,36 +46,36 @@ class ProducerRegistration(EventSourcedActor[Producer]):
         """Return a producer that was never registered."""
         return Producer(self.id)
 
-    # -- what the subclass knows --------------------------------------------------------------------------------------
+    # -- for the subclass ---------------------------------------------------------------------------------------------
 
     def first_queued(self) -> Command | None:
-        """Return a send that waits to be sent, if there is one."""
+        """Return a queued send, if there is one."""
         raise AssertionError(f"{type(self).__name__} must override first_queued")
 
     def floors(self) -> Iterable[int]:
-        """Return positions above which batches in flight will lie."""
+        """Return for each batch in flight a position below all its events."""
         raise AssertionError(f"{type(self).__name__} must override floors")
 
     def pump(self) -> None:
-        """Send what may be sent now."""
+        """Send all batches that may be sent now."""
 
     def fail_queued(self, error: Exception) -> None:
-        """Answer what waits to be sent with an error."""
+        """Fail all queued sends with an error."""
 
     def finish_flushes(self) -> None:
-        """Answer those who wait until something is sent."""
+        """Answer the flushes whose sends are all answered."""
 
-    # -- waking, and what else is appended ----------------------------------------------------------------------------
+    # -- registration and epochs --------------------------------------------------------------------------------------
 
     def on_ready(self) -> None:
-        """Do what our own stream needs before anything is sent; then let flushes finish."""
+        """Append the registration or epoch that queued sends need, then answer flushes."""
         self._progress.forget(self.state.counted_through)
         self._prepare()
         if self.is_ready:
             self.finish_flushes()
 
     def _prepare(self) -> None:
-        """If something waits to be sent, wake or begin a new epoch first."""
+        """If sends are queued, register or start a new epoch first."""
         if not self.is_ready or self.first_queued() is None:
             return
         if not self._is_awake:
@@ -84,7 +84,7 @@ class ProducerRegistration(EventSourcedActor[Producer]):
             self._append_own("bump", [self.state.bump_epoch(self.runtime.now())])
 
     def _wake(self) -> None:
-        """Once a run, when something is to be sent: register, or begin a new epoch and count what is not recorded."""
+        """Before the first send of a run, register, or count unrecorded messages and start a new epoch."""
         if self._is_waking:
             return
         self._is_waking = True
@@ -99,7 +99,7 @@ class ProducerRegistration(EventSourcedActor[Producer]):
             self._is_waking = False
             self.fail_queued(counted)
             return
-        if not self.is_ready:  # recovering meanwhile: wake again when that is over
+        if not self.is_ready:  # recovering: on_ready tries again
             self._is_waking = False
             return
         count, last = counted
@@ -110,7 +110,7 @@ class ProducerRegistration(EventSourcedActor[Producer]):
 
     def _append_own(self, purpose: str, events: Sequence[Any]) -> None:
         self._own = purpose
-        send = None if purpose == "progress" else self.first_queued()  # on whose behalf we wake or begin anew
+        send = None if purpose == "progress" else self.first_queued()  # the cause of the registration or new epoch
         decisions = () if send is None else (Decision(len(events), send.correlation_id, send.correlation_id),)
         self.persist(events, (), lambda _: self._own_appended(purpose), decisions)
 
@@ -118,16 +118,16 @@ class ProducerRegistration(EventSourcedActor[Producer]):
         self._own = ""
         if purpose == "progress":
             self._progress_is_fresh = bool(self._flushes)
-            return  # on_ready forgets what is recorded now
+            return  # on_ready forgets the recorded messages
         self._is_awake, self._is_waking, self._must_bump = True, False, False
         self._epoch = self.state.epoch
         self.pump()
 
     def append_failed(self, commands: Sequence[Command], error: Exception) -> None:
-        """Tell those who wait for our own append: without it nothing can be sent. Progress can wait for the next time.
+        """Fail the queued sends if the log refused a registration or an epoch, without which nothing can be sent.
 
-        Only a refusal ends the waiting. After an unknown outcome what is queued stays so, and is sent once the recovery
-        has shown where our stream stands.
+        Unrecorded progress is recorded next time. After an unknown outcome the sends stay queued until the recovery has
+        shown what the stream contains.
         """
         super().append_failed(commands, error)
         purpose, self._own = self._own, ""
@@ -141,7 +141,7 @@ class ProducerRegistration(EventSourcedActor[Producer]):
     # -- progress -----------------------------------------------------------------------------------------------------
 
     def handle_query(self, query: Query) -> None:
-        """Say how many messages were acknowledged in all, recorded or not, in this run or an earlier one."""
+        """Answer with the number of acknowledged messages, recorded or not, of this run and earlier ones."""
         if not isinstance(query.body, DescribeProducer):
             super().handle_query(query)
             return
@@ -156,7 +156,7 @@ class ProducerRegistration(EventSourcedActor[Producer]):
         self.request(self.context.log_reader, CountProduced(self.id, self.state.counted_through), counted)
 
     def on_tick(self, tick: Tick) -> None:
-        """Progress is to be recorded."""
+        """Record progress."""
         self._progress_is_due = self._progress_is_refused = False
         if self.is_ready and self._is_awake:
             self._record_progress()
@@ -169,7 +169,7 @@ class ProducerRegistration(EventSourcedActor[Producer]):
             self.tick(self.settings.progress_interval, Tick("progress"))
 
     def _record_progress(self) -> bool:
-        """Record what is acknowledged up to a position with nothing of ours in flight below; say if anything was."""
+        """Record the acknowledged messages below all batches in flight; return whether there were any."""
         count, through = self._progress.to_record(self.floors())
         if not count or self._progress_is_refused or not self._is_awake:
             return False

@@ -275,7 +275,7 @@ def test_a_rebalance_that_times_out_removes_dynamic_members_and_keeps_static_one
     newcomer = RawMember(system, "c", **how)
     newcomer.join()
 
-    assert reasons(system.log) == ["it did not join again in time"]
+    assert reasons(system.log) == ["it did not rejoin in time"]
     assert newcomer.generation == leader.generation + 1
     assert described(system).leader == newcomer.member_id
     assert len(newcomer.sync().partitions) == 2
@@ -329,7 +329,7 @@ def test_a_member_that_never_syncs_is_removed_at_the_rebalance_timeout(system: A
 
     until(lambda: reasons(system.log) != [], leader.beat, silent.beat, what="the one that did not sync has left")
 
-    assert reasons(system.log) == ["it did not ask for its share in time"]
+    assert reasons(system.log) == ["it did not sync in time"]
     assert isinstance(silent.beat(), UnknownMember)
     leader.join()
     assert len(leader.sync().partitions) == 2
