@@ -5,13 +5,13 @@
         assert kit.query(Balance()) == 100
         assert isinstance(kit.send(Withdraw(300)).error, Overdrawn)
 
-Recovery is tested for free: after each command the actor is stopped in order and recovered twice, from its stream alone
-and, if it has a `snapshot_schema`, from the snapshot taken before the command and the events since. Each time its state
-must be what it was, and so must the answers to all queries asked so far. The next command meets the recovered actor. A
-command that stored nothing must have changed nothing.
+The kit also tests recovery: after each command it stops the actor and recovers it twice, from its stream alone and, if
+it has a `snapshot_schema`, from the snapshot taken before the command and the events since. Each time the state and the
+answers to all queries asked so far must be the same. The recovered actor handles the next command. A command that
+stored no events must not change the state.
 
-Prior art: Pekko's EventSourcedBehaviorTestKit. Failures are plain AssertionErrors: it needs no test framework. It
-stands on what everybody may use, an ActorSystem on a log in memory.
+Prior art: Pekko's EventSourcedBehaviorTestKit. Failures are plain AssertionErrors, so no test framework is needed. It
+uses only public classes: an ActorSystem on a log in memory.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _ONLY_AT_STOP = 1 << 60  # events between two snapshots
 
 
 class Sent(msgspec.Struct, frozen=True):
-    """What became of a command: the answer, or the error that was the answer, and the events that it stored."""
+    """The outcome of a command: its answer or error, and the events that it stored."""
 
     answer: Any
     error: Exception | None
@@ -57,10 +57,10 @@ class Sent(msgspec.Struct, frozen=True):
 
 
 class ActorKit:
-    """One actor of `actor_class` on the stream `<type>/<id>`, in a world of its own. A context manager.
+    """One actor of `actor_class` on the stream `<type>/<id>`, in a separate ActorSystem. A context manager.
 
-    With `rejecting` every command is sent twice: the first time the log has no room for what it stores, which must
-    change nothing. `timeout` bounds each wait, in seconds. `settings` are those of ActorSystem.
+    With `rejecting`, every command is sent twice. The first time the log rejects its events as if it were full, which
+    must not change the state. `timeout` limits each wait, in seconds. `settings` are those of ActorSystem.
     """
 
     def __init__(
@@ -81,9 +81,9 @@ class ActorKit:
     # -- what a test does ---------------------------------------------------------------------------------------------
 
     def send(self, command: object) -> Sent:
-        """Send a command, restart the actor, and return what became of the command.
+        """Send a command, restart the actor, and return the outcome of the command.
 
-        AssertionError if the recovered actor is another; RequestTimedOut if there is no answer.
+        Raises AssertionError if the recovered actor differs, RequestTimedOut if there is no answer.
         """
         before = self._look(self._system)
         if self._rejecting:
@@ -96,19 +96,21 @@ class ActorKit:
         sent = self._ask(command)
         after = self._look(self._system)
         if not sent.events:
-            self._expect(before, after, f"{command!r} stored no event and yet changed the actor; decide must be pure")
+            self._expect(
+                before, after, f"{command!r} stored no event but changed the actor; decide must not change the state"
+            )
         self._restart(after, f"after {command!r}")
         return sent
 
     def query(self, query: object) -> Any:
-        """Ask a query, and return the answer or raise the error; from now on every recovery has to answer the same."""
+        """Send a query, and return the answer or raise the error. Every later recovery must give the same answer."""
         if query not in self._queries:
             self._queries.append(query)
         return self._system.query(self.stream, query).result(self._timeout)
 
     @property
     def state(self) -> Any:
-        """A copy of the actor's state as it is now."""
+        """A copy of the actor's current state."""
         return self._system.query(self.stream, _Look()).result(self._timeout)
 
     @property
@@ -117,7 +119,7 @@ class ActorKit:
         return self._events_after(-1)
 
     def close(self) -> None:
-        """Restart once more, from the newest snapshot alone, and stop everything."""
+        """Restart once more, from the newest snapshot alone, and close the system."""
         expected = self._look(self._system)
         self._stop(expected)
         how = "in the end, recovered from its newest snapshot"
@@ -131,7 +133,7 @@ class ActorKit:
     ) -> None:
         if kind is None:
             self.close()
-        else:  # which tells more than another restart
+        else:  # the test's own error says more than another restart
             self._system.close(self._timeout)
 
     # -- sending ------------------------------------------------------------------------------------------------------
@@ -169,7 +171,7 @@ class ActorKit:
         self._system = self._recovered(self._snapshots, _ONLY_AT_STOP, expected, how)
 
     def _stop(self, expected: _Seen) -> None:
-        """Stop in order, and see that this left a snapshot that can be read."""
+        """Stop in order, and check that the stop saved a readable snapshot."""
         self._system.close(self._timeout)
         self._check_snapshots()
         schema = self._class.snapshot_schema
@@ -184,10 +186,10 @@ class ActorKit:
             raise AssertionError(f"the snapshot cannot be read back: {error}\n  {shown}") from error
 
     def _recovered(self, snapshots: MemorySnapshots, interval: int, expected: _Seen, how: str) -> ActorSystem:
-        """Start a system anew, and compare its actor with what is expected."""
+        """Start a new system, and compare its actor with the expected one."""
         system = self._open(snapshots, interval)
         try:
-            self._expect(expected, self._look(system), f"{how}, the actor is another")
+            self._expect(expected, self._look(system), f"{how}, the actor differs")
             self._check_snapshots()
         except BaseException:
             system.close(self._timeout)
@@ -231,7 +233,7 @@ def _facts(name: str, thing: object) -> dict[str, object]:
 
 
 class _Seen(msgspec.Struct, frozen=True):
-    """What an actor is, as far as can be seen."""
+    """The observable state of an actor."""
 
     version: int
     facts: dict[str, object]
@@ -242,7 +244,7 @@ class _Look(msgspec.Struct, frozen=True):
 
 
 class _KitLog(MemoryLog):
-    """A log in memory that is full when told to be."""
+    """A log in memory that can be made to reject every append."""
 
     is_full = False
 
@@ -254,7 +256,7 @@ class _KitLog(MemoryLog):
 
 
 def _watched(actor_class: ActorClass, errors: list[tuple[str, Exception]]) -> ActorClass:
-    """Return the class with a way to look at its state; it notes what it raises about snapshots."""
+    """Return a subclass that exposes its state and records the errors of its snapshots."""
 
     def handle_query(self: Any, query: Query) -> None:
         if type(query.body) is _Look:

@@ -190,8 +190,8 @@ class NotInTheSnapshot(SavedAccountActor):
 
 
 FINDS: list[tuple[ActorClass, str]] = [
-    (DecidesAndChanges, "stored no event and yet changed the actor"),
-    (Remembers, "recovered from its stream alone, the actor is another"),
+    (DecidesAndChanges, "stored no event but changed the actor"),
+    (Remembers, "recovered from its stream alone, the actor differs"),
     (AppliesMore, r"state\['balance'\] was 101 and is 100"),
     (ForgetsActor, "recovered from its snapshot at version 0"),
     (FailsToRestore, r"restore \(by default the aggregate's classmethod restore\(\)\) failed: ArithmeticError"),
@@ -200,7 +200,7 @@ FINDS: list[tuple[ActorClass, str]] = [
     (TakesSomethingElse, "take_snapshot .*returned a Deposit, not the schema's AccountSnapshot"),
     (UnseenActor, "take_snapshot .*failed: ArithmeticError"),
     (NotToBeRead, "the snapshot cannot be read back"),
-    (NotInTheSnapshot, "the actor is another"),
+    (NotInTheSnapshot, "the actor differs"),
 ]
 
 

@@ -1,9 +1,9 @@
-"""The messages that actors send each other: frozen, and immutable all the way down.
+"""The messages that actors send each other: frozen and deeply immutable.
 
-`core` has what every actor understands (Command, Query, Reply, Stop, ...); `topics`, `producers`, `consumers` and
-`groups` what the actors of those aggregates do; `log` what the Journal and the LogReader do; `recovery` and
-`retention` what an actor and they exchange meanwhile. `receipts` makes the answer to a send. Imports errors, domain
-values and event types. Start reading at `core`.
+`core` has the messages that every actor handles (Command, Query, Reply, Stop, ...); `topics`, `producers`, `consumers`
+and `groups` those of the actors of these aggregates; `log` those of the Journal and the LogReader; `recovery` and
+`retention` those that an actor and the LogReader exchange for these purposes. `receipts` builds the answer to a send.
+Imports errors, domain values and event types. Start reading at `core`.
 """
 
 from odradek_actors.messages.consumers import (

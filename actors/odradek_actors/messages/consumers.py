@@ -1,4 +1,4 @@
-"""The messages to and from consumers and groups; the others, and the rules for all, are in `protocol`."""
+"""The messages between a consumer handle and its ConsumerActor."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ __all__ = [
 
 
 class MemberSettings(msgspec.Struct, frozen=True, gc=False):
-    """How a consumer is a member of its group. Times in seconds; see `ActorSystem.consumer`."""
+    """The settings of a group member. Times in seconds; see `ActorSystem.consumer`."""
 
     assignors: tuple[str, ...] = ("range", "cooperative-sticky")
     session_timeout: float = 45.0
@@ -44,7 +44,7 @@ ALONE = MemberSettings()
 
 
 class OpenConsumer(msgspec.Struct, frozen=True, gc=False):
-    """Begin a consumer's life under a handle."""
+    """Open the consumer for a handle."""
 
     handle: int
     group_id: str | None
@@ -53,13 +53,13 @@ class OpenConsumer(msgspec.Struct, frozen=True, gc=False):
 
 
 class CloseConsumer(msgspec.Struct, frozen=True, gc=False):
-    """End it."""
+    """Close the consumer, if it is open for this handle."""
 
     handle: int
 
 
 class Subscribe(msgspec.Struct, frozen=True, gc=False):
-    """Read exactly these topics from now on, or those that match a pattern."""
+    """Replace the subscription: these topics, or those that match a pattern."""
 
     handle: int
     topics: tuple[str, ...]
@@ -67,24 +67,24 @@ class Subscribe(msgspec.Struct, frozen=True, gc=False):
 
 
 class Assign(msgspec.Struct, frozen=True, gc=False):
-    """Read exactly these partitions from now on, without the group's sharing out."""
+    """Replace the assignment by these partitions, independently of the group."""
 
     handle: int
     partitions: tuple[TopicPartition, ...]
 
 
 class Pause(msgspec.Struct, frozen=True, gc=False):
-    """Deliver nothing of these partitions, and of no others, until told otherwise."""
+    """Pause exactly these partitions; resume all others."""
 
     handle: int
     partitions: tuple[TopicPartition, ...]
 
 
 class Poll(msgspec.Struct, frozen=True, gc=False):
-    """Ask for the next messages, or for a Notice. Both are numbered, and given again until a poll names them.
+    """Ask for the next Delivery or Notice. Both are numbered, and sent again until a poll acknowledges them.
 
-    `received` is the last Delivery that arrived, `noticed` the last Notice that was acted upon. With `max_messages` 0
-    it is answered as soon as the consumer has its share of its group, and else with RequestTimedOut.
+    `received` is the number of the last received Delivery, `noticed` that of the last handled Notice. A poll with
+    `max_messages` 0 is answered once the group has assigned partitions, or with RequestTimedOut.
     """
 
     handle: int
@@ -95,7 +95,7 @@ class Poll(msgspec.Struct, frozen=True, gc=False):
 
 
 class Delivery(msgspec.Struct, frozen=True, gc=False):
-    """Messages for the poller, all of one topic, whose id stands beside; empty when the time ran out."""
+    """Messages of one topic, with its id; empty after a timeout."""
 
     number: int
     messages: tuple[MessageProduced, ...]
@@ -103,9 +103,9 @@ class Delivery(msgspec.Struct, frozen=True, gc=False):
 
 
 class Notice(msgspec.Struct, frozen=True, gc=False):
-    """The group gave partitions ("assigned"), wants them back ("revoked"), or has given them away ("lost").
+    """The group assigned partitions ("assigned"), revokes them ("revoked"), or may have reassigned them ("lost").
 
-    What is wanted back is let go of once a poll names this notice.
+    Revoked partitions are released once a poll acknowledges this notice.
     """
 
     number: int
@@ -114,7 +114,7 @@ class Notice(msgspec.Struct, frozen=True, gc=False):
 
 
 class SeekTo(msgspec.Struct, frozen=True, gc=False):
-    """Continue a partition at an offset."""
+    """Set a partition's position to an offset."""
 
     handle: int
     partition: TopicPartition
@@ -126,7 +126,7 @@ class SeekTo(msgspec.Struct, frozen=True, gc=False):
 class CommitOffsets(msgspec.Struct, frozen=True, gc=False):
     """Commit the offsets of the next messages to read, each with the id of the topic that was read.
 
-    What was read of a topic that is gone counts no more, and is passed over. Without an id it is the topic of now.
+    Offsets of deleted topics are ignored. Without an id, an offset is for the current incarnation of the topic.
     """
 
     handle: int
@@ -140,7 +140,7 @@ class PositionOf(msgspec.Struct, frozen=True, gc=False):
 
 
 class CommittedOf(msgspec.Struct, frozen=True, gc=False):
-    """Ask for the committed offset, or None; with `topic_id` only for one of that incarnation of the topic."""
+    """Ask for the committed offset, or None; `topic_id` limits it to that incarnation of the topic."""
 
     partition: TopicPartition
     topic_id: str | None = None
@@ -151,7 +151,7 @@ class DescribeConsumer(msgspec.Struct, frozen=True):
 
 
 class ConsumerRecord(msgspec.Struct, frozen=True, gc=False):
-    """A message as a consumer gets it.
+    """A message that a consumer received.
 
     Key and value are bytes, or None; a value of None is a tombstone. Headers keep their order, and names may repeat.
     """

@@ -1,8 +1,8 @@
-"""The messages that every actor understands: requests, replies, and the life of an actor.
+"""The messages that every actor handles: requests, replies, and messages about an actor's lifecycle.
 
-A `Command` asks for a change, a `Query` for an answer from applied, hence durable, state. Both carry `reply_to`,
-anything with `tell`, and are answered by exactly one `Reply` with the same `request_id`; a value that is an exception
-is a failure. A message that cannot be delivered is bounced: `bounce()` returns who gets an answer, and which.
+A `Command` requests a change, a `Query` an answer from applied, hence durable, state. Both carry `reply_to`, an object
+with a `tell` method, and get exactly one `Reply` with the same `request_id`; an exception as its value reports a
+failure. An undeliverable message is bounced: `bounce()` returns a recipient and the answer for it.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ __all__ = [
 
 
 class Recipient(Protocol):
-    """Anything that can be told something: an actor's ref, a promise."""
+    """Anything that takes messages: an actor's ref or a promise."""
 
     def tell(self, message: Any) -> None:
         """Take a message."""
@@ -42,21 +42,21 @@ class Recipient(Protocol):
 
 
 class Nobody:
-    """A recipient for answers that nobody waits for."""
+    """A recipient that drops every message, for requests whose answer is not needed."""
 
     def tell(self, message: Any) -> None:
-        """Drop it."""
+        """Drop the message."""
 
 
 class Reply(msgspec.Struct, frozen=True, gc=False):
-    """The one answer to a Command or Query."""
+    """The answer to a Command or Query."""
 
     request_id: int
     value: Any
 
 
 class Command(msgspec.Struct, frozen=True):
-    """A request for a change. `correlation_id` names the whole conversation, `causation_id` what led to this."""
+    """A request for a change. `correlation_id` identifies the conversation, `causation_id` the request's cause."""
 
     body: Any
     reply_to: Recipient
@@ -82,7 +82,7 @@ class Query(msgspec.Struct, frozen=True):
 
 
 class Stop(msgspec.Struct, frozen=True):
-    """Finish what was accepted, then stop."""
+    """Finish the accepted requests, then stop."""
 
 
 class Recover(msgspec.Struct, frozen=True):
@@ -90,18 +90,18 @@ class Recover(msgspec.Struct, frozen=True):
 
 
 class Tick(msgspec.Struct, frozen=True):
-    """A timer's message: what for, and which one, so that an old timer can be told from the current one."""
+    """A timer's message. `number` distinguishes the current timer from a replaced one."""
 
     purpose: str
     number: int = 0
 
 
 class GetStatus(msgspec.Struct, frozen=True):
-    """Ask how many messages were handled, and whether something is under way."""
+    """Ask for the actor's Status."""
 
 
 class Status(msgspec.Struct, frozen=True, gc=False):
-    """How many messages an actor handled (status queries not counted), and whether something is under way."""
+    """How many messages an actor has handled, without status queries, and whether work is in progress."""
 
     handled: int
     is_busy: bool
@@ -112,7 +112,7 @@ class GetSnapshot(msgspec.Struct, frozen=True):
 
 
 class Snapshot(msgspec.Struct, frozen=True):
-    """An aggregate's snapshot with its stream and version; `state` is None for people's own aggregates."""
+    """An aggregate's snapshot with its stream and version; `state` is None for user-defined aggregates."""
 
     stream: str
     version: int
@@ -120,13 +120,13 @@ class Snapshot(msgspec.Struct, frozen=True):
 
 
 class LookUp(msgspec.Struct, frozen=True, gc=False):
-    """Ask for the ref of a stream's actor, which is started if need be."""
+    """Ask for the ref of a stream's actor, which is started if it is not running."""
 
     stream: str
 
 
 class Forward(msgspec.Struct, frozen=True):
-    """Tell the directory to pass a request on to a stream's actor, which is started if need be."""
+    """Have the directory forward a request to a stream's actor, which is started if it is not running."""
 
     stream: str
     request: Command | Query
@@ -137,7 +137,7 @@ class Forward(msgspec.Struct, frozen=True):
 
 
 class Passivated(msgspec.Struct, frozen=True):
-    """Tell the directory that a stream's actor has ended because nobody used it."""
+    """Tell the directory that a stream's actor has passivated."""
 
     stream: str
     ref: Recipient

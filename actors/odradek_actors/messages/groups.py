@@ -1,8 +1,9 @@
-"""The messages to and from groups; the others, and the rules for all, are in `protocol`.
+"""The messages to and from groups.
 
-A member's way through a rebalance, by Kafka's classic protocol: JoinGroup, answered once all have joined; SyncGroup,
-answered once the partitions are shared out; Heartbeat, which tells it to join again. Besides, a group tells its members
-at once when a rebalance begins (RebalanceBegun), so that they need not wait for the next heartbeat.
+A rebalance follows Kafka's classic protocol. JoinGroup is answered once all members have joined. SyncGroup is answered
+once the partitions are assigned. The answer to a Heartbeat says whether the member must rejoin. In addition, a group
+notifies its members at once when a rebalance begins (RebalanceBegun), so that they need not wait for the next
+heartbeat.
 """
 
 from __future__ import annotations
@@ -36,9 +37,9 @@ __all__ = [
 
 
 class JoinGroup(msgspec.Struct, frozen=True, gc=False):
-    """Become a member, or join again; answered by a JoinResult once all members have joined. From a member's actor.
+    """Join or rejoin a group; answered by a JoinResult once all members have joined.
 
-    `member_id` is empty the first time. `claim` says which partitions the member has, or had.
+    `member_id` is empty the first time. `claim` names the partitions that the member owns or last owned.
     """
 
     consumer_id: str
@@ -54,7 +55,7 @@ class JoinGroup(msgspec.Struct, frozen=True, gc=False):
 
 
 class JoinResult(msgspec.Struct, frozen=True, gc=False):
-    """The generation a member is in. `members` are all member ids in the order in which they joined."""
+    """The generation that a member has joined. `members` are all member ids in the order in which they joined."""
 
     member_id: str
     generation: int
@@ -64,10 +65,10 @@ class JoinResult(msgspec.Struct, frozen=True, gc=False):
 
 
 class SyncGroup(msgspec.Struct, frozen=True, gc=False):
-    """Ask for one's share of a generation; answered by a SyncResult.
+    """Ask for a member's assignment in a generation; answered by a SyncResult.
 
-    The group shares out itself, once the leader has asked. A leader that brings `assignments`, pairs of member id and
-    bytes, has decided: each member gets its bytes, and the group knows no partitions.
+    The group itself assigns the partitions, once the leader has synced. If the leader sends `assignments`, pairs of
+    member id and bytes, each member gets its bytes instead, and the group does not know the partitions.
     """
 
     member_id: str
@@ -77,7 +78,7 @@ class SyncGroup(msgspec.Struct, frozen=True, gc=False):
 
 
 class SyncResult(msgspec.Struct, frozen=True, gc=False):
-    """A member's share, and what is committed in it; what was committed for earlier incarnations of topics is not."""
+    """A member's assignment with its committed offsets, without those of earlier incarnations of topics."""
 
     generation: int
     partitions: tuple[TopicPartition, ...]
@@ -86,7 +87,7 @@ class SyncResult(msgspec.Struct, frozen=True, gc=False):
 
 
 class Heartbeat(msgspec.Struct, frozen=True, gc=False):
-    """A sign of life, sent as a Query; answered with None, or with why the member has to join again."""
+    """Restart the member's session. Sent as a Query; answered with None, or with the reason why it must rejoin."""
 
     member_id: str
     generation: int
@@ -94,7 +95,7 @@ class Heartbeat(msgspec.Struct, frozen=True, gc=False):
 
 
 class LeaveGroup(msgspec.Struct, frozen=True, gc=False):
-    """Stop being a member. A consumer that does not know its member id yet gives its consumer id."""
+    """Leave the group. A consumer that does not know its member id yet sends its consumer id."""
 
     member_id: str
     reason: str = "it left"
@@ -102,16 +103,16 @@ class LeaveGroup(msgspec.Struct, frozen=True, gc=False):
 
 
 class RebalanceBegun(msgspec.Struct, frozen=True, gc=False):
-    """Told to members: the generation is over, join again."""
+    """Sent to members: the generation is over; rejoin."""
 
     group_id: str
     generation: int
 
 
 class CommitGroupOffsets(msgspec.Struct, frozen=True, gc=False):
-    """Commit offsets for a group, all or none. `member_id` is empty for a consumer that chose its partitions itself.
+    """Commit offsets for a group, all or none. `member_id` is empty for a consumer with a manual assignment.
 
-    `is_current`: all are of topics as they are now; the group finds that out where there is a doubt.
+    `is_current` means that all offsets are for the topics' current incarnations, which the group has checked if needed.
     """
 
     consumer_id: str | None
@@ -131,14 +132,14 @@ class DescribeGroup(msgspec.Struct, frozen=True):
 
 
 class ResetGroupOffsets(msgspec.Struct, frozen=True, gc=False):
-    """Move committed offsets in whatever direction, all or none; only for a group without members."""
+    """Reset committed offsets, forwards or backwards, all or none; only for a group without members."""
 
     offsets: tuple[OffsetToCommit, ...]
     reason: str
 
 
 class DeleteGroupOffsets(msgspec.Struct, frozen=True, gc=False):
-    """Forget what is committed in these partitions; only for a group without members."""
+    """Delete the committed offsets of these partitions; only for a group without members."""
 
     partitions: tuple[TopicPartition, ...]
 
@@ -161,7 +162,7 @@ class ListGroups(msgspec.Struct, frozen=True):
 class TopicChanged(msgspec.Struct, frozen=True, gc=False):
     """Sent to groups and consumers: a topic was created, deleted, or has more partitions.
 
-    `ended_id` is the id of the incarnation that was deleted, "" if none was, and None if that is not known.
+    `ended_id` is the id of the deleted incarnation, "" if none was deleted, None if that is not known.
     """
 
     topic: str

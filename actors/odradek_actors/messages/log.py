@@ -40,28 +40,28 @@ class JournalResult(msgspec.Struct, frozen=True):
 
 
 class Flush(msgspec.Struct, frozen=True):
-    """The journal's message to itself: commit all that waits."""
+    """The journal's message to itself: commit all waiting appends."""
 
 
 class Fence(msgspec.Struct, frozen=True):
-    """Answered by Fenced once every append told to the journal before it is decided."""
+    """Answered by Fenced once every earlier append to the journal has its verdict."""
 
     reply_to: Recipient
     number: int
 
     def bounce(self) -> tuple[Recipient, object]:
-        """Let the sender go on: it will find the log unavailable."""
+        """Answer, so that the sender continues and finds the log unavailable."""
         return self.reply_to, Fenced(self.number)
 
 
 class Fenced(msgspec.Struct, frozen=True, gc=False):
-    """No append from before the Fence is under way any more."""
+    """Every append from before the Fence has its verdict."""
 
     number: int
 
 
 class ReadOlder(msgspec.Struct, frozen=True, gc=False):
-    """Read messages that a topic no longer holds in memory; the answer is the FetchResult `bounds` belongs to."""
+    """Read messages that a topic no longer holds in memory; answered by a FetchResult with these `bounds`."""
 
     topic: str
     topic_id: str

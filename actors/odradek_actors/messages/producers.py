@@ -47,7 +47,7 @@ class Receipt(msgspec.Struct, frozen=True, gc=False):
 
 
 class FlushProducer(msgspec.Struct, frozen=True):
-    """Answer once everything accepted before is acknowledged or has failed."""
+    """Answer once every earlier send is acknowledged or has failed."""
 
 
 class OpenProducer(msgspec.Struct, frozen=True, gc=False):
@@ -57,10 +57,10 @@ class OpenProducer(msgspec.Struct, frozen=True, gc=False):
 
 
 class CloseProducer(msgspec.Struct, frozen=True, gc=False):
-    """Flush, and record the progress; after its last handle has closed, the producer's actor ends."""
+    """Flush, and record the progress; the producer's actor passivates once its last handle is closed."""
 
     handle: int = 0
 
 
 class DescribeProducer(msgspec.Struct, frozen=True):
-    """Ask how many messages were acknowledged in all."""
+    """Ask for the total number of acknowledged messages."""

@@ -1,4 +1,4 @@
-"""Receipts for the sends that travelled together, made where the answer is known first."""
+"""Builds the receipts for the sends of one append; used by the topic, and by the producer for duplicates."""
 
 from __future__ import annotations
 

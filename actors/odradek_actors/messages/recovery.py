@@ -1,7 +1,7 @@
-"""The messages of recovery: reading a stream back, from a snapshot on where there is one, and saving snapshots.
+"""The messages of recovery: reading a stream, starting at a snapshot if there is one, and saving snapshots.
 
-A snapshot crosses mailboxes as bytes: its owner encodes it, so that whatever its own state shares with it may change
-the moment after.
+A snapshot crosses mailboxes as bytes. Its owner encodes it, because its state may change while the message is on its
+way.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ __all__ = ["ReadStream", "Restored", "SaveSnapshot", "SnapshotSchema", "StreamCh
 
 
 class SnapshotSchema(msgspec.Struct, frozen=True):
-    """What an actor's snapshots are: a name that is never changed, a version, and the Struct that they are decoded as.
+    """The schema of an actor's snapshots: a name that never changes, a version, and the Struct type for decoding.
 
-    Raise `version` whenever an older snapshot would not give what folding the events gives today: another Struct, but
-    also another `apply` or up-caster. Snapshots of another name or version are passed over.
+    Increase `version` whenever an older snapshot would differ from the result of folding the events: after a change of
+    the Struct, but also of `apply` or an up-caster. Snapshots of another name or version are ignored.
     """
 
     name: str
@@ -31,7 +31,7 @@ class SnapshotSchema(msgspec.Struct, frozen=True):
 
 
 class SaveSnapshot(msgspec.Struct, frozen=True, gc=False):
-    """Keep this state of a stream, whose last event is that of this version and position. Not answered."""
+    """Save a snapshot of a stream as of the event with this version and position. Not answered."""
 
     stream: str
     version: int
@@ -42,7 +42,7 @@ class SaveSnapshot(msgspec.Struct, frozen=True, gc=False):
 
 
 class Restored(msgspec.Struct, frozen=True):
-    """The newest snapshot that may be used, decoded; `size` is its bytes as stored."""
+    """The newest usable snapshot, decoded; `size` is its stored size in bytes."""
 
     state: Any
     version: int
@@ -51,9 +51,9 @@ class Restored(msgspec.Struct, frozen=True):
 
 
 class ReadStream(msgspec.Struct, frozen=True):
-    """Read a stream, if `schema` is given from its newest usable snapshot on, else from its beginning.
+    """Read a stream, starting at its newest usable snapshot if `schema` is given, else at its beginning.
 
-    Answered by StreamChunks carrying the same number.
+    Answered by StreamChunks with the same number.
     """
 
     stream: str
@@ -67,9 +67,9 @@ class ReadStream(msgspec.Struct, frozen=True):
 
 
 class StreamChunk(msgspec.Struct, frozen=True):
-    """Some commits of a stream, in order; `error` says that no more can be read.
+    """Consecutive commits of a stream. After an `error` no further chunks follow.
 
-    Where there is a `snapshot`, the first chunk has it, and the commits are those after it.
+    If there is a `snapshot`, it is in the first chunk, and the commits are those after it.
     """
 
     number: int

@@ -1,4 +1,4 @@
-"""The messages of retention: limits to be set and applied, and the walks over messages that this takes."""
+"""The messages of retention: set and apply limits, and walk over the messages to delete."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ __all__ = ["ApplyRetention", "FindRetained", "LetGo", "SetRetention"]
 
 
 class SetRetention(msgspec.Struct, frozen=True, gc=False):
-    """Limit what the topic keeps; UNSET leaves a limit as it is, None takes it away."""
+    """Set the topic's retention limits; UNSET leaves a limit unchanged, None removes it."""
 
     retention_ms: Limit
     retention_bytes: Limit
 
 
 class ApplyRetention(msgspec.Struct, frozen=True):
-    """Let go what the topic's limits let go now; answered once it is gone."""
+    """Delete the messages beyond the topic's limits now; answered once they are deleted."""
 
 
 class LetGo(msgspec.Struct, frozen=True):
-    """The topic's message to itself: the walks of a plan have ended, so let go what they passed."""
+    """The topic's message to itself: the walks of a plan have ended, so delete the messages they passed."""
 
     plan: RetentionPlan
     ends: tuple[int, ...]
 
 
 class FindRetained(msgspec.Struct, frozen=True):
-    """Walk over messages for a topic's retention; answered by where each walk ended.
+    """Walk over messages for a topic's retention; answered by the offset at which each walk ended.
 
-    `not_before` is the position at which this topic began.
+    `not_before` is the position at which this topic was created.
     """
 
     topic: str

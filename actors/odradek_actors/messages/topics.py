@@ -52,7 +52,7 @@ class DeleteTopic(msgspec.Struct, frozen=True):
 
 
 class DeleteRecords(msgspec.Struct, frozen=True, gc=False):
-    """Make messages below `before_offset` unreadable, all of the partition with -1."""
+    """Make messages below `before_offset` unreadable; -1 stands for the high watermark."""
 
     partition: int
     before_offset: int
@@ -61,9 +61,9 @@ class DeleteRecords(msgspec.Struct, frozen=True, gc=False):
 class AppendBatch(msgspec.Struct, frozen=True):
     """Store the messages of these sends, all in one commit.
 
-    Stored, each send is answered with its receipts by the topic itself, which saves an acknowledged send one hop of
-    six, and the producer with AppendDone. Whatever else comes of it, only the producer is told. `is_alone` says that it
-    is not to be joined with others, since the log refused the content of one of them.
+    Once they are stored, the topic answers each send with its receipts, which saves an acknowledged send one of six
+    hops, and the producer with AppendDone. Any other outcome goes only to the producer. `is_alone` means that it must
+    not be combined with other appends, because the log refused the content of one of them.
     """
 
     append: AppendMessages
@@ -72,9 +72,9 @@ class AppendBatch(msgspec.Struct, frozen=True):
 
 
 class AppendDone(msgspec.Struct, frozen=True, gc=False):
-    """Messages are durable: their offsets in the order sent.
+    """The offsets of durable messages, in the order sent.
 
-    For a repeat `first_position` is None, and its sends are still to be answered.
+    For a duplicate, `first_position` is None, and the producer still has to answer the sends.
     """
 
     offsets: list[int]
@@ -87,7 +87,7 @@ class DescribeTopic(msgspec.Struct, frozen=True):
 
 
 class TopicDescription(msgspec.Struct, frozen=True, gc=False):
-    """What a topic is made of, and the limits of what it keeps: by age, and of the bytes of each partition."""
+    """A topic's id, partitions and retention limits: the age of messages, and the bytes of each partition."""
 
     name: str
     topic_id: str
@@ -98,16 +98,16 @@ class TopicDescription(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def message_count(self) -> int:
-        """How many messages can be read."""
+        """The number of readable messages."""
         return sum(partition.high_watermark - partition.log_start_offset for partition in self.partitions)
 
 
 class Fetch(msgspec.Struct, frozen=True, gc=False):
     """Ask for messages from `positions` (partition, next offset) on, in that order of preference.
 
-    With `wait` an empty answer is held back until there is something; a newer Fetch of the same consumer replaces it.
-    Who reads whole topics says how many partitions it knows (`partition_count`), and hears of others by their bounds;
-    so does who `needs_bounds`.
+    With `wait`, the topic does not answer until there is a message; a newer Fetch of the same consumer replaces it. A
+    consumer that reads whole topics sends the number of partitions it knows (`partition_count`); if that is outdated,
+    or with `needs_bounds`, the answer has only bounds.
     """
 
     consumer_id: str
@@ -121,9 +121,9 @@ class Fetch(msgspec.Struct, frozen=True, gc=False):
 
 
 class FetchResult(msgspec.Struct, frozen=True):
-    """Messages, or none when `bounds` (start, end per partition) show that positions are missing or out of range.
+    """Messages; none if `bounds` (start and end per partition) show that positions are missing or out of range.
 
-    `topic_id` is None if there is no such topic.
+    `topic_id` is None if the topic does not exist.
     """
 
     topic: str

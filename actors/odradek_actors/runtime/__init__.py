@@ -1,9 +1,9 @@
 """What actors and handles take from the world: time, ids, sending, promises, waiting, starting actors.
 
-`port` states it as protocols, which everybody is typed on; `threads` implements them on real threads and real time,
-with `timer_thread`, `dead_letters` and `forwarding`, for requests that reach an actor after it has passivated;
-`promise` and `budget` are what callers wait on, without a lock that an interrupted caller could leave held; `fork`
-notices a fork. Imports errors and messages. Start reading at `port`.
+`port` defines the protocols that all code is typed on. `threads` implements them on real threads and real time, with
+`timer_thread`, `dead_letters` and `forwarding` (for requests that reach an actor after it has passivated). Callers wait
+on `promise` and `budget`, without a lock that an interrupted caller could leave held. `fork` detects a fork. Imports
+errors and messages. Start reading at `port`.
 """
 
 from odradek_actors.runtime.dead_letters import DeadLetter

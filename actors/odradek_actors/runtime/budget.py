@@ -1,12 +1,12 @@
 """Budget: a limited number of bytes, without a lock.
 
-Callers reserve, actors release. A caller can be interrupted anywhere, so there is no lock that it could leave held: the
-reservations are a dict, changed by single operations that are atomic in CPython. Their sum is kept beside them. An
-interruption or a race can make it drift, so it is recounted whenever it says that there is no room, and now and then.
+Callers reserve bytes, actors release them. A caller can be interrupted anywhere, so it must not hold a lock. The
+reservations are a dict, changed by single operations that are atomic in CPython. Their sum is cached. An interruption
+or a race can make the cached sum drift, so it is recomputed periodically and whenever there seems to be no room.
 
-Callers that find no room wait in the order in which they came, as in Kafka's BufferPool: else a large reservation would
-starve behind small ones. Threads that look for room at the same moment may together exceed the limit, each by its own
-reservation at most.
+Callers that find no room wait in arrival order, as in Kafka's BufferPool; otherwise small reservations would starve a
+large one. Threads that check for room at the same moment may together exceed the limit, each by at most its own
+reservation.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ class Budget:
         self._held: dict[object, int] = {}
         self._taken = 0
         self._until_recount = _RECOUNT_AFTER
-        self._queue: dict[object, tuple[Promise[None], float]] = {}  # who waits: what wakes it, and its deadline
+        self._queue: dict[object, tuple[Promise[None], float]] = {}  # waiting holders: what wakes them, the deadline
 
     def acquire(self, holder: object, size: int, timeout: float) -> bool:
-        """Reserve `size` bytes for `holder`, waiting up to `timeout` seconds for earlier callers and for room.
+        """Reserve `size` bytes for `holder`; wait up to `timeout` seconds for room, behind earlier callers.
 
-        Return whether they are reserved. More than the limit is reserved when nothing else is.
+        Return whether they are reserved. A reservation larger than the limit is granted when nothing else is reserved.
         """
         if not self._queue and self._has_room(size):
             self._take(holder, size)
@@ -44,7 +44,7 @@ class Budget:
         return self._wait(holder, size, timeout)
 
     def release(self, holder: object) -> None:
-        """Release what `holder` has reserved, if anything, and wake the first caller that waits. Never blocks."""
+        """Release the reservation of `holder`, if any, and wake the first waiting caller. Never blocks."""
         size = self._held.pop(holder, None)
         if size is not None:
             self._taken -= size
@@ -76,7 +76,7 @@ class Budget:
         try:
             while True:
                 wake = self._new_promise()
-                self._queue[holder] = wake, deadline  # before looking for room: a release from now on wakes us
+                self._queue[holder] = wake, deadline  # before the check for room, so that a later release wakes this
                 now = self._monotonic()
                 until = self._deadline_of_first(holder, now)
                 if until is None and self._has_room(size):

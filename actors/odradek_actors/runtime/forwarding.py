@@ -1,8 +1,8 @@
-"""Requests that reach an actor after it has passivated, and go to its successor.
+"""Forwards requests that reach an actor after it has passivated to its successor.
 
-A producer or consumer that nobody uses ends its actor, and with it a thread (Akka's sharding calls it passivation). A
-request may be on its way meanwhile, from a caller that found the actor still alive. It must not fail: the directory
-starts the next actor of the stream, and passes the request on.
+The actor of an unused producer or consumer passivates (the term of Akka's sharding), which frees a thread. Meanwhile a
+request may be on its way from a caller that found the actor alive. It must not fail: the directory starts the stream's
+next actor and forwards the request.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ __all__ = ["Forwarding"]
 
 
 class Forwarding(msgspec.Struct, frozen=True):
-    """The way from a passivated actor to the next one of its stream."""
+    """The route from a passivated actor to the next actor of its stream."""
 
     directory: Recipient
     stream: str
 
     def route(self, message: object) -> tuple[Recipient, object] | None:
-        """Return what to send instead of this message, and to whom; None for what only the former actor understood.
+        """Return a recipient and the message to send instead; None if only the former actor could handle the message.
 
-        Whether an actor is busy, and what state it is in, is not worth another actor: it is at rest.
+        Requests for status and snapshot are bounced: they are not worth starting an actor.
         """
         if not isinstance(message, Command | Query):
             return None

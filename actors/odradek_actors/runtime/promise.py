@@ -1,10 +1,10 @@
-"""Promise: a future that an actor answers and a caller waits for, without a lock between the two.
+"""Promise: a future that an actor answers and a caller waits for, without a lock shared by the two.
 
-`concurrent.futures.Future` guards its state by a Condition. A caller that is interrupted (Ctrl-C, a signal handler that
-raises) just after it has taken that lock never gives it back, and the actor that wants to answer blocks for good. Here
-the first answer is claimed by one atomic operation and published by one attribute store, and each thread that waits has
-a lock of its own that only the one who answers releases. What remains of Future is its interface, so that
-`asyncio.wrap_future` and `concurrent.futures.wait` accept a Promise.
+`concurrent.futures.Future` guards its state with a Condition. A caller that is interrupted (Ctrl-C, a signal handler
+that raises) just after it has acquired that lock never releases it, and the answering actor blocks forever. Here the
+first answer is claimed by one atomic operation and published by one attribute store. Each waiting thread has its own
+lock, which only the answering thread releases. Promise keeps Future's interface, so that `asyncio.wrap_future` and
+`concurrent.futures.wait` accept it.
 """
 
 from __future__ import annotations
@@ -30,14 +30,15 @@ _Answer = tuple[Any, bool]  # the value, and whether it is an exception to raise
 
 
 class Promise(concurrent.futures.Future[T]):
-    """An answer that is still to come. Can stand as `reply_to` of a message.
+    """The future answer to a request. Can be the `reply_to` of a message.
 
-    `result(timeout)` waits, by default 30 seconds, and raises RequestTimedOut, or the error that was the answer. After
-    a time-out the promise still holds: ask it again. It works with asyncio.wrap_future and concurrent.futures.wait.
+    `result(timeout)` waits, by default 30 seconds, and raises the error that was the answer, or RequestTimedOut. After
+    a timeout the promise stays pending, and `result` can be called again. It works with asyncio.wrap_future and
+    concurrent.futures.wait.
 
-    A promise cannot be cancelled, since what it stands for is already under way: `cancel` returns False, as Kafka's
-    futures do, and a cancelled asyncio future that wraps it leaves the promise as it is. A callback added by
-    `add_done_callback` runs on an actor's thread, so it must not block; what it raises is logged.
+    A promise cannot be cancelled, because its request is already on its way: `cancel` returns False, as for Kafka's
+    futures, and cancelling an asyncio future that wraps it does not affect the promise. A callback added by
+    `add_done_callback` runs on an actor's thread, so it must not block; an exception that it raises is logged.
     """
 
     default_timeout = 30.0
@@ -61,7 +62,7 @@ class Promise(concurrent.futures.Future[T]):
     # -- answering ----------------------------------------------------------------------------------------------------
 
     def tell(self, message: Any) -> None:
-        """Take the answer; only the first counts."""
+        """Set the answer; later answers are ignored."""
         value = message.value if type(message) is Reply else message
         is_error = isinstance(value, BaseException)
         if self._convert is not None and not is_error:
@@ -72,12 +73,12 @@ class Promise(concurrent.futures.Future[T]):
         self._settle(value, is_error)
 
     def set_result(self, result: T) -> None:
-        """Take the answer; InvalidStateError if there is one already."""
+        """Set the answer; InvalidStateError if there is one already."""
         if not self._settle(result, False):
             raise concurrent.futures.InvalidStateError(repr(self))
 
     def set_exception(self, exception: BaseException | None) -> None:
-        """Take an error as the answer; InvalidStateError if there is one already."""
+        """Set an error as the answer; InvalidStateError if there is one already."""
         if not self._settle(exception, True):
             raise concurrent.futures.InvalidStateError(repr(self))
 
@@ -99,19 +100,19 @@ class Promise(concurrent.futures.Future[T]):
     # -- waiting ------------------------------------------------------------------------------------------------------
 
     def wait(self, timeout: float) -> bool:
-        """Wait up to `timeout` seconds for the answer; return whether it is there."""
+        """Wait up to `timeout` seconds for the answer; return whether there is one."""
         if self._answer is None and timeout > 0:
             self._block(min(timeout, _LONGEST_WAIT))
         return self._answer is not None
 
     def _block(self, timeout: float) -> None:
-        """Block this thread until the answer is there, for at most `timeout` seconds. Runtimes override this."""
+        """Block this thread until there is an answer, for at most `timeout` seconds. Runtimes override this."""
         if self._forks != forks.count:
             raise ForkedProcess()
         lock = _new_lock()
         lock.acquire()
         self._wakes.append(lock)
-        if self._answer is None:  # an answer that came before the append did not see the lock
+        if self._answer is None:  # an answer set before the append did not see the lock
             lock.acquire(timeout=timeout)
 
     def result(self, timeout: float | None = None) -> T:
@@ -123,10 +124,10 @@ class Promise(concurrent.futures.Future[T]):
         try:
             raise value
         finally:
-            del self, value  # the traceback would refer to them, and they to it
+            del self, value  # break the reference cycle with the traceback
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
-        """Return the error that is the answer, or None, waiting up to `timeout` seconds (default: 30)."""
+        """Return the error that was the answer, or None, waiting up to `timeout` seconds (default: 30)."""
         value, is_error = self._settled(timeout)
         return value if is_error else None
 
@@ -139,7 +140,7 @@ class Promise(concurrent.futures.Future[T]):
         return answer
 
     def add_done_callback(self, fn: Callable[[Any], object]) -> None:
-        """Have `fn` called with this promise once it is settled, or now if it is."""
+        """Call `fn` with this promise once it is settled, or now if it already is."""
         self._done_callbacks.append(fn)
         if self._answer is not None:
             for callback in _taken_out_of(self._done_callbacks):
@@ -151,7 +152,7 @@ class Promise(concurrent.futures.Future[T]):
     # -- the rest of Future's interface -------------------------------------------------------------------------------
 
     def cancel(self) -> bool:
-        """Return False: what was asked is under way."""
+        """Return False: the request is already on its way."""
         return False
 
     def cancelled(self) -> bool:
@@ -159,19 +160,20 @@ class Promise(concurrent.futures.Future[T]):
         return False
 
     def running(self) -> bool:
-        """Say whether the answer is still to come."""
+        """Return whether there is no answer yet."""
         return self._answer is None
 
     def done(self) -> bool:
-        """Say whether there is an answer."""
+        """Return whether there is an answer."""
         return self._answer is not None
 
     def set_running_or_notify_cancel(self) -> bool:
         """Return True: a promise is never cancelled."""
         return True
 
-    # `concurrent.futures.wait` and `as_completed` look at the state of all futures and install waiters under the locks
-    # of all; an answer in between must not be lost. The lock below serialises such callers; answering does not take it.
+    # `concurrent.futures.wait` and `as_completed` read the state of all futures and install waiters while they hold the
+    # locks of all; an answer in between must not be lost. The lock below serialises such callers; an answer does not
+    # take it.
 
     @property
     def _state(self) -> str:  # type: ignore[override]  # an attribute there, derived here
@@ -213,7 +215,7 @@ class _View:
 
 
 class _Waiters(list[Any]):
-    """The waiters of `concurrent.futures.wait`; each hears of the answer once, unless it has seen the promise done."""
+    """The waiters of `concurrent.futures.wait`; each is notified once, unless it has already seen the promise done."""
 
     def __init__(self, promise: Promise[Any]) -> None:
         super().__init__()
@@ -237,7 +239,7 @@ class _Waiters(list[Any]):
 
 
 def _taken_out_of(items: deque[T]) -> list[T]:
-    """Empty a deque that several threads may empty at once: each item goes to one of them."""
+    """Empty a deque, which several threads may do at once; each item goes to one of them."""
     taken = []
     while items:
         try:

@@ -231,7 +231,7 @@ class _ThreadedActor(pykka.ThreadingActor):
     def __init__(self, *_args: Any, **_kwargs: Any) -> None:
         super().__init__()
         self.actor_stopped = _StoppedFlag()  # type: ignore[assignment]  # has what Pykka calls of an Event
-        self._actor_ref = pykka.ActorRef(self)  # made anew: a ref copies the flag
+        self._actor_ref = pykka.ActorRef(self)  # a new ref, because a ref copies the flag
 
     def _actor_loop_setup(self) -> None:
         try:

@@ -1,12 +1,11 @@
-"""The TopicActor: owns a topic, gives offsets, serves fetches.
+"""The TopicActor: owns a topic, assigns offsets and serves fetches.
 
-Appends that gathered while one was under way are decided as one batch and made durable in one commit. Fetches are
-answered from applied, hence durable, messages: from the tail in memory, or by the LogReader. A fetch that finds
-nothing and may wait is parked in the same step that looked, and woken by the apply that passes it, so no wake-up is
-lost.
+Appends that arrive while another one is in progress are decided together and made durable in one commit. Fetches are
+answered from applied, hence durable, messages: from the tail in memory, or by the LogReader. A fetch that finds no
+messages and may wait is parked in the same step, and the next apply serves it, so that no wake-up is lost.
 
-A topic with limits lets go what is beyond them when it wakes, when they are set, and every `retention_check_interval`:
-the LogReader walks over the messages that go, the aggregate decides.
+A topic with retention limits deletes the messages beyond them when its actor starts, when the limits are set, and every
+`retention_check_interval`. The LogReader walks over the messages to delete, and the aggregate decides.
 """
 
 from __future__ import annotations
@@ -52,23 +51,23 @@ __all__ = ["TopicActor", "TopicActorSnapshot"]
 
 
 class TopicActorSnapshot(msgspec.Struct, frozen=True, gc=False):
-    """A topic's snapshot, and what its actor knows of it besides."""
+    """A topic's snapshot, with the position at which the topic was created."""
 
     topic: TopicSnapshot
     created_position: int
 
 
 class TopicActor(EventSourcedActor[Topic]):
-    """Owns one Topic aggregate, existing or not."""
+    """Owns one Topic aggregate, whether or not the topic exists."""
 
     snapshot_schema = SnapshotSchema("topic", 3, TopicActorSnapshot)
     _created_position = 0
-    _announced: tuple[str | None, int] | None = None  # the incarnation and the number of partitions
+    _announced: tuple[str | None, int] | None = None  # the last announced topic id and number of partitions
     _parked: dict[str, Query]
     _watched: RetentionPolicy = KEEP_ALL
-    _watch = 0  # the number of its timer
+    _watch = 0  # the number of the retention timer
     _is_sweeping = False
-    _waiting: tuple[Command, ...] = ()  # for the sweep under way to end
+    _waiting: tuple[Command, ...] = ()  # ApplyRetention commands that wait for the current sweep
 
     def initial_state(self) -> Topic:
         """Return the topic before it is created."""
@@ -76,7 +75,7 @@ class TopicActor(EventSourcedActor[Topic]):
         return Topic(self.id, self._tail_limit)
 
     def take_snapshot(self) -> TopicActorSnapshot:
-        """Return the state in hand, without messages."""
+        """Return the current state, without messages."""
         return TopicActorSnapshot(self.state.snapshot(), self._created_position)
 
     def restore(self, snapshot: TopicActorSnapshot) -> Topic:
@@ -91,7 +90,7 @@ class TopicActor(EventSourcedActor[Topic]):
     # -- commands -----------------------------------------------------------------------------------------------------
 
     def handle_command(self, command: Command) -> None:
-        """Gather appends that wait behind this one; ask the LogReader before retention; the rest one by one."""
+        """Gather stashed appends behind this one; walk messages before retention; decide other commands singly."""
         if type(command.body) is AppendBatch:
             self._append(self._gather(command))
         elif type(command.body) is ApplyRetention:
@@ -100,7 +99,7 @@ class TopicActor(EventSourcedActor[Topic]):
             super().handle_command(command)
 
     def decide(self, command: Any) -> Sequence[Any]:
-        """Decide everything but appends."""
+        """Decide all commands other than appends."""
         topic, now = self.state, self.runtime.now()
         match command:
             case CreateTopic(count, retention_ms, retention_bytes):
@@ -130,7 +129,7 @@ class TopicActor(EventSourcedActor[Topic]):
         return self._describe() if self.state.exists else None
 
     def _gather(self, first: Command) -> list[Command]:
-        """Take the appends at the front of the stash too, up to the limits of one commit."""
+        """Return this append and those at the front of the stash, up to the size limits of one commit."""
         gathered = [first]
         if not self.stash or first.body.is_alone:
             return gathered
@@ -150,7 +149,7 @@ class TopicActor(EventSourcedActor[Topic]):
     def _append(self, commands: list[Command]) -> None:
         try:
             decided = self.state.decide_appends([command.body.append for command in commands])
-        except BaseException as raised:  # of ours; the state is as it was, and nobody may wait for ever
+        except BaseException as raised:  # a bug here; the state is unchanged, and every request must be answered
             error = as_error(raised)
             for command in commands:
                 self.reply(command, error)
@@ -163,7 +162,7 @@ class TopicActor(EventSourcedActor[Topic]):
                 self.reply(command, decision)
                 continue
             if decision.is_duplicate and self._is_durable(command.body, decision):
-                # Now, and not with the others: were their append refused, this one would be told so and is stored.
+                # Reply now, not with the others: if their append is refused, this stored one must not get that error.
                 self.reply(command, AppendDone(decision.offsets, None, self.state.partition_count))
                 continue
             answers.append((command, decision, len(events)))
@@ -177,7 +176,7 @@ class TopicActor(EventSourcedActor[Topic]):
         def answer(appended: Appended) -> None:
             for command, decision, index in answers:
                 position = None if decision.is_duplicate else appended.first_position + index
-                # The producer first: who has a receipt and then asks it how much it has sent finds the message counted.
+                # Reply to the producer first, so that it has counted the message when the caller gets the receipt.
                 self.reply(command, AppendDone(decision.offsets, position, self.state.partition_count))
                 if position is not None:
                     batch: AppendBatch = command.body
@@ -187,7 +186,7 @@ class TopicActor(EventSourcedActor[Topic]):
         self.persist(events, [command for command, _, _ in answers], answer, decisions, is_checked=True)
 
     def append_failed(self, commands: Sequence[Command], error: Exception) -> None:
-        """Decide appends that were joined again, each alone, if the log refused what one of them holds."""
+        """If the log refused the content of one of several appends, decide each of them again separately."""
         if isinstance(error, EventNotSerializable) and len(commands) > 1:
             alone = [replace(command, body=replace(command.body, is_alone=True)) for command in commands]
             self.stash.extendleft(reversed(alone))
@@ -195,7 +194,7 @@ class TopicActor(EventSourcedActor[Topic]):
             super().append_failed(commands, error)
 
     def _is_durable(self, batch: AppendBatch, decision: AppendDecision) -> bool:
-        """Say whether all of it is applied; else it repeats what is being decided with it."""
+        """Return whether a duplicate is fully applied; if not, it repeats a batch that is decided together with it."""
         partitions = self.state.partitions
         places = zip(batch.append.partitions, decision.offsets, strict=True)
         return all(offset < partitions[partition].high_watermark for partition, offset in places)
@@ -203,7 +202,7 @@ class TopicActor(EventSourcedActor[Topic]):
     # -- retention ----------------------------------------------------------------------------------------------------
 
     def _sweep(self, command: Command) -> None:
-        if self._is_sweeping:  # two at once would both walk over what goes
+        if self._is_sweeping:  # two sweeps at once would walk over the same messages
             self._waiting += (command,)
             return
         try:
@@ -233,23 +232,23 @@ class TopicActor(EventSourcedActor[Topic]):
             self._watched = self.state.retention
             self._watch = self.runtime.new_number()
             if self._watched.is_limited:
-                self._let_go()  # behind a sweep under way, which is for other limits and comes to nothing
+                self._request_retention()  # queued behind a sweep for the former limits, which decides nothing
                 self.tick(self.settings.retention_check_interval, Tick("retention", self._watch))
 
     def on_tick(self, tick: Tick) -> None:
-        """Let go what is beyond the limits, unless that is under way."""
+        """Apply retention, unless a sweep is in progress."""
         if tick.purpose == "retention" and tick.number == self._watch:
             if not self._is_sweeping:
-                self._let_go()
+                self._request_retention()
             self.tick(self.settings.retention_check_interval, tick)
 
-    def _let_go(self) -> None:
+    def _request_retention(self) -> None:
         self._when_ready(Command(ApplyRetention(), Nobody(), 0, self.runtime.new_id()))
 
     # -- queries ------------------------------------------------------------------------------------------------------
 
     def handle_query(self, query: Query) -> None:
-        """Serve a fetch, now or later; answer the rest."""
+        """Serve a fetch, or park it until it can be served; answer other queries at once."""
         if type(query.body) is Fetch:
             replaced = self._parked.pop(query.body.consumer_id, None)
             if replaced is not None:
@@ -279,7 +278,7 @@ class TopicActor(EventSourcedActor[Topic]):
         )
 
     def _serve(self, query: Query) -> bool:
-        """Answer a fetch if there is anything to say; return False if it has to wait."""
+        """Answer a fetch if possible; return False if it must wait."""
         fetch: Fetch = query.body
         topic = self.state
         if topic.topic_id is None:
@@ -335,7 +334,7 @@ class TopicActor(EventSourcedActor[Topic]):
     # -- after apply --------------------------------------------------------------------------------------------------
 
     def on_applied(self, events: Sequence[Any], first_position: int) -> None:
-        """Note where this incarnation of the topic began, and wake fetches that may now have something to read."""
+        """Record the position at which the topic was created, and serve the parked fetches that can be answered now."""
         for index, event in enumerate(events):
             if type(event) is TopicCreated:
                 self._created_position = first_position + index
@@ -346,7 +345,7 @@ class TopicActor(EventSourcedActor[Topic]):
                 del self._parked[consumer_id]
 
     def on_ready(self) -> None:
-        """Look again for whom something is there; tell of other partitions than before; see to other limits."""
+        """Serve parked fetches, watch changed retention limits, and announce changed partitions."""
         if self._parked:
             self.on_applied((), 0)
         self._watch_retention()
@@ -359,12 +358,12 @@ class TopicActor(EventSourcedActor[Topic]):
             self._announced = made_of
 
     def on_stopping(self) -> bool:
-        """Send those who wait for messages elsewhere."""
+        """Answer parked fetches with ActorStopped, so that consumers ask the topic's next actor."""
         self.on_giving_up(ActorStopped(self.stream))
         return True
 
     def on_giving_up(self, error: Exception) -> None:
-        """Tell those who wait for messages, so that they ask the next actor of this topic."""
+        """Answer parked fetches with ActorStopped, so that consumers ask the topic's next actor."""
         for query in self._parked.values():
             self.reply(query, ActorStopped(self.stream))
         self._parked.clear()
