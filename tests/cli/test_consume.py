@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from support.cli import COMMAND, here, odradek, produced, refused, running
+from support.disk import tampering
 
 from odradek import ActorSystem, SqliteLog
 
@@ -266,3 +267,19 @@ def test_a_closed_output_or_input_is_no_traceback(log: Path) -> None:
         ended = subprocess.run(["sh", "-c", quoted], capture_output=True, timeout=30)
         assert b"Traceback" not in ended.stderr
         assert ended.returncode == 0, ended.stderr
+
+
+def test_commands_that_recover_from_a_damaged_commit_end_as_verify_does(tmp_path: Path) -> None:
+    log = tmp_path / "damaged.db"
+    with ActorSystem.open(log, snapshot_interval=0) as system, system.producer("till") as producer:
+        system.create_topic("orders")
+        for number in range(3):
+            producer.send("orders", b"%d" % number).result()
+    with tampering(log) as raw:
+        raw.execute("UPDATE commits SET events = replace(events, '\"offset\":1', '\"offset\":7')")
+    verified = here("verify", log)
+    reading = [["consume", log, "orders"], ["topics", "describe", log, "orders"]]
+    for command in (*reading, ["topics", "add-partitions", log, "orders", "5"]):
+        outcome = here(*command)
+        assert (outcome.code, outcome.output) == (verified.code, b"")
+        assert "is damaged: its digest does not continue the chain" in outcome.complaint

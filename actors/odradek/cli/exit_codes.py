@@ -82,6 +82,10 @@ def exit_code_of(error: BaseException) -> ExitCode:
     """Return the exit code for an error; one that the table does not have is a bug."""
     if isinstance(error, CommandError):
         return error.code
+    if "odradek_actors.ActorFailed" in _class_names(error) and isinstance(error.__cause__, Exception):
+        cause = exit_code_of(error.__cause__)  # an actor that read a damaged log ends a command as `verify` does
+        if cause is ExitCode.BROKEN:
+            return cause
     return next((_BY_ERROR[name] for name in _class_names(error) if name in _BY_ERROR), ExitCode.BUG)
 
 

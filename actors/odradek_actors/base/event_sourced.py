@@ -401,7 +401,9 @@ class EventSourcedActor(Behaviour[S]):
 
     def _give_up(self, error: Exception) -> None:
         self.log.error("giving up", error=repr(error))
-        self._abandon(ActorFailed(self.stream, str(error)))
+        failed = ActorFailed(self.stream, str(error))
+        failed.__cause__ = error
+        self._abandon(failed)
         self.stop()
 
     def on_stop(self) -> None:
