@@ -100,11 +100,11 @@ def end_of(log: Path) -> int:
 
 def test_mistakes_are_one_sentence(log: Path, views: Path, tmp_path: Path) -> None:
     refused(here("project", tmp_path / "no.db", views), 3, "no.db")
-    refused(here("project", log, log), 3, "is not a file of views", "left untouched")
+    refused(here("project", log, log), 3, "is not a views file", "left unchanged")
     refused(here("project", log, tmp_path / "no" / "views.db"), 5, "directory")
     assert here("project", log, views).code == 0
     other = tmp_path / "other.db"
     send(other, "x")
-    refused(here("project", other, views), 7, "another history", "rebuild")
+    refused(here("project", other, views), 7, "was not built from", "rebuild")
     assert here("project", other, views, "--rebuild").code == 0
     assert rows(views, "SELECT key FROM messages_by_key") == [(b"c",)]

@@ -1,9 +1,9 @@
 """Export logs for other programs, and import them.
 
-`jsonl` writes and reads JSON Lines, which hold the whole log; `parquet` writes Parquet, for analysis; `errors` says
-what can go wrong. Imports `maintenance`, `sqlite`, `log` and what they may import. Start reading at `jsonl`.
+`jsonl` writes and reads JSON Lines, which contain the whole log; `parquet` writes Parquet, for analysis; `errors` has
+the error classes. Imports `maintenance`, `sqlite`, `log` and what they may import. Start reading at `jsonl`.
 
-Names are imported when they are first used: to name an error should not load SQLite.
+Names are imported on first use: importing an error class should not load SQLite.
 """
 
 from typing import TYPE_CHECKING

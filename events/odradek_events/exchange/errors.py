@@ -1,11 +1,11 @@
 """What can go wrong with an export of a log.
 
 LogError
-└── ExchangeError               an export cannot be written, or no log be made of it
-    ├── NotAnExport             the file is something else
-    ├── ExportTooNew            a newer Odradek wrote it
-    ├── DamagedExport           one of its lines is not what must stand there
-    └── LibraryMissing          its format needs a library that is not installed
+└── ExchangeError               an export cannot be written or imported
+    ├── NotAnExport             the file is not an export
+    ├── ExportTooNew            a newer Odradek wrote the export
+    ├── DamagedExport           a line of the export is damaged
+    └── LibraryMissing          the format needs a library that is not installed
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ __all__ = ["DamagedExport", "ExchangeError", "ExportTooNew", "LibraryMissing", "
 
 
 class ExchangeError(LogError):
-    """An export cannot be written, or no log be made of it."""
+    """An export cannot be written or imported."""
 
     code = "exchange_failed"
 
 
 class NotAnExport(ExchangeError):
-    """The file is something else."""
+    """The file is not an export."""
 
     code = "not_an_export"
 
     def __init__(self, name: str, reason: str) -> None:
-        super().__init__(f"{name} is not an export of a log ({reason}); make one with 'odradek export', as JSON Lines")
+        super().__init__(f"{name} is not an export of a log ({reason}); create one as JSON Lines with 'odradek export'")
         self.name, self.reason = name, reason
 
 
@@ -38,18 +38,19 @@ class ExportTooNew(ExchangeError):
 
     def __init__(self, name: str, found: int, known: int) -> None:
         super().__init__(
-            f"{name} is an export of format {found}, this Odradek knows up to {known}; upgrade Odradek to import it"
+            f"{name} has export format {found}, but this Odradek supports formats up to {known}; upgrade Odradek to "
+            "import it"
         )
         self.name, self.found, self.known = name, found, known
 
 
 class DamagedExport(ExchangeError):
-    """A line of an export is not what must stand there; no log was made."""
+    """A line of the export is damaged; no log was created."""
 
     code = "damaged_export"
 
     def __init__(self, name: str, line: int, reason: str) -> None:
-        super().__init__(f"line {line} of {name} is damaged: {reason}; no log was made of it: export the log again")
+        super().__init__(f"line {line} of {name} is damaged: {reason}; no log was created, export the log again")
         self.name, self.line, self.reason = name, line, reason
 
 

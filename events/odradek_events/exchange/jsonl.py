@@ -1,12 +1,12 @@
-"""Export a log to JSON Lines, and make a new log of such an export.
+"""Export a log to JSON Lines, and import such an export as a new log.
 
-The first line is the header: the format, its version, and the head. Every further line is a commit as it is stored:
-its metadata and its events stand in it as the very JSON of the log, so that bytes and digests survive, and the chain
-can be checked on the way out and in. It can be checked from its beginning only, so an export has an end of one's
-choice, but always begins at position 0.
+The first line is the header: the format, its version, and the head. Every other line is one commit. It contains the
+stored JSON of the metadata and the events unchanged, so bytes and digests survive, and both export and import check
+the digest chain. The chain can only be checked from its start, so an export may end anywhere but always starts at
+position 0.
 
-The index is not in it, since events tell their tags; except where a commit has types that are not registered here, or
-older versions of them: then its tags are.
+The index is not exported, since tags are computed from events. The exception is a commit with unregistered types or
+older versions: its line includes its tags.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ EXPORT_FORMAT = "odradek-log"
 EXPORT_VERSION = 1
 
 _MAX_HEADER_BYTES = 64 << 10
-_MAX_LINE_BYTES = 1_100_000_000  # SQLite takes no row of more than 1 000 000 000
+_MAX_LINE_BYTES = 1_100_000_000  # SQLite limits a row to 1 000 000 000 bytes
 _PROGRESS_EACH = 64  # commits
 
 Write = Callable[[bytes], object]
@@ -61,7 +61,7 @@ class _Header(msgspec.Struct, frozen=True):
 
 
 class _Line(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
-    """A commit; `tags` only where they cannot be made anew from its events."""
+    """A commit; has `tags` only if they cannot be computed from its events."""
 
     first_position: int
     last_position: int
@@ -74,7 +74,7 @@ class _Line(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
 
 class Imported(msgspec.Struct, frozen=True):
-    """What an import made: the new log's head, how much is in it, and the types of it that are not registered here."""
+    """The result of an import: the new log's head and size, and the names of its types that are not registered."""
 
     head: Head
     commits: int
@@ -89,7 +89,7 @@ def export_log(
     until: int | datetime | None = None,
     progress: Progress | None = None,
 ) -> Head:
-    """Export `log` as it is now to the new file `target`, as JSON Lines, and return where the export ends.
+    """Export `log` up to its current head to the new file `target`, as JSON Lines; return where the export ends.
 
     See `write_lines`. Raises LogNotWritable if the target exists.
     """
@@ -100,10 +100,10 @@ def export_log(
 def write_lines(
     log: ReadableLog, write: Write, *, until: int | datetime | None = None, progress: Progress | None = None
 ) -> Head:
-    """Write `log` as it is now as JSON Lines, and return where that ends: with the last whole commit up to `until`.
+    """Write `log` as JSON Lines up to the last whole commit at or before `until`, and return where that is.
 
-    Every commit is checked as `verify` would: DamagedCommit for one that is not sound. `progress` is told the last
-    position written, now and then.
+    Checks every commit as `verify` does, and raises DamagedCommit for one that is not sound. Calls `progress` from time
+    to time with the last position written.
     """
     end = end_of(log, until)
     encode = msgspec.json.Encoder().encode
@@ -112,7 +112,7 @@ def write_lines(
         tags = _Tags(log, stack)
         for stored, commit in checked_commits(log, end, progress):
             if b"\n" in stored.metadata or b"\n" in stored.events:
-                raise DamagedCommit(stored.first_position, "its JSON is not on one line")
+                raise DamagedCommit(stored.first_position, "its JSON contains a line break")
             line = _Line(
                 stored.first_position,
                 stored.last_position,
@@ -136,11 +136,11 @@ def import_log(
     progress: Progress | None = None,
     max_line_bytes: int = _MAX_LINE_BYTES,
 ) -> Imported:
-    """Make the new log `target` of the JSON Lines in `source`, which is `name` in messages.
+    """Create the new log `target` from the JSON Lines in `source`, which error messages call `name`.
 
-    Positions and versions without gaps, the chain of digests, events that decode, and the head that the header
-    promises: all is checked, and no log is made of what is not sound. Raises NotAnExport, ExportTooNew, or
-    DamagedExport with the line's number; LogNotWritable if the target exists.
+    Checks that positions and versions have no gaps, that the digests form a chain, that the events can be decoded, and
+    that the log ends at the header's head; otherwise creates no log. Raises NotAnExport, ExportTooNew, or DamagedExport
+    with the line number; raises LogNotWritable if the target exists.
     """
     with building(target, codec or Codec()) as builder:
         end = _header(source, name)
@@ -150,7 +150,7 @@ def import_log(
                 found = decode(line)
                 builder.add(_stored(found), found.tags)
             except (msgspec.DecodeError, UnicodeDecodeError, ValueError, RecursionError) as error:
-                reason = "it is cut short" if not line.endswith(b"\n") else f"it is no commit ({error})"
+                reason = "it is cut short" if not line.endswith(b"\n") else f"it is not a commit ({error})"
                 raise DamagedExport(name, number, reason) from error
             except DamagedCommit as error:
                 raise DamagedExport(name, number, error.reason) from error
@@ -165,7 +165,7 @@ def import_log(
 
 @contextmanager
 def new_export(target: str | os.PathLike[str]) -> Iterator[BinaryIO]:
-    """Lend a file to write, which becomes `target` at the end; see `new_file`."""
+    """Yield a file to write, which is renamed to `target` at the end; see `new_file`."""
     with new_file(target) as partial:
         try:
             with open(partial, "wb") as file:
@@ -177,7 +177,7 @@ def new_export(target: str | os.PathLike[str]) -> Iterator[BinaryIO]:
 
 
 def end_of(log: ReadableLog, until: int | datetime | None) -> Head:
-    """Return the end of the last commit that lies wholly at or before `until`: a position, a time, None for now."""
+    """Return the end of the last whole commit at or before `until`: a position, a time, or None for the head."""
     if until is None:
         return log.head()
     position = log.resolve(until)
@@ -192,7 +192,7 @@ def end_of(log: ReadableLog, until: int | datetime | None) -> Head:
 def checked_commits(
     log: ReadableLog, end: Head, progress: Progress | None = None
 ) -> Iterator[tuple[StoredCommit, Commit]]:
-    """Yield every commit up to `end`, as it is stored and decoded; DamagedCommit for the first that is not sound."""
+    """Yield every commit up to `end`, stored and decoded; raise DamagedCommit for the first that is not sound."""
     checker = Checker(log.codec)
     for stored in log.stored(until=end.position):
         problems, commit = checker.check(stored)
@@ -202,11 +202,11 @@ def checked_commits(
         if progress is not None and checker.commits % _PROGRESS_EACH == 0:
             progress(stored.last_position)
     if (checker.head.position, checker.head.digest) != (end.position, end.digest):
-        raise DamagedCommit(checker.head.position + 1, f"it is not what the log's end at {end.position} needs")
+        raise DamagedCommit(checker.head.position + 1, f"it does not lead to the log's end at position {end.position}")
 
 
 class _Tags:
-    """The tags of commits that cannot be made anew. The index is not opened before there is one."""
+    """Finds the tags that cannot be computed from a commit's events. Opens the index once the first is needed."""
 
     def __init__(self, log: ReadableLog, stack: ExitStack) -> None:
         self._log = log
@@ -214,7 +214,7 @@ class _Tags:
         self._walk: IndexWalk | None = None
 
     def of(self, stored: StoredCommit, commit: Commit) -> dict[str, int | None]:
-        """Return what to keep of a commit's index entries. Ask for every commit, in order."""
+        """Return the index entries to export for a commit. Must be called for every commit, in order."""
         is_current = self._log.codec.catalogue.is_current(commit.metadata.types)
         if not isinstance(self._log, SqliteLog):
             return {} if is_current else stored.tags
@@ -242,16 +242,16 @@ def _header(source: BinaryIO, name: str) -> Head:
             raise ExportTooNew(name, header.version, EXPORT_VERSION)
         return Head.from_text(header.head)
     except (msgspec.DecodeError, UnicodeDecodeError, ValueError, RecursionError) as error:
-        raise NotAnExport(name, f"its first line is no header: {error}") from error
+        raise NotAnExport(name, f"its first line is not a header: {error}") from error
 
 
 def _lines(source: BinaryIO, name: str, limit: int) -> Iterator[tuple[int, bytes]]:
-    """Yield the lines behind the header with their numbers, from 2 on."""
+    """Yield the lines after the header with their numbers, starting at 2."""
     number = 1
     while line := source.readline(limit + 1):
         number += 1
         if len(line) > limit:
-            raise DamagedExport(name, number, f"it is longer than {limit:,} bytes, and no commit is")
+            raise DamagedExport(name, number, f"it is longer than {limit:,} bytes, the most that a commit can have")
         yield number, line
 
 
@@ -270,7 +270,7 @@ def _stored(line: _Line) -> StoredCommit:
 def _check_end(found: Head, end: Head, last_line: int, name: str) -> None:
     if found.position < end.position:
         missing = end.position - found.position
-        reason = f"the header promises a log up to position {end.position}, and it ends with {found.position}"
-        raise DamagedExport(name, last_line, f"{reason}: {missing:,} events are missing")
+        reason = f"the header says that the log ends at position {end.position}, but it ends at {found.position}"
+        raise DamagedExport(name, last_line, f"{reason}, so {missing:,} events are missing")
     if found.digest != end.digest:
-        raise DamagedExport(name, last_line, "the digest there is not the one in the header")
+        raise DamagedExport(name, last_line, "its digest is not the one in the header")

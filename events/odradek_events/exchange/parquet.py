@@ -1,7 +1,7 @@
-"""Export a log to Parquet, for pandas, DuckDB and their like: one row an event. Needs the library pyarrow.
+"""Export a log to Parquet, for pandas, DuckDB and similar tools: one row per event. Needs the library pyarrow.
 
-What is asked of a log most has columns of its own; every other field of an event is in `event`, as JSON. Rows are in
-the order of the log, so that a range of positions is a range of row groups. It cannot be imported: see `exchange`.
+The fields that people query most have their own columns; the column `event` has the whole event as JSON. Rows are in
+log order, so a range of positions is a range of row groups. A Parquet export cannot be imported; use `jsonl` for that.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def export_parquet(
     until: int | datetime | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Head:
-    """Export the events of `log` as it is now to the new Parquet file `target`, and return where the export ends.
+    """Export the events of `log` up to its current head to the new Parquet file `target`; return where it ends.
 
     See `write_parquet`. Raises LogNotWritable if the target exists.
     """
@@ -48,12 +48,12 @@ def write_parquet(
     until: int | datetime | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Head:
-    """Write the events of `log` as Parquet, up to the last whole commit up to `until`, and return where that is.
+    """Write the events of `log` as Parquet up to the last whole commit at or before `until`; return where that is.
 
     `key`, `value`, `topic`, `partition`, `offset` and `timestamp` (the event's own time; `recorded_at` is the log's)
-    are those of events that have such fields, of registered types. Both times are in microseconds, UTC. The file's
-    metadata has the head under `odradek.head`. Raises LibraryMissing without pyarrow, DamagedCommit for a commit that
-    is not sound.
+    are filled for events of registered types with such fields. Both times are in microseconds, UTC. The file's metadata
+    has the head under `odradek.head`. Raises LibraryMissing without pyarrow, and DamagedCommit for a commit that is not
+    sound.
     """
     arrow, parquet = _libraries()
     end = end_of(log, until)
@@ -63,14 +63,14 @@ def write_parquet(
         for stored, commit in checked_commits(log, end, progress):
             rows.add(stored, commit)
             if rows.is_full:
-                writer.write_table(arrow.table(rows.taken(), schema=schema))
+                writer.write_table(arrow.table(rows.take(), schema=schema))
         if not rows.is_empty:
-            writer.write_table(arrow.table(rows.taken(), schema=schema))
+            writer.write_table(arrow.table(rows.take(), schema=schema))
     return end
 
 
 class _Rows:
-    """Events as columns, until they are a row group."""
+    """Collects events as columns until they fill a row group."""
 
     def __init__(self, names: list[str]) -> None:
         self._columns: dict[str, list[Any]] = {name: [] for name in names}
@@ -84,8 +84,8 @@ class _Rows:
     def is_full(self) -> bool:
         return len(self._columns["position"]) >= _GROUP_ROWS or self._bytes >= _GROUP_BYTES
 
-    def taken(self) -> dict[str, list[Any]]:
-        """Return what was added, and begin anew."""
+    def take(self) -> dict[str, list[Any]]:
+        """Return the collected columns, and start empty."""
         columns = self._columns
         self._columns = {name: [] for name in columns}
         self._bytes = 0
@@ -115,7 +115,7 @@ class _Rows:
 
 
 class _Output:
-    """What pyarrow takes for a file that can be written from its beginning to its end, such as a pipe."""
+    """The interface that pyarrow needs of a file that is only written sequentially, such as a pipe."""
 
     def __init__(self, write: Callable[[bytes], object]) -> None:
         self._write = write
@@ -131,7 +131,7 @@ class _Output:
         return self._place
 
     def flush(self) -> None:
-        """Leave flushing to the owner of what is written to."""
+        """Do nothing: the owner of the output flushes it."""
 
     def close(self) -> None:
         self.closed = True

@@ -1,11 +1,11 @@
-"""The port of the event log, what all stores share, and the stores that need no file.
+"""The event log's port, the code that all stores share, and the stores that need no file.
 
-`port` states the contract and builds all ways to read on a few primitives of a store; `judging` decides on append
-requests; `queries` matches events; `subscription` reads on as the log grows; `checker` says whether commits may follow
-one another; `memory` is a log in memory, and `faulty` one that fails on request, for tests. Imports `schema` and what
-`schema` may import. Start reading at `port`.
+`port` states the contract and implements reading on a store's primitives; `judging` decides append requests; `queries`
+matches events; `subscription` follows a growing log; `checker` checks that stored commits form a sound log; `memory` is
+a log in memory, and `faulty` a log that fails on request, for tests. Imports `schema` and what `schema` may import.
+Start reading at `port`.
 
-FaultyLog and Hold are imported when they are first used: programs in production do without them.
+FaultyLog and Hold are imported on first use, since programs in production do not need them.
 """
 
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""Whether commits follow one another as a log's must: the one judge of verify, salvage, export and import."""
+"""Checks that stored commits form a sound log. Verify, salvage, export and import all use it."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ __all__ = ["Checker", "digest_after"]
 
 
 class Checker:
-    """Judges a log's commits, given in order from the first.
+    """Checks a log's commits, given in order from the first.
 
-    `head` is where the last one judged ends, with its recorded-at; `versions` each stream's last version; `events` how
-    many events could be read; `unknown_types` the names of types that `codec` does not know, which are no damage.
+    `head` is the end of the last commit checked, `versions` has each stream's last version, and `events` counts the
+    events that could be decoded. `unknown_types` has the names of types that `codec` does not know; they are not
+    damage.
     """
 
     def __init__(self, codec: Codec) -> None:
@@ -26,13 +27,13 @@ class Checker:
         self.commits = self.events = 0
         self.versions: dict[str, int] = {}
         self.unknown_types: set[str] = set()
-        self._previous: tuple[bytes, ...] = (EMPTY_DIGEST,)  # after a wrong digest also the right one: blame once
+        self._previous: tuple[bytes, ...] = (EMPTY_DIGEST,)  # after a wrong digest also the right one: report it once
         self._recorded_at = datetime.min.replace(tzinfo=UTC)
 
     def check(self, stored: StoredCommit) -> tuple[list[str], Commit | None]:
-        """Say what is wrong with the next commit, and give it decoded where it can be.
+        """Return the problems of the next commit, and the decoded commit or None if it cannot be decoded.
 
-        What follows a wrong commit is judged as if it had been right: each is blamed for its own faults alone.
+        The commits after a bad one are checked as if it had been sound, so that each reports only its own problems.
         """
         self.commits += 1
         problems = list(self._place_problems(stored))
@@ -50,9 +51,9 @@ class Checker:
             self.events += len(commit.events)
             counts = [decision.event_count for decision in commit.metadata.decisions]
             if sum(counts) != len(commit.events) or min(counts, default=1) < 1:
-                problems.append(f"its decisions of {counts} events do not add up to its {len(commit.events)}")
+                problems.append(f"its decisions have {counts} events, but the commit has {len(commit.events)}")
             if commit.metadata.recorded_at < self._recorded_at:
-                problems.append("it was recorded before its predecessor")
+                problems.append("it was recorded before the previous commit")
             if is_chained:
                 self._recorded_at = commit.metadata.recorded_at
             if not self.codec.catalogue.is_current(commit.metadata.types):
@@ -65,9 +66,12 @@ class Checker:
     def _place_problems(self, stored: StoredCommit) -> Iterator[str]:
         position, version = self.head.position + 1, self.versions.get(stored.stream, -1) + 1
         if stored.first_position != position or stored.last_position < stored.first_position:
-            yield f"it begins at position {stored.first_position} where {position} was due"
+            yield f"it begins at position {stored.first_position}, but position {position} was expected"
         if stored.first_version != version:
-            yield f"stream {stored.stream!r} continues at version {stored.first_version} where {version} was due"
+            yield (
+                f"stream {stored.stream!r} continues at version {stored.first_version}, "
+                f"but version {version} was expected"
+            )
         try:
             split_stream(stored.stream)
         except InvalidStream as error:
@@ -75,7 +79,7 @@ class Checker:
 
 
 def digest_after(previous: bytes, stored: StoredCommit) -> bytes:
-    """Return the digest that a commit must have after one of digest `previous`."""
+    """Return the digest that a commit must have if the digest of the previous commit is `previous`."""
     return chain(
         previous,
         stored.first_position,

@@ -1,7 +1,7 @@
-"""A log that fails on request: around any store, to see what actors and programs make of it.
+"""A log that wraps any store and fails on request, to test how actors and programs handle failures.
 
-A failure is *clean* when nothing was written and all may go on, *ambiguous* when nobody can say what was written. After
-an ambiguous one the log is poisoned, as every store's contract has it: it refuses appends until it is reopened.
+A failure is *clean* if nothing was written and the log still works, *ambiguous* if the outcome is unknown. After an
+ambiguous failure the log is poisoned, as the contract of every store requires: it refuses appends until it is reopened.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _LOST: dict[_Kind, str] = {
 
 
 class _Fault(msgspec.Struct):
-    """What befalls the next operations that concern a stream (by prefix) and an event of a type."""
+    """A failure of the next `times` operations on a stream (by prefix) and an event type."""
 
     kind: _Kind
     stream: str
@@ -39,14 +39,14 @@ class _Fault(msgspec.Struct):
     times: int
 
     def strikes(self, request: Append) -> bool:
-        """Say whether this request is meant."""
+        """Say whether the fault applies to this request."""
         return request.stream.startswith(self.stream) and (
             not self.event or any(type_name(event) == self.event for event in request.events)
         )
 
 
 class Hold:
-    """An append that waits before it is judged, until it is released; `reached` is set once it waits."""
+    """Blocks one append before the store judges it, until `release` is called; `reached` is set once it blocks."""
 
     def __init__(self, stream: str) -> None:
         self.stream = stream
@@ -54,21 +54,21 @@ class Hold:
         self._released = threading.Event()
 
     def release(self) -> None:
-        """Let it go on."""
+        """Let the append continue."""
         self._released.set()
 
     def wait(self) -> None:
-        """Note that the append has come, and wait; AssertionError when nobody releases it within 30 seconds."""
+        """Set `reached` and block; raise AssertionError if the append is not released within 30 seconds."""
         self.reached.set()
-        assert self._released.wait(30), f"nobody released the append to {self.stream}"
+        assert self._released.wait(30), f"the held append to {self.stream} was not released within 30 seconds"
 
 
 class FaultyLog(LogStore):
-    """`store` (a new MemoryLog if none is given) with failures to order. Without any it is as good as the store.
+    """Wraps `store` (by default a new MemoryLog) and fails on request; without requests it behaves like the store.
 
-    `is_away`: it takes neither appends nor a reopening. `is_unreadable`: nothing can be read. `fired` lists what has
-    struck so far, by kind: an operation, or "rejected", "written", "unwritten". Faults strike in the order they were
-    asked for. For use from any thread.
+    While `is_away` is set, it refuses appends and reopening; while `is_unreadable` is set, it refuses reads. `fired`
+    lists the kinds of the failures so far: an operation, or "rejected", "written", "unwritten". Failures happen in the
+    order in which they were requested. Thread-safe.
 
     >>> from datetime import UTC, datetime
     >>> from odradek_events import Append, types
@@ -108,42 +108,42 @@ class FaultyLog(LogStore):
         shown = "".join(f" {flag}" for flag, is_set in flags.items() if is_set)
         return f"<FaultyLog {self.store!r}{shown} ordered={len(self._faults)} fired={len(self.fired)}>"
 
-    # -- what is to go wrong ------------------------------------------------------------------------------------------
+    # -- requesting failures ------------------------------------------------------------------------------------------
 
     def reject(self, stream: str = "", event: str = "", times: int = 1) -> None:
-        """Reject the next requests that match, cleanly: LogFull, nothing of them written.
+        """Reject the next `times` matching requests cleanly, with LogFull.
 
-        A request matches when its stream begins with `stream` and it holds an event of the type named `event`.
+        A request matches if its stream starts with `stream` and it has an event of the type named `event`.
         """
         self._order("rejected", stream, event, times)
 
     def lose_answer(self, stream: str = "", event: str = "", times: int = 1, *, written: bool) -> None:
-        """Fail the next calls that hold a request that matches, ambiguously: Failed; `written` is the truth."""
+        """Fail the next `times` calls with a matching request ambiguously; `written` says whether they are stored."""
         self._order("written" if written else "unwritten", stream, event, times)
 
     def lose_every(self, count: int) -> None:
-        """From now on lose one in `count` answers, by turns written and not, no stream's twice running; 0: none."""
+        """Lose every `count`-th answer, alternately written and not, never twice in a row per stream; 0 stops it."""
         self._every = count
 
     def fail(self, operation: Operation, stream: str = "", event: str = "", times: int = 1) -> None:
-        """Fail the next operations of a kind that match.
+        """Fail the next `times` matching operations of a kind.
 
-        append   LogUnavailable is raised, and nothing was written: clean
-        sync     Failed; the events are there after a reopening: ambiguous
-        read     LogUnavailable is raised when the read begins, or where it comes to a commit that matches
-        reopen   LogUnavailable is raised; a stream or event does not matter
+        append   raises LogUnavailable; nothing is written (clean)
+        sync     returns Failed; the events are stored and visible after `reopen` (ambiguous)
+        read     raises LogUnavailable when the read starts, or when it reaches a matching commit
+        reopen   raises LogUnavailable, whatever `stream` and `event` are
         """
         self._order(operation, stream, event, times)
 
     def hold(self, stream: str = "") -> Hold:
-        """Keep the next append to a stream (by prefix) waiting."""
+        """Block the next append to a stream (by prefix) until the returned Hold is released."""
         hold = Hold(stream)
         with self._lock:
             self._holds.append(hold)
         return hold
 
     def heal(self) -> None:
-        """Forget whatever is still to go wrong, and take appends and reads again. Who waits in a hold waits on."""
+        """Cancel all requested failures, `is_away` and `is_unreadable`. Held appends stay blocked."""
         with self._lock:
             self._faults.clear()
         self._every = 0
@@ -156,7 +156,7 @@ class FaultyLog(LogStore):
     # -- writing ------------------------------------------------------------------------------------------------------
 
     def append(self, requests: Sequence[Append], recorded_at: datetime) -> list[Verdict]:
-        """Append, or fail as told."""
+        """Append to the store, or fail as requested."""
         for hold in self._reached(requests):
             hold.wait()
         if self.is_away:
@@ -181,7 +181,7 @@ class FaultyLog(LogStore):
         return answers
 
     def reopen(self) -> None:
-        """Take appends again, unless told otherwise."""
+        """Reopen the store and accept appends again, or fail as requested."""
         if self.is_away:
             raise LogUnavailable(self.name, "it is away")
         if self._strikes("reopen"):
@@ -233,14 +233,14 @@ class FaultyLog(LogStore):
         tags: Collection[str] = (),
         types: Collection[str] = (),
     ) -> Iterator[StoredCommit]:
-        """Read, or fail as told."""
+        """Yield stored commits, or fail as requested; see ReadableLog."""
         self._check_readable(stream or "")
         for commit in self.store.stored(after=after, until=until, stream=stream, tags=tags, types=types):
             self._check_commit(commit)
             yield commit
 
     def scan(self) -> Iterator[StoredCommit | DamagedCommit]:
-        """Read everything, or fail as told."""
+        """Yield every stored commit, or fail as requested; see ReadableLog."""
         self._check_readable("")
         for commit in self.store.scan():
             if isinstance(commit, StoredCommit):
@@ -268,7 +268,7 @@ class FaultyLog(LogStore):
         return self.store.commit_of_version(stream, version)
 
     def first_match(self, query: Query, after: int) -> int | None:
-        """Return the position of the first event after `after` that matches, or may; or None."""
+        """Return the position of the first event after `after` that matches or may match, or None."""
         self._check_readable("")
         return self.store.first_match(query, after)
 
@@ -307,7 +307,7 @@ class FaultyLog(LogStore):
 
     @property
     def codec(self) -> Codec:
-        """The store's codec: one for both, whoever changes it."""
+        """The store's codec; setting it sets the store's."""
         return self.store.codec
 
     @codec.setter
@@ -316,7 +316,7 @@ class FaultyLog(LogStore):
 
     @property
     def is_closed(self) -> bool:
-        """Whether the store was closed."""
+        """Whether the store is closed."""
         return self.store.is_closed
 
     def close(self) -> None:

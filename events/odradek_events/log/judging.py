@@ -1,11 +1,11 @@
-"""Judging append requests: what every store does before it writes.
+"""Judges append requests; every store does this before it writes.
 
-Requests are judged in order against the state that the earlier ones of the same call would leave, so two requests for
-one stream in one call see each other. Versions and positions are assigned here, and the digest is chained here; a store
-only keeps the rows.
+Requests are judged in order against the state that the earlier requests of the same call would leave, so two requests
+for one stream in one call see each other. Judging assigns versions and positions and chains the digests; a store only
+keeps the rows.
 
-A request that would be refused only because its own commit is there already is a repeat, and answered with that
-commit's place (KurrentDB's idempotent append, by commit id in place of event ids):
+A request that would be refused only because its own commit is already stored is a repeat. Its verdict is that commit's
+place (KurrentDB's idempotent append, by commit id instead of event ids):
 
     expected version          commit id at that place, content     verdict
     current                   -                                    appended
@@ -75,7 +75,7 @@ class StoredBefore(Protocol):
 
 
 class Judged:
-    """The outcome of judging: verdicts to give if the rows become durable, and those rows with their events."""
+    """The outcome of judging: the rows to store with their events, and the verdicts to return once they are durable."""
 
     __slots__ = ("events", "head", "rows", "verdicts", "versions")
 
@@ -94,9 +94,9 @@ def judge(
     version_of: Callable[[str], int],
     log: StoredBefore,
 ) -> Judged:
-    """Judge `requests` against `log` at `head`; `version_of(stream)` gives a stream's last version there.
+    """Judge `requests` against `log` at `head`; `version_of(stream)` returns a stream's last version there.
 
-    What is wrong with one request, whatever its events raise, is that request's verdict and no other's.
+    A request that is invalid, or whose events raise, is rejected; the others are judged all the same.
     """
     if isinstance(requests, Append) or not all(isinstance(request, Append) for request in requests):
         raise TypeError(f"requests must be a list of Append, not {shown(requests)}")
@@ -137,7 +137,8 @@ def _judge_one(
         counts = [decision.event_count for decision in decisions]
         if set(map(type, counts)) != {int} or sum(counts) != len(events) or min(counts) < 1:
             raise EventNotSerializable(
-                stream, f"its decisions of {shown(counts)} events do not add up to its {len(events)}"
+                stream,
+                f"the request's decisions have {shown(counts)} events, but it has {len(events)}; make them add up",
             )
     kinds = codec.kinds_of(stream, events)
     types = tuple([kind.name_and_version for kind in kinds])
@@ -152,8 +153,8 @@ def _judge_one(
     encoded, facts = codec.encode_events(stream, events, types, request.is_checked)
     try:
         tags = codec.index(facts, kinds, request.is_checked)
-    except Exception as error:  # a tag of something unhashable, an offset that is no offset
-        raise EventNotSerializable(stream, f"its tags cannot be made ({error})") from error
+    except Exception as error:  # a tag field that is not hashable, an invalid offset
+        raise EventNotSerializable(stream, f"its tags cannot be computed ({error})") from error
     encoded_metadata = codec.encode_metadata(stream, metadata, request.is_checked)
     digest = chain(head.digest, first_position, last_position, stream, first_version, encoded_metadata, encoded)
     judged.rows.append(
@@ -182,7 +183,7 @@ def _check_ids(request: Append) -> None:
             text("correlation_id", decision.correlation_id, MAX_ID)
             text("causation_id", decision.causation_id, MAX_ID)
     except (TypeError, ValueError) as error:
-        raise EventNotSerializable(request.stream, f"its metadata is not storable ({error})") from error
+        raise EventNotSerializable(request.stream, f"its metadata cannot be stored ({error})") from error
 
 
 def _refusal(
@@ -199,7 +200,7 @@ def _refusal(
 
 
 def _first_match(condition: Condition, judged: Judged, log: StoredBefore) -> int | None:
-    """Look for a match in the log, then among what earlier requests of this call are about to append."""
+    """Look for a match in the log, then in the events that earlier requests of this call will append."""
     position = log.first_match(condition.query, condition.after)
     if position is not None or not judged.rows:
         return position
@@ -215,7 +216,7 @@ def _first_match(condition: Condition, judged: Judged, log: StoredBefore) -> int
 def _repeat_of(
     request: Append, refusal: WrongExpectedVersion | ConditionNotMet, judged: Judged, log: StoredBefore
 ) -> Appended | None:
-    """Return where the request was stored before, or None if what stands in its way is another's commit."""
+    """Return where the request was stored before, or None if another request's commit caused the refusal."""
     if isinstance(refusal, ConditionNotMet):
         stored = _pending(judged, position=refusal.position) or log.commit_at(refusal.position)
     else:
@@ -232,7 +233,7 @@ def _repeat_of(
     encoded, facts = log.codec.encode_events(request.stream, request.events, types, request.is_checked)
     decisions = request.decisions or (Decision(len(request.events)),)
     is_same = (metadata.types, metadata.actor, metadata.decisions) == (types, request.actor, decisions)
-    if is_same and stored.events != encoded:  # a set has another order in another process
+    if is_same and stored.events != encoded:  # a set may have a different order in another process
         is_same = log.codec.commit(stored).events == list(facts)
     if not is_same:
         raise CommitIdReused(request.stream, request.commit_id, stored.first_position)
@@ -248,7 +249,7 @@ def _repeat_of(
 
 
 def _pending(judged: Judged, stream: str = "", version: int = -1, *, position: int = -1) -> StoredCommit | None:
-    """Return the row of this call that holds a version of a stream, or a position, or None."""
+    """Return the row of this call that contains a version of a stream, or a position; or None."""
     for row in judged.rows:
         if row.first_position <= position <= row.last_position:
             return row
@@ -302,9 +303,9 @@ def chain_raw(
     return digest.digest()
 
 
-@lru_cache(4096)  # asked of every append
+@lru_cache(4096)  # called for every append
 def split_stream(stream: str) -> tuple[str, str]:
-    """Split `<type>/<id>` at the first slash; refuse what is not of that form."""
+    """Split `<type>/<id>` at the first slash; raise InvalidStream for any other form."""
     kind, slash, identifier = stream.partition("/")
     is_short = len(kind) <= MAX_ID_LENGTH and len(identifier) <= MAX_ID_LENGTH
     if not (kind and slash and identifier) or not is_short or not stream.isprintable():

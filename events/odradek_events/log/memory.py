@@ -1,7 +1,6 @@
-"""A log in memory: the same judging, coding and chaining as on disk, rows in a list.
+"""A log in memory: the same judging, encoding and chaining as on disk, with the rows in a list.
 
-Events are kept encoded, so that nothing a caller holds is shared with the log and what SQLite would refuse is refused
-here.
+Events are kept encoded: the log shares no object with its callers, and refuses the same events as SqliteLog.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ __all__ = ["MemoryLog"]
 
 
 class MemoryLog(LogStore):
-    """An event log that lives as long as the object."""
+    """An event log in memory, lost with the object."""
 
     def __init__(self, codec: Codec | None = None) -> None:
         super().__init__(":memory:", codec)
@@ -39,11 +38,11 @@ class MemoryLog(LogStore):
 
     @property
     def is_closed(self) -> bool:
-        """Whether it was closed."""
+        """Whether the log is closed."""
         return self._is_closed
 
     def append(self, requests: Sequence[Append], recorded_at: datetime) -> list[Verdict]:
-        """Append in order; see the contract in `log`."""
+        """Append in order; see the contract in `port`."""
         with self._writing:
             if self._is_closed:
                 raise LogUnavailable(self.name, "it is closed")
@@ -110,7 +109,7 @@ class MemoryLog(LogStore):
         """Return the first position of the commit that covers `offset` of `tag`; see ReadableLog."""
         entries = self._by_offset.get(tag, [])
         for number in range(bisect.bisect_left(entries, (offset + 1, -1)) - 1, -1, -1):
-            if not_before <= entries[number][1] <= self._head.position:  # not what is being appended
+            if not_before <= entries[number][1] <= self._head.position:  # exclude an append in progress
                 return entries[number][1]
         return None
 
@@ -127,9 +126,9 @@ class MemoryLog(LogStore):
         return self._rows[bisect.bisect_right(self._firsts, position) - 1]
 
     def reopen(self) -> None:
-        """Do nothing: memory has no uncertain writes."""
+        """Do nothing, since a write to memory never has an unknown outcome."""
 
     def close(self) -> None:
-        """Refuse further appends; what is there stays readable."""
+        """Refuse further appends; the events stay readable."""
         self._is_closed = True
         self.growth.notify()

@@ -1,7 +1,7 @@
-"""Which events a query selects.
+"""Matches events against queries.
 
-The index of a log knows which tags and types a commit holds and not on which event, so it only prefilters: a match
-needs its type and all its tags on the one event, and that is looked at here.
+A log's index records the tags and types of a commit, not of each event, so it only prefilters. A match needs its type
+and all its tags on one event, which this module checks.
 """
 
 from __future__ import annotations
@@ -19,23 +19,24 @@ __all__ = ["Matcher", "indexed", "merged", "query_of"]
 
 
 def query_of(types: Collection[str], tags: Collection[str], query: Query | None) -> Query:
-    """Return the query that `types` and `tags`, or `query`, make; TypeError for both, or for a string as a list."""
+    """Return `query`, or a query for `types` and `tags`; raise TypeError for both, and for a string as a list."""
     if isinstance(types, str) or isinstance(tags, str):
-        raise TypeError(f"types and tags are lists; use [{(types if isinstance(types, str) else tags)!r}]")
+        wrong = types if isinstance(types, str) else tags
+        raise TypeError(f"types and tags must be lists, not the string {wrong!r}; use [{wrong!r}]")
     if query is None:
         return Query((QueryItem(tuple(types), tuple(tags)),))
     if not isinstance(query, Query):
-        raise TypeError(f"a query is a Query, not {query!r}; write Query((QueryItem(types, tags),))")
+        raise TypeError(f"query must be a Query, not {query!r}; use Query((QueryItem(types, tags),))")
     if types or tags:
-        raise TypeError("give a query, or types and tags, not both")
+        raise TypeError("query was given together with types or tags; pass either a query, or types and tags")
     return query
 
 
 def indexed(query: Query, catalogue: Catalogue) -> list[QueryItem]:
-    """Return the items as the index is to be asked for them, under all the names that events are stored with.
+    """Return the items to look up in the index, with all names that events of their types may be stored under.
 
-    One for each type where types alone are wanted; beside the tags also all events of the types whose older ones may
-    have been stored with other tags than they have now.
+    An item with types only becomes one item for each type. An item with tags is looked up by them, and adds one item
+    for each type whose older events may have been stored with different tags.
     """
     asked: dict[QueryItem, None] = {}
     for item in query.items:
@@ -59,7 +60,7 @@ def merged(walks: Iterable[Iterator[StoredCommit]]) -> Iterator[StoredCommit]:
 
 
 class Matcher:
-    """A query made ready to be asked of many events; a former name of a type stands for the type."""
+    """A query prepared for matching many events; a former name of a type stands for the type."""
 
     __slots__ = ("_current_name", "_items", "_tags_of", "is_for_all", "is_single")
 
@@ -71,7 +72,7 @@ class Matcher:
         self.is_for_all = (frozenset(), frozenset()) in self._items
 
     def tags_for(self, name: str) -> list[frozenset[str]]:
-        """Return the tags, of each item that allows for it, with which an event stored under this name would match."""
+        """Return the tags of each item that an event stored under this name could match."""
         name = self._current_name(name)
         return [tags for types, tags in self._items if not types or name in types]
 
@@ -86,7 +87,7 @@ class Matcher:
         return False
 
     def may_match(self, entries: Collection[str]) -> bool:
-        """Say whether a commit of current events with these index entries can hold a match."""
+        """Say whether a commit of current events with these index entries may contain a match."""
         return any(
             all(tag in entries for tag in tags) and (not types or any(f"type:{name}" in entries for name in types))
             for types, tags in self._items

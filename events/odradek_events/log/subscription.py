@@ -1,11 +1,11 @@
-"""Reading on as a log grows: without loss, without repeats, in any number of threads.
+"""Follow a growing log without loss or repeats, from any number of threads.
 
-A subscription reads up to the head, then waits until there is more, and continues where it was: catching up and being
-live are the same loop, so no event falls between the two. An append in this process wakes the readers that wait; growth
-by another process is looked for twenty times a second. Waiting is in real time.
+A subscription reads up to the head, waits until the log grows, and continues where it stopped. Catching up and
+following live are the same loop, so no event is missed between them. An append in this process wakes the waiting
+readers; appends by other processes are polled for twenty times a second. Waiting uses real time.
 
 A reader can be interrupted at any bytecode. So the writer takes no lock that a reader could leave held, and an event
-counts as returned only by a store directly before it is returned.
+counts as returned only once `position` is set, directly before the return.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ class Growth:
         self._waiting: dict[threading.Lock, None] = {}  # a lock for each reader that waits, released to wake it
 
     def notify(self) -> None:
-        """Wake all readers, so that they look again. Never blocks."""
+        """Wake all waiting readers. Never blocks."""
         for lock in list(self._waiting):
-            if self._waiting.pop(lock, self) is None:  # else another thread has released it
+            if self._waiting.pop(lock, self) is None:  # otherwise another thread has released it
                 lock.release()
 
     def wait(self, is_over: Callable[[], bool], timeout: float | None) -> bool:
@@ -46,7 +46,7 @@ class Growth:
             lock.acquire()
             self._waiting[lock] = None
             try:
-                if not is_over():  # the log may have grown before the lock was there
+                if not is_over():  # the log may have grown before the lock was registered
                     lock.acquire(timeout=left)
             finally:
                 self._waiting.pop(lock, None)
@@ -54,12 +54,12 @@ class Growth:
 
 
 class _Followed(Protocol):
-    """What a subscription asks of a log."""
+    """The part of a log that a subscription uses."""
 
     growth: Growth
 
     def open_head(self) -> Head:
-        """Return the end of the log; LogUnavailable once it is closed."""
+        """Return the end of the log; raise LogUnavailable once it is closed."""
         ...
 
     def read(self, *, after: int, until: int, stream: str | None, query: Query, opaque: bool) -> Iterator[Recorded]:
@@ -68,39 +68,39 @@ class _Followed(Protocol):
 
 
 class Subscription:
-    """An iterator over the matching events of a log, future ones included; it waits for more until `stop` is called.
+    """An iterator over a log's matching events, present and future; it waits for more until `stop` is called.
 
-    One thread iterates, any thread may stop it. An error of the log (UnknownEventType, LogUnavailable once closed) is
-    raised at the event where it arises, and again by the next attempt: nothing is skipped. `position` is how far it has
-    come: everything up to there was returned or does not match, so a new subscription after it continues without loss
-    or repeat.
+    Only one thread may iterate; any thread may call `stop`. An error of the log (UnknownEventType, LogUnavailable once
+    closed) is raised at the event where it occurs, and again by the next attempt, so no event is skipped. Every event
+    up to `position` was returned or does not match, so a new subscription after `position` continues without loss or
+    repeats.
     """
 
     def __init__(self, log: _Followed, after: int, stream: str | None, query: Query, opaque: bool) -> None:
         self._log = log
         self._stream, self._query, self._opaque = stream, query, opaque
-        self._source: tuple[Iterator[Recorded], int] = iter(()), after  # what is being read, and up to where
-        self._found: Recorded | None = None  # the event read last, returned if `position` has reached it
+        self._source: tuple[Iterator[Recorded], int] = iter(()), after  # the read in progress, and where it ends
+        self._found: Recorded | None = None  # the last event read; returned if `position` has reached it
         self._stopped = threading.Event()
         self.position = after
 
     @property
     def is_stopped(self) -> bool:
-        """Whether it was stopped."""
+        """Whether the subscription was stopped."""
         return self._stopped.is_set()
 
     def stop(self) -> None:
-        """End the iteration, also one that waits, and release the reading connection. Stopping again does nothing."""
+        """End the iteration, even while it waits, and release the read connection. May be called repeatedly."""
         self._stopped.set()
-        self._source = iter(()), self.position  # an unfinished read would keep a closing log from being checkpointed
+        self._source = iter(()), self.position  # an open read would keep a closing log from checkpointing
         self._log.growth.notify()
 
     def take(self, timeout: float | None = None) -> Recorded | None:
-        """Return the next event; None if it is stopped, or if none comes within `timeout` seconds (0: only look)."""
+        """Return the next event, or None if stopped or after `timeout` seconds; 0 does not wait."""
         found = self._find(timeout)
         if found is None:
             return None
-        self.position = found.position  # from here on the event counts as returned: nothing may come in between
+        self.position = found.position  # now the event counts as returned: nothing may come between this and `return`
         return found
 
     def __iter__(self) -> Self:
@@ -122,7 +122,7 @@ class Subscription:
         self.stop()
 
     def _find(self, timeout: float | None) -> Recorded | None:
-        """Return the first event that was not returned yet, waiting for it."""
+        """Wait for the first event that was not yet returned, and return it."""
         deadline = None if timeout is None else time.monotonic() + timeout
         while not self.is_stopped:
             found = self._next_read()
@@ -143,9 +143,9 @@ class Subscription:
         try:
             found = self._found = next(reading, None)
         except BaseException:
-            self._source = iter(()), self.position  # what was not returned is read again
+            self._source = iter(()), self.position  # events that were not returned are read again
             raise
-        if found is None and not self.is_stopped:  # else it may be the source that `stop` put in place
+        if found is None and not self.is_stopped:  # otherwise it may be the source that `stop` assigned
             self.position = until
         return found
 

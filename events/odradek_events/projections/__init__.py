@@ -1,10 +1,10 @@
 """Projections: views of a log in SQLite tables, kept up to date.
 
-`runner` feeds events to a projection; `view_file` is the file of views and checkpoints; `shipped` has the projections
-that come with Odradek; `errors` says what can go wrong. Imports `log`, `types` and what they may import. Start reading
+`runner` feeds events to projections; `view_file` is the file with views and checkpoints; `shipped` has the projections
+that come with Odradek; `errors` has the error classes. Imports `log`, `types` and what they may import. Start reading
 at `runner`.
 
-Names are imported when they are first used: to name an error should not load SQLite.
+Names are imported on first use: importing an error class should not load SQLite.
 """
 
 from typing import TYPE_CHECKING

@@ -1,8 +1,8 @@
 """Projections: views of a log in SQLite tables, and the runner that keeps them up to date.
 
-A view and its checkpoint change in one transaction, so that a crash between the two cannot be: it is either before a
-batch or after it. The checkpoint is read anew in each transaction, so two runners on one file do no harm; and it holds
-the log's digest, so that a view is never continued on a log that is not the one it was built from.
+A view and its checkpoint change in one transaction, so a crash leaves both before a batch or both after it. Each
+transaction re-reads the checkpoint, so two runners may share a file. The checkpoint has the log's digest, so a view is
+never continued from a different log.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ from odradek_events.record import Query, Recorded
 
 __all__ = ["Projection", "ProjectionLag", "ProjectionRunner"]
 
-_BATCH = 1000  # events in a transaction: at 100 the shipped views are built a quarter slower, at 10 000 a tenth faster
-_ASKED = ("name", "version", "query", "create", "apply")  # of a Projection
+_BATCH = 1000  # events per transaction: 100 build the shipped views a quarter slower, 10 000 a tenth faster
+_REQUIRED = ("name", "version", "query", "create", "apply")  # attributes of a Projection
 Progress = Callable[[str, int], None]
 
 
 class Projection(Protocol):
-    """What a view is made of: tables, and what each event changes in them.
+    """Defines a view: its tables, and how each event changes them.
 
-    `name` is unique in a file, `version` rises when the tables or their meaning change. Nothing but the events that
-    match `query`, in the order of the log, may decide what is in the tables.
+    `name` is unique in a file. Raise `version` when the tables or their meaning change. The contents of the tables must
+    depend only on the events that match `query`, in log order.
     """
 
     name: str
@@ -44,16 +44,16 @@ class Projection(Protocol):
     query: Query
 
     def create(self, db: sqlite3.Connection) -> None:
-        """Make the empty tables, with names that no other projection uses."""
+        """Create the empty tables, with names that no other projection in the file uses."""
         ...
 
     def apply(self, db: sqlite3.Connection, recorded: Recorded) -> None:
-        """Change the tables by one event, inside a transaction that is not for you to end."""
+        """Apply one event to the tables, in a transaction that the runner begins and ends."""
         ...
 
 
 class ProjectionLag(msgspec.Struct, frozen=True):
-    """How far a view is behind its log: in events of the log, of whatever type, and in time between their recording."""
+    """How far a view is behind its log: in events of any type, and in seconds between their recorded-at times."""
 
     position: int
     events: int
@@ -63,8 +63,8 @@ class ProjectionLag(msgspec.Struct, frozen=True):
 class ProjectionRunner:
     """Keeps the views of `projections` in the file `path` up to date with `log`. A context manager.
 
-    Usable by several threads, one batch at a time; `batch` is the most events in one transaction. `run` waits in
-    real time, whatever runtime appends to the log.
+    Thread-safe, one batch at a time. `batch` is the maximum number of events in one transaction. `run` waits in real
+    time, whichever runtime appends to the log.
     """
 
     def __init__(
@@ -76,13 +76,13 @@ class ProjectionRunner:
         batch: int = _BATCH,
     ) -> None:
         for projection in projections:
-            if isinstance(projection, type) or not all(hasattr(projection, name) for name in _ASKED):
-                raise TypeError(f"{projection!r} is no projection: give an object with {', '.join(_ASKED)}")
+            if isinstance(projection, type) or not all(hasattr(projection, name) for name in _REQUIRED):
+                raise TypeError(f"{projection!r} is not a projection; pass an object with {', '.join(_REQUIRED)}")
         names = [projection.name for projection in projections]
         if len(set(names)) < len(names):
-            raise ValueError(f"two projections have one name among {names}; give each its own")
+            raise ValueError(f"several projections have the same name among {names}; use different names")
         if batch < 1:
-            raise ValueError(f"a batch has at least 1 event, not {batch}")
+            raise ValueError(f"batch must be at least 1 event, not {batch}")
         self.log = log
         self.projections = tuple(projections)
         self._batch = batch
@@ -91,18 +91,19 @@ class ProjectionRunner:
         self._stopped = threading.Event()
 
     def catch_up(self, progress: Progress | None = None) -> int:
-        """Bring every view up to the log's head of now, building those that are not there; return how many events.
+        """Update every view to the log's current head, creating missing ones; return the number of events applied.
 
-        `progress` is told a projection's name and position after each transaction. Raises ProjectionFailed,
-        ProjectionOutdated or ViewsOfAnotherLog; the views then stand where their checkpoints say.
+        Calls `progress` with a projection's name and position after each transaction. Raises ProjectionFailed,
+        ProjectionOutdated or ViewsOfAnotherLog; every view is then as of its checkpoint.
         """
         head = self.log.head().position
         return sum(self._catch_up(projection, head, progress) for projection in self.projections)
 
     def rebuild(self, progress: Progress | None = None) -> int:
-        """Build every view anew, then catch up; return how many events. Readers see each old view until it is replaced.
+        """Rebuild every view from the start, then catch up; return the number of events applied.
 
-        The way on after a change of version, or to another log.
+        Use it after a change of version, or to switch to another log. Readers see the old view until the rebuilt one
+        replaces it.
         """
         head = self.log.head().position
         count = 0
@@ -120,7 +121,7 @@ class ProjectionRunner:
         return count + self.catch_up(progress)
 
     def lag(self) -> dict[str, ProjectionLag]:
-        """Return how far each view is behind the log's head of now, by the projection's name."""
+        """Return how far each view is behind the log's current head, by projection name."""
         head = self.log.head()
         lags = {}
         for projection in self.projections:
@@ -135,9 +136,9 @@ class ProjectionRunner:
         return lags
 
     def run(self, on_caught_up: Callable[[int], None] | None = None) -> None:
-        """Catch up, and again whenever the log has grown, until `stop`; `on_caught_up` is told the position reached.
+        """Catch up whenever the log grows, until `stop`; call `on_caught_up` each time with the position reached.
 
-        Raises as `catch_up` does, and LogUnavailable once the log is closed.
+        Raises the errors of `catch_up`, and LogUnavailable once the log is closed.
         """
         head = -2  # below the head of any log
         while self.log.growth.wait(partial(self._has_to_look, head), None) and not self._stopped.is_set():
@@ -151,12 +152,12 @@ class ProjectionRunner:
         return self._stopped.is_set() or self.log.open_head().position > head
 
     def stop(self) -> None:
-        """End `run`, from any thread, at the end of the batch under way; stopping twice is fine."""
+        """End `run` after the current batch; any thread may call it, more than once."""
         self._stopped.set()
         self.log.growth.notify()
 
     def close(self) -> None:
-        """Stop, and close the file of views; the log stays open. Closing twice is fine."""
+        """Stop, and close the views file; the log stays open. May be called repeatedly."""
         self.stop()
         with self._lock:
             self._views.close()
@@ -192,7 +193,7 @@ class ProjectionRunner:
         return count
 
     def _opened(self, projection: Projection) -> Checkpoint:
-        """Return where a view stands, having made it if need be, and made sure that it is of this version and log."""
+        """Return a view's checkpoint, creating the view if needed; check that it is of this version and log."""
         with self._lock:
             reached = self._views.checkpoint(projection.name)
             if reached is None:
@@ -227,7 +228,7 @@ class ProjectionRunner:
             yield events
 
     def _advance(self, projection: Projection, events: Sequence[Recorded], position: int) -> int:
-        """Apply a batch and move the checkpoint to `position`; what another runner has applied meanwhile is skipped."""
+        """Apply a batch and move the checkpoint to `position`; skip events that another runner has already applied."""
         target = self._checkpoint_at(projection, position)
         with self._lock, self._views.changing() as db:
             reached = self._views.checkpoint(projection.name)
@@ -248,7 +249,7 @@ class ProjectionRunner:
                 projection.apply(db, recorded)
         except LogError:
             raise
-        except Exception as error:  # people's own code, which may raise anything
+        except Exception as error:  # user code, which may raise anything
             raise ProjectionFailed(projection.name, position, error) from error
 
     def _checkpoint_at(self, projection: Projection, position: int) -> Checkpoint:

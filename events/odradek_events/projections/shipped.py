@@ -1,6 +1,6 @@
-"""Views that come with Odradek: the topics there are, how far consumers are behind over time, the latest by key.
+"""Projections that come with Odradek: a catalogue of topics, consumer lag over time, and the latest message by key.
 
-Each is a Projection; run them with a ProjectionRunner, and read the tables with any SQLite client.
+Run them with a ProjectionRunner, and read their tables with any SQLite client.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ _COMMITS = ("OffsetCommitted", "OffsetReset", "OffsetsExpired", "GroupDeleted")
 
 
 def shipped_projections() -> tuple[Projection, ...]:
-    """Return one of each."""
+    """Return one instance of each."""
     return TopicCatalogue(), ConsumerLag(), MessagesByKey()
 
 
 class TopicCatalogue:
-    """Every topic that ever was, by each of its creations, and its partitions with their bounds.
+    """Every topic that was ever created, one row per creation, and its partitions with their offsets.
 
     `topic_catalogue`: topic, topic_id, created_at, deleted_at, partitions, readable_messages, produced_messages.
     `topic_catalogue_partitions`: topic, topic_id, partition, log_start_offset, high_watermark. Times are recorded-at.
@@ -45,7 +45,7 @@ class TopicCatalogue:
     query = Query((QueryItem(_TOPIC_EVENTS),))
 
     def create(self, db: sqlite3.Connection) -> None:
-        """Make the tables."""
+        """Create the tables."""
         db.execute(
             "CREATE TABLE topic_catalogue_topics (topic TEXT NOT NULL, topic_id TEXT NOT NULL, "
             "created_at TEXT NOT NULL, deleted_at TEXT, PRIMARY KEY (topic, topic_id)) WITHOUT ROWID"
@@ -106,11 +106,11 @@ def _current_id(db: sqlite3.Connection, topic: str) -> str:
 
 
 class ConsumerLag:
-    """How far those who commit offsets are behind, at each of their commits and now.
+    """The lag of each owner of committed offsets, at each commit and now.
 
-    `consumer_lag`: one row for each commit or reset, in the order of the log: position, at, owner, consumer_id, topic,
-    topic_id, partition, committed, end_offset, lag. `consumer_lag_now`: what counts of them, with the end offset
-    and lag of now. A commit for a topic that is gone has neither end offset nor lag.
+    `consumer_lag`: one row for each commit or reset, in log order: position, at, owner, consumer_id, topic, topic_id,
+    partition, committed, end_offset, lag. `consumer_lag_now`: the current committed offsets, with the current end
+    offset and lag. A commit for a deleted topic has neither end offset nor lag.
     """
 
     name = "consumer_lag"
@@ -118,7 +118,7 @@ class ConsumerLag:
     query = Query((QueryItem((*_TOPIC_EVENTS, *_COMMITS)),))
 
     def create(self, db: sqlite3.Connection) -> None:
-        """Make the tables."""
+        """Create the tables."""
         db.execute(
             "CREATE TABLE consumer_lag (position INTEGER PRIMARY KEY, at TEXT NOT NULL, owner TEXT NOT NULL, "
             "consumer_id TEXT, topic TEXT NOT NULL, topic_id TEXT NOT NULL, partition INTEGER NOT NULL, "
@@ -141,7 +141,7 @@ class ConsumerLag:
         )
 
     def apply(self, db: sqlite3.Connection, recorded: Recorded) -> None:
-        """Note commits; keep partitions' bounds up to date for them."""
+        """Record commits, and track the partitions' start and end offsets that lag is computed from."""
         match recorded.event:
             case MessageProduced(topic=topic, partition=partition, offset=offset):
                 self._set(db, "end", topic, partition, offset + 1)
@@ -182,7 +182,7 @@ class ConsumerLag:
             "INSERT INTO consumer_lag VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (recorded.position, at, *place, event.offset, end, lag),
         )
-        db.execute(  # what was committed for the topic's other incarnations counts no more
+        db.execute(  # offsets committed for an earlier topic of the same name are obsolete
             "DELETE FROM consumer_lag_committed WHERE owner = ? AND topic = ? AND topic_id <> ?",
             (event.owner, event.topic, event.topic_id),
         )
@@ -205,10 +205,10 @@ class ConsumerLag:
 
 
 class MessagesByKey:
-    """The latest message of each key of each topic, as compaction would keep it, and how many there were.
+    """The latest message for each key of each topic, as compaction would keep it, and the number of messages.
 
     `messages_by_key`: topic, key, partition, offset, position, value, is_tombstone, messages. Messages without a key
-    are left out; deleting a topic empties its part, deleting records does not.
+    are skipped. Deleting a topic deletes its rows; deleting records does not.
     """
 
     name = "messages_by_key"
@@ -216,7 +216,7 @@ class MessagesByKey:
     query = Query((QueryItem(("MessageProduced", "TopicDeleted")),))
 
     def create(self, db: sqlite3.Connection) -> None:
-        """Make the table."""
+        """Create the table."""
         db.execute(
             "CREATE TABLE messages_by_key (topic TEXT NOT NULL, key BLOB NOT NULL, partition INTEGER NOT NULL, "
             '"offset" INTEGER NOT NULL, position INTEGER NOT NULL, value BLOB, is_tombstone INTEGER NOT NULL, '
@@ -224,7 +224,7 @@ class MessagesByKey:
         )
 
     def apply(self, db: sqlite3.Connection, recorded: Recorded) -> None:
-        """Put the later message in the place of the earlier."""
+        """Replace the previous message for the key."""
         event = recorded.event
         if isinstance(event, TopicDeleted):
             db.execute("DELETE FROM messages_by_key WHERE topic = ?", (event.topic,))

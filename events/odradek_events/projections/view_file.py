@@ -1,7 +1,7 @@
-"""The file of views: SQLite in WAL mode, where tables and the checkpoint they stand at change in one transaction.
+"""The views file: SQLite in WAL mode, where a view's tables and its checkpoint change in one transaction.
 
-Readers see the view as of the last transaction, also during a rebuild, which is one transaction however long. While a
-projection's code runs, transactions are closed to it: a commit of its own would part view and checkpoint.
+Readers see each view as of the last transaction, even during a rebuild, which is a single transaction however long.
+A projection's code cannot commit or begin a transaction: that would separate the view from its checkpoint.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ _CLOSED_TO_PROJECTIONS = {sqlite3.SQLITE_TRANSACTION, sqlite3.SQLITE_SAVEPOINT, 
 
 
 class Checkpoint(msgspec.Struct, frozen=True):
-    """How far a projection has come: everything up to `position` is in its view.
+    """The progress of a projection: its view includes every event up to `position`.
 
-    `digest` is the log's chained digest of the commit that holds the position, which no other history has;
-    `recorded_at` is when that commit was recorded. `version` is the projection's that built the view.
+    `digest` is the chained digest of the commit at that position, which no other history has; `recorded_at` is when
+    that commit was recorded. `version` is the version of the projection that built the view.
     """
 
     version: int
@@ -52,7 +52,7 @@ class Checkpoint(msgspec.Struct, frozen=True):
 
 
 class ViewFile:
-    """The views at `path`, created if need be. NotViews for another program's file, which is left as it was."""
+    """The views file at `path`, created if missing. Raises NotViews for any other file, and leaves it unchanged."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(os.path.realpath(path))
@@ -64,11 +64,11 @@ class ViewFile:
             raise ViewsUnavailable(self.name, str(error)) from error
         try:
             with self._as_ours():
-                if self.path.stat().st_size == 0:  # before there is a write-ahead log: others look at the file alone
+                if self.path.stat().st_size == 0:  # before WAL mode, so that they are in the file itself
                     self._db.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
                     self._db.execute(f"PRAGMA user_version = {_FORMAT}")
                 self._db.execute("PRAGMA journal_mode = WAL")
-                # What a power cut takes from an unsynced log, it takes from view and checkpoint alike.
+                # A power failure may lose unsynced transactions, but a view and its checkpoint together.
                 self._db.execute("PRAGMA synchronous = NORMAL")
                 self._db.execute(_TABLE)
         except BaseException:
@@ -76,11 +76,11 @@ class ViewFile:
             raise
 
     def close(self) -> None:
-        """Give the file back; closing twice is fine."""
+        """Close the file; may be called repeatedly."""
         self._db.close()
 
     def checkpoint(self, projection: str) -> Checkpoint | None:
-        """Return how far a projection has come; None if it was never built here."""
+        """Return a projection's checkpoint, or None if the file has no view of it."""
         with self._as_ours():
             row = self._db.execute(
                 "SELECT version, position, digest, recorded_at FROM projection_checkpoints WHERE projection = ?",
@@ -95,7 +95,7 @@ class ViewFile:
 
     @contextmanager
     def changing(self) -> Iterator[sqlite3.Connection]:
-        """Lend the connection inside a transaction, which ends with the block: all of it happened, or nothing."""
+        """Yield the connection in a transaction, which commits at the end of the block or rolls back on an error."""
         with self._as_ours():
             self._db.execute("BEGIN IMMEDIATE")
         self._db.set_authorizer(_authorize)
@@ -106,7 +106,7 @@ class ViewFile:
                 self._db.execute("COMMIT")
         except BaseException:
             self._db.set_authorizer(None)
-            with suppress(sqlite3.Error):  # the first error tells more
+            with suppress(sqlite3.Error):  # the first error is the one to raise
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
             raise
@@ -125,14 +125,14 @@ class ViewFile:
         return set(rows.fetchall())
 
     def add(self, projection: str, version: int, objects: set[tuple[str, str]]) -> None:
-        """Note a projection whose `objects` were just made, inside `changing`; its view is empty."""
+        """Add a projection whose schema `objects` were just created, inside `changing`; its view is empty."""
         self._db.execute(
             "INSERT INTO projection_checkpoints VALUES (?, ?, -1, ?, NULL, ?)",
             (projection, version, EMPTY_DIGEST, json.dumps(sorted(objects))),
         )
 
     def drop(self, projection: str) -> None:
-        """Forget a projection and drop what it made, inside `changing`; fine if there is none."""
+        """Drop a projection's schema objects and its checkpoint, if it has any, inside `changing`."""
         row = self._db.execute(
             "SELECT objects FROM projection_checkpoints WHERE projection = ?", (projection,)
         ).fetchone()
@@ -150,9 +150,9 @@ class ViewFile:
 
 
 def open_views(path: str | os.PathLike[str]) -> sqlite3.Connection:
-    """Open a file of views to read it, while a runner may be changing it; close the connection when done.
+    """Open a views file for reading, even while a runner changes it; the caller closes the connection.
 
-    NotViews if there is none, or if it is something else.
+    Raises NotViews if the file does not exist or is not a views file.
     """
     real, name = Path(os.path.realpath(path)), str(path)
     try:
@@ -163,12 +163,12 @@ def open_views(path: str | os.PathLike[str]) -> sqlite3.Connection:
 
 
 def _check(path: Path, name: str, *, must_exist: bool) -> None:
-    """Refuse what is no file of views, without a trace in it or beside it."""
+    """Raise NotViews if `path` is not a views file, without changing it or creating other files."""
     if path.is_dir() or (path.exists() and not path.is_file()):
         raise NotViews(name, "it is not a regular file")
     if not path.exists():
         if must_exist:
-            raise NotViews(name, "there is no such file")
+            raise NotViews(name, "it does not exist")
         if not path.parent.is_dir():
             raise ViewsUnavailable(name, "its directory does not exist")
         return
@@ -189,7 +189,7 @@ def _check(path: Path, name: str, *, must_exist: bool) -> None:
     if header.application_id != _APPLICATION_ID:
         raise NotViews(name, "it is a log or another program's database")
     if header.format > _FORMAT:
-        raise NotViews(name, f"it has format {header.format}, and this Odradek knows up to {_FORMAT}")
+        raise NotViews(name, f"it has format {header.format}, but this Odradek supports formats up to {_FORMAT}")
 
 
 def _authorize(action: int, *_: object) -> int:

@@ -202,7 +202,7 @@ class ReadCases(LogSuite):
 
     @pytest.mark.parametrize(
         ("wrong", "reason"),
-        [({"query": Query(()), "tags": ["topic:a"]}, "not both"), ({"types": "TopicCreated"}, "are lists")],
+        [({"query": Query(()), "tags": ["topic:a"]}, "pass either"), ({"types": "TopicCreated"}, "must be lists")],
     )
     def test_filters_that_contradict_themselves_are_refused(
         self, log: LogStore, wrong: dict[str, Any], reason: str

@@ -71,7 +71,7 @@ class SerialisationCases(LogSuite):
     def test_decisions_that_do_not_add_up_are_refused(self, log: LogStore, counts: tuple[int, ...]) -> None:
         decisions = tuple(Decision(count) for count in counts)
         error = answer(log, Append(stream="topic/a", events=[produced(0), produced(1)], decisions=decisions))
-        assert "do not add up" in str(error)
+        assert "make them add up" in str(error)
 
     # -- events that cannot be stored ---------------------------------------------------------------------------------
 

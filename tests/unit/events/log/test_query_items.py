@@ -39,7 +39,7 @@ def test_what_is_no_query_and_what_is_no_position_is_refused_by_whoever_reads() 
     wrong: Any = QueryItem()
     log = MemoryLog()
     for ask in (log.read, log.subscribe):
-        with pytest.raises(TypeError, match="a query is a Query, not QueryItem"):
+        with pytest.raises(TypeError, match="query must be a Query, not QueryItem"):
             ask(query=wrong)
         for place in ("3", None, 2.0, True):
             odd: Any = place

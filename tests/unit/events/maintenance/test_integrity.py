@@ -259,7 +259,7 @@ def test_a_missing_commit_is_found_where_it_is_missed(
     raw.execute(f"DELETE FROM tags WHERE first_position = {missing}")
     report = verified(path)
     problems = [finding.problem for finding in report.findings if finding.position == named]
-    assert f"it begins at position {named} where {missing} was due" in problems
+    assert f"it begins at position {named}, but position {missing} was expected" in problems
 
 
 def test_a_missing_end_is_found_against_a_known_head_only(path: Path, raw: sqlite3.Connection) -> None:
@@ -381,7 +381,7 @@ def test_a_commit_recorded_before_its_predecessor_is_found(tmp_path: Path) -> No
         early = log._rows[1].metadata.replace(b"12:00:01", b"11:59:59")
         log._rows[1] = msgspec.structs.replace(log._rows[1], metadata=early)
         report = checked(log)
-    assert (2, "it was recorded before its predecessor") in [(f.position, f.problem) for f in report.findings]
+    assert (2, "it was recorded before the previous commit") in [(f.position, f.problem) for f in report.findings]
 
 
 @pytest.mark.parametrize("counts", [[], [1], [3], [2, 1], [0, 2], [-1, 3]])
@@ -398,7 +398,7 @@ def test_decisions_that_do_not_add_up_to_the_events_are_found(tmp_path: Path, co
     with SqliteLog(tmp_path / "log.db", read_only=True) as found:
         (finding,) = verify(found).findings
         assert finding.position == 0
-        assert finding.problem == f"its decisions of {counts} events do not add up to its 2"
+        assert finding.problem == f"its decisions have {counts} events, but the commit has 2"
         if counts == [3]:
             assert trace(found, "conversation").event_count == 2
 

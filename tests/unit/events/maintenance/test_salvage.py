@@ -127,7 +127,7 @@ def test_a_copy_takes_appends_again(path: Path, good: bytes, raw: sqlite3.Connec
         ("UPDATE commits SET stream = x'ff' WHERE first_position = 50", "UTF-8"),
         ("UPDATE commits SET last_position = 'x' WHERE first_position = 50", "number"),
         ("UPDATE commits SET first_version = 77 WHERE first_position = 50", "version 77"),
-        ("DELETE FROM commits WHERE first_position = 50", "begins at position 52 where 50 was due"),
+        ("DELETE FROM commits WHERE first_position = 50", "begins at position 52, but position 50 was expected"),
     ],
 )
 def test_the_copy_ends_before_the_first_damaged_commit_and_says_why(

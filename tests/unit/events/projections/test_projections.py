@@ -191,7 +191,7 @@ def test_runners_in_several_threads_do_no_harm(views: Path, tmp_path: Path) -> N
 def test_a_projection_that_raises_leaves_view_and_checkpoint_before_its_batch(log: MemoryLog, views: Path) -> None:
     broken = Values(hook=at_position(5, breaks))
     with ProjectionRunner(log, views, [broken], batch=3) as runner:
-        with pytest.raises(ProjectionFailed, match=r"'message_values' failed at the event at position 5") as caught:
+        with pytest.raises(ProjectionFailed, match=r"'message_values' failed at position 5") as caught:
             runner.catch_up()
         assert caught.value.position == 5
         assert isinstance(caught.value.__cause__, ArithmeticError)
@@ -204,7 +204,7 @@ def test_a_projection_that_raises_leaves_view_and_checkpoint_before_its_batch(lo
 def test_a_projection_that_cannot_make_its_tables_leaves_nothing(log: MemoryLog, views: Path) -> None:
     with (
         ProjectionRunner(log, views, [Values('no"such')]) as runner,
-        pytest.raises(ProjectionFailed, match="while it made its tables"),
+        pytest.raises(ProjectionFailed, match="while creating its tables"),
     ):
         runner.catch_up()
     reader = open_views(views)
@@ -305,7 +305,7 @@ def test_another_version_is_told_to_rebuild_and_then_goes_on(log: MemoryLog, vie
     for projection in (Values(), Positions(version=2), Values(version=3)):
         with ProjectionRunner(log, views, [projection]) as runner:
             if projection.version > 1:
-                with pytest.raises(ProjectionOutdated, match=f"not {projection.version}; rebuild it"):
+                with pytest.raises(ProjectionOutdated, match=f"not {projection.version}; rebuild the view"):
                     runner.catch_up()
                 runner.rebuild()
             runner.catch_up()
@@ -320,7 +320,7 @@ def test_a_view_is_not_continued_on_another_log(log: MemoryLog, runner: Projecti
     filled(shorter, 6)
     for wrong in (other, shorter):
         with ProjectionRunner(wrong, views, [Values()]) as lost:
-            with pytest.raises(ViewsOfAnotherLog, match="at position 10 they differ; name the right log, or rebuild"):
+            with pytest.raises(ViewsOfAnotherLog, match="they differ at position 10; use the log .*, or rebuild"):
                 lost.catch_up()
             assert standing(lost) == 10
     with ProjectionRunner(other, views, [Values()]) as moved:
@@ -375,11 +375,11 @@ def test_what_is_no_file_of_views_is_left_untouched(tmp_path: Path) -> None:
     changed(tmp_path / "other.db", "CREATE TABLE t (x); PRAGMA user_version = 3;")
     before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
     for name in ("log.db", "text", "other.db", "."):
-        with pytest.raises(NotViews, match="left untouched"):
+        with pytest.raises(NotViews, match="left unchanged"):
             ProjectionRunner(MemoryLog(), tmp_path / name, [Values()])
         with pytest.raises(NotViews):
             open_views(tmp_path / name)
-    with pytest.raises(NotViews, match="there is no such file"):
+    with pytest.raises(NotViews, match="it does not exist"):
         open_views(tmp_path / "none.db")
     with pytest.raises(ViewsUnavailable, match="its directory does not exist"):
         ProjectionRunner(MemoryLog(), tmp_path / "no" / "views.db", [])
@@ -401,7 +401,7 @@ def test_readers_cannot_write(runner: ProjectionRunner, views: Path) -> None:
 
 
 def test_wrong_arguments_are_refused_at_once(log: MemoryLog, views: Path) -> None:
-    with pytest.raises(ValueError, match="two projections have one name"):
+    with pytest.raises(ValueError, match="several projections have the same name"):
         ProjectionRunner(log, views, [Values(), Values()])
     with pytest.raises(ValueError, match="at least 1"):
         ProjectionRunner(log, views, [Values()], batch=0)
@@ -414,6 +414,6 @@ def test_closing_twice_is_fine(runner: ProjectionRunner) -> None:
 
 @pytest.mark.parametrize("wrong", [object(), Values, "topics", None])
 def test_what_is_no_projection_is_refused_at_once_and_no_file_made(log: MemoryLog, views: Path, wrong: Any) -> None:
-    with pytest.raises(TypeError, match="is no projection: give an object with name, version, query, create, apply"):
+    with pytest.raises(TypeError, match="is not a projection; pass an object with name, version, query, create, apply"):
         ProjectionRunner(log, views, [wrong])
     assert not views.exists()
