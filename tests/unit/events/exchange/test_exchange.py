@@ -247,7 +247,7 @@ def test_what_is_no_export_is_refused(tmp_path: Path, content: bytes) -> None:
 
 
 def test_an_export_of_a_newer_odradek_is_refused(lines: bytes, tmp_path: Path) -> None:
-    with pytest.raises(ExportTooNew, match="format 2, this Odradek knows up to 1; upgrade"):
+    with pytest.raises(ExportTooNew, match="format 2, but this Odradek supports formats up to 1; upgrade"):
         imported(lines.replace(b'"version":1', b'"version":2', 1), tmp_path / "new.db")
 
 

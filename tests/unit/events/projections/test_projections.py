@@ -320,7 +320,7 @@ def test_a_view_is_not_continued_on_another_log(log: MemoryLog, runner: Projecti
     filled(shorter, 6)
     for wrong in (other, shorter):
         with ProjectionRunner(wrong, views, [Values()]) as lost:
-            with pytest.raises(ViewsOfAnotherLog, match="they differ at position 10; use the log .*, or rebuild"):
+            with pytest.raises(ViewsOfAnotherLog, match=r"they differ at position 10; use the log .*, or rebuild"):
                 lost.catch_up()
             assert standing(lost) == 10
     with ProjectionRunner(other, views, [Values()]) as moved:
