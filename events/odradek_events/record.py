@@ -133,7 +133,7 @@ class Append(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     condition: Condition | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what can be no request, before it leaves the hands of the caller."""
+        """Raise TypeError for a field of a wrong type, before the request reaches a log."""
         for name in ("stream", "commit_id", "actor"):
             value = getattr(self, name)
             if type(value) is not str:

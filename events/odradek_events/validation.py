@@ -1,8 +1,8 @@
-"""Checks of arguments, so that a wrong one raises at once, in one sentence that names it; and plain values.
+"""Checks arguments, so that a wrong one raises at once with its name, and converts values to plain types.
 
-Types do not bind at run time: True would pass for partition 1 and 2.0 for a count, and would be stored so. Values of
-subclasses (a string enum, the datetime of a clock that a test froze) become plain ones: JSON has no subclasses, and
-what overrides a method of its type must not take effect here.
+Python does not enforce types at run time: True would be accepted as partition 1 and 2.0 as a count, and would be stored
+like that. Values of subclasses (a string enum, the datetime of a frozen test clock) become plain ones: JSON has no
+subclasses, and methods that a subclass overrides must not take effect here.
 """
 
 from __future__ import annotations
@@ -27,31 +27,31 @@ __all__ = [
 ]
 
 MAX_ID = 1024
-"""The most characters of a correlation id or causation id."""
+"""The maximum length of a correlation id or causation id, in characters."""
 MAX_COMMIT_ID = 1000
-"""The most characters of a commit id: an event's id adds a slash and a number, and may be a causation id."""
+"""The maximum length of a commit id, in characters: an event id, which may be a causation id, adds `/<number>`."""
 
-_MOST_SECONDS = 1_000_000_000  # 31 years; what locks can wait for ends somewhere above
+_MOST_SECONDS = 1_000_000_000  # 31 years; the longest timeout of a lock is somewhat above
 _MOST_SHOWN = 80
-_PLAIN = (datetime, date)  # in a tuple, where tools that freeze the clock do not put their own classes in their place
+_PLAIN = (datetime, date)  # in a tuple, where tools that freeze the clock do not replace the classes
 
 
 def shown(value: object) -> str:
-    """Return how an error message shows a wrong value: on one line, at most 80 characters, whatever it is."""
+    """Return a value as error messages show it: on one line, with at most 80 characters, for any object."""
     if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() > 256:
         return f"a whole number of {value.bit_length()} bits"
     if isinstance(value, str | bytes):
         value = value[: _MOST_SHOWN + 1]
     try:
         found = repr(value)
-    except Exception:  # of a class that cannot show itself
+    except Exception:  # a class whose __repr__ fails
         found = f"<{type(value).__name__}>"
     found = found if found.isprintable() else found.encode("unicode_escape", "backslashreplace").decode()
     return found if len(found) <= _MOST_SHOWN else f"{found[:_MOST_SHOWN]}…"
 
 
 def whole_number(name: str, value: Any, minimum: int | None = 0, maximum: int | None = None) -> int:
-    """Return a whole number of at least `minimum`; TypeError or ValueError otherwise."""
+    """Return a whole number between `minimum` and `maximum`; raise TypeError or ValueError for any other value."""
     if type(value) is not int:
         raise TypeError(f"{name} must be an int, not {shown(value)}")
     if minimum is not None and value < minimum:
@@ -71,7 +71,7 @@ def seconds(name: str, value: Any) -> float:
 
 
 def text(name: str, value: Any, most: int | None = None) -> str:
-    """Return text that UTF-8 can hold, of at most `most` characters, as a plain str."""
+    """Return a str that UTF-8 can encode, with at most `most` characters, as a plain str."""
     if not isinstance(value, str):
         raise TypeError(f"{name} must be a str, not {shown(value)}")
     plain = plain_text(value)
@@ -81,13 +81,13 @@ def text(name: str, value: Any, most: int | None = None) -> str:
         plain.encode()
     except UnicodeEncodeError as error:
         raise ValueError(
-            f"{name} {shown(plain)} has a lone surrogate at index {error.start}, which UTF-8 cannot hold; remove it"
+            f"{name} {shown(plain)} has a lone surrogate at index {error.start}, which UTF-8 cannot encode; remove it"
         ) from error
     return plain
 
 
 def names(name: str, values: Iterable[str]) -> list[str]:
-    """Return a list of texts; a single text is most likely a mistake."""
+    """Return a list of str; refuse a single str, which is most likely a mistake."""
     if isinstance(values, str | bytes):
         raise TypeError(f"{name} must be a list; use [{shown(values)}]")
     try:
@@ -106,7 +106,9 @@ def moment(name: str, value: Any) -> datetime:
     try:
         return plain_moment(value.astimezone(UTC))
     except OverflowError as error:
-        raise ValueError(f"{name} {value.isoformat()} lies outside the years 1 to 9999 in UTC; use another") from error
+        raise ValueError(
+            f"{name} {value.isoformat()} is outside the years 1 to 9999 in UTC; use a time within them"
+        ) from error
 
 
 def plain_moment(value: datetime) -> datetime:
@@ -116,12 +118,12 @@ def plain_moment(value: datetime) -> datetime:
 
 
 def plain_text(value: str) -> str:
-    """Return text of a subclass as a plain str: what it holds, not what its class makes of it."""
+    """Return the characters of a str subclass as a plain str, whatever methods the subclass overrides."""
     return str.__str__(value)
 
 
 def as_plain(value: Any) -> Any:
-    """Return a value of a subclass of a type that JSON has as one of the type itself: a hook for msgspec's encoders."""
+    """Convert a value of a subclass to the JSON type that it derives from: an enc_hook for msgspec's encoders."""
     if isinstance(value, str):
         return plain_text(value)
     if isinstance(value, bytes):

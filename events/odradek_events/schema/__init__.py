@@ -1,8 +1,8 @@
-"""How event types are declared, encoded, and read in the versions they had before.
+"""Declares event types, encodes events as JSON, and reads events of former versions.
 
-`registry` holds the types, their names and tags; `evolution` and `upcasters` describe former versions; `codec` turns
-events into JSON and back; `open_values` refuses what JSON would change. Imports `errors`, `record` and `validation`
-only. Start reading at `registry`.
+`registry` has the types with their names and tags; `evolution` and `upcasters` describe former versions; `codec`
+encodes and decodes commits; `open_values` refuses values that JSON would change. Imports `errors`, `record` and
+`validation` only. Start reading at `registry`.
 """
 
 from odradek_events.schema.codec import Codec, OpaqueEvent

@@ -1,13 +1,13 @@
-"""Events <-> JSON.
+"""Encodes events as JSON and decodes them.
 
-A commit's events are one JSON array of objects, each with its stable name under "type"; bytes are base64, times
-RFC 3339. When every (type, version) of a commit is current, the array is decoded in one typed call. Otherwise event by
-event: older versions and former names pass through their up-casters (see `evolution`), and one unknown event does not
-make the rest unreadable.
+A commit's events are one JSON array of objects, each with its type's stable name under "type"; bytes are base64, times
+RFC 3339. If every (type, version) of a commit is current, one typed call decodes the array. Otherwise the events are
+decoded one by one: older versions and former names are upcast (see `evolution`), and one unknown event does not make
+the rest unreadable.
 
-What goes in is decoded once before it is stored: types do not bind at run time, JSON has no NaN, and an event that was
-acknowledged and can never be read again would make its stream useless. It costs 0.5 us an event, which those who have
-checked the values themselves can save.
+The codec decodes events once before they are stored. Python does not enforce types at run time, JSON has no NaN, and
+an acknowledged event that can never be decoded would make its stream unreadable. This costs 0.5 us per event; callers
+that have checked the values themselves can skip it.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ _NOT_DECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class OpaqueEvent(msgspec.Struct, frozen=True, gc=False):
-    """An event of a type or version that nothing here registers: its stored name, version and JSON.
+    """An event of an unregistered type or version: its stored name, version and JSON.
 
-    Also one of an older version that does not become one of the current: then `reason` says why.
+    Also an event of an older version that cannot be upcast; `reason` then says why.
     """
 
     type_name: str
@@ -41,14 +41,14 @@ class OpaqueEvent(msgspec.Struct, frozen=True, gc=False):
     reason: str = ""
 
     def error_at(self, position: int) -> UnknownEventType | UpcasterFailed:
-        """Return the error that this event is, to those who need it decoded."""
+        """Return the error to raise for this event if it has to be decoded."""
         if self.reason:
             return UpcasterFailed(self.type_name, self.schema_version, position, self.reason)
         return UnknownEventType(self.type_name, self.schema_version, position)
 
 
 class _Named(msgspec.Struct, gc=False):
-    """An event, read no further than its name."""
+    """Decodes only the type name of an event."""
 
     type: str = ""
 
@@ -66,7 +66,7 @@ class Codec:
         self._decode_fields = msgspec.json.Decoder(dict[str, Any]).decode
 
     def kinds_of(self, stream: str, events: Sequence[Any]) -> list[EventType]:
-        """Return the types found among `events`, sorted by name; an unregistered class is an error."""
+        """Return the types of `events`, sorted by name; raise EventNotSerializable for an unregistered class."""
         kinds = []
         for cls in set(map(type, events)):
             kind = self.catalogue.by_class(cls)
@@ -78,15 +78,15 @@ class Codec:
     def encode_events(
         self, stream: str, events: Sequence[Any], types: tuple[tuple[str, int], ...], is_checked: bool = False
     ) -> tuple[bytes, Sequence[Any]]:
-        """Encode events of these (current) types as one JSON array; return it with what a reader will make of it.
+        """Encode events of these (current) types as one JSON array; return it with the events as a reader decodes them.
 
-        With `is_checked` the caller has made sure that every field holds a value of its type.
+        With `is_checked` the caller guarantees that every field has a value of its type, and nothing is decoded.
         """
         try:
             if is_checked:
                 return self._encode(events), events
             decoder = self.catalogue.decoder(types)
-            assert decoder is not None, f"{types} are not the types of {stream!r} as they are now"
+            assert decoder is not None, f"{types} of {stream!r} are not the current versions of registered types"
             if self.catalogue.has_open(types):
                 require_storable(events)
             encoded = self._encode(events)
@@ -94,8 +94,8 @@ class Codec:
         except EventNotSerializable:
             raise
         except msgspec.ValidationError as error:
-            raise EventNotSerializable(stream, f"it could not be read again ({error})") from error
-        except Exception as error:  # whatever an event's class raises: other requests of the same call go on
+            raise EventNotSerializable(stream, f"it could not be decoded again ({error})") from error
+        except Exception as error:  # an event's class may raise anything: reject this request only
             raise EventNotSerializable(stream, str(error) or repr(error)) from error
 
     def encode_metadata(self, stream: str, metadata: CommitMetadata, is_checked: bool = False) -> bytes:
@@ -105,7 +105,7 @@ class Codec:
             if not is_checked:
                 self._decode_metadata(encoded)
         except Exception as error:
-            raise EventNotSerializable(stream, f"its metadata is not storable ({error})") from error
+            raise EventNotSerializable(stream, f"its metadata cannot be encoded as JSON ({error})") from error
         return encoded
 
     def metadata(self, stored: StoredCommit) -> CommitMetadata:
@@ -118,8 +118,8 @@ class Codec:
     def commit(self, stored: StoredCommit, *, opaque: bool = False) -> Commit:
         """Decode a stored commit.
 
-        An unknown type or version raises UnknownEventType with its position, one of an older version that its
-        up-casters do not lead on UpcasterFailed; with `opaque` either yields an OpaqueEvent.
+        Raises UnknownEventType for an event of an unregistered type or version, and UpcasterFailed for an event that
+        cannot be upcast, each with its position. With `opaque` returns an OpaqueEvent for it instead.
         """
         metadata = self.metadata(stored)
         try:
@@ -127,17 +127,17 @@ class Codec:
             if decoder is not None:
                 events = decoder.decode(stored.events)
             else:
-                events = self._all_led_on(stored, metadata) or self._one_by_one(stored, metadata, opaque)
+                events = self._all_upcast(stored, metadata) or self._one_by_one(stored, metadata, opaque)
         except _NOT_DECODABLE as error:
             raise DamagedCommit(stored.first_position, f"its events cannot be decoded ({error})") from error
         if len(events) != stored.last_position - stored.first_position + 1:
             raise DamagedCommit(
-                stored.first_position, f"it holds {len(events)} events where its positions say otherwise"
+                stored.first_position, f"it has {len(events)} events, which does not match its positions"
             )
         return Commit(stored.first_position, stored.stream, stored.first_version, events, metadata)
 
     def tags_of(self, item: Any) -> tuple[str, ...]:
-        """Return an event's tags; an OpaqueEvent has none."""
+        """Return an event's tags; none for an OpaqueEvent."""
         entry = self.catalogue.by_class(type(item))
         return () if entry is None else entry.tags_of(item)
 
@@ -146,7 +146,8 @@ class Codec:
     ) -> dict[str, int | None]:
         """Return the index entries of a commit: its events' tags, and `type:<name>` for each type.
 
-        `kinds` are the types among `events`, if they are known. With `is_checked` offsets are known to rise.
+        `kinds` are the types of `events`, if the caller knows them. With `is_checked` the caller guarantees that
+        offsets rise.
         """
         if kinds is None:
             found = (self.catalogue.by_class(cls) for cls in set(map(type, events)))
@@ -159,10 +160,10 @@ class Codec:
                 entries[tag] = lower_offset(entries.get(tag), offset)
         return entries
 
-    def _all_led_on(self, stored: StoredCommit, metadata: CommitMetadata) -> list[Any] | None:
-        """Return the events in their current versions; None if any stands in the way, or its type is unknown.
+    def _all_upcast(self, stored: StoredCommit, metadata: CommitMetadata) -> list[Any] | None:
+        """Upcast all events together; return None if one cannot be upcast or has an unregistered type.
 
-        Led on together they cost half of what they cost one by one.
+        This takes half the time of upcasting them one by one.
         """
         versions = dict(metadata.types)
         kinds = {name: kind for name in versions if (kind := self.catalogue.by_name(name)) is not None}
@@ -179,7 +180,7 @@ class Codec:
                 name = fields.pop("type")
                 items.append({"type": kinds[name].name, **kinds[name].evolution.upcast(versions[name], fields)})
             return decoder.decode(self._encode(items))
-        except Exception:  # whatever it is, it is found again, with its position
+        except Exception:  # decoding one by one raises it again, with the position
             return None
 
     def _one_by_one(self, stored: StoredCommit, metadata: CommitMetadata, opaque: bool) -> list[Any]:
@@ -194,7 +195,7 @@ class Codec:
         return events
 
     def _one(self, name: str, version: int, raw: msgspec.Raw) -> Any:
-        """Return the event in its current version, or an OpaqueEvent if nothing declared leads there."""
+        """Return the event in its current version, or an OpaqueEvent if it cannot be upcast."""
         kind = self.catalogue.by_name(name)
         if kind is None or not kind.evolution.covers(version):
             return OpaqueEvent(name, version, bytes(raw))
@@ -207,6 +208,6 @@ class Codec:
             return kind.decode(self._encode({"type": kind.name, **fields}))
         except StepFailed as error:
             reason = str(error)
-        except Exception as error:  # also what a class of somebody's raises in its __post_init__
-            reason = f"what they make of it is no {kind.name!r} version {kind.version} ({error})"
+        except Exception as error:  # including one raised by the __post_init__ of a user's class
+            reason = f"the upcast fields do not form a {kind.name!r} version {kind.version} ({error})"
         return OpaqueEvent(name, version, bytes(raw), reason)

@@ -1,4 +1,4 @@
-"""How events of older versions are read: declared with their type, and checked when it is declared.
+"""Reads events of older versions. The upcasters are declared with the event type, and checked at the declaration.
 
     @event(
         "MoneyMoved",
@@ -11,11 +11,11 @@
     )
     class MoneyMoved(msgspec.Struct, frozen=True): ...
 
-Stored events stay as they are; each is led on version by version when it is read. Prior art: Axon (a chain of up-caster
-classes), Marten (functions by event type), Pekko (event adapters), pyeventsourcing (a method of the class for each
-step). Chosen: data beside the class, since steps that are data can be followed backwards from the fields of the class.
-A name that nothing knows, a field dropped that is needed, a gap or a step too many is found at import, not at the first
-old event. Not chosen: one event that becomes several or none (Axon), since positions and versions are facts too.
+Stored events never change; a read upcasts each version by version. Prior art: Axon (a chain of upcaster classes),
+Marten (functions by event type), Pekko (event adapters), pyeventsourcing (a method of the class for each step). Chosen:
+steps as data beside the class, since data can be checked backwards from the fields of the class. An unknown field name,
+a dropped required field, a missing or a superfluous upcaster is found at import, not at the first old event. Not
+chosen: turning one event into several or none (Axon), since positions and versions are facts too.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ __all__ = ["Evolution"]
 
 
 class Evolution:
-    """What one event type was before: its former names, the versions that may be stored, and the way from each."""
+    """The history of one event type: its former names, the versions that may be stored, and their upcasters."""
 
     __slots__ = ("_upcasters", "formerly", "name", "since", "tags_since", "version")
 
@@ -48,7 +48,9 @@ class Evolution:
         self.formerly = self._checked_names(formerly)
         for what, chosen in (("since", since), ("tags_since", self.tags_since)):
             if type(chosen) is not int or not 1 <= chosen <= version:
-                raise RegistrationError(f"{what} of event {name!r} is a version from 1 to {version}, not {chosen!r}")
+                raise RegistrationError(
+                    f"{what} of event {name!r} must be a version from 1 to {version}, not {chosen!r}"
+                )
         self._upcasters = self._checked_steps(upcasters)
 
     def covers(self, version: int) -> bool:
@@ -56,19 +58,19 @@ class Evolution:
         return self.since <= version <= self.version
 
     def is_unchanged_since(self, version: int) -> bool:
-        """Say whether no step leads from this version to the current one."""
+        """Say whether events of this version need no step to become the current version."""
         return not any(item.steps for item in self._upcasters[version - self.since :])
 
     def upcast(self, version: int, fields: Fields) -> Fields:
-        """Return the fields of an event of `version`, from `since` on, as the current version has them."""
+        """Convert the fields of an event of `version` (`since` or later) to the current version."""
         for upcaster in self._upcasters[version - self.since :]:
             fields = upcaster.apply(fields)
         return fields
 
     def check_fields(self, known: Iterable[str], required: Iterable[str], tagged: Iterable[str]) -> None:
-        """Raise RegistrationError for a step that does not lead to these stored fields, or to tags known to differ.
+        """Check the steps against the class's stored fields; raise RegistrationError for a wrong step or `tags_since`.
 
-        `required` are the fields without a default, `tagged` those that tags are made of.
+        `required` are the fields without a default, `tagged` the fields that tags are computed from.
         """
         shape = Shape(known, required, tagged)
         for upcaster in reversed(self._upcasters):
@@ -80,25 +82,27 @@ class Evolution:
                     )
             if shape.is_retagged and self.tags_since <= upcaster.from_version:
                 raise RegistrationError(
-                    f"Upcaster({upcaster.from_version}) of event {self.name!r} changes what its tags are made of, so "
-                    f"events before version {upcaster.from_version + 1} were stored with other tags; "
-                    f"set tags_since={upcaster.from_version + 1} at least, or leave it out"
+                    f"Upcaster({upcaster.from_version}) of event {self.name!r} changes fields that its tags are "
+                    f"computed from, so events before version {upcaster.from_version + 1} were stored with other tags; "
+                    f"set tags_since={upcaster.from_version + 1} or higher, or leave it out"
                 )
 
     def _checked_names(self, formerly: Sequence[str]) -> tuple[str, ...]:
         if isinstance(formerly, str):
             raise RegistrationError(
-                f"the former names of event {self.name!r} are a sequence, not the string {formerly!r}; "
-                f"write formerly=({formerly!r},)"
+                f"the former names of event {self.name!r} must be a sequence, not the string {formerly!r}; "
+                f"use formerly=({formerly!r},)"
             )
         names = tuple(formerly)
         for number, name in enumerate(names):
             if not isinstance(name, str) or not name:
-                raise RegistrationError(f"a former name of event {self.name!r} is {name!r}, which is not a name")
+                raise RegistrationError(
+                    f"the former name {name!r} of event {self.name!r} is not a name; use a non-empty string"
+                )
             if name == self.name:
-                raise RegistrationError(f"event {name!r} cannot formerly have been {name!r}; name what it was before")
+                raise RegistrationError(f"event {name!r} has its own name as a former name; remove it from formerly")
             if name in names[:number]:
-                raise RegistrationError(f"event {self.name!r} has the former name {name!r} twice; name it once")
+                raise RegistrationError(f"event {self.name!r} has the former name {name!r} twice; list it once")
         return names
 
     def _checked_steps(self, upcasters: Iterable[Upcaster]) -> tuple[Upcaster, ...]:
@@ -106,23 +110,23 @@ class Evolution:
         for upcaster in upcasters:
             if not isinstance(upcaster, Upcaster):
                 raise RegistrationError(
-                    f"an up-caster of event {self.name!r} is {upcaster!r}; write Upcaster(<version>) and its steps"
+                    f"{upcaster!r} is not an upcaster of event {self.name!r}; use Upcaster(<version>) and its steps"
                 )
             start = upcaster.from_version
             if start in by_version:
                 raise RegistrationError(
-                    f"event {self.name!r} has two up-casters from version {start}; put their steps into one"
+                    f"event {self.name!r} has two upcasters from version {start}; combine their steps in one"
                 )
             if not self.since <= start < self.version:
                 raise RegistrationError(
-                    f"event {self.name!r} has an up-caster from version {start}, but those that are led on are from "
-                    f"{self.since} up to before {self.version}; take it away, or mend version or since"
+                    f"event {self.name!r} has an upcaster from version {start}, but upcasters must be from version "
+                    f"{self.since} or later and before {self.version}; remove it, or correct version or since"
                 )
             by_version[start] = upcaster
         missing = [start for start in range(self.since, self.version) if start not in by_version]
         if missing:
             raise RegistrationError(
-                f"event {self.name!r} version {self.version} does not say how version {missing[0]} is read; give it "
-                f"an Upcaster({missing[0]}), or since={missing[-1] + 1} if nothing older was ever stored"
+                f"event {self.name!r} version {self.version} has no upcaster from version {missing[0]}; add "
+                f"Upcaster({missing[0]}), or set since={missing[-1] + 1} if no older version was ever stored"
             )
         return tuple(by_version[start] for start in range(self.since, self.version))

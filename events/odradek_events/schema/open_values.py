@@ -1,11 +1,11 @@
-"""Values whose type leaves open what they hold: refused where JSON would change them, or readers could not go so deep.
+"""Refuses values of open fields (`Any`, `float | None`) that JSON would change, or that are nested too deeply.
 
-JSON has no NaN and no infinity; they are encoded as null. Where a field is a `float`, null cannot be read back, so the
-event is refused. Where null may be read back (`float | None`, `Any`), a fact would silently become another one. What an
-open field holds can also be nested without end: msgspec, Python's json and SQLite stop reading at some 1000 levels,
-the readers of other languages often at 128. So an event may be nested 100 levels deep.
+JSON has no NaN and no infinity; msgspec encodes them as null. In a `float` field null cannot be decoded, so the event
+is refused anyway. In a field that allows null (`float | None`, `Any`), the value would silently change. The value of an
+open field can also be nested to any depth: msgspec, Python's json and SQLite stop at some 1000 levels, readers in other
+languages often at 128. So an event may be nested at most 100 levels deep.
 
-Only events of types with such fields are looked at: it costs some 0.2 us a value.
+Only events of types with open fields are checked, which costs some 0.2 us per value.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ import msgspec
 __all__ = ["MAX_DEPTH", "is_open", "require_storable"]
 
 MAX_DEPTH = 100
-"""How deep lists and objects of one event may be nested, the event counted as the first level."""
+"""The maximum nesting depth of lists and objects in an event, which counts as the first level."""
 
 
 def is_open(cls: type[Any]) -> bool:
-    """Say whether a type has fields that may hold NaN unnoticed, or values nested to any depth."""
+    """Say whether a type has fields that accept NaN as null, or values nested to any depth."""
     return _is_open(msgspec.inspect.type_info(cls), ())
 
 
 def require_storable(events: Iterable[Any]) -> None:
-    """Raise ValueError for a number that is not finite, and for values nested deeper than MAX_DEPTH."""
+    """Raise ValueError for a number that is not finite, or a value nested deeper than MAX_DEPTH."""
     level: list[Any] = list(events)
     depth = 0
     while level:
@@ -41,7 +41,7 @@ def require_storable(events: Iterable[Any]) -> None:
             below += _parts(value)
         for value in below:
             if isinstance(value, float) and not math.isfinite(value):
-                raise ValueError(f"JSON has no {value!r}; store None or a text instead")
+                raise ValueError(f"JSON cannot represent {value!r}; store None or a str instead")
         level = [value for value in below if type(value) not in _LEAVES]
 
 

@@ -1,16 +1,16 @@
-"""Which event types exist: stable names, schema versions, tags.
+"""The catalogue of event types: their stable names, schema versions and tags.
 
-An event type is a frozen msgspec Struct, registered by decorator:
+An event type is a frozen msgspec Struct, registered with a decorator:
 
     @event("AccountOpened", version=1, tags=("account:{account_id}",))
     class AccountOpened(msgspec.Struct, frozen=True): ...
 
-The stored name is the decorator's, never the class's, so renaming or moving a class breaks no log. msgspec fixes a
-Struct's tag when the class is made, so the decorator returns a tagged subclass of the same name.
+Events are stored under the decorator's name, never the class's, so renaming or moving a class breaks no log. msgspec
+fixes a Struct's tag when the class is created, so the decorator returns a tagged subclass with the same name.
 
-Tags are templates over the event's own fields, hence a pure function of the event. A template like
-`"partition:{topic}/{partition}"` wrapped in `OffsetTag` also names the field whose lowest value a commit's index entry
-carries.
+Tags are templates over the event's own fields, hence a pure function of the event. A template such as
+`"partition:{topic}/{partition}"` wrapped in `OffsetTag` also names a field; a commit's index entry for the tag has the
+lowest value of that field.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ _MAX_OFFSET = (1 << 63) - 1
 
 @dataclass(frozen=True)
 class OffsetTag:
-    """A tag whose index entry carries the lowest value of `field` in the commit, an integer from 0."""
+    """A tag whose index entry has the lowest value of `field` in the commit, an integer of 0 or more."""
 
     template: str
     field: str = "offset"
 
 
 class EventType:
-    """One registered type: its stable name, current version, class, tag templates, and what it was before."""
+    """A registered event type: its stable name, current version, class, tag templates and former versions."""
 
     __slots__ = (
         "_is_open",
@@ -74,16 +74,22 @@ class EventType:
         self.stored_names = (name, *evolution.formerly)
         self.type_tag = f"type:{name}"
         if isinstance(tags, str):
-            raise RegistrationError(f"the tags of event {name!r} are a sequence of templates, not the string {tags!r}")
+            raise RegistrationError(
+                f"the tags of event {name!r} must be a sequence of templates, not the string {tags!r}; "
+                f"use tags=({tags!r},)"
+            )
         self.templates = tuple(t.template if isinstance(t, OffsetTag) else t for t in tags)
         self.offset_tags = {t.template: t.field for t in tags if isinstance(t, OffsetTag)}
         try:
             fields = sorted({f for t in self.templates for f in _template_fields(t)})
         except ValueError as error:
-            raise RegistrationError(f"a tag of event {name!r} is not a template ({error})") from error
+            raise RegistrationError(f"a tag of event {name!r} is not a valid template ({error}); fix it") from error
         unknown = [f for f in (*fields, *self.offset_tags.values()) if f not in cls.__struct_fields__]
         if unknown:
-            raise RegistrationError(f"the tags of event {name!r} name {unknown[0]!r}, which is not one of its fields")
+            raise RegistrationError(
+                f"the tags of event {name!r} use {unknown[0]!r}, which is not one of its fields; use one of "
+                f"{list(cls.__struct_fields__)}"
+            )
         stored = dict(zip(cls.__struct_fields__, cls.__struct_encode_fields__, strict=True))
         evolution.check_fields(stored.values(), _required(cls), [stored[f] for f in fields])
         self.is_retagged = bool(self.templates) and evolution.since < evolution.tags_since
@@ -94,13 +100,13 @@ class EventType:
 
     @property
     def is_open(self) -> bool:
-        """Whether it has fields whose values have to be looked at before they are stored; see `open_values`."""
-        if self._is_open is None:  # found when first needed: at registration it would slow each start
+        """Whether the values of some fields must be checked before they are stored; see `open_values`."""
+        if self._is_open is None:  # computed on first use: at registration it would slow every start
             self._is_open = is_open(self.cls)
         return self._is_open
 
     def is_stored_alike(self, name: str, version: int) -> bool:
-        """Say whether events stored under this name and in this version are read as those of today."""
+        """Say whether events stored under this name and version have the same JSON as current ones."""
         return name == self.name and self.evolution.is_unchanged_since(version)
 
     def tags_of(self, item: Any) -> tuple[str, ...]:
@@ -110,18 +116,18 @@ class EventType:
     def _tags_of_key(self, key: object, item: Any) -> tuple[str, ...]:
         tags = self._tags_by_key.get(key)
         if tags is None:
-            if len(self._tags_by_key) >= 4096:  # a cache, not a record: high-cardinality tags must not grow it
+            if len(self._tags_by_key) >= 4096:  # bounds the cache if tags have high cardinality
                 self._tags_by_key.clear()
             values = {f: getattr(item, f) for t in self.templates for f in _template_fields(t)}
             tags = self._tags_by_key[key] = tuple(t.format_map(values) for t in self.templates)
         return tags
 
     def index(self, items: Sequence[Any], is_checked: bool = False) -> dict[str, int | None]:
-        """Map each tag found on `items` to the lowest offset it carries, or None.
+        """Map each tag of `items` to the lowest offset of its events, or None if the tag has no offset field.
 
-        Looks at one event per distinct combination of tag fields, the one with the lowest offset: formatting tags for
-        every message of a large commit would cost more than encoding it. With `is_checked` offsets are known to rise
-        within each combination, which saves half of the time.
+        Formats the tags of one event per distinct combination of tag fields, the one with the lowest offset: formatting
+        the tags of every message of a large commit would cost more than encoding it. With `is_checked` the caller
+        guarantees that offsets rise within each combination, which saves half the time.
         """
         key = self._key
         entries: dict[str, int | None] = {}
@@ -130,7 +136,7 @@ class EventType:
                 items = items[::-1]
             elif field is not None and len(items) > 1:
                 items = sorted(items, key=operator.attrgetter(field), reverse=True)
-                self._offset(items[0], field)  # the highest; the lowest ones are looked at below
+                self._offset(items[0], field)  # checks the highest; the loop checks the lowest
             for combination, item in dict(zip(map(key, items), items, strict=True)).items():
                 for its_field, tag in zip(self._offset_fields, self._tags_of_key(combination, item), strict=True):
                     if its_field is None:
@@ -147,7 +153,7 @@ class EventType:
 
 
 class Catalogue:
-    """The registered event types, under every name that events of theirs are stored with, and decoders for them."""
+    """The registered event types, by current and former name and by class, with decoders for them."""
 
     def __init__(self) -> None:
         self._by_name: dict[str, EventType] = {}  # former names too
@@ -156,15 +162,17 @@ class Catalogue:
         self._decoders: dict[tuple[tuple[str, int], ...], msgspec.json.Decoder[list[Any]] | None] = {}
 
     def register(self, entry: EventType) -> None:
-        """Add a type; the same class registered again (a reloaded module) replaces the first."""
+        """Add a type; registering the same class again (after a module reload) replaces it."""
         replaced: list[EventType] = []
         for name in entry.stored_names:
             known = self._by_name.get(name)
             if known is None:
                 continue
             if _place(known.cls) != _place(entry.cls):
-                as_what = "" if known.name == name else ", as a former name"
-                raise RegistrationError(f"event name {name!r} is taken by {_place(known.cls)}{as_what}; choose another")
+                as_what = "" if known.name == name else " as a former name"
+                raise RegistrationError(
+                    f"event name {name!r} is already used by {_place(known.cls)}{as_what}; choose another name"
+                )
             replaced.append(known)
         for known in replaced:
             self._by_class.pop(known.cls, None)
@@ -176,11 +184,11 @@ class Catalogue:
         self._decoders.clear()
 
     def by_class(self, cls: type[Any]) -> EventType | None:
-        """Return the entry of a class, or None."""
+        """Return the event type of a class, or None."""
         return self._by_class.get(cls)
 
     def by_name(self, name: str) -> EventType | None:
-        """Return the entry whose events are stored under a name, be it a former one; or None."""
+        """Return the event type with this current or former name, or None."""
         return self._by_name.get(name)
 
     def names(self) -> list[str]:
@@ -188,12 +196,12 @@ class Catalogue:
         return sorted(entry.name for entry in self._by_class.values())
 
     def current_name(self, name: str) -> str:
-        """Return the name that a type has now; a name that nothing here registers is its own."""
+        """Return the current name of a type; an unregistered name is returned unchanged."""
         entry = self._by_name.get(name)
         return name if entry is None else entry.name
 
     def stored_names(self, names: Iterable[str]) -> tuple[str, ...]:
-        """Return every name under which events of these types may be stored."""
+        """Return every name that events of these types may be stored under."""
         found: dict[str, None] = {}
         for name in names:
             entry = self._by_name.get(name)
@@ -201,7 +209,7 @@ class Catalogue:
         return tuple(found)
 
     def retagged_names(self, names: Collection[str]) -> tuple[str, ...]:
-        """Return the stored names of those of these types (none: of all) whose older events may have had other tags."""
+        """Return the stored names of these types (empty: all types) whose older events may have different tags."""
         if not self._retagged:
             return ()
         wanted = set(map(self.current_name, names))
@@ -210,23 +218,23 @@ class Catalogue:
         )
 
     def is_current(self, types: tuple[tuple[str, int], ...]) -> bool:
-        """Say whether there are such types and every (name, version) pair is that of a registered type as it is now."""
+        """Say whether `types` is not empty and every (name, version) pair is current and registered."""
         return self.decoder(types) is not None
 
     def has_open(self, types: tuple[tuple[str, int], ...]) -> bool:
-        """Say whether values of events of any of these registered types have to be looked at before they are stored."""
+        """Say whether any of these registered types has values that must be checked before they are stored."""
         return any(self._by_name[name].is_open for name, _ in types)
 
     def decoder(self, types: tuple[tuple[str, int], ...]) -> msgspec.json.Decoder[list[Any]] | None:
-        """Return a typed decoder for an array of these types; None unless they are current.
+        """Return a typed decoder for an array of these types, or None unless they are current.
 
-        Asked for every commit that is read, hence remembered: one look-up.
+        Every commit that is read needs one, so decoders are cached by their types.
         """
         try:
             return self._decoders[types]
         except KeyError:
             pass
-        if len(self._decoders) >= 4096:  # a cache, not a record: a strange log must not grow it
+        if len(self._decoders) >= 4096:  # bounds the cache, whatever types a log contains
             self._decoders.clear()
         entries = [(self._by_name.get(pair[0]), pair) for pair in types]
         classes = [entry.cls for entry, pair in entries if entry is not None and entry.name_and_version == pair]
@@ -254,26 +262,28 @@ def event(
 ) -> Callable[[type[E]], type[E]]:
     """Register a frozen msgspec Struct as event type `name` with schema `version` and tag templates.
 
-    What was stored before stays readable: `formerly` are the names that the type had, `upcasters` lead events of each
-    version from `since` on to the next (see `evolution`). The versions go on through a change of name.
+    Older events stay readable: `formerly` lists the former names of the type, and `upcasters` convert each version from
+    `since` on to the next (see `evolution`). Renaming a type does not restart its versions.
 
-    Events are found by tag through an index of the tags they were stored with. Those before version `tags_since` (by
-    default all older ones) are looked for among all events of the type instead, which takes time in proportion to their
-    number. Set it to the first version that was stored with the tags given here. A new tag is a new version.
+    A log finds events by the tags that they were stored with. To find events before version `tags_since` (by default
+    all older versions), it reads all events of the type instead, which takes time in proportion to their number. Set
+    `tags_since` to the first version that was stored with the tags given here. Adding a tag needs a new version.
     """
     if not name or version < 1:
-        raise RegistrationError(f"an event needs a name and a version of 1 or more, not {name!r} version {version}")
+        raise RegistrationError(f"an event type needs a name and a version of 1 or more, not {name!r} and {version!r}")
     evolution = Evolution(name, version, since=since, formerly=formerly, upcasters=upcasters, tags_since=tags_since)
 
     def register(cls: type[E]) -> type[E]:
         if not (isinstance(cls, type) and issubclass(cls, msgspec.Struct)):
             raise RegistrationError(f"event {name!r} must be a msgspec.Struct, not {cls!r}")
         if not cls.__struct_config__.frozen:
-            raise RegistrationError(f"event {name!r} must be declared frozen=True: facts do not change")
+            raise RegistrationError(f"event {name!r} must not be mutable; declare it with frozen=True")
         if "type" in cls.__struct_fields__:
-            raise RegistrationError(f"event {name!r} may not have a field 'type': that is where the log keeps its name")
+            raise RegistrationError(
+                f"event {name!r} has a field 'type', which the log uses for the event's type; rename the field"
+            )
         if cls.__struct_config__.array_like:
-            raise RegistrationError(f"event {name!r} may not be array_like: its name is stored beside its fields")
+            raise RegistrationError(f"event {name!r} must be stored as a JSON object; declare it without array_like")
         tagged = _with_tag(cls, evolution)
         catalogue.register(EventType(evolution, tagged, tags))
         return tagged
@@ -282,7 +292,7 @@ def event(
 
 
 def lower_offset(one: int | None, other: int | None) -> int | None:
-    """Return the lower of two offsets, of which either may be missing."""
+    """Return the lower of two offsets, ignoring None."""
     if one is None or other is None:
         return other if one is None else one
     return min(one, other)
@@ -298,7 +308,7 @@ def _required(cls: type[Any]) -> list[str]:
 
 
 def _with_tag(cls: type[E], evolution: Evolution) -> type[E]:
-    """Return a subclass that msgspec stores under its name: fields, defaults, renames and methods stay as declared."""
+    """Return a subclass that msgspec tags with the type's name; fields, defaults, renames and methods stay the same."""
     name = evolution.name
     try:
         tagged = msgspec.defstruct(
@@ -311,9 +321,9 @@ def _with_tag(cls: type[E], evolution: Evolution) -> type[E]:
             tag=name,
             frozen=True,
             omit_defaults=True,
-            gc=False,  # facts hold primitives, so they form no cycles; a log in memory must not slow the collector
+            gc=False,  # events have primitive fields and no cycles; a log in memory must not slow the collector
         )
-        msgspec.json.Decoder(tagged)  # resolves the annotations: say now what no reader could decode
+        msgspec.json.Decoder(tagged)  # resolves the annotations: fails now if no reader could decode them
     except (TypeError, ValueError, NameError) as error:
         raise RegistrationError(f"event {name!r} cannot be stored as JSON ({error})") from error
     tagged.__qualname__ = cls.__qualname__

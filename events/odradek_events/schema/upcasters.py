@@ -1,10 +1,10 @@
-"""Up-casters: how events of one version are read as the next, step by step. See `evolution` for how they are declared.
+"""Upcasters: convert the fields of one version of an event to the next, in steps. See `evolution` for declaring them.
 
-A step is applied forwards to the fields of a stored event, and followed backwards from those of the current class: so
-what cannot be right is found at import.
+A step is applied forwards to the fields of a stored event, and checked backwards from the fields of the current class,
+so mistakes are found at import.
 
-Steps are strict, as a field that is quietly missing would quietly become its default: what is renamed or converted must
-be there, unless the step says what a missing one counts as; what is added must not be there yet.
+Steps are strict, since a missing field would silently get its default value. A field that is renamed or converted must
+exist, unless the step has a default for it; a field that is added must not exist yet.
 """
 
 from __future__ import annotations
@@ -25,14 +25,15 @@ _MISSING = object()
 
 
 class StepFailed(Exception):
-    """A step does not fit an event: what step, and why. Becomes an UpcasterFailed, which knows the event."""
+    """A step does not fit an event; the message names the step and the reason. Becomes an UpcasterFailed."""
 
 
 class Shape:
-    """What is known of an event's fields at one point of its history, followed backwards from the current class.
+    """What is known about an event's fields before a step, derived backwards from the current class.
 
-    `known` are the names it may have (None: any, as a function comes after it), `required` those it must have, `tagged`
-    those that make its tags; `is_retagged` says that a later step gives those other values.
+    `known` are the field names that it may have (None: any, because a later step is a function), `required` those that
+    it must have, and `tagged` those that its tags are computed from. `is_retagged` says whether a later step changes
+    the values of tagged fields.
     """
 
     def __init__(self, known: Iterable[str], required: Iterable[str], tagged: Iterable[str]) -> None:
@@ -40,14 +41,14 @@ class Shape:
         self.required, self.tagged = set(required), set(tagged)
         self.is_retagged = False
 
-    def stranger(self, name: str) -> str | None:
-        """Say what is wrong with a step that makes a field of this name, if nothing after it knows the name."""
+    def unknown_field(self, name: str) -> str | None:
+        """Return the problem of a step that creates this field if later versions do not have it, or None."""
         if self.known is None or name in self.known:
             return None
-        return f"{name!r} is no field of what it leads to; use one of {sorted(self.known)}, or drop it in a later step"
+        return f"the next version has no field {name!r}; use one of {sorted(self.known)}, or drop it in a later step"
 
     def forget(self, name: str) -> None:
-        """Go back beyond the point from which on there is such a field."""
+        """Remove a field, going back to before it was added."""
         if self.known is not None:
             self.known.discard(name)
         self.required.discard(name)
@@ -55,15 +56,15 @@ class Shape:
 
 class _Step(Protocol):
     def __call__(self, fields: Fields) -> Fields:
-        """Return the fields after this step; may change what it is given."""
+        """Return the fields after this step; may modify `fields`."""
         ...
 
     def before(self, shape: Shape) -> str | None:
-        """Turn the shape after this step into the one before it; return what is wrong with the step, if anything."""
+        """Change the shape after this step into the one before it; return the problem of the step, or None."""
         ...
 
     def names(self) -> tuple[str, ...]:
-        """Return the names of fields that it was declared with."""
+        """Return the field names that it was declared with."""
         ...
 
 
@@ -80,7 +81,7 @@ class _Rename:
         return fields
 
     def before(self, shape: Shape) -> str | None:
-        problem = shape.stranger(self.new)
+        problem = shape.unknown_field(self.new)
         for names in (shape.required, shape.tagged):
             if self.new in names:
                 names.remove(self.new)
@@ -109,7 +110,7 @@ class _Add:
         return fields
 
     def before(self, shape: Shape) -> str | None:
-        problem = shape.stranger(self.name)
+        problem = shape.unknown_field(self.name)
         shape.is_retagged |= self.name in shape.tagged
         shape.forget(self.name)
         return problem
@@ -132,7 +133,7 @@ class _Drop:
     def before(self, shape: Shape) -> str | None:
         shape.is_retagged |= self.name in shape.tagged
         if self.name in shape.required:
-            return f"{self.name!r} is needed by what it leads to; keep it, or add it again"
+            return f"the next version requires the field {self.name!r}; keep it, or add it again"
         if shape.known is not None:
             shape.known.add(self.name)
         return None
@@ -158,7 +159,7 @@ class _Convert:
         shape.is_retagged |= self.name in shape.tagged
         if self.default is _MISSING:
             shape.required.add(self.name)
-        return shape.stranger(self.name)
+        return shape.unknown_field(self.name)
 
     def names(self) -> tuple[str, ...]:
         return (self.name,)
@@ -174,7 +175,7 @@ class _Transform:
     def __call__(self, fields: Fields) -> Fields:
         made = self.function(fields)
         if not isinstance(made, dict) or "type" in made:
-            raise TypeError(f"it must return the fields as a dict, without 'type', not {made!r}")
+            raise TypeError(f"the function must return the fields as a dict without 'type', not {made!r}")
         return made
 
     def before(self, shape: Shape) -> str | None:
@@ -192,11 +193,11 @@ class _Transform:
 
 @dataclass(frozen=True, repr=False)
 class Upcaster:
-    """How events of `from_version` are read as the next version: steps, in the order in which they are written.
+    """Converts events of `from_version` to the next version, with steps that are applied in the order given.
 
-    Steps see the fields under the names and with the values that are stored in JSON: bytes are base64 text, times RFC
-    3339 text, and a field that had its default is not stored. Without any step the next version reads them as they are
-    (a field was added that has a default, say).
+    Steps see the field names and values as stored in JSON: bytes are base64 text, times are RFC 3339 text, and a field
+    with its default value is not stored. Use no steps if the next version can read the fields unchanged, for example if
+    it only added a field with a default.
     """
 
     from_version: int
@@ -205,14 +206,15 @@ class Upcaster:
     def __post_init__(self) -> None:
         if type(self.from_version) is not int or self.from_version < 1:
             raise RegistrationError(
-                f"an up-caster leads on from a version, 1 or more, not from {self.from_version!r}; write Upcaster(1)"
+                f"an upcaster's from_version must be an int of 1 or more, not {self.from_version!r}; use one as in "
+                "Upcaster(1)"
             )
 
     def __repr__(self) -> str:
         return f"Upcaster({self.from_version}){''.join(f'.{step}' for step in self.steps)}"
 
     def rename(self, old: str, new: str, *, default: object = _MISSING) -> Upcaster:
-        """Call the field `old` `new`; `default` is what a missing one counts as."""
+        """Rename a field; `default` is its value if it is missing."""
         return self._with(_Rename(old, new, self._stored(default)))
 
     def add(self, name: str, value: object) -> Upcaster:
@@ -220,23 +222,23 @@ class Upcaster:
         return self._with(_Add(name, self._stored(value)))
 
     def drop(self, name: str) -> Upcaster:
-        """Leave a field out, if it is there."""
+        """Remove a field if it exists."""
         return self._with(_Drop(name))
 
     def convert(self, name: str, function: Callable[..., object], *, default: object = _MISSING) -> Upcaster:
-        """Replace a field's value by a pure function of it; `default` is what a missing one counts as, before that."""
+        """Replace a field's value by a pure function of it; `default` is its previous value if it is missing."""
         return self._with(_Convert(name, function, self._stored(default)))
 
     def transform(self, function: Callable[[Fields], Fields]) -> Upcaster:
-        """Replace all fields by a pure function of them, for the odd case: nothing before it can be checked."""
+        """Replace all fields by a pure function of them. Use it sparingly: steps before it cannot be checked."""
         return self._with(_Transform(function))
 
     def apply(self, fields: Fields) -> Fields:
-        """Return the fields as the next version has them; StepFailed if a step does not fit them."""
+        """Convert the fields to the next version; raise StepFailed if a step does not fit them."""
         for step in self.steps:
             try:
                 fields = step(fields)
-            except Exception as error:  # people's own functions, which may raise anything
+            except Exception as error:  # user functions may raise anything
                 reason = str(error) if isinstance(error, StepFailed) else repr(error)
                 raise StepFailed(f"Upcaster({self.from_version}).{step}: {reason}") from error
         return fields
@@ -245,20 +247,21 @@ class Upcaster:
         wrong = [name for name in step.names() if not isinstance(name, str) or name in ("", "type")]
         if wrong:
             raise RegistrationError(
-                f"Upcaster({self.from_version}).{step} names {wrong[0]!r}, which is not a field's name; "
-                "a field has a name, and 'type' is where the log keeps that of the event"
+                f"Upcaster({self.from_version}).{step} uses {wrong[0]!r} as a field name; use a non-empty string other "
+                "than 'type', under which the log stores the event's type"
             )
         return Upcaster(self.from_version, steps=(*self.steps, step))
 
     def _stored(self, value: object) -> object:
-        """Return a value as it is when read from a log."""
+        """Return a value as it would be read from a log."""
         if value is _MISSING:
             return value
         try:
             return msgspec.json.decode(msgspec.json.encode(value))
         except (TypeError, ValueError, OverflowError, RecursionError) as error:
             raise RegistrationError(
-                f"Upcaster({self.from_version}) cannot give a field the value {value!r}: JSON has no such ({error})"
+                f"Upcaster({self.from_version}) has the value {value!r}, which JSON cannot represent ({error}); use a "
+                "JSON value"
             ) from error
 
 
@@ -266,17 +269,17 @@ def _taken(fields: Fields, name: str, default: object) -> object:
     if name in fields:
         return fields.pop(name)
     if default is _MISSING:
-        raise StepFailed(f"there is no field {name!r}; if it had a default, give the step that as default=")
+        raise StepFailed(f"there is no field {name!r}; if the field had a default value, pass it as default=")
     return _fresh(default)
 
 
 def _refuse_present(fields: Fields, name: str) -> None:
     if name in fields:
-        raise StepFailed(f"there is a field {name!r} already; drop or rename that one first")
+        raise StepFailed(f"there is already a field {name!r}; drop or rename it first")
 
 
 def _fresh(default: object) -> object:
-    """Return a value that a later function may change without changing the declaration."""
+    """Return a copy that a later function may modify without changing the declaration."""
     return copy.deepcopy(default) if isinstance(default, dict | list) else default
 
 

@@ -64,14 +64,14 @@ def test_text_has_a_most() -> None:
 
 
 def test_a_lone_surrogate_gets_one_sentence() -> None:
-    with pytest.raises(ValueError, match=r"^name 'ab.*' has a lone surrogate at index 2, which UTF-8 cannot hold"):
+    with pytest.raises(ValueError, match=r"^name 'ab.*' has a lone surrogate at index 2, which UTF-8 cannot encode"):
         validation.text("name", "ab\ud800")
 
 
 @pytest.mark.parametrize("hours", [-3, 3])
 def test_a_moment_outside_the_years_of_utc_is_a_value_error(hours: int) -> None:
     edge = datetime.max if hours < 0 else datetime.min  # noqa: DTZ901  # it gets its zone below
-    with pytest.raises(ValueError, match=r"^at .* lies outside the years 1 to 9999 in UTC; use another$"):
+    with pytest.raises(ValueError, match=r"^at .* is outside the years 1 to 9999 in UTC; use a time within them$"):
         validation.moment("at", edge.replace(tzinfo=timezone(timedelta(hours=hours))))
 
 

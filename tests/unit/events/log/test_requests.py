@@ -46,8 +46,8 @@ def test_a_request_of_other_types_names_what_is_wrong_with_it(wrong: dict[str, A
         ({"decisions": (Decision(1, "x" * 1025),)}, "correlation_id must have at most 1024 characters, not 1025"),
         ({"decisions": (Decision(1, "", "x" * 1025),)}, "causation_id must have at most 1024 characters, not 1025"),
         ({"decisions": (Decision(1, "\ud800"),)}, "correlation_id .* lone surrogate"),
-        ({"decisions": (Decision("1"),)}, "do not add up"),  # type: ignore[arg-type]  # the mistake under test
-        ({"decisions": (Decision(10**5000),)}, "do not add up"),
+        ({"decisions": (Decision("1"),)}, "make them add up"),  # type: ignore[arg-type]  # the mistake under test
+        ({"decisions": (Decision(10**5000),)}, "make them add up"),
     ],
 )
 def test_what_no_log_can_store_is_rejected_alone(wrong: dict[str, Any], named: str) -> None:

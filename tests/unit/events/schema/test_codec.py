@@ -407,5 +407,5 @@ def test_metadata_that_does_not_decode_is_a_damaged_commit_with_its_position(met
 
 def test_a_commit_that_holds_too_few_events_is_damaged() -> None:
     row = stored(GOLDEN[0][1].encode().join((b"[", b"]")), ("TopicCreated", 1), count=2)
-    with pytest.raises(DamagedCommit, match="it holds 1 events where its positions say otherwise"):
+    with pytest.raises(DamagedCommit, match="it has 1 events, which does not match its positions"):
         Codec().commit(row)

@@ -150,7 +150,7 @@ def test_steps_name_fields_as_they_are_stored() -> None:
 
     codec = declared(Opened, version=2, upcasters=[Upcaster(1).rename("name", "firstOwner")])
     assert read(codec, b'{"name":"ann"}').first_owner == "ann"
-    with pytest.raises(RegistrationError, match="'first_owner' is no field of what it leads to"):
+    with pytest.raises(RegistrationError, match="the next version has no field 'first_owner'"):
         declared(Opened, version=2, upcasters=[Upcaster(1).rename("name", "first_owner")])
 
 
@@ -195,9 +195,9 @@ def test_a_name_belongs_to_one_type_whether_present_or_former() -> None:
         owner: str
 
     for name, formerly, reason in [
-        ("B", (), r"event name 'B' is taken by .*\.Account, as a former name; choose another"),
-        ("C", ("A",), r"event name 'A' is taken by .*\.Account; choose another"),
-        ("C", ("B",), "event name 'B' is taken by"),
+        ("B", (), r"event name 'B' is already used by .*\.Account as a former name; choose another"),
+        ("C", ("A",), r"event name 'A' is already used by .*\.Account; choose another"),
+        ("C", ("B",), "event name 'B' is already used by"),
     ]:
         with pytest.raises(RegistrationError, match=reason):
             event(name, formerly=formerly, catalogue=catalogue)(Other)
@@ -254,11 +254,15 @@ def refusing(value: object) -> object:
         (
             A_STEP,
             b"{}",
-            r"Upcaster\(1\)\.rename\('name', 'owner'\): there is no field 'name'; if it had a default, give",
+            r"Upcaster\(1\)\.rename\('name', 'owner'\): there is no field 'name'; if the field had a default value",
         ),
-        (A_STEP, b'{"name":"a","owner":"b"}', "there is a field 'owner' already; drop or rename that one first"),
-        (A_STEP, b'{"name":5}', "what they make of it is no 'AccountOpened' version 2 .*Expected `str`, got `int`"),
-        (Upcaster(1).add("currency", "EUR"), b'{"owner":"a","currency":"x"}', "there is a field 'currency' already"),
+        (A_STEP, b'{"name":"a","owner":"b"}', "there is already a field 'owner'; drop or rename it first"),
+        (
+            A_STEP,
+            b'{"name":5}',
+            "the upcast fields do not form a 'AccountOpened' version 2 .*Expected `str`, got `int`",
+        ),
+        (Upcaster(1).add("currency", "EUR"), b'{"owner":"a","currency":"x"}', "there is already a field 'currency'"),
         (
             Upcaster(1).convert("owner", refusing),
             b'{"owner":"a"}',
@@ -266,8 +270,12 @@ def refusing(value: object) -> object:
         ),
         (Upcaster(1).convert("owner", shouted), b"{}", "there is no field 'owner'"),
         (Upcaster(1).convert("owner", str.split), b'{"owner":"a"}', "Expected `str`, got `array`"),
-        (Upcaster(1).convert("owner", lambda owner: object()), b'{"owner":"a"}', "what they make of it is no"),
-        (Upcaster(1).transform(dict.clear), b'{"owner":"a"}', "it must return the fields as a dict.*, not None"),  # type: ignore[arg-type]  # the mistake
+        (Upcaster(1).convert("owner", lambda owner: object()), b'{"owner":"a"}', "the upcast fields do not form"),
+        (
+            Upcaster(1).transform(dict.clear),  # type: ignore[arg-type]  # the mistake
+            b'{"owner":"a"}',
+            "the function must return the fields as a dict without 'type', not None",
+        ),
         (Upcaster(1).transform(lambda fields: {**fields, "type": "x"}), b'{"owner":"a"}', "without 'type'"),
     ],
     ids=str,
@@ -293,7 +301,9 @@ def test_one_event_that_cannot_be_led_on_does_not_hide_those_beside_it() -> None
 
 
 def test_a_version_without_steps_that_lacks_a_field_is_no_damage() -> None:
-    with pytest.raises(UpcasterFailed, match=r"is no 'AccountOpened' version 2 .*missing required field `owner`"):
+    with pytest.raises(
+        UpcasterFailed, match=r"do not form a 'AccountOpened' version 2 .*missing required field `owner`"
+    ):
         read(declared(version=2, upcasters=[Upcaster(1)]), b"{}")
 
 
@@ -335,42 +345,42 @@ def refused_for_bob(owner: str) -> str:
 @pytest.mark.parametrize(
     ("how", "reason"),
     [
-        ({"version": 2}, r"does not say how version 1 is read; give it an Upcaster\(1\), or since=2 if nothing older"),
-        ({"version": 3, "upcasters": STEPS[:1]}, r"does not say how version 2 is read; give it an Upcaster\(2\)"),
-        ({"version": 3, "upcasters": STEPS[1:]}, r"version 1 is read; give it an Upcaster\(1\), or since=2 if"),
-        ({"version": 4, "since": 2}, "version 2 is read.*, or since=4 if nothing older"),
-        ({"version": 2, "upcasters": STEPS}, "an up-caster from version 2, but .* from 1 up to before 2; take it away"),
-        ({"version": 1, "upcasters": STEPS[:1]}, "an up-caster from version 1, but"),
-        ({"version": 3, "since": 2, "upcasters": STEPS}, "an up-caster from version 1, but .* from 2 up to before 3"),
-        ({"version": 2, "upcasters": [A_STEP, A_STEP]}, "two up-casters from version 1; put their steps into one"),
-        ({"version": 2, "upcasters": [lambda fields: fields]}, r"is <function .*; write Upcaster\(<version>\)"),
-        ({"since": 0}, "since of event 'AccountOpened' is a version from 1 to 1, not 0"),
-        ({"since": 2}, "since of event 'AccountOpened' is a version from 1 to 1, not 2"),
+        ({"version": 2}, r"has no upcaster from version 1; add Upcaster\(1\), or set since=2 if no older"),
+        ({"version": 3, "upcasters": STEPS[:1]}, r"has no upcaster from version 2; add Upcaster\(2\)"),
+        ({"version": 3, "upcasters": STEPS[1:]}, r"no upcaster from version 1; add Upcaster\(1\), or set since=2 if"),
+        ({"version": 4, "since": 2}, "no upcaster from version 2; .*, or set since=4 if no older"),
+        ({"version": 2, "upcasters": STEPS}, "upcaster from version 2, .* version 1 or later and before 2; remove"),
+        ({"version": 1, "upcasters": STEPS[:1]}, "an upcaster from version 1, but"),
+        ({"version": 3, "since": 2, "upcasters": STEPS}, "upcaster from version 1, .* version 2 or later and before 3"),
+        ({"version": 2, "upcasters": [A_STEP, A_STEP]}, "two upcasters from version 1; combine their steps in one"),
+        ({"version": 2, "upcasters": [lambda fields: fields]}, r"is not an upcaster of .*; use Upcaster\(<version>\)"),
+        ({"since": 0}, "since of event 'AccountOpened' must be a version from 1 to 1, not 0"),
+        ({"since": 2}, "since of event 'AccountOpened' must be a version from 1 to 1, not 2"),
         ({"since": True}, "not True"),
-        ({"tags_since": 2}, "tags_since of event 'AccountOpened' is a version from 1 to 1, not 2"),
-        ({"formerly": "Opened"}, r"not the string 'Opened'; write formerly=\('Opened',\)"),
-        ({"formerly": ["AccountOpened"]}, "event 'AccountOpened' cannot formerly have been 'AccountOpened'"),
-        ({"formerly": ["A", "B", "A"]}, "has the former name 'A' twice; name it once"),
-        ({"formerly": [""]}, "a former name of event 'AccountOpened' is '', which is not a name"),
-        ({"formerly": [7]}, "is 7, which is not a name"),
+        ({"tags_since": 2}, "tags_since of event 'AccountOpened' must be a version from 1 to 1, not 2"),
+        ({"formerly": "Opened"}, r"not the string 'Opened'; use formerly=\('Opened',\)"),
+        ({"formerly": ["AccountOpened"]}, "event 'AccountOpened' has its own name as a former name"),
+        ({"formerly": ["A", "B", "A"]}, "has the former name 'A' twice; list it once"),
+        ({"formerly": [""]}, "the former name '' of event 'AccountOpened' is not a name"),
+        ({"formerly": [7]}, "the former name 7 of event"),
         (
             {"version": 2, "upcasters": [Upcaster(1).rename("name", "ownr")]},
-            r"Upcaster\(1\)\.rename\('name', 'ownr'\) of event 'AccountOpened' is wrong: 'ownr' is no field of what it",
+            r"Upcaster\(1\)\.rename\('name', 'ownr'\) of event 'AccountOpened' is wrong: .* no field 'ownr'",
         ),
         ({"version": 2, "upcasters": [Upcaster(1).add("color", "red")]}, r"use one of \['currency', 'owner'\]"),
-        ({"version": 2, "upcasters": [Upcaster(1).convert("color", str)]}, "'color' is no field"),
-        ({"version": 2, "upcasters": [Upcaster(1).drop("owner")]}, "'owner' is needed by what it leads to; keep it"),
+        ({"version": 2, "upcasters": [Upcaster(1).convert("color", str)]}, "has no field 'color'"),
+        ({"version": 2, "upcasters": [Upcaster(1).drop("owner")]}, "requires the field 'owner'; keep it"),
         (
             {"version": 2, "upcasters": [Upcaster(1).drop("name").rename("name", "owner")]},
-            "'name' is needed by what it leads to",
+            "the next version requires the field 'name'",
         ),
         (
             {"version": 2, "upcasters": [Upcaster(1).add("currency", "a").add("currency", "b")]},
-            "'currency' is no field",
+            "has no field 'currency'",
         ),
         (
             {"version": 3, "upcasters": [Upcaster(1).add("name", "x"), Upcaster(2)]},
-            r"Upcaster\(1\)\.add\('name', 'x'\) .* is no field of what it leads to",
+            r"Upcaster\(1\)\.add\('name', 'x'\) .* has no field 'name'",
         ),
     ],
 )  # fmt: skip
@@ -382,14 +392,14 @@ def test_a_wrong_declaration_is_refused_when_it_is_made(how: dict[str, Any], rea
 @pytest.mark.parametrize(
     ("declare", "reason"),
     [
-        (lambda: Upcaster(0), r"from a version, 1 or more, not from 0; write Upcaster\(1\)"),
-        (lambda: Upcaster("1"), "not from '1'"),  # type: ignore[arg-type]  # the mistake
-        (lambda: Upcaster(True), "not from True"),
-        (lambda: Upcaster(1).rename("type", "kind"), r"Upcaster\(1\)\.rename\('type', 'kind'\) names 'type'"),
-        (lambda: Upcaster(1).add("type", "x"), "'type' is where the log keeps that of the event"),
-        (lambda: Upcaster(1).drop(""), "names '', which is not a field's name"),
-        (lambda: Upcaster(1).convert(1, str), "names 1, which is not a field's name"),  # type: ignore[arg-type]  # the mistake
-        (lambda: Upcaster(1).add("x", object()), "cannot give a field the value <object .* JSON has no such"),
+        (lambda: Upcaster(0), r"must be an int of 1 or more, not 0; use one as in Upcaster\(1\)"),
+        (lambda: Upcaster("1"), "not '1'"),  # type: ignore[arg-type]  # the mistake
+        (lambda: Upcaster(True), "not True"),
+        (lambda: Upcaster(1).rename("type", "kind"), r"Upcaster\(1\)\.rename\('type', 'kind'\) uses 'type'"),
+        (lambda: Upcaster(1).add("type", "x"), "other than 'type', under which the log stores the event's type"),
+        (lambda: Upcaster(1).drop(""), "uses '' as a field name"),
+        (lambda: Upcaster(1).convert(1, str), "uses 1 as a field name"),  # type: ignore[arg-type]  # the mistake
+        (lambda: Upcaster(1).add("x", object()), "has the value <object .*, which JSON cannot represent"),
     ],
 )
 def test_a_wrong_step_is_refused_where_it_is_written(declare: Callable[[], object], reason: str) -> None:
@@ -513,7 +523,9 @@ def test_tags_that_the_steps_change_cannot_be_declared_as_stored(step: Upcaster,
     declared(**how, tags_since=2)
     declared(**{**how, "tags": ("all",)}, tags_since=1)
     if is_retagged:
-        with pytest.raises(RegistrationError, match=r"changes what its tags are made of, .* set tags_since=2 at least"):
+        with pytest.raises(
+            RegistrationError, match=r"changes fields that its tags are computed from, .* set tags_since=2 or higher"
+        ):
             declared(**how, tags_since=1)
     else:
         declared(**how, tags_since=1)

@@ -240,17 +240,17 @@ class Ambiguous(msgspec.Struct, frozen=True):
         (lambda c: event("X", version=0, catalogue=c)(Fine), "version of 1 or more"),
         (lambda c: event("X", catalogue=c)(dict), "must be a msgspec.Struct"),  # type: ignore[type-var]  # the mistake
         (lambda c: event("X", catalogue=c)(Fine("a")), "must be a msgspec.Struct"),  # type: ignore[arg-type]  # the mistake
-        (lambda c: event("X", catalogue=c)(Mutable), "must be declared frozen=True"),
-        (lambda c: event("X", catalogue=c)(Positional), "may not be array_like"),
-        (lambda c: event("X", catalogue=c)(WithType), "may not have a field 'type'"),
+        (lambda c: event("X", catalogue=c)(Mutable), "declare it with frozen=True"),
+        (lambda c: event("X", catalogue=c)(Positional), "declare it without array_like"),
+        (lambda c: event("X", catalogue=c)(WithType), "has a field 'type'"),
         (lambda c: event("X", catalogue=c)(WithRenamedType), "cannot be stored as JSON"),
         (lambda c: event("X", catalogue=c)(Unresolvable), "cannot be stored as JSON .*Nobody"),
         (lambda c: event("X", catalogue=c)(Ambiguous), "cannot be stored as JSON"),
-        (lambda c: event("X", tags=("a:{nobody}",), catalogue=c)(Fine), "name 'nobody', which is not one of its"),
-        (lambda c: event("X", tags=("a:{}",), catalogue=c)(Fine), "name '', which is not one of its fields"),
-        (lambda c: event("X", tags=("a:{owner.x}",), catalogue=c)(Fine), "name 'owner.x'"),
-        (lambda c: event("X", tags=("a:{owner",), catalogue=c)(Fine), "is not a template"),
-        (lambda c: event("X", tags=(OffsetTag("a:{owner}", "line"),), catalogue=c)(Fine), "name 'line'"),
+        (lambda c: event("X", tags=("a:{nobody}",), catalogue=c)(Fine), "use 'nobody', which is not one of its"),
+        (lambda c: event("X", tags=("a:{}",), catalogue=c)(Fine), "use '', which is not one of its fields"),
+        (lambda c: event("X", tags=("a:{owner.x}",), catalogue=c)(Fine), "use 'owner.x'"),
+        (lambda c: event("X", tags=("a:{owner",), catalogue=c)(Fine), "is not a valid template"),
+        (lambda c: event("X", tags=(OffsetTag("a:{owner}", "line"),), catalogue=c)(Fine), "use 'line'"),
         (lambda c: event("X", tags="a:{owner}", catalogue=c)(Fine), "not the string"),
     ],
 )
@@ -264,7 +264,7 @@ def test_a_wrong_declaration_is_refused_with_its_reason(
 
 def test_a_name_is_taken_by_the_first_class(catalogue: Catalogue) -> None:
     event("X", catalogue=catalogue)(Fine)
-    with pytest.raises(RegistrationError, match=r"event name 'X' is taken by .*\.Fine; choose another"):
+    with pytest.raises(RegistrationError, match=r"event name 'X' is already used by .*\.Fine; choose another"):
 
         @event("X", catalogue=catalogue)
         class Other(msgspec.Struct, frozen=True):
