@@ -1,13 +1,13 @@
 """The rules: command -> events (decide), event -> state (apply). Pure: no clock, no ids, no randomness, no threads.
 
-In order of their layers, where each imports only those before it:
+The packages in layers, each of which imports only those above it:
 
-    errors  aggregate      what is refused; the base of all aggregates
+    errors  aggregate      the domain's errors; the base class of the aggregates
     values                 names, ids, offsets, messages
     topic                  the Topic aggregate
-    group                  the ConsumerGroup aggregate, and the ways to assign partitions
+    group                  the ConsumerGroup aggregate, and the partition assignors
     producer  consumer     the Producer and the Consumer aggregates
-    replay  standalone     everything folded from a log; the model without actors
+    replay  standalone     states folded from a log; the model without actors
 
 May import event types, records and errors; `replay` and `standalone` may also import the log's port, and nothing here
 imports a store. Start reading at `topic`. Names are imported when they are first used.

@@ -1,7 +1,7 @@
-"""What the aggregates share: a version, and one way to change.
+"""The base class of the aggregates: a version, and `apply_all`.
 
-`apply_all` is the only path to state, live and in recovery. It is total: it never refuses, and an event that an
-aggregate has no use for only advances its version.
+`apply_all` is the only way to change the state, live and in recovery. It is total: it never raises, and an event that
+an aggregate does not handle only advances its version.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ __all__ = ["Aggregate"]
 
 
 class Aggregate:
-    """Base of the aggregates: the version of the last applied event (-1: none), and appliers by event type."""
+    """Base class of the aggregates: the version of the last applied event (-1: none), and appliers by event type."""
 
     __slots__ = ("version",)
 

@@ -1,24 +1,24 @@
-"""What a command or a query can be refused for.
+"""The errors with which the domain refuses commands and queries.
 
     DomainError
-    ├── ValidationError             a value that can never be right
+    ├── ValidationError             a value that is never valid, whatever the state
     │   ├── InvalidTopicName · InvalidIdentifier · InvalidMessageId · InvalidOffset · InvalidPartitionCount
     │   ├── InvalidMessage · InvalidHeader · InvalidPattern · MessageTooLarge · OffsetAlreadyAssigned
-    │   └── InvalidAppend           partitions or sequence numbers do not fit the messages
+    │   └── InvalidAppend           partitions or sequence numbers do not match the messages
     ├── TopicNotFound · TopicAlreadyExists · UnknownTopicId · PartitionNotFound · PartitionCountMustGrow
     ├── OffsetNotFound              out of range (Kafka: OFFSET_OUT_OF_RANGE)
-    ├── MessagesNotHeld             in range, but no longer in memory: the log has them
-    ├── NoCommittedOffset           no offset to start from and auto_offset_reset is none
-    ├── InvalidAssignment           (in `assignors`) what an assignor of somebody's own answered
+    ├── MessagesNotHeld             in range, but only in the log, no longer in memory
+    ├── NoCommittedOffset           no committed offset, and auto_offset_reset is none
+    ├── InvalidAssignment           (in `group.assignors`) the answer of a custom assignor is invalid
     ├── OutOfOrderSequence · ProducerFenced · ProducerNotRegistered
     ├── ConsumerNotSubscribed · ConsumerNotPositioned · PositionWouldGoBackwards · CommitWouldGoBackwards
     ├── OffsetMetadataTooLarge      (Kafka: OFFSET_METADATA_TOO_LARGE)
     ├── ConsumerAlreadyOpen · ConsumerClosed
-    ├── (in `group_errors`)
+    ├── (in `group.errors`)
     │   ├── UnknownMember · IllegalGeneration · RebalanceInProgress · FencedInstanceId
     │   ├── UnknownAssignor · InconsistentAssignors · GroupNotEmpty · GroupNotFound · NothingToShift
     │   └── ConsumerNotAssigned · SubscriptionConflict
-    └── RepositoryError             the repositories could not store or load
+    └── RepositoryError             a repository could not save or load
 
 `code` is stable; `retriable` says whether the same request may succeed later.
 """
@@ -67,7 +67,7 @@ MAX_PARTITIONS = 10_000
 
 
 class DomainError(Exception):
-    """Base of every refusal of the domain."""
+    """Base class of the domain's errors."""
 
     code = "domain_error"
     retriable = False
@@ -75,13 +75,13 @@ class DomainError(Exception):
 
 
 class ValidationError(DomainError, ValueError):
-    """A value that can never be right."""
+    """A value that is never valid, whatever the state."""
 
     code = "invalid_value"
 
 
 class InvalidTopicName(ValidationError):
-    """A topic name that Kafka would refuse."""
+    """A topic name that Kafka does not allow."""
 
     code = "invalid_topic_name"
 
@@ -103,7 +103,7 @@ class InvalidIdentifier(ValidationError):
 
 
 class InvalidMessageId(ValidationError):
-    """Not a UUID."""
+    """A message id that is not a UUID."""
 
     code = "invalid_message_id"
 
@@ -113,7 +113,7 @@ class InvalidMessageId(ValidationError):
 
 
 class InvalidOffset(ValidationError):
-    """An offset or partition that is not a whole number from 0 on."""
+    """An offset or partition that is not a whole number of 0 or more."""
 
     code = "invalid_offset"
 
@@ -123,7 +123,7 @@ class InvalidOffset(ValidationError):
 
 
 class InvalidPartitionCount(ValidationError):
-    """A topic needs at least one partition."""
+    """A number of partitions that is too small or too large."""
 
     code = "invalid_partition_count"
 
@@ -172,7 +172,7 @@ class MessageTooLarge(ValidationError):
 
     def __init__(self, size: int, limit: int) -> None:
         super().__init__(
-            f"a message of {size} bytes is above the limit of {limit}; send less or raise max_message_bytes"
+            f"a message of {size} bytes exceeds the limit of {limit}; send a smaller one or raise max_message_bytes"
         )
         self.size, self.limit = size, limit
 
@@ -191,45 +191,45 @@ class OffsetAlreadyAssigned(ValidationError):
 
 
 class InvalidAppend(ValidationError):
-    """An append whose partitions or sequence numbers do not fit its messages."""
+    """An append whose partitions or sequence numbers do not match its messages."""
 
     code = "invalid_append"
 
     def __init__(self, producer: str, topic: str, problem: str) -> None:
-        super().__init__(f"an append of producer {producer!r} to topic {topic!r} cannot be right: {problem}")
+        super().__init__(f"the append of producer {producer!r} to topic {topic!r} is invalid; {problem}")
         self.producer, self.topic = producer, topic
 
 
 class TopicNotFound(DomainError):
-    """There is no such topic."""
+    """The topic does not exist."""
 
     code = "topic_not_found"
 
     def __init__(self, topic: str) -> None:
         super().__init__(
-            f"there is no topic {topic!r}; check the name, or create it (with auto_create_topics the first send does)"
+            f"there is no topic {topic!r}; check the name, or create it (auto_create_topics does so on the first send)"
         )
         self.topic = topic
 
 
 class TopicAlreadyExists(DomainError):
-    """The name is taken."""
+    """A topic with this name exists."""
 
     code = "topic_already_exists"
 
     def __init__(self, topic: str) -> None:
-        super().__init__(f"topic {topic!r} exists already; use it, delete it first, or choose another name")
+        super().__init__(f"topic {topic!r} already exists; use it, delete it first, or choose another name")
         self.topic = topic
 
 
 class UnknownTopicId(DomainError):
-    """The topic was deleted and created again since the caller looked."""
+    """The topic was deleted and recreated since the caller looked it up."""
 
     code = "unknown_topic_id"
     retriable = True
 
     def __init__(self, topic: str, topic_id: str) -> None:
-        super().__init__(f"topic {topic!r} is no longer the one with id {topic_id}; look it up again")
+        super().__init__(f"topic {topic!r} no longer has id {topic_id}, as it was deleted; look it up again")
         self.topic, self.topic_id = topic, topic_id
 
 
@@ -239,47 +239,47 @@ class PartitionNotFound(DomainError):
     code = "partition_not_found"
 
     def __init__(self, topic: str, partition: int, count: int) -> None:
-        super().__init__(f"topic {topic!r} has no partition {partition}; it has 0 to {count - 1}")
+        super().__init__(f"topic {topic!r} has no partition {partition}; use 0 to {count - 1}")
         self.topic, self.partition, self.count = topic, partition, count
 
 
 class PartitionCountMustGrow(DomainError):
-    """Partitions are only ever added."""
+    """The number of partitions can only increase."""
 
     code = "partition_count_must_grow"
 
     def __init__(self, topic: str, current: int, requested: int) -> None:
-        super().__init__(f"topic {topic!r} has {current} partitions and cannot be set to {requested}; ask for more")
+        super().__init__(f"topic {topic!r} has {current} partitions, so it cannot get {requested}; use a higher number")
         self.topic, self.current, self.requested = topic, current, requested
 
 
 class OffsetNotFound(DomainError):
-    """An offset out of range."""
+    """An offset outside the readable range."""
 
     code = "offset_not_found"
 
     def __init__(self, topic: str, partition: int, offset: int, start: int, end: int) -> None:
         super().__init__(
             f"offset {offset} of {topic}/{partition} is out of range; "
-            f"use one from {start} up to {end}, that of the next message to come"
+            f"use one from {start} to {end}, the offset of the next message"
         )
         self.topic, self.partition, self.offset, self.start, self.end = topic, partition, offset, start, end
 
 
 class MessagesNotHeld(DomainError):
-    """Messages that are there, but no longer in memory."""
+    """Messages that exist, but are no longer in memory."""
 
     code = "messages_not_held"
 
     def __init__(self, topic: str, partition: int, offset: int, held_from: int) -> None:
         super().__init__(
-            f"messages of {topic}/{partition} are in memory from offset {held_from} on; read {offset} from the log"
+            f"messages of {topic}/{partition} are in memory only from offset {held_from}; read {offset} from the log"
         )
         self.topic, self.partition, self.offset, self.held_from = topic, partition, offset, held_from
 
 
 class NoCommittedOffset(DomainError):
-    """Nothing to start from, and the reset policy is none."""
+    """No committed offset, and auto_offset_reset is none."""
 
     code = "no_committed_offset"
 
@@ -291,7 +291,7 @@ class NoCommittedOffset(DomainError):
 
 
 class OutOfOrderSequence(DomainError):
-    """A producer's sequence number leaves a gap or repeats half a batch."""
+    """A producer's sequence number leaves a gap, or repeats only part of a batch."""
 
     code = "out_of_order_sequence"
 
@@ -299,17 +299,17 @@ class OutOfOrderSequence(DomainError):
         remedy = (
             "send the missing batch first"
             if sequence > expected
-            else "it repeats what is stored in part or long ago: do not send it again, or begin a new epoch"
+            else "its messages were stored in part or long ago, so do not send it again, or start a new epoch"
         )
         super().__init__(
-            f"producer {producer!r} sent sequence {sequence} to {topic}/{partition} where {expected} was due; {remedy}"
+            f"producer {producer!r} sent sequence {sequence} to {topic}/{partition}, expected {expected}; {remedy}"
         )
         self.producer, self.topic, self.partition = producer, topic, partition
         self.expected, self.sequence = expected, sequence
 
 
 class ProducerFenced(DomainError):
-    """A newer epoch of this producer is at work."""
+    """The producer has a newer epoch."""
 
     code = "producer_fenced"
 
@@ -329,7 +329,7 @@ class ProducerNotRegistered(DomainError):
 
 
 class ConsumerNotSubscribed(DomainError):
-    """A consumer never reads what it did not subscribe to."""
+    """The consumer is not subscribed to the topic, or to any topic."""
 
     code = "consumer_not_subscribed"
 
@@ -340,24 +340,24 @@ class ConsumerNotSubscribed(DomainError):
 
 
 class ConsumerNotPositioned(DomainError):
-    """A commit beyond where the consumer has come to; `position` is None where it has none."""
+    """A commit beyond the consumer's position; `position` is None if it has none."""
 
     code = "consumer_not_positioned"
 
     def __init__(self, consumer: str, topic: str, partition: int, position: int | None = None) -> None:
-        where = "has no position" if position is None else f"has only come to {position}"
+        where = "has no position" if position is None else f"is only at {position}"
         super().__init__(f"consumer {consumer!r} {where} in {topic}/{partition}; poll or seek before you commit")
         self.consumer, self.topic, self.partition, self.position = consumer, topic, partition, position
 
 
 class PositionWouldGoBackwards(DomainError):
-    """Positions go back only by an explicit reset."""
+    """A position can move backwards only by an explicit reset."""
 
     code = "position_would_go_backwards"
 
     def __init__(self, consumer: str, topic: str, partition: int, position: int, offset: int) -> None:
         super().__init__(
-            f"consumer {consumer!r} is at {position} in {topic}/{partition} and cannot be given {offset} again; "
+            f"consumer {consumer!r} is at {position} in {topic}/{partition} and cannot consume {offset} again; "
             "seek or reset first"
         )
         self.consumer, self.topic, self.partition = consumer, topic, partition
@@ -365,26 +365,26 @@ class PositionWouldGoBackwards(DomainError):
 
 
 class OffsetMetadataTooLarge(DomainError):
-    """The metadata of a commit is larger than the limit; it is stored in the log and in every snapshot."""
+    """The metadata of a commit exceeds the limit, which exists because every snapshot stores it too."""
 
     code = "offset_metadata_too_large"
 
     def __init__(self, topic: str, partition: int, size: int, limit: int) -> None:
         super().__init__(
-            f"the metadata to commit for {topic}/{partition} has {size} bytes in UTF-8, more than the {limit} allowed; "
+            f"the metadata to commit for {topic}/{partition} has {size} bytes in UTF-8, above the limit of {limit}; "
             "shorten it, or store it elsewhere and commit a reference"
         )
         self.topic, self.partition, self.size, self.limit = topic, partition, size, limit
 
 
 class CommitWouldGoBackwards(DomainError):
-    """Committed offsets go back only by an explicit reset."""
+    """A committed offset can move backwards only by an explicit reset."""
 
     code = "commit_would_go_backwards"
 
     def __init__(self, owner: str, topic: str, partition: int, committed: int, offset: int) -> None:
         super().__init__(
-            f"{owner} has committed {committed} in {topic}/{partition} and cannot go back to {offset} by a commit; "
+            f"{owner} has committed {committed} in {topic}/{partition}, so it cannot commit the lower offset {offset}; "
             "seek or reset first"
         )
         self.owner, self.topic, self.partition = owner, topic, partition
@@ -392,17 +392,17 @@ class CommitWouldGoBackwards(DomainError):
 
 
 class ConsumerAlreadyOpen(DomainError):
-    """Another live handle has this consumer id."""
+    """Another handle with this consumer id is open."""
 
     code = "consumer_already_open"
 
     def __init__(self, consumer: str) -> None:
-        super().__init__(f"consumer {consumer!r} is open already; close that handle or use another consumer id")
+        super().__init__(f"consumer {consumer!r} is already open; close that handle or use another consumer id")
         self.consumer = consumer
 
 
 class ConsumerClosed(DomainError):
-    """The consumer's handle was closed."""
+    """The consumer's handle is closed."""
 
     code = "consumer_closed"
 
@@ -412,7 +412,7 @@ class ConsumerClosed(DomainError):
 
 
 class RepositoryError(DomainError):
-    """A repository could not store or load."""
+    """A repository could not save or load."""
 
     code = "repository_error"
 

@@ -76,7 +76,7 @@ def test_deleted_records_and_earlier_incarnations_are_not_there(log: Path) -> No
     with ActorSystem.open(log) as system:
         system.delete_records("orders", 0, 6)
     assert here("consume", log, "orders").output == numbers(6, 7, 8, 9)
-    refused(here("consume", log, "orders", "--from", 3), 6, "offset 3 of orders/0 is out of range", "from 6 up to 10")
+    refused(here("consume", log, "orders", "--from", 3), 6, "offset 3 of orders/0 is out of range", "from 6 to 10")
     with ActorSystem.open(log) as system:
         system.delete_topic("orders")
     refused(here("consume", log, "orders"), 6, "there is no topic 'orders'")

@@ -248,7 +248,7 @@ def test_what_is_not_there_is_not_reset(log: Path, dry_run: list[str]) -> None:
     refused(reset(log, "--to-latest", *dry_run, topic="payments"), 6, "there is no topic 'payments'")
     refused(reset(log, "--to-datetime", "2024-05-01", *dry_run, topic="payments"), 6, "there is no topic 'payments'")
     refused(reset(log, "--to-latest", "--partition", 2, *dry_run), 6, "no partition 2")
-    refused(reset(log, "--shift-by", 1, *dry_run), 7, "committed nothing in orders/1")
+    refused(reset(log, "--shift-by", 1, *dry_run), 7, "no committed offset in orders/1")
     assert committed(log) == {0: 4}
     here("topics", "delete", log, "orders")
     refused(reset(log, "--to-latest", *dry_run), 6, "there is no topic 'orders'")

@@ -51,7 +51,7 @@ def test_a_topic_is_created_with_its_log_and_its_limits(tmp_path: Path) -> None:
 
     assert [part["id"] for part in topic["partitions"]] == [0, 1, 2]
     assert (topic["retention_ms"], topic["retention_bytes"]) == (5_400_000, 64 << 20)
-    refused(here("topics", "create", path, "orders"), 7, "topic 'orders' exists already")
+    refused(here("topics", "create", path, "orders"), 7, "topic 'orders' already exists")
 
 
 def test_topics_are_listed_with_their_messages_and_limits(log: Path) -> None:
@@ -93,7 +93,7 @@ def test_what_writers_print_is_what_describe_prints_afterwards(log: Path) -> Non
 def test_partitions_are_added_and_never_taken_away(log: Path) -> None:
     outcome = here("topics", "add-partitions", log, "orders", 4)
     assert outcome.lines[0] == "orders now has 4 partitions."
-    refused(here("topics", "add-partitions", log, "orders", 3), 7, "has 4 partitions and cannot be set to 3")
+    refused(here("topics", "add-partitions", log, "orders", 3), 7, "has 4 partitions, so it cannot get 3")
 
 
 def test_a_deleted_topic_is_gone_and_its_history_stays(log: Path) -> None:

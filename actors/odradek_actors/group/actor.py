@@ -172,7 +172,7 @@ class GroupActor(EventSourcedActor[ConsumerGroup]):
         if body.member_id:
             self.state.require_member(body.member_id, None, body.instance_id)
         wanted = self._wanted(body)
-        events = self.state.join(wanted, body.reason, has_let_go=self._has_new_claim(body))
+        events = self.state.join(wanted, body.reason, has_new_claim=self._has_new_claim(body))
         self.persist(events, (command,), lambda _: self._joined(command, body, wanted.member_id, events))
 
     def _has_new_claim(self, body: JoinGroup) -> bool:

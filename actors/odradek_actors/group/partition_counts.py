@@ -33,7 +33,7 @@ class PartitionCounts:
         self._ids: dict[str, str] = {}  # the topic ids of the last round
         self._is_gathering = False
         self._gathered: tuple[int, Mapping[str, int]] | None = None  # the generation, and its counts
-        self._shared_out: tuple[int, Mapping[str, int]] | None = None
+        self._assigned: tuple[int, Mapping[str, int]] | None = None
 
     def counts_for(self, generation: int) -> Mapping[str, int] | None:
         """Return the partition counts gathered in a generation; None if there are none yet."""
@@ -50,17 +50,17 @@ class PartitionCounts:
         If an earlier actor made the assignment, its counts are derived from the members' partitions, and the current
         counts must be gathered first.
         """
-        if self._shared_out is None or self._shared_out[0] != group.generation:
+        if self._assigned is None or self._assigned[0] != group.generation:
             counts = self.counts_for(group.generation)
             self.are_stale |= counts is None
-            self._shared_out = group.generation, group.shared_out() if counts is None else counts
+            self._assigned = group.generation, group.assigned_counts() if counts is None else counts
         gathered = self.counts_for(group.generation)
-        return [] if gathered is None else sorted(dict(gathered.items() ^ self._shared_out[1].items()))
+        return [] if gathered is None else sorted(dict(gathered.items() ^ self._assigned[1].items()))
 
     def note_change(self, topic: str, group: ConsumerGroup | None) -> bool:
         """Record that a topic has changed; return whether the group reads it, or may read it (`group` is None)."""
-        is_shared_out = self._shared_out is not None and topic in self._shared_out[1]
-        if group is not None and not group.reads(topic) and not is_shared_out:
+        is_assigned = self._assigned is not None and topic in self._assigned[1]
+        if group is not None and not group.reads(topic) and not is_assigned:
             return False
         self.are_stale = True
         return True

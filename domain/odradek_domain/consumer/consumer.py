@@ -1,10 +1,11 @@
-"""The Consumer aggregate: what it reads, and how far it has come.
+"""The Consumer aggregate: subscription or assignment, positions, and committed offsets.
 
-A *position* is the offset of the next message to deliver; a *committed* offset is where the next life begins.
-Delivering moves the position only. Positions rise message by message and move otherwise by an explicit OffsetReset.
+A *position* is the offset of the next message to deliver. A *committed* offset is where the consumer resumes after it
+is reopened. A delivery moves only the position. Positions increase message by message; otherwise only an OffsetReset
+moves them.
 
-What it reads is one of two things: whole topics (`subscriptions`, without a group), or the partitions of its
-`assignment`, which its group gave it or which it chose by hand.
+A consumer reads either whole topics (`subscriptions`, without a group), or the partitions of its `assignment`, which
+its group made or which the caller chose.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ ACTIVE_FOR = timedelta(seconds=45)  # Kafka's default session.timeout.ms
 
 
 class ConsumerSnapshot(msgspec.Struct, frozen=True, gc=False):
-    """A consumer's state. `positions` are (topic, topic id, partition, offset), in order.
+    """A consumer's state. `positions` are (topic, topic id, partition, offset), sorted.
 
     `assignment` is None for a consumer that reads whole topics.
     """
@@ -58,9 +59,9 @@ class ConsumerSnapshot(msgspec.Struct, frozen=True, gc=False):
 
 
 class Consumer(Aggregate):
-    """A consumer. `committed` is its own; a consumer in a group commits to the group instead.
+    """A consumer. `committed` holds its own commits; a consumer in a group commits to the group instead.
 
-    `last_heartbeat` is volatile: it is no part of the state that a log rebuilds.
+    `last_heartbeat` is volatile: it is not rebuilt from the log.
     """
 
     __slots__ = (
@@ -85,8 +86,8 @@ class Consumer(Aggregate):
         self.subscriptions: tuple[str, ...] = ()
         self.pattern: str | None = None
         self.assignment: tuple[TopicPartition, ...] | None = None
-        self._as_set: tuple[object, frozenset[TopicPartition]] = None, frozenset()  # an assignment, and as a set
-        self.is_manual = False  # the assignment was chosen by hand
+        self._as_set: tuple[object, frozenset[TopicPartition]] = None, frozenset()  # cache: an assignment, its set
+        self.is_manual = False  # the caller chose the assignment
         self.last_heartbeat: datetime | None = None
         self.committed = CommittedOffsets(f"consumer/{consumer_id}")
         self._positions: dict[str, tuple[str, dict[int, int]]] = {}  # topic -> (topic id, partition -> offset)
@@ -103,7 +104,7 @@ class Consumer(Aggregate):
         return self.registered_at is not None
 
     def get_current_offset(self, partition: TopicPartition) -> Offset | None:
-        """Return the offset of the next message to deliver, or None before the first or if it is not assigned."""
+        """Return the offset of the next message to deliver; None if there is no position, or it is not assigned."""
         if self.assignment is not None and partition not in self.assigned:
             return None
         offset = self._positions.get(partition.topic, ("", {}))[1].get(partition.partition)
@@ -117,9 +118,10 @@ class Consumer(Aggregate):
         return self._as_set[1]
 
     def positions(self, topic: str, topic_id: str | None = None) -> dict[int, int]:
-        """Return partition -> next offset in a topic, of what it reads; with `topic_id` only of that incarnation.
+        """Return partition -> next offset for the partitions of a topic that it reads.
 
-        Unsubscribing leaves positions in the state. They must not lead to partitions that others have been assigned.
+        `topic_id` limits them to that incarnation of the topic. Unsubscribing keeps positions in the state, so those
+        outside the assignment are left out: other members may own these partitions.
         """
         known_id, positions = self._positions.get(topic, ("", {}))
         if topic_id is not None and known_id not in ("", topic_id):
@@ -130,11 +132,11 @@ class Consumer(Aggregate):
         return {number: offset for number, offset in positions.items() if (topic, number) in assigned}
 
     def topic_id(self, topic: str) -> str | None:
-        """Return the id of the topic incarnation that its positions belong to, or None."""
+        """Return the id of the topic's incarnation that its positions are for, or None."""
         return self._positions[topic][0] if topic in self._positions else None
 
     def fetch_messages(self, topic: Topic, limit: int) -> list[MessageProduced]:
-        """Return up to `limit` messages that come next in a topic, partition by partition, in offset order.
+        """Return up to `limit` next messages of a topic, partition by partition, in offset order.
 
         For use without actors; a partition without a position is read from its start.
         """
@@ -148,11 +150,11 @@ class Consumer(Aggregate):
 
     @property
     def has_subscription(self) -> bool:
-        """Whether it has said what to read: by names, by a pattern, or by partitions chosen by hand."""
+        """Whether it has subscribed to topics or a pattern, or has a manual assignment."""
         return bool(self.subscriptions) or self.pattern is not None or self.is_manual
 
     def require_subscribed(self, topic: str | None = None) -> None:
-        """Raise ConsumerNotSubscribed unless it reads `topic` (or has said what to read at all)."""
+        """Raise ConsumerNotSubscribed unless it reads `topic`, or without one unless it reads anything."""
         if topic is None:
             is_subscribed = self.has_subscription
         elif self.assignment is None:
@@ -163,38 +165,38 @@ class Consumer(Aggregate):
             raise ConsumerNotSubscribed(self.id, topic)
 
     def require_assigned(self, partition: TopicPartition) -> None:
-        """Raise unless it reads a partition: ConsumerNotAssigned, or ConsumerNotSubscribed where it reads topics."""
+        """Raise unless it reads a partition: ConsumerNotAssigned, or ConsumerNotSubscribed if it reads whole topics."""
         if self.assignment is None:
             self.require_subscribed(partition.topic)
         elif partition not in self.assigned:
             raise ConsumerNotAssigned(self.id, partition.topic, partition.partition)
 
     def heartbeat(self, at: datetime) -> None:
-        """Note a sign of life."""
+        """Record when the consumer was last heard from."""
         self.last_heartbeat = at
 
     def is_active(self, at: datetime, timeout: timedelta = ACTIVE_FOR) -> bool:
-        """Say whether the last sign of life is recent enough."""
+        """Return whether the last heartbeat is at most `timeout` ago."""
         return self.last_heartbeat is not None and at - self.last_heartbeat <= timeout
 
     # -- decisions ----------------------------------------------------------------------------------------------------
 
     def register(self, group_id: str | None, at: datetime) -> list[ConsumerRegistered]:
-        """Decide to register, or to come back under another group; the same again is no event."""
+        """Decide to register, also again for another group; no event if nothing changes."""
         if self.is_registered and self.group_id == group_id:
             return []
         return [ConsumerRegistered(str(self.id), at, None if group_id is None else str(GroupId(group_id)))]
 
     def resume(self, committed: Sequence[CommittedOffset], at: datetime) -> ConsumerResumed:
-        """Decide to begin a new life at these committed offsets, and nowhere else."""
+        """Decide to resume at these committed offsets, without any other positions."""
         positions = (ResumedPosition(item.topic, item.topic_id, item.partition, item.offset) for item in committed)
         return ConsumerResumed(str(self.id), tuple(sorted(positions, key=_place)), at)
 
     def subscribe(self, topics: Sequence[str], at: datetime, pattern: str | None = None) -> list[ConsumerSubscribed]:
-        """Decide to read exactly these topics, replacing the earlier ones; the same again is no event.
+        """Decide to replace the subscription by these topics; no event if nothing changes.
 
-        With a `pattern` they are what matches it now. None at all unsubscribes. SubscriptionConflict if partitions were
-        chosen by hand, or if a pattern is to replace names or the other way round.
+        With a `pattern`, the topics are those that match it now. Without both, it unsubscribes. Raises
+        SubscriptionConflict if the assignment is manual, or for a change between names and a pattern.
         """
         names = tuple(dict.fromkeys(str(TopicName(topic)) for topic in topics))
         wanted = "a pattern" if pattern is not None else "topics" if names else None
@@ -216,7 +218,7 @@ class Consumer(Aggregate):
     def assign(
         self, partitions: Iterable[TopicPartition], committed: Iterable[CommittedOffset], at: datetime
     ) -> list[PartitionsAssigned]:
-        """Decide to read these partitions, chosen by hand, and no others; each from its committed offset on."""
+        """Decide to read exactly these partitions, which the caller chose, each from its committed offset on."""
         self._require_no_other("partitions")
         chosen = tuple(sorted(set(partitions)))
         if self.is_manual and chosen == self.assignment:
@@ -231,7 +233,7 @@ class Consumer(Aggregate):
         member_id: str,
         generation: int,
     ) -> PartitionsAssigned:
-        """Decide to read what the group has assigned on top of what there is, each from its committed offset on."""
+        """Decide to add partitions that the group has assigned, each read from its committed offset on."""
         added = tuple(sorted(partitions))
         return PartitionsAssigned(str(self.id), plain(added), _resumed(committed, added), at, member_id, generation)
 
@@ -244,7 +246,7 @@ class Consumer(Aggregate):
         return [PartitionsRevoked(str(self.id), plain(gone), at, generation, is_lost)] if gone else []
 
     def consume(self, messages: Sequence[MessageProduced], at: datetime) -> list[MessageConsumed]:
-        """Decide that these messages are delivered, in offset order: without a reset no position falls."""
+        """Decide that these messages are delivered, in offset order. Raises PositionWouldGoBackwards, among others."""
         next_offsets: dict[str, dict[int, int]] = {}
         for message in messages:
             topic, partition, offset = message.topic, message.partition, message.offset
@@ -265,13 +267,13 @@ class Consumer(Aggregate):
         ]
 
     def commit_offset(self, wanted: OffsetToCommit, at: datetime) -> list[OffsetCommitted]:
-        """Decide to commit an offset of its own (without a group)."""
+        """Decide to commit an offset for the consumer itself (without a group)."""
         return self.committed.commit(wanted, at, str(self.id))
 
     def to_commit(
         self, partition: TopicPartition, offset: int, metadata: str = "", *, is_reset: bool = False
     ) -> OffsetToCommit:
-        """Return the commit to ask for; ConsumerNotPositioned unless it has come at least that far."""
+        """Return the commit request for an offset; ConsumerNotPositioned unless the position is at least that high."""
         position = self.get_current_offset(partition)
         if position is None or offset > position:
             raise ConsumerNotPositioned(self.id, partition.topic, partition.partition, position)
@@ -279,7 +281,7 @@ class Consumer(Aggregate):
         return OffsetToCommit(partition.topic, partition.partition, topic_id, offset, metadata, is_reset)
 
     def reset(self, partition: TopicPartition, topic_id: str, offset: int, reason: str, at: datetime) -> OffsetReset:
-        """Decide to continue a partition at `offset`: by seek, or by the reset policy."""
+        """Decide to move a partition's position to `offset`, for a seek or by auto_offset_reset."""
         self.require_assigned(partition)
         return OffsetReset(
             f"consumer/{self.id}",
@@ -337,7 +339,7 @@ class Consumer(Aggregate):
 
     def _consumed(self, event: MessageConsumed) -> None:
         known = self._positions.get(event.topic)
-        if known is None:  # read without a position to start from, hence without knowing the topic's id
+        if known is None:  # read without a starting position, so the topic's id is unknown
             known = self._positions[event.topic] = ("", {})
         known[1][event.partition] = event.offset + 1
 
@@ -367,7 +369,7 @@ class Consumer(Aggregate):
     # -- snapshots ----------------------------------------------------------------------------------------------------
 
     def snapshot(self) -> ConsumerSnapshot:
-        """Return the state in hand."""
+        """Return the current state."""
         positions = [
             ResumedPosition(topic, topic_id, partition, offset)
             for topic, (topic_id, offsets) in self._positions.items()

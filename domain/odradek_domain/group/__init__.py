@@ -1,10 +1,10 @@
 """The ConsumerGroup aggregate: members, generations, assignments, committed offsets.
 
-`group` is the aggregate, `member` its parts; `assignors` distribute partitions among members; `offset_reset` plans
-where committed offsets go; `errors` says what a group refuses. Imports `topic` (for the bounds of partitions) and what
-`topic` may import. Start reading at `group`.
+`group` is the aggregate, `member` its parts; `assignors` assign partitions to members; `offset_reset` plans a reset of
+committed offsets; `errors` has the errors of a group. Imports `topic` (for the bounds of partitions) and what `topic`
+may import. Start reading at `group`.
 
-Names are imported when they are first used: to name an error should not load the aggregates.
+Names are imported on first use, so that importing an error does not load the aggregates.
 """
 
 from typing import TYPE_CHECKING

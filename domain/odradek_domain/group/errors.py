@@ -1,4 +1,4 @@
-"""What a consumer group refuses; the tree of all errors is in `errors`."""
+"""The errors of consumer groups; `odradek_domain.errors` shows the tree of all errors."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = [
 
 
 class UnknownMember(DomainError):
-    """The sender is not, or no longer, a member: it was silent, did not poll, or left (UNKNOWN_MEMBER_ID)."""
+    """The sender is not a member: its session expired, it did not poll, or it left (UNKNOWN_MEMBER_ID)."""
 
     code = "unknown_member"
 
@@ -37,7 +37,7 @@ class UnknownMember(DomainError):
 
 
 class IllegalGeneration(DomainError):
-    """The group has rebalanced since (ILLEGAL_GENERATION): the partitions may belong to another member by now."""
+    """The group has rebalanced since, and may have reassigned the partitions (ILLEGAL_GENERATION)."""
 
     code = "illegal_generation"
 
@@ -50,37 +50,37 @@ class IllegalGeneration(DomainError):
 
 
 class RebalanceInProgress(DomainError):
-    """The group is assigning its partitions again (REBALANCE_IN_PROGRESS)."""
+    """The group is reassigning its partitions (REBALANCE_IN_PROGRESS)."""
 
     code = "rebalance_in_progress"
     retriable = True
 
     def __init__(self, group: str) -> None:
-        super().__init__(f"group {group!r} is rebalancing; call poll(), then try again")
+        super().__init__(f"group {group!r} is rebalancing; call poll(), then retry")
         self.group = group
 
 
 class FencedInstanceId(DomainError):
-    """Another consumer has this static member's instance id now (FENCED_INSTANCE_ID)."""
+    """Another consumer now uses this static member's instance id (FENCED_INSTANCE_ID)."""
 
     code = "fenced_instance_id"
 
     def __init__(self, group: str, instance: str, member: str) -> None:
         super().__init__(
-            f"another consumer of group {group!r} uses instance id {instance!r} now; "
+            f"another consumer of group {group!r} now uses instance id {instance!r}; "
             f"close this one ({member!r}), or give each consumer its own instance id"
         )
         self.group, self.instance, self.member = group, instance, member
 
 
 class UnknownAssignor(DomainError):
-    """No assignor has this name."""
+    """There is no assignor with this name."""
 
     code = "unknown_assignor"
 
     def __init__(self, name: str, known: Iterable[str]) -> None:
         names = tuple(sorted(known))
-        super().__init__(f"there is no assignor {name!r}; choose from {', '.join(names)}, or pass your own to open()")
+        super().__init__(f"there is no assignor {name!r}; use one of {', '.join(names)}, or pass your own to open()")
         self.name, self.known = name, names
 
 
@@ -93,15 +93,15 @@ class InconsistentAssignors(DomainError):
         offered, wanted = tuple(assignors), tuple(common)
         super().__init__(
             f"group {group!r} assigns partitions by {' or '.join(wanted)}, but the new member supports only "
-            f"{' or '.join(offered)}; give all its consumers one assignor in common"
+            f"{' or '.join(offered)}; give all its consumers a common assignor"
             if offered
-            else f"a member of group {group!r} must offer an assignor; name at least one, such as 'range'"
+            else f"the new member of group {group!r} offers no assignor; name at least one, such as 'range'"
         )
         self.group, self.assignors, self.common = group, offered, wanted
 
 
 class GroupNotEmpty(DomainError):
-    """Only a group without members can be changed from outside (NON_EMPTY_GROUP)."""
+    """The group has members, so its offsets cannot be reset or deleted (NON_EMPTY_GROUP)."""
 
     code = "group_not_empty"
 
@@ -117,42 +117,42 @@ class GroupNotFound(DomainError):
 
     def __init__(self, group: str) -> None:
         super().__init__(
-            f"there is no group {group!r}; look at `odradek groups list` for those there are, or subscribe to begin one"
+            f"there is no group {group!r}; list the groups with `odradek groups list`, or subscribe to create it"
         )
         self.group = group
 
 
 class NothingToShift(DomainError):
-    """The group has committed nothing in this partition, so there is no offset to shift."""
+    """The group has no committed offset in this partition, so there is nothing to shift."""
 
     code = "nothing_to_shift"
 
     def __init__(self, group: str, topic: str, partition: int) -> None:
         super().__init__(
-            f"group {group!r} has committed nothing in {topic}/{partition} that could be shifted; "
+            f"group {group!r} has no committed offset in {topic}/{partition} to shift; "
             "reset it to earliest, latest, an offset or a time instead"
         )
         self.group, self.topic, self.partition = group, topic, partition
 
 
 class ConsumerNotAssigned(DomainError):
-    """The consumer does not have this partition, or no longer."""
+    """The partition is not, or no longer, assigned to the consumer."""
 
     code = "consumer_not_assigned"
 
     def __init__(self, consumer: str, topic: str, partition: int) -> None:
         super().__init__(
             f"{topic}/{partition} is not assigned to consumer {consumer!r}; "
-            "poll until it is, or assign it by hand with assign()"
+            "poll until it is, or assign it with assign()"
         )
         self.consumer, self.topic, self.partition = consumer, topic, partition
 
 
 class SubscriptionConflict(DomainError):
-    """Topics, a pattern and partitions chosen by hand exclude one another."""
+    """Subscribed topics, a pattern and a manual assignment are mutually exclusive."""
 
     code = "subscription_conflict"
 
     def __init__(self, consumer: str, has: str, wanted: str) -> None:
-        super().__init__(f"consumer {consumer!r} has {has}, which excludes {wanted}; use unsubscribe() first")
+        super().__init__(f"consumer {consumer!r} has {has}, which excludes {wanted}; call unsubscribe() first")
         self.consumer, self.has, self.wanted = consumer, has, wanted

@@ -1,4 +1,4 @@
-"""The ConsumerGroup aggregate: members, generations, who has which partition, and the committed offsets.
+"""The ConsumerGroup aggregate: members, generations, assignments, and committed offsets.
 
 The states are Kafka's:
 
@@ -6,10 +6,10 @@ The states are Kafka's:
       ^                  ^        |  ^                            |                               |
       +---last one left--+--------+  +----joined, left, or something to rebalance for-------------+
 
-Prior art: Kafka's classic group protocol (GroupMetadata, GroupCoordinator). There only a finished assignment is
-recorded; here every change of membership is an event, so that a log tells why a group rebalanced. What matters only for
-the moment is kept by the actor: which members have joined this rebalance, heartbeats, timers. The partitions that a
-member says it has (`claims`) come with each join, are needed once, and are an argument.
+Prior art: Kafka's classic group protocol (GroupMetadata, GroupCoordinator). Kafka records only a finished assignment;
+here every change of membership is an event, so that the log shows why a group rebalanced. The actor keeps the volatile
+state: which members have joined this rebalance, heartbeats, timers. The partitions that a member claims (`claims`) come
+with each join and are needed once, so they are an argument.
 """
 
 from __future__ import annotations
@@ -57,9 +57,9 @@ _Join = MemberLeft | MemberJoined | StaticMemberReplaced | RebalanceStarted
 
 
 class ConsumerGroup(Aggregate):
-    """A consumer group. `members` is by member id, in the order in which they joined.
+    """A consumer group. `members` maps member ids to members, in the order in which they joined.
 
-    `idle_since` is when the last member left or, if later, when an offset was committed; None while it has members.
+    `idle_since` is the time of the last leave or, if later, of the last commit; None while the group has members.
     """
 
     __slots__ = ("assignor", "committed", "generation", "id", "idle_since", "leader", "members", "state")
@@ -83,7 +83,7 @@ class ConsumerGroup(Aggregate):
 
     @property
     def exists(self) -> bool:
-        """Whether a member joined or an offset was committed, since the group was deleted if it was."""
+        """Whether a member has joined or an offset was committed, and the group was not deleted since."""
         return self.version >= 0 and self.state is not GroupState.DEAD
 
     def static_member(self, instance_id: str | None) -> GroupMember | None:
@@ -93,11 +93,11 @@ class ConsumerGroup(Aggregate):
         return next((member for member in self.members.values() if member.instance_id == instance_id), None)
 
     def ghosts(self, run_id: str) -> list[str]:
-        """Return members that joined in another run of the system than this one."""
+        """Return the members that joined in another run of the system."""
         return [member.member_id for member in self.members.values() if member.run_id != run_id]
 
     def members_of(self, consumer_id: str) -> list[str]:
-        """Return the member ids, static ones excepted, of a consumer."""
+        """Return the ids of a consumer's dynamic members."""
         return [
             member.member_id
             for member in self.members.values()
@@ -105,10 +105,10 @@ class ConsumerGroup(Aggregate):
         ]
 
     def require_member(self, member_id: str, generation: int | None, instance_id: str | None = None) -> GroupMember:
-        """Return a member that speaks for the present generation.
+        """Return the member with this id.
 
-        Raises UnknownMember, also for an instance id that no member has (KIP-345); FencedInstanceId if it is another
-        member's; or IllegalGeneration.
+        Raises UnknownMember, also for an instance id that no member has (KIP-345); FencedInstanceId for the instance id
+        of another member; IllegalGeneration unless the generation is the current one or None.
         """
         static = self.static_member(instance_id)
         if static is not None and static.member_id != member_id:
@@ -121,19 +121,19 @@ class ConsumerGroup(Aggregate):
         return member
 
     def require_stable(self, member_id: str, generation: int, instance_id: str | None = None) -> None:
-        """Raise what a heartbeat is refused with: as `require_member`, or RebalanceInProgress: join again."""
+        """Check a heartbeat: raise like `require_member`, or RebalanceInProgress if the member must rejoin."""
         self.require_member(member_id, generation, instance_id)
         if self.state is GroupState.PREPARING_REBALANCE:
             raise RebalanceInProgress(self.id)
 
     def require_inactive(self) -> None:
-        """Raise GroupNotEmpty if there are members."""
+        """Raise GroupNotEmpty if the group has members."""
         if self.members:
             raise GroupNotEmpty(self.id, len(self.members))
 
     @property
     def topics(self) -> tuple[str, ...]:
-        """The topics that members name, sorted; what patterns match comes on top."""
+        """The topics that members subscribe to by name, sorted."""
         return tuple(sorted({topic for member in self.members.values() for topic in member.topics}))
 
     @property
@@ -142,35 +142,35 @@ class ConsumerGroup(Aggregate):
         return any(member.pattern is not None for member in self.members.values())
 
     def pattern_problems(self) -> dict[str, str]:
-        """Return why RE2 refuses members' patterns, by pattern: they come from an older log, and match nothing."""
+        """Return why RE2 rejects members' patterns, by pattern. They come from an older log, and match no topic."""
         patterns = {member.pattern for member in self.members.values() if member.pattern is not None}
         found = ((pattern, pattern_problem(pattern)) for pattern in sorted(patterns))
         return {pattern: problem for pattern, problem in found if problem is not None}
 
     def reads(self, topic: str) -> bool:
-        """Say whether a member subscribes to a topic."""
+        """Return whether a member subscribes to a topic."""
         return any(member.reads(topic) for member in self.members.values())
 
-    def shared_out(self) -> dict[str, int]:
-        """Return how many partitions of each topic members have."""
+    def assigned_counts(self) -> dict[str, int]:
+        """Return how many partitions of each topic are assigned."""
         return dict(Counter(topic for member in self.members.values() for topic, _ in member.partitions))
 
     @property
     def rebalance_timeout(self) -> float:
-        """Seconds that a rebalance waits for members to join again: what the most patient of them asked for."""
+        """Seconds that a rebalance waits for members to rejoin: the longest of their rebalance timeouts."""
         return max((member.rebalance_timeout_ms for member in self.members.values()), default=0) / 1000
 
     # -- decisions: membership ----------------------------------------------------------------------------------------
 
-    def join(self, wanted: MemberJoined, reason: str = "", *, has_let_go: bool = False) -> list[_Join]:
-        """Decide to let a member in, or back in.
+    def join(self, wanted: MemberJoined, reason: str = "", *, has_new_claim: bool = False) -> list[_Join]:
+        """Decide that a member joins or rejoins.
 
-        A member that joins again unchanged leads to no event, and gets the present generation: it may have missed the
-        answer to its last join. But a leader, or a member that `has_let_go` of partitions, makes a stable group
-        rebalance. A static member that comes back takes the place of its former self, without a rebalance if it reads
-        the same and the elected assignor stays (KIP-345); any other that comes back without its member id is a new
-        member, and its former self leaves. Raises InconsistentAssignors, or FencedInstanceId for a member whose
-        instance id another member has.
+        A member that rejoins unchanged causes no event and gets the current generation, since it may have missed the
+        answer to its last join. But if it is the leader, or `has_new_claim`, a stable group rebalances. A returning
+        static member replaces its former member id, without a rebalance if its subscription is unchanged and the
+        elected assignor stays (KIP-345). A dynamic member that returns without its member id is a new member, and its
+        former member leaves. Raises InconsistentAssignors, or FencedInstanceId for a member id whose instance id
+        belongs to another member.
         """
         static = self.static_member(wanted.instance_id)
         if static is not None and wanted.member_id in self.members and static.member_id != wanted.member_id:
@@ -183,16 +183,16 @@ class ConsumerGroup(Aggregate):
             events += self.leave(former, "its consumer joined again", wanted.timestamp)
             events.append(wanted)
         elif known.member_id != wanted.member_id:
-            events += self._come_back(known, wanted)
+            events += self._replace_static(known, wanted)
         elif not known.has_subscription_of(wanted):
             events.append(wanted)
-        elif self.state is GroupState.STABLE and (has_let_go or known.member_id == self.leader):
+        elif self.state is GroupState.STABLE and (has_new_claim or known.member_id == self.leader):
             why = reason or f"{wanted.consumer_id} joined again"
             events.append(RebalanceStarted(str(self.id), why, wanted.timestamp))
         return events
 
-    def _come_back(self, old: GroupMember, new: MemberJoined) -> list[_Join]:
-        """Decide what follows when a static member comes back under a new member id."""
+    def _replace_static(self, old: GroupMember, new: MemberJoined) -> list[_Join]:
+        """Decide that a static member replaces its former member id."""
         is_settled = self.state in (GroupState.STABLE, GroupState.COMPLETING_REBALANCE)
         members = [
             msgspec.structs.replace(old, assignors=new.assignors) if member is old else member
@@ -221,19 +221,19 @@ class ConsumerGroup(Aggregate):
             raise InconsistentAssignors(self.id, wanted.assignors, common)
 
     def leave(self, member_ids: Iterable[str], reason: str, at: datetime) -> list[MemberLeft]:
-        """Decide that these members leave; ids of non-members are passed over."""
+        """Decide that these members leave; ids of non-members are ignored."""
         return [MemberLeft(str(self.id), member, reason, at) for member in member_ids if member in self.members]
 
     def rebalance(self, reason: str, at: datetime) -> list[RebalanceStarted]:
-        """Decide that all members have to join again; no event if they have to already, or if there are none."""
+        """Decide that all members must rejoin; no event if a rebalance is in progress, or the group is empty."""
         if self.state not in (GroupState.STABLE, GroupState.COMPLETING_REBALANCE):
             return []
         return [RebalanceStarted(str(self.id), reason, at)]
 
     def begin_generation(self, at: datetime, joined: Collection[str] | None = None) -> GenerationStarted:
-        """Decide that the members of now are those of the next generation; each votes for an assignor.
+        """Decide to start the next generation with the current members, and elect its assignor.
 
-        The leader is one of those that have `joined` again (all, if not given). Static members may not have.
+        The leader is one of the members that have `joined` (default: all); static members may be missing.
         """
         present = [member for member in self.members if joined is None or member in joined]
         leader = self.leader if self.leader in present else present[0]
@@ -251,9 +251,9 @@ class ConsumerGroup(Aggregate):
     def assign(
         self, assignor: Assignor, claims: Mapping[str, Claim], partition_counts: Mapping[str, int], at: datetime
     ) -> GroupAssigned:
-        """Decide who has what in this generation, of topics with these numbers of partitions.
+        """Decide the assignment of this generation, for topics with these partition counts.
 
-        Raises InvalidAssignment for what a custom assignor gets wrong.
+        Raises InvalidAssignment if a custom assignor's answer is invalid.
         """
         members = [self._subscription(member, claims, partition_counts) for member in self.members.values()]
         target = assignor.assign(members, partition_counts)
@@ -266,7 +266,7 @@ class ConsumerGroup(Aggregate):
         return GroupAssigned(str(self.id), self.generation, tuple(given), at)
 
     def assign_opaque(self, assignments: Mapping[str, bytes], at: datetime) -> GroupAssigned:
-        """Decide that members have what their leader assigned, in bytes that only they understand."""
+        """Decide the assignment that the leader made, as bytes that only the members can read."""
         given = (MemberAssignment(member, (), assignments.get(member, b"")) for member in self.members)
         return GroupAssigned(str(self.id), self.generation, tuple(given), at)
 
@@ -281,10 +281,10 @@ class ConsumerGroup(Aggregate):
     # -- decisions: offsets -------------------------------------------------------------------------------------------
 
     def require_commit(self, member_id: str, generation: int, instance_id: str | None = None) -> None:
-        """Raise unless this member may commit: as `require_member`, or RebalanceInProgress between join and assignment.
+        """Check a commit: raise like `require_member`, or RebalanceInProgress between join and assignment.
 
-        While a rebalance waits for members to join, those of the last generation may still commit. A consumer that is
-        not a member (`member_id` empty) may commit while the group has none.
+        While a rebalance waits for members to join, members of the last generation may still commit. A consumer that is
+        not a member (`member_id` empty) may commit while the group has no members.
         """
         if not member_id and not self.members:
             return
@@ -299,24 +299,24 @@ class ConsumerGroup(Aggregate):
         return [event for wanted in offsets for event in self.committed.commit(wanted, at, consumer_id)]
 
     def reset_offsets(self, offsets: Sequence[OffsetToCommit], at: datetime, reason: str) -> list[OffsetReset]:
-        """Decide to continue elsewhere, at these offsets, in whatever direction; GroupNotEmpty while it has members."""
+        """Decide to reset committed offsets, forwards or backwards; GroupNotEmpty while the group has members."""
         self.require_inactive()
         return [self.committed.reset(wanted, at, reason) for wanted in offsets if not self.committed.has(wanted)]
 
     def delete_offsets(self, partitions: Iterable[TopicPartition], at: datetime) -> list[OffsetsExpired]:
-        """Decide to forget what is committed in these partitions; GroupNotEmpty while there are members."""
+        """Decide to delete the committed offsets of these partitions; GroupNotEmpty while the group has members."""
         self.require_inactive()
         return self._expired([place for place in partitions if self.committed.get(place) is not None], "deleted", at)
 
     def expire_offsets(self, retention: timedelta, at: datetime) -> list[OffsetsExpired]:
-        """Decide to forget all committed offsets if the group has been idle for as long as `retention`."""
+        """Decide to delete all committed offsets if the group has been idle for at least `retention`."""
         if self.members or self.idle_since is None or at - self.idle_since < retention:
             return []
         places = [TopicPartition(item.topic, item.partition) for item in self.committed.all()]
         return self._expired(places, "the group was idle", at)
 
     def forget_topics(self, topic_ids: Collection[str], at: datetime) -> list[OffsetsExpired]:
-        """Decide to forget what is committed for deleted topics, also while there are members (as Kafka does)."""
+        """Decide to delete the committed offsets of deleted topics, as in Kafka even while the group has members."""
         places = [
             TopicPartition(item.topic, item.partition) for item in self.committed.all() if item.topic_id in topic_ids
         ]
@@ -328,7 +328,7 @@ class ConsumerGroup(Aggregate):
         return [OffsetsExpired(self.committed.owner, plain(places), reason, at)]
 
     def delete(self, at: datetime) -> GroupDeleted:
-        """Decide to delete the group with its offsets; GroupNotFound, or GroupNotEmpty while there are members."""
+        """Decide to delete the group and its offsets; GroupNotFound, or GroupNotEmpty while it has members."""
         if not self.exists:
             raise GroupNotFound(self.id)
         self.require_inactive()
@@ -419,7 +419,7 @@ class ConsumerGroup(Aggregate):
     # -- snapshots ----------------------------------------------------------------------------------------------------
 
     def snapshot(self) -> GroupSnapshot:
-        """Return the state in hand."""
+        """Return the current state."""
         return GroupSnapshot(
             str(self.id),
             self.version,

@@ -1,4 +1,4 @@
-"""What a consumer group is made of: its states, its members, and its snapshot."""
+"""The parts of a consumer group: its states, its members, and its snapshot."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["Claim", "GroupMember", "GroupSnapshot", "GroupState", "elected_assig
 
 
 class GroupState(enum.Enum):
-    """Where a group is; the values are Kafka's names."""
+    """The states of a group, with Kafka's names as values."""
 
     EMPTY = "Empty"
     PREPARING_REBALANCE = "PreparingRebalance"
@@ -27,7 +27,7 @@ class GroupState(enum.Enum):
 
 
 class GroupMember(msgspec.Struct, frozen=True, gc=False):
-    """A member: what it reads and can live with, and what it has in the present generation."""
+    """A member: its subscription and settings, and its partitions in the current generation."""
 
     member_id: str
     consumer_id: str
@@ -42,11 +42,11 @@ class GroupMember(msgspec.Struct, frozen=True, gc=False):
     opaque: bytes = b""
 
     def reads(self, topic: str) -> bool:
-        """Say whether it subscribes to a topic, by name or by pattern."""
+        """Return whether it subscribes to a topic, by name or by pattern."""
         return topic in self.topics if self.pattern is None else matches(self.pattern, topic)
 
     def has_subscription_of(self, event: MemberJoined) -> bool:
-        """Say whether a join brings nothing new."""
+        """Return whether a join leaves the member's subscription and settings unchanged."""
         return (
             (self.topics, self.pattern, self.assignors) == (event.topics, event.pattern, event.assignors)
             and self.session_timeout_ms == event.session_timeout_ms
@@ -55,9 +55,9 @@ class GroupMember(msgspec.Struct, frozen=True, gc=False):
 
 
 class Claim(msgspec.Struct, frozen=True, gc=False):
-    """The partitions a member has when it joins, and the generation it got them in (-1: none).
+    """The partitions that a member claims when it joins, and the generation that assigned them (-1: none).
 
-    Without `is_held` it had them and has let them go: they may be anybody's.
+    Without `is_held` it has already released them, so they can be assigned to any member.
     """
 
     partitions: tuple[TopicPartition, ...] = ()
@@ -66,7 +66,7 @@ class Claim(msgspec.Struct, frozen=True, gc=False):
 
 
 class GroupSnapshot(msgspec.Struct, frozen=True, gc=False):
-    """A group's state. `members` stand in the order in which they joined."""
+    """A group's state. `members` are in the order in which they joined."""
 
     group_id: str
     version: int
@@ -80,9 +80,9 @@ class GroupSnapshot(msgspec.Struct, frozen=True, gc=False):
 
 
 def elected_assignor(members: Sequence[GroupMember]) -> str:
-    """Return the assignor that members elect: each votes for the first of its own that all can live with.
+    """Return the assignor that the members elect: each votes for the first of its own that all members support.
 
-    A tie goes to what the first member prefers.
+    In a tie, the first member's preference decides.
     """
     candidates = [name for name in members[0].assignors if all(name in other.assignors for other in members)]
     votes = dict.fromkeys(candidates, 0)

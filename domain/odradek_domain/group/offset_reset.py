@@ -1,7 +1,7 @@
-"""Where a group's committed offsets would go by a reset, worked out before anything is changed.
+"""Plans a reset of a group's committed offsets before anything is changed.
 
-The rules are those of Kafka's kafka-consumer-groups --reset-offsets: what lies outside of the readable range is moved
-to its nearest end; a moment after which there is no message means the end.
+The rules are those of Kafka's kafka-consumer-groups --reset-offsets: an offset outside the readable range is clamped to
+its nearest end, and a time without a later message means the end.
 """
 
 from __future__ import annotations
@@ -33,20 +33,20 @@ _EARLIEST = datetime.min.replace(tzinfo=UTC)
 
 
 class ShiftBy(msgspec.Struct, frozen=True, gc=False):
-    """So many messages on from what is committed; back with a negative number."""
+    """Shift the committed offset by a number of messages; backwards if it is negative."""
 
     messages: int
 
 
 ResetTarget = Literal["earliest", "latest"] | int | datetime | ShiftBy
-"""Where a reset goes: an end of each partition, an offset, the first message as young as a moment, or a shift."""
+"""The target of a reset: an end of each partition, an offset, the first message at or after a time, or a shift."""
 
 
 class PlannedReset(msgspec.Struct, frozen=True, gc=False):
-    """What a reset does to one partition: from `before` (None: nothing is committed) to `after`.
+    """The effect of a reset on one partition: from `before` (None: no committed offset) to `after`.
 
-    `wanted` is what was asked for; where it is outside of the readable range, `after` is the range's nearest end. None
-    is a moment after which there is no message.
+    `wanted` is the requested offset; if it is outside the readable range, `after` is the nearest end of the range. It
+    is None for a time without a later message.
     """
 
     topic: str
@@ -58,14 +58,14 @@ class PlannedReset(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def is_clamped(self) -> bool:
-        """Whether it asked for an offset outside of the readable range."""
+        """Whether the requested offset was outside the readable range."""
         return self.wanted not in (None, self.after)
 
 
 def checked_target(to: object, now: datetime) -> ResetTarget:
-    """Return a target, a timedelta as the moment so long before `now`; TypeError or ValueError for what is none.
+    """Check a reset target and return it; a timedelta becomes the time that long before `now`.
 
-    InvalidOffset for a negative offset.
+    Raises TypeError or ValueError for anything else, InvalidOffset for a negative offset.
     """
     match to:
         case bool():
@@ -76,11 +76,11 @@ def checked_target(to: object, now: datetime) -> ResetTarget:
             return int(Offset(to))
         case datetime():
             if to.tzinfo is None:
-                raise ValueError("a moment to reset to needs a time zone; pass an aware datetime")
+                raise ValueError(f"the time to reset to, {to}, has no time zone; pass an aware datetime")
             return to
         case timedelta():
             if to < timedelta():
-                raise ValueError(f"a duration to go back must be 0 or more, not {to}")
+                raise ValueError(f"the timedelta to go back must be 0 or more, not {to}")
             try:
                 return now - to
             except OverflowError:  # before the year 1
@@ -90,18 +90,18 @@ def checked_target(to: object, now: datetime) -> ResetTarget:
         case _:
             pass
     raise TypeError(
-        "reset to 'earliest', 'latest', an offset, an aware datetime, a timedelta back from now, or ShiftBy(messages), "
-        f"not to {to!r}"
+        "the reset target must be 'earliest', 'latest', an offset, an aware datetime, a timedelta back from now, or "
+        f"ShiftBy(messages), not {to!r}"
     )
 
 
 def wanted_partitions(places: Iterable[str | tuple[str, int]]) -> dict[str, tuple[int, ...] | None]:
-    """Return the partitions that are meant of each topic, None for all; both sorted.
+    """Return the selected partitions by topic, None for all of them; both sorted.
 
-    TypeError for what is neither a topic nor a (topic, partition) pair.
+    Raises TypeError for anything but a topic or a (topic, partition) pair.
     """
     if isinstance(places, str):
-        raise TypeError(f"topics and partitions come in a list; use [{places!r}]")
+        raise TypeError(f"topics and partitions must be a list, not {places!r}; use [{places!r}]")
     partitions: dict[str, set[int] | None] = {}
     for place in places:
         match place:
@@ -112,7 +112,7 @@ def wanted_partitions(places: Iterable[str | tuple[str, int]]) -> dict[str, tupl
                 if known is not None:
                     known.add(partition)
             case _:
-                raise TypeError(f"name topics and (topic, partition) pairs, not {place!r}")
+                raise TypeError(f"use topics or (topic, partition) pairs, not {place!r}")
     return {topic: None if some is None else tuple(sorted(some)) for topic, some in sorted(partitions.items())}
 
 
@@ -124,9 +124,9 @@ def plan_reset(
     to: ResetTarget,
     at_time: Mapping[TopicPartition, int | None] | None = None,
 ) -> tuple[PlannedReset, ...]:
-    """Plan a reset of these partitions of topics, in order; `at_time` is what was found for a moment.
+    """Plan a reset of these partitions, in order; `at_time` has the offsets that were found for a time.
 
-    TopicNotFound, PartitionNotFound, or NothingToShift where nothing is committed to shift.
+    Raises TopicNotFound, PartitionNotFound, or NothingToShift for a shift without a committed offset.
     """
     known = {TopicPartition(item.topic, item.partition): item for item in committed}
     plan = []
@@ -147,12 +147,12 @@ def plan_reset(
 
 
 def planned_offsets(plan: Iterable[PlannedReset]) -> tuple[OffsetToCommit, ...]:
-    """Return the offsets that a plan leads to, also where they are by now: they may be elsewhere once it is done."""
+    """Return the offsets of a plan, even if unchanged: they may have moved by the time the plan is carried out."""
     return tuple(OffsetToCommit(item.topic, item.partition, item.topic_id, item.after) for item in plan)
 
 
 def reset_reason(to: ResetTarget) -> str:
-    """Return what was asked for, in words."""
+    """Return the reset target in words."""
     match to:
         case ShiftBy(messages):
             return f"shifted by {messages}"

@@ -220,7 +220,7 @@ def test_a_leader_that_joins_again_has_the_group_rebalance(system: ActorSystem) 
     assert leader.joined(joining).generation == follower.generation == 3
 
 
-def test_a_follower_that_has_let_go_of_partitions_has_the_group_rebalance(system: ActorSystem) -> None:
+def test_a_follower_that_has_new_claim_of_partitions_has_the_group_rebalance(system: ActorSystem) -> None:
     how: dict[str, Any] = {"assignors": ("cooperative-sticky",), "claim": Claim((), -1, True)}
     leader, follower = RawMember(system, "a", **how), RawMember(system, "b", **how)
     pair(system, leader, follower)

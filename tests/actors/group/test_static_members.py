@@ -130,7 +130,7 @@ def test_of_two_with_one_instance_id_the_older_is_fenced(system: ActorSystem) ->
     with pytest.raises((FencedInstanceId, UnknownMember)):
         older.commit()
     for _ in range(2):
-        with pytest.raises(FencedInstanceId, match="another consumer of group 'g' uses instance id 'i' now"):
+        with pytest.raises(FencedInstanceId, match="another consumer of group 'g' now uses instance id 'i'"):
             poll_on(older)
     older.close()
     newer.commit()

@@ -96,13 +96,13 @@ def test_a_member_that_is_known_and_reads_the_same_has_a_stable_group_rebalance(
     group(*STABLE, RebalanceStarted("g", "", NOON)).when(ConsumerGroup.join, joined("a")).then_nothing()
 
 
-def test_a_follower_that_joins_again_unchanged_leads_to_no_event_unless_it_has_let_go() -> None:
+def test_a_follower_that_joins_again_unchanged_leads_to_no_event_unless_it_has_new_claim() -> None:
     group(*STABLE).when(ConsumerGroup.join, joined("b")).then_nothing()
-    group(*STABLE).when(ConsumerGroup.join, joined("b"), "it let go", has_let_go=True).then(
+    group(*STABLE).when(ConsumerGroup.join, joined("b"), "it let go", has_new_claim=True).then(
         RebalanceStarted("g", "it let go", NOON)
     )
     group(*STABLE[:-1]).when(ConsumerGroup.join, joined("a")).then_nothing()
-    group(*STABLE[:-1]).when(ConsumerGroup.join, joined("b"), has_let_go=True).then_nothing()
+    group(*STABLE[:-1]).when(ConsumerGroup.join, joined("b"), has_new_claim=True).then_nothing()
 
 
 def test_the_leader_of_a_generation_is_one_that_has_joined() -> None:
@@ -172,7 +172,7 @@ def test_patterns_are_matched_whole_and_by_the_group() -> None:
 COOPERATIVE = ("cooperative-sticky",)
 
 
-def test_what_a_cooperative_member_still_holds_goes_to_nobody_before_it_has_let_go() -> None:
+def test_what_a_cooperative_member_still_holds_goes_to_nobody_before_it_has_new_claim() -> None:
     members = [joined("a", assignors=COOPERATIVE), joined("b", assignors=COOPERATIVE)]
     aggregate = group(*members, started(2, "a", "b", assignor="cooperative-sticky")).aggregate
     held = Claim(tuple(TopicPartition("t", number) for number in range(4)), 1, is_held=True)
@@ -188,7 +188,7 @@ def test_what_a_cooperative_member_still_holds_goes_to_nobody_before_it_has_let_
     assert shares(aggregate)["a"] == [number for _, number in kept.partitions]
 
 
-def test_what_an_eager_member_has_let_go_of_is_withheld_from_nobody() -> None:
+def test_what_an_eager_member_has_new_claim_of_is_withheld_from_nobody() -> None:
     members = [joined("a", assignors=("range", *COOPERATIVE)), joined("b", assignors=COOPERATIVE)]
     aggregate = group(*members, started(2, "a", "b", assignor="cooperative-sticky")).aggregate
     had = Claim(tuple(TopicPartition("t", number) for number in range(4)), 1)

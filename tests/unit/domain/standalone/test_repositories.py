@@ -142,7 +142,7 @@ def test_whoever_loses_a_race_is_told_and_keeps_a_usable_topic(log: EventLog, to
     winner, loser = repository.load("orders"), repository.load("orders")
     repository.save(winner, [winner.add_message(message(b"first"))])
     before, head = loser.snapshot(), log.head()
-    with pytest.raises(RepositoryError, match=r"topic/orders: it was not saved: .*read it again") as refused:
+    with pytest.raises(RepositoryError, match=r"topic/orders: it was not saved: .*re-read it and retry") as refused:
         repository.save(loser, [loser.add_message(message(b"second"))])
     assert refused.value.stream == "topic/orders"
     assert isinstance(refused.value.__cause__, WrongExpectedVersion)

@@ -32,7 +32,7 @@ def test_a_repeat_of_any_of_the_last_five_batches_gets_its_original_offsets_and_
 def test_a_repeat_from_long_ago_is_refused() -> None:
     topic = topic_with_six_batches_of()
     store(topic, batch(2, sequence=12))
-    with pytest.raises(OutOfOrderSequence, match="do not send it again, or begin a new epoch") as refused:
+    with pytest.raises(OutOfOrderSequence, match="do not send it again, or start a new epoch") as refused:
         store(topic, batch(2, sequence=0))
     error = refused.value
     assert (error.producer, error.topic, error.partition) == ("p", "orders", 0)
@@ -58,7 +58,7 @@ def test_a_repeat_may_be_grouped_otherwise_as_long_as_it_is_stored_in_one_run() 
 def test_a_gap_is_refused_and_the_missing_batch_mends_it() -> None:
     topic = given_topic()
     store(topic, batch(2, sequence=0))
-    with pytest.raises(OutOfOrderSequence, match="sent sequence 3 to orders/0 where 2 was due; send the missing") as no:
+    with pytest.raises(OutOfOrderSequence, match="sent sequence 3 to orders/0, expected 2; send the missing") as no:
         store(topic, batch(1, sequence=3))
     assert (no.value.expected, no.value.sequence) == (2, 3)
     store(topic, batch(1, sequence=2))
@@ -175,7 +175,7 @@ def test_a_repeat_over_several_partitions_gets_its_offsets_in_the_order_of_its_m
 def test_an_append_of_which_one_partition_is_stored_already_is_refused_whole() -> None:
     topic = given_topic(partitions=2)
     store(topic, batch(1, sequence=0, partition=1))
-    with pytest.raises(OutOfOrderSequence, match="sent sequence 0 to orders/1 where 1 was due") as refused:
+    with pytest.raises(OutOfOrderSequence, match="sent sequence 0 to orders/1, expected 1") as refused:
         store(topic, over_two_partitions(0, 0))
     assert refused.value.partition == 1
     assert topic.partitions[0].high_watermark == 0

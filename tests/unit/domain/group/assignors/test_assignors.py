@@ -38,7 +38,7 @@ def member(
     return MemberSubscription(name, tuple(topics.split()), instance, partitions(owned), generation)
 
 
-def shared_out(assignor: str, counts: Mapping[str, int], *members: MemberSubscription) -> dict[str, str]:
+def assignment_of(assignor: str, counts: Mapping[str, int], *members: MemberSubscription) -> dict[str, str]:
     """Return {"m1": "a0 a1"}, and that the answer is checked, sorted and in nobody's order."""
     answer = BUILT_IN[assignor].assign(members, counts)
     assert BUILT_IN[assignor].assign(members[::-1], counts) == answer
@@ -137,18 +137,18 @@ NAMES = [row[0] for row in TABLE]
 def test_range_and_roundrobin_follow_their_rules(
     counts: dict[str, int], members: list[MemberSubscription], by_range: dict[str, str], in_a_circle: dict[str, str]
 ) -> None:
-    assert shared_out("range", counts, *members) == by_range
-    assert shared_out("roundrobin", counts, *members) == in_a_circle
+    assert assignment_of("range", counts, *members) == by_range
+    assert assignment_of("roundrobin", counts, *members) == in_a_circle
 
 
 @pytest.mark.parametrize(("counts", "members"), [row[1:3] for row in TABLE], ids=NAMES)
 def test_the_sticky_assignors_balance_what_nobody_had(
     counts: dict[str, int], members: list[MemberSubscription]
 ) -> None:
-    sticky = shared_out("sticky", counts, *members)
-    assert sticky == shared_out("cooperative-sticky", counts, *members)
+    sticky = assignment_of("sticky", counts, *members)
+    assert sticky == assignment_of("cooperative-sticky", counts, *members)
     if len({one.topics for one in members}) == 1:
-        assert sticky == shared_out("roundrobin", counts, *members)
+        assert sticky == assignment_of("roundrobin", counts, *members)
 
 
 def test_members_are_in_order_of_instance_id_then_member_id() -> None:
@@ -157,41 +157,41 @@ def test_members_are_in_order_of_instance_id_then_member_id() -> None:
 
 
 def test_a_static_member_keeps_its_place_under_a_new_member_id() -> None:
-    before = shared_out("range", {"a": 4}, member("m1", "a", instance="i1"), member("m2", "a", instance="i2"))
-    after = shared_out("range", {"a": 4}, member("m9", "a", instance="i1"), member("m2", "a", instance="i2"))
+    before = assignment_of("range", {"a": 4}, member("m1", "a", instance="i1"), member("m2", "a", instance="i2"))
+    after = assignment_of("range", {"a": 4}, member("m9", "a", instance="i1"), member("m2", "a", instance="i2"))
     assert after["m9"] == before["m1"]
 
 
 def test_a_member_that_joins_takes_as_few_as_balance_needs() -> None:
     before = (member("m1", "a", "a0 a1 a2"), member("m2", "a", "a3 a4"))
-    given = shared_out("sticky", {"a": 5}, *before, member("m3", "a"))
+    given = assignment_of("sticky", {"a": 5}, *before, member("m3", "a"))
     assert given == {"m1": "a0 a1", "m2": "a3 a4", "m3": "a2"}
 
 
 def test_a_member_that_joins_gets_some_of_each_topic_not_all_of_one() -> None:
     before = (member("m1", "a b c", "a0 a2 b0 b2 c0 c2"), member("m2", "a b c", "a1 a3 b1 b3 c1 c3"))
-    given = shared_out("sticky", {"a": 4, "b": 4, "c": 4}, *before, member("m3", "a b c"))
+    given = assignment_of("sticky", {"a": 4, "b": 4, "c": 4}, *before, member("m3", "a b c"))
     assert given == {"m1": "a0 b0 b2 c0", "m2": "a1 b1 c1 c3", "m3": "a2 a3 b3 c2"}
 
 
 def test_when_a_member_leaves_the_others_keep_what_they_have() -> None:
-    given = shared_out("sticky", {"a": 6}, member("m1", "a", "a0 a3"), member("m2", "a", "a1 a4"))
+    given = assignment_of("sticky", {"a": 6}, member("m1", "a", "a0 a3"), member("m2", "a", "a1 a4"))
     assert given == {"m1": "a0 a2 a3", "m2": "a1 a4 a5"}
 
 
 def test_a_new_partition_goes_to_who_has_the_fewest() -> None:
-    given = shared_out("sticky", {"a": 4}, member("m1", "a", "a0 a1"), member("m2", "a", "a2"))
+    given = assignment_of("sticky", {"a": 4}, member("m1", "a", "a0 a1"), member("m2", "a", "a2"))
     assert given == {"m1": "a0 a1", "m2": "a2 a3"}
 
 
 def test_a_member_takes_over_what_fits_its_subscription() -> None:
-    given = shared_out("sticky", {"a": 2, "b": 4}, member("m1", "a b", "a0 a1 b0 b1 b2 b3"), member("m2", "a"))
+    given = assignment_of("sticky", {"a": 2, "b": 4}, member("m1", "a b", "a0 a1 b0 b1 b2 b3"), member("m2", "a"))
     assert given == {"m1": "b0 b1 b2 b3", "m2": "a0 a1"}
 
 
 def test_a_member_between_passes_on_what_it_reads_of_both() -> None:
     # m1 and m3 have no topic in common: m2 gives to m3, and gets from m1 instead
-    given = shared_out(
+    given = assignment_of(
         "sticky",
         {"a": 4, "c": 3},
         member("m1", "a", "a0 a1 a2 a3"),
@@ -202,7 +202,7 @@ def test_a_member_between_passes_on_what_it_reads_of_both() -> None:
 
 
 def test_who_could_give_to_nobody_gives_once_others_have_given() -> None:
-    given = shared_out(
+    given = assignment_of(
         "sticky",
         {"a": 1, "b": 3, "c": 5},
         member("m1", "a b c", "a0 b0 b1 b2"),
@@ -215,22 +215,22 @@ def test_who_could_give_to_nobody_gives_once_others_have_given() -> None:
 
 def test_an_older_claim_loses() -> None:
     zombie, heir = member("m1", "a", "a0 a1", 3), member("m2", "a", "a1 a2", 4)
-    assert shared_out("sticky", {"a": 3}, zombie, heir) == {"m1": "a0", "m2": "a1 a2"}
+    assert assignment_of("sticky", {"a": 3}, zombie, heir) == {"m1": "a0", "m2": "a1 a2"}
 
 
 def test_of_two_claims_of_one_generation_neither_counts() -> None:
     both = (member("m1", "a", "a0 a1", 3), member("m2", "a", "a1", 3), member("m3", "a", "a1", 2))
-    assert shared_out("sticky", {"a": 3}, *both) == {"m1": "a0", "m2": "a1", "m3": "a2"}
+    assert assignment_of("sticky", {"a": 3}, *both) == {"m1": "a0", "m2": "a1", "m3": "a2"}
 
 
 def test_claims_of_what_does_not_exist_or_is_not_read_do_not_count() -> None:
-    given = shared_out("sticky", {"a": 2, "b": 1}, member("m1", "a", "a1 a9 b0 x0 a1", 5), member("m2", "b a"))
+    given = assignment_of("sticky", {"a": 2, "b": 1}, member("m1", "a", "a1 a9 b0 x0 a1", 5), member("m2", "b a"))
     assert given == {"m1": "a0 a1", "m2": "b0"}
 
 
 def test_an_older_claim_stays_lost_when_the_newer_one_has_nobody_to_read_it() -> None:
     deserter, zombie = member("m1", "b", "a0", 5), member("m2", "a", "a0 a1", 4)
-    given = shared_out("sticky", {"a": 2, "b": 0}, deserter, zombie, member("m3", "a"))
+    given = assignment_of("sticky", {"a": 2, "b": 0}, deserter, zombie, member("m3", "a"))
     assert given == {"m1": "", "m2": "a1", "m3": "a0"}
 
 
