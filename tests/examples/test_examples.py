@@ -73,7 +73,7 @@ def test_your_own_aggregate_is_rebuilt_from_its_stream(tmp_path: Path) -> None:
 
 def test_an_aggregate_is_tested_by_scenarios(tmp_path: Path) -> None:
     printed = run("06_testing_your_aggregate.py", tmp_path)
-    assert "cents of event 1 should be 30 and is 300" in printed
+    assert "cents of event 1 should be 30, but is 300" in printed
     assert "Ran 3 tests" in printed
     assert printed.endswith("\nOK\n")
 

@@ -1,7 +1,7 @@
-"""Tests of aggregates in three steps: given what happened, when something is decided, then these events.
+"""Given-when-then tests of aggregates: given past events, when a command is decided, then these events result.
 
-`scenario` has the steps and the checks behind them; `report` writes the text of a failure. Imports `schema` and what
-`schema` may import. Start reading at `scenario`.
+`scenario` has the steps and their checks; `report` writes the failure messages. Imports `schema` and what `schema` may
+import. Start reading at `scenario`.
 """
 
 from odradek_events.scenario.report import difference_of, facts_of

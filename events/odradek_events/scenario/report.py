@@ -1,7 +1,7 @@
-"""What a scenario says when it fails: the story so far, the call as it was written, and what differs, by name.
+"""The failure messages of a scenario: the history, the call as written, and the differences by name.
 
-States are compared as facts (`cents` = 5, `lines[0].price` = 7), so that a failure names what differs and mutable state
-can be compared with itself as it was.
+States are compared as facts (`cents` = 5, `lines[0].price` = 7), so that a failure names the difference, and mutable
+state can be compared with itself at an earlier time.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _MISSING = _Missing()
 
 
 def story(what: str, aggregate: object, history: Sequence[Any], call: str, then: Sequence[Section]) -> str:
-    """Return the text of a failure: what is wrong, what was given, the call, and then what became of it."""
+    """Return the text of a failure: what is wrong, the given events, the call, and the sections that follow."""
     sections: list[Section] = [(f"given {named(aggregate)}{', and then' if history else ', new'}", listed(history))]
     if call:
         sections.append(("when", [call]))
@@ -45,19 +45,19 @@ def story(what: str, aggregate: object, history: Sequence[Any], call: str, then:
 
 
 def listed(events: Sequence[Any]) -> list[str]:
-    """Return a line for each event, of many the last ones."""
+    """Return a line for each event; if there are many, only for the last ones."""
     hidden = max(0, len(events) - _SHOWN_EVENTS)
     lines = [f"({hidden} more)"] if hidden else []
     return lines + [f"{number}. {_shown(event)}" for number, event in enumerate(events[hidden:], hidden + 1)]
 
 
 def named(thing: object) -> str:
-    """Return what an object is."""
+    """Return the name of an object's class."""
     return type(thing).__qualname__.rpartition("<locals>.")[2]
 
 
 def call_of(function: Callable[..., object], args: Sequence[object], kwargs: Mapping[str, object]) -> str:
-    """Return a call as people would write it; of a lambda, its own text."""
+    """Return a call as written in Python; for a lambda, its source text."""
     name = getattr(function, "__qualname__", repr(function)).rpartition("<locals>.")[2]
     if name == "<lambda>":
         name = _source_of(function) or name
@@ -70,14 +70,14 @@ def call_of(function: Callable[..., object], args: Sequence[object], kwargs: Map
 def facts_of(thing: object) -> Facts:
     """Return the state of an object as facts by name.
 
-    An object that has a `snapshot()` is what that says; else it is all its attributes, and theirs.
+    Uses the result of `snapshot()` if the object has that method, otherwise all attributes, recursively.
     """
     snapshot = getattr(thing, "snapshot", None)
     return dict(_facts("", snapshot() if callable(snapshot) else thing, frozenset()))
 
 
 def difference_of(one: Facts, other: Facts, form: str) -> list[str]:
-    """Return a line for each fact that is another, in a form such as `{name} was {one} and is {other}`."""
+    """Return a line for each fact that differs, in a form such as `{name} was {one} and is {other}`."""
     lines = [
         form.format(name=name, one=_shown(one.get(name, _MISSING)), other=_shown(other.get(name, _MISSING)))
         for name in dict.fromkeys([*one, *other])
@@ -100,7 +100,7 @@ def _facts(name: str, thing: Any, within: frozenset[int]) -> Iterator[tuple[str,
 
 
 def _parts(thing: Any) -> list[tuple[str, Any]] | None:
-    """Return what a thing is made of, with how to get there; None for what has no parts."""
+    """Return the parts of an object, each with how to access it; None for an object without parts."""
     if isinstance(thing, msgspec.Struct):
         return [(f".{field}", getattr(thing, field)) for field in thing.__struct_fields__]
     if dataclasses.is_dataclass(thing) and not isinstance(thing, type):
@@ -117,7 +117,7 @@ def _parts(thing: Any) -> list[tuple[str, Any]] | None:
 
 
 def _leaf(thing: Any) -> object:
-    """Return what stands for a thing without parts: the name of code, as methods are bound to copies; else a value."""
+    """Return what represents an object without parts: its name for code (a copy binds other methods), else a value."""
     if callable(thing):
         return f"<{getattr(thing, '__qualname__', named(thing))}>"
     return copy.deepcopy(thing) if type(thing).__hash__ is None else thing
@@ -146,7 +146,7 @@ def _mangled(cls: type[Any], name: str) -> str:
 
 def _are_equal(one: object, other: object) -> bool:
     if type(one) is type(other) and _is_compared_by_identity(one):
-        return True  # nothing of it can change, or it is looked at elsewhere
+        return True  # it is immutable, or its parts are compared separately
     return one is other or bool(one == other)
 
 
@@ -156,7 +156,7 @@ def _shown(value: object) -> str:
 
 
 def _source_of(function: Callable[..., object]) -> str | None:
-    """Return the text of a lambda's body, from where the interpreter says that it is."""
+    """Return the source text of a lambda's body, located by the positions in its code object."""
     code = getattr(function, "__code__", None)
     if code is None:
         return None

@@ -1,16 +1,15 @@
-"""Given, when, then: tests of an aggregate that read like its rules, and check more than they say.
+"""Given-when-then tests of an aggregate.
 
     given(Account(), Opened("ann", 700)).when(Account.withdraw, 300).then(Withdrawn(300)).then_state(cents=400)
     given(Account(), Opened("ann", 700)).when(Account.withdraw, 900).then_raises(InsufficientFunds, match="has 700")
 
-Beside what is asked for, every scenario checks that each event comes back from a log as it went in, that deciding
-changes nothing, and that the events lead to one and the same state, applied one by one as they were decided or all at
-once as they were read.
+Every scenario also checks that a log returns each event unchanged, that a decision does not change the aggregate, and
+that applying the events one by one as decided gives the same state as applying them all at once as read.
 
-Prior art: Axon's aggregate fixtures, emmett's DeciderSpecification. Failures are plain AssertionErrors: it works under
-pytest, under unittest and by hand. It lives on the floor of events because it needs the codec, which the domain may not
-know, and of an aggregate no more than EventSourcedActor does: `version` and `apply_all`. It is no part of `testing`, as
-that package needs pytest.
+Prior art: Axon's aggregate fixtures, emmett's DeciderSpecification. Failures are plain AssertionErrors, so scenarios
+work with pytest, unittest or neither. This module is part of events because it needs the codec, which the domain may
+not import. It needs the same of an aggregate as EventSourcedActor: `version` and `apply_all`. It is not part of
+`testing`, since that package needs pytest.
 """
 
 from __future__ import annotations
@@ -31,12 +30,12 @@ __all__ = ["Folded", "Outcome", "Scenario", "given"]
 
 
 class Folded(Protocol):
-    """What can be tested: state that is folded from events. `odradek.Aggregate` is one."""
+    """State that is folded from events, such as an `odradek.Aggregate`."""
 
     version: int
 
     def apply_all(self, events: Sequence[Any]) -> None:
-        """Apply events in order and advance the version by their number. Must not refuse."""
+        """Apply events in order and increase the version by their number. Must not raise."""
         ...
 
 
@@ -45,27 +44,27 @@ P = ParamSpec("P")
 
 
 def given(aggregate: A, *events: Any, catalogue: Catalogue = CATALOGUE) -> Scenario[A]:
-    """Begin with an aggregate that these events have happened to; none: it is new.
+    """Start a scenario: apply past events to a new aggregate.
 
-    The aggregate is changed by what happens in the scenario; a copy of it as it is now serves to check the fold.
+    The scenario applies its events to the aggregate itself; it checks the fold with a copy made here.
     """
     return Scenario(aggregate, catalogue)._with(events)
 
 
 class Scenario(Generic[A]):
-    """An aggregate and its history, ready for a decision."""
+    """An aggregate with its history, ready for the next decision."""
 
     def __init__(self, aggregate: A, catalogue: Catalogue = CATALOGUE) -> None:
         self.aggregate = aggregate
         self.history: list[Any] = []
         self._new = copy.deepcopy(aggregate)
         self._codec = Codec(catalogue)
-        self._read: list[Any] = []  # the history as a log gives it back
+        self._read: list[Any] = []  # the history as read from a log
 
     def when(self, decide: Callable[Concatenate[A, P], object], *args: P.args, **kwargs: P.kwargs) -> Outcome[A]:
-        """Call `decide` with the aggregate and these arguments: a method of its class, or a function of your own.
+        """Call `decide`, a method of the aggregate's class or another function, with the aggregate and these arguments.
 
-        It returns what it decides: an event, a list or tuple of events, or None. Nothing is applied yet.
+        It must return an event, a list or tuple of events, or None. Nothing is applied yet.
         """
         __tracebackhide__ = True
         call = call_of(decide, args, kwargs)
@@ -78,7 +77,7 @@ class Scenario(Generic[A]):
         changed = difference_of(before, facts_of(self.aggregate), "{name} was {one} and is {other}")
         if changed:
             self._fail(
-                "deciding changed the aggregate; return events, and change in apply only",
+                "the decision changed the aggregate; return events, and change state only in apply",
                 call,
                 ("now", changed),
                 cause=error,
@@ -86,24 +85,24 @@ class Scenario(Generic[A]):
         return Outcome(self, call, [] if error is not None else self._events(call, decided), error)
 
     def then_state(self, **expected: object) -> Scenario[A]:
-        """Check attributes of the aggregate as it is now."""
+        """Check attributes of the aggregate."""
         __tracebackhide__ = True
         for name, value in expected.items():
             if not hasattr(self.aggregate, name):
                 self._fail(f"{named(self.aggregate)} has no attribute {name!r}")
             if (found := getattr(self.aggregate, name)) != value:
-                self._fail(f"{name} should be {value!r} and is {found!r}")
+                self._fail(f"{name} should be {value!r}, but is {found!r}")
         return self
 
     def _events(self, call: str, decided: object) -> list[Any]:
         events = [] if decided is None else list(decided) if isinstance(decided, list | tuple) else [decided]
         for event in events:
             if not isinstance(event, msgspec.Struct):
-                self._fail(f"{event!r} is no event; return an event, a list or tuple of events, or None", call)
+                self._fail(f"{event!r} is not an event; return an event, a list or tuple of events, or None", call)
         return events
 
     def _with(self, events: Sequence[Any], call: str = "") -> Scenario[A]:
-        """Apply events one by one, and check what they lead to against a fold of all that was read."""
+        """Apply events one by one, and compare the state with a fold of all events as read from a log."""
         __tracebackhide__ = True
         read = [self._written_and_read(event, call) for event in events]
         for event in events:
@@ -112,12 +111,12 @@ class Scenario(Generic[A]):
         self._read += read
         again = copy.deepcopy(self._new)
         self._apply(again, self._read, call)
-        differing = difference_of(facts_of(self.aggregate), facts_of(again), "{name} is {one}, and {other} if read")
+        differing = difference_of(facts_of(self.aggregate), facts_of(again), "{name} is {one}, but {other} if read")
         if differing:
             self._fail(
-                "applied one by one the events lead to another state than read and applied all at once",
+                "applying the events one by one gives a different state than reading and applying them all at once",
                 call,
-                ("in the end", differing),
+                ("difference", differing),
             )
         return self
 
@@ -126,10 +125,10 @@ class Scenario(Generic[A]):
         try:
             aggregate.apply_all(events)
         except Exception as error:
-            what = f"apply refused with {error!r}; it must take whatever was decided"
+            what = f"apply raised {error!r}; it must accept every event that was decided"
             self._fail(what, call, ("applying", listed(events)), cause=error)
         if aggregate.version != before + len(events):
-            what = f"apply_all took the version from {before} to {aggregate.version}; advance it by one for each event"
+            what = f"apply_all changed the version from {before} to {aggregate.version}; increase it by 1 per event"
             self._fail(what, call, ("applying", listed(events)))
 
     def _written_and_read(self, event: Any, call: str) -> Any:
@@ -140,16 +139,19 @@ class Scenario(Generic[A]):
             self._codec.index([read], kinds)
         except (EventNotSerializable, TypeError, ValueError) as error:
             reason = error.reason if isinstance(error, EventNotSerializable) else error
-            self._fail(f"a log does not take an event: {reason}", call, ("the event", [repr(event)]), cause=error)
+            self._fail(f"a log cannot store the event: {reason}", call, ("event", [repr(event)]), cause=error)
         if read != event:
             differing = difference_of(facts_of(event), facts_of(read), "{name} was {one} and is {other}")
             self._fail(
-                "an event does not come back from a log as it went in",
+                "a log does not return the event unchanged",
                 call,
-                ("the event", [repr(event)]),
+                ("stored", [repr(event)]),
                 (
-                    "came back",
-                    [repr(read), *(differing or ["no field differs, but == says so: declare it without eq=False"])],
+                    "read",
+                    [
+                        repr(read),
+                        *(differing or ["all fields are equal, but == is false; declare it without eq=False"]),
+                    ],
                 ),
             )
         return read
@@ -160,7 +162,7 @@ class Scenario(Generic[A]):
 
 
 class Outcome(Generic[A]):
-    """What became of a decision: events, or an error. `then...` checks it, and gives the scenario to go on with."""
+    """The outcome of a decision: events, or an error. The `then` methods check it and return the scenario."""
 
     def __init__(self, scenario: Scenario[A], call: str, events: list[Any], error: Exception | None) -> None:
         self._scenario, self._call = scenario, call
@@ -171,19 +173,19 @@ class Outcome(Generic[A]):
         __tracebackhide__ = True
         expected = ("then expected", listed(events) or ["nothing"])
         if self.error is not None:
-            self._fail("an error came in place of what was expected", expected, ("but it raised", [repr(self.error)]))
+            self._fail("the decision raised an error", expected, ("but it raised", [repr(self.error)]))
         if self.events != list(events):
             got = ("but got", listed(self.events) or ["nothing"])
-            self._fail("something else was decided", expected, got, ("where", self._differing(events)))
+            self._fail("other events were decided than expected", expected, got, ("where", self._differing(events)))
         return self._scenario._with(self.events, self._call)
 
     def then_nothing(self) -> Scenario[A]:
-        """Check that there was no need for any event, nor for an error."""
+        """Check that nothing was decided and no error was raised."""
         __tracebackhide__ = True
         return self.then()
 
     def then_raises(self, error: type[Exception], /, *, match: str = "", **facts: object) -> Scenario[A]:
-        """Check that this error was raised, that `match` (a pattern) is found in its text, and what it carries."""
+        """Check that this error was raised, that its text contains the pattern `match`, and its attributes."""
         __tracebackhide__ = True
         name = error.__name__
         if self.error is None:
@@ -191,21 +193,21 @@ class Outcome(Generic[A]):
         if not isinstance(self.error, error):
             self._fail(f"no {name} was raised", ("but it raised", [repr(self.error)]))
         if not re.search(match, str(self.error)):
-            self._fail(f"the {name} says something else", ("then expected", [match]), ("but got", [str(self.error)]))
+            self._fail(f"{name} has a different text", ("then expected", [match]), ("but got", [str(self.error)]))
         for fact, value in facts.items():
             if not hasattr(self.error, fact) or getattr(self.error, fact) != value:
                 found = repr(getattr(self.error, fact)) if hasattr(self.error, fact) else "missing"
-                self._fail(f"{fact} of the {name} should be {value!r} and is {found}")
+                self._fail(f"{fact} of {name} should be {value!r}, but is {found}")
         return self._scenario
 
     def _differing(self, expected: Sequence[Any]) -> list[str]:
         for number, (got, wanted) in enumerate(zip(self.events, expected, strict=False), 1):
             if got != wanted:
-                form = f"{{name}} of event {number} should be {{one}} and is {{other}}"
+                form = f"{{name}} of event {number} should be {{one}}, but is {{other}}"
                 if type(got) is not type(wanted):
-                    return [f"event {number} should be a {_place(type(wanted))} and is a {_place(type(got))}"]
+                    return [f"event {number} should be a {_place(type(wanted))}, but is a {_place(type(got))}"]
                 return difference_of(facts_of(wanted), facts_of(got), form)
-        return [f"there should be {len(expected)} events and are {len(self.events)}"]
+        return [f"there should be {len(expected)} events, but there are {len(self.events)}"]
 
     def _fail(self, what: str, *then: Section) -> NoReturn:
         __tracebackhide__ = True

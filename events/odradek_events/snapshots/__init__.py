@@ -1,7 +1,7 @@
-"""Snapshots of aggregates' states, kept beside a log.
+"""Snapshots of aggregates, stored next to a log.
 
-`store` is the port and a store in memory; `sqlite` keeps snapshots in a file next to the log's. Imports `sqlite`, `log`
-and what they may import. Start reading at `store`.
+`store` has the port and a store in memory; `sqlite` stores snapshots in a file next to the log's. Imports the package's
+`sqlite` and `log`, and what they may import. Start reading at `store`.
 """
 
 from odradek_events.snapshots.sqlite import SqliteSnapshots, open_snapshots

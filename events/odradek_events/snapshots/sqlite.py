@@ -1,11 +1,11 @@
-"""Snapshots in an SQLite file of their own, `<log>.snapshots`, beside the log's.
+"""Snapshots in a separate SQLite file, `<log>.snapshots`, next to the log's.
 
-Of its own, so that the log only grows, its file alone is complete, and saving never holds up the journal's syncs. The
-file may be deleted at any time. One that is damaged, of a newer format or not ours is put aside as
-`<log>.snapshots.aside` by the next save, which begins a new one; until then there are no snapshots to load.
+With a separate file the log only grows, its file alone is complete, and saving snapshots never delays the journal's
+syncs. The file may be deleted at any time. If it is damaged, of a newer format or not an Odradek file, the next save
+renames it to `<log>.snapshots.aside` and creates a new one; until then there are no snapshots to load.
 
-A save is synced only when SQLite moves its write-ahead log into the file (synchronous=NORMAL): what a dying machine
-takes with it is made again.
+A save is synced only when SQLite checkpoints its write-ahead log (synchronous=NORMAL); snapshots lost in a power
+failure are taken again.
 """
 
 from __future__ import annotations
@@ -59,12 +59,12 @@ _LOAD = f"{_COLUMNS} WHERE stream = ? AND version <= ? ORDER BY version DESC LIM
 _SCAN = f"{_COLUMNS} ORDER BY stream, version"
 _TYPES = [bytes, int, int, bytes, bytes, int, bytes, bytes]
 _MAX = (1 << 63) - 1
-_PATIENCE = 1.0  # seconds for a stranger who has locked the file; snapshots can wait for the next time
+_PATIENCE = 1.0  # seconds to wait if another program has locked the file; the next snapshot is soon enough
 _DAMAGE = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CONSTRAINT}
 
 
 class _Damaged(Exception):
-    """The file is no sound file of snapshots."""
+    """The file is damaged, or not a snapshots file."""
 
 
 class _Connection(sqlite3.Connection):
@@ -72,7 +72,7 @@ class _Connection(sqlite3.Connection):
 
 
 class SqliteSnapshots:
-    """Snapshots in the file at `path`, created by the first save. Opening touches nothing."""
+    """Snapshots in the file at `path`. The first save creates it; the constructor touches no file."""
 
     def __init__(self, path: str | os.PathLike[str], *, read_only: bool = False) -> None:
         self.path = Path(path)
@@ -81,12 +81,12 @@ class SqliteSnapshots:
         self._is_closed = False
         self._must_put_aside = False
         self._writing = threading.Lock()
-        self._reading = threading.Lock()  # taken after the other where both are
+        self._reading = threading.Lock()  # acquired after `_writing` where both are needed
         self._writer: sqlite3.Connection | None = None
         self._reader: sqlite3.Connection | None = None
 
     def save(self, snapshots: Sequence[StoredSnapshot]) -> None:
-        """Keep these; see SnapshotStore."""
+        """Save snapshots; see SnapshotStore."""
         if self.read_only:
             raise SnapshotsUnavailable(str(self.path), "they were opened read-only")
         with self._writing, self._errors():
@@ -109,10 +109,10 @@ class SqliteSnapshots:
                     if self._reader is None:
                         return None
                 bound = _MAX if at_most is None else at_most
-                row = _told(_first_row, self._reader, stream, bound)
+                row = _checked(_first_row, self._reader, stream, bound)
                 return None if row is None else _of_row(row)
             except UnicodeEncodeError:
-                return None  # no stream has such a name
+                return None  # a stream cannot have such a name
             except _Damaged:
                 self._must_put_aside = True
                 raise
@@ -121,7 +121,7 @@ class SqliteSnapshots:
                 raise
             finally:
                 if self.read_only:
-                    self._close_reader()  # one that took the file as immutable must not outlive a change
+                    self._close_reader()  # a connection with immutable=1 must not outlive a change of the file
 
     def scan(self) -> Iterator[SnapshotMark]:
         """Yield every snapshot, by stream and version."""
@@ -132,19 +132,19 @@ class SqliteSnapshots:
             if connected is None:
                 return
             with closing(connected) as reader:
-                rows = _told(reader.execute, _SCAN)
-                while (row := _told(rows.fetchone)) is not None:
+                rows = _checked(reader.execute, _SCAN)
+                while (row := _checked(rows.fetchone)) is not None:
                     snapshot = _of_row(row)
                     yield SnapshotMark(snapshot.end, snapshot.is_intact)
 
     def close(self) -> None:
-        """Give back the connections; the file is complete by itself then."""
+        """Close the connections; the file is then complete without a write-ahead log."""
         if os.getpid() != self._process:
-            return  # they are the parent's
+            return  # the connections belong to the parent process
         with self._writing, self._reading:
             self._is_closed = True
             self._close_reader()
-            self._close_writer()  # the last to close moves the write-ahead log into the file
+            self._close_writer()  # the last connection to close checkpoints the write-ahead log
 
     # -- writing ------------------------------------------------------------------------------------------------------
 
@@ -154,9 +154,9 @@ class SqliteSnapshots:
         try:
             if self._writer is None:
                 self._writer = self._connect_writer()
-            _told(self._write, self._writer, snapshots)
+            _checked(self._write, self._writer, snapshots)
         except BaseException:
-            self._close_writer()  # which rolls back
+            self._close_writer()  # closing rolls back
             raise
 
     @staticmethod
@@ -171,20 +171,20 @@ class SqliteSnapshots:
 
     def _connect_writer(self) -> sqlite3.Connection:
         if not os.path.exists(self.path):
-            self._remove("-wal", "-shm")  # of a file that was deleted: SQLite would take it for this one's
+            self._remove("-wal", "-shm")  # of a deleted file: SQLite would apply them to the new one
         writer = self._connect("?mode=rwc")
         try:
             if writer.is_empty:
-                _told(writer.execute, "PRAGMA journal_mode = WAL")
-                _told(writer.executescript, f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
-            _told(writer.execute, "PRAGMA synchronous = NORMAL")
+                _checked(writer.execute, "PRAGMA journal_mode = WAL")
+                _checked(writer.executescript, f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
+            _checked(writer.execute, "PRAGMA synchronous = NORMAL")
         except BaseException:
             writer.close()
             raise
         return writer
 
     def _put_aside(self) -> None:
-        """Let a file that is not to be used keep its content under another name, for whoever wants to know."""
+        """Rename an unusable file, so that its content can still be examined."""
         with self._reading:
             self._close_reader()
             self._close_writer()
@@ -202,9 +202,9 @@ class SqliteSnapshots:
     # -- connections --------------------------------------------------------------------------------------------------
 
     def _connect_reader(self) -> _Connection | None:
-        """Connect for reading; where SQLite cannot make its shared-memory file, as to a file that nobody writes.
+        """Connect for reading; with immutable=1 if SQLite cannot create its shared-memory file.
 
-        None while the file is empty: the first save may be making it.
+        Returns None while the file is empty: the first save may be creating it.
         """
         try:
             reader = self._connect("?mode=ro" if self.read_only else "?mode=rw")
@@ -218,22 +218,22 @@ class SqliteSnapshots:
         return reader
 
     def _connect(self, query: str) -> _Connection:
-        """Connect to the file, which must be ours, of a format we know, or empty."""
+        """Connect to the file, which must be empty or a snapshots file of a known format."""
         uri = "file:" + quote(os.fsencode(self.path)) + query
         connection = sqlite3.connect(
             uri, uri=True, isolation_level=None, check_same_thread=False, timeout=_PATIENCE, factory=_Connection
         )
         connection.text_factory = bytes
         try:
-            header = _told(read_header, connection)
+            header = _checked(read_header, connection)
             connection.is_empty = not header.objects
             if not connection.is_empty:
                 if header.application_id != _APPLICATION_ID:
                     raise _Damaged("it is another program's file")
                 if header.format != _FORMAT:
-                    raise _Damaged(f"it has format {header.format}, this Odradek knows {_FORMAT}")
+                    raise _Damaged(f"it has format {header.format}, but this Odradek supports format {_FORMAT}")
                 if altered := _KIND.foreign(header) or _KIND.missing(header):
-                    raise _Damaged(f"its schema was altered: the {altered[0]} is not as Odradek makes it")
+                    raise _Damaged(f"its schema was altered: the {altered[0]} differs from what Odradek creates")
         except BaseException:
             connection.close()
             raise
@@ -265,7 +265,7 @@ class SqliteSnapshots:
 
 
 def open_snapshots(log: ReadableLog) -> SnapshotStore:
-    """Return the snapshots beside a log: in a file for an SqliteLog, new and in memory for any other."""
+    """Return the snapshot store of a log: the file next to an SqliteLog, or a new MemorySnapshots for any other log."""
     if isinstance(log, SqliteLog):
         return SqliteSnapshots(f"{log.path}.snapshots", read_only=log.read_only)
     return MemorySnapshots()
@@ -276,8 +276,8 @@ def _first_row(reader: sqlite3.Connection, stream: str, bound: int) -> tuple[Any
     return row
 
 
-def _told(call: Callable[..., T], *arguments: Any) -> T:
-    """Call SQLite, and tell damage from what may pass."""
+def _checked(call: Callable[..., T], *arguments: Any) -> T:
+    """Call SQLite; raise _Damaged for errors that mean damage, and others unchanged."""
     try:
         return call(*arguments)
     except sqlite3.Error as error:
@@ -290,7 +290,7 @@ def _told(call: Callable[..., T], *arguments: Any) -> T:
 
 def _of_row(row: tuple[Any, ...]) -> StoredSnapshot:
     if [type(value) for value in row] != _TYPES:
-        raise _Damaged("its columns are not of their types")
+        raise _Damaged("its columns have wrong types")
     stream, version, position, digest, name, schema, checksum, payload = row
     try:
         end = CommitEnd(stream.decode(), version, position, digest)

@@ -1,11 +1,11 @@
-"""Snapshots: an aggregate's state at a version, so that a long stream need not be folded from its beginning.
+"""Snapshots: an aggregate's state at a version, so that a long stream need not be folded from the start.
 
-A snapshot is a cache beside the log and never part of it: losing all of them costs time, nothing else. So none is ever
-trusted. It names the commit at whose end it was taken by that commit's digest, which chains all commits before it; a
-log that was replaced, cut short, or that grew differently does not have that commit, and the snapshot is passed over.
-Conversely a snapshot whose commit is beyond the log's head tells that the log has lost its end.
+Snapshots are a cache and never part of the log: losing all of them costs only time. So they are checked before use. A
+snapshot names the commit at whose end it was taken by its digest, which chains all earlier commits. A log that was
+replaced, truncated, or continued differently does not have that commit, so the snapshot is ignored. Conversely, a
+snapshot whose commit is beyond the log's head shows that the log has lost its end.
 
-`snapshots_sqlite` keeps them in a file beside an SQLite log.
+The module `sqlite` stores them in a file next to an SQLite log.
 """
 
 from __future__ import annotations
@@ -23,13 +23,14 @@ from odradek_events.record import CommitEnd
 __all__ = ["KEPT", "MemorySnapshots", "SnapshotMark", "SnapshotStore", "StoredSnapshot", "why_unusable"]
 
 KEPT = 2
-"""How many of a stream's newest snapshots a store keeps: one may turn out unusable."""
+"""The number of newest snapshots that a store keeps per stream: more than one, since one may be unusable."""
 
 
 class StoredSnapshot(msgspec.Struct, frozen=True, gc=False):
-    """A snapshot as a store keeps it: `payload` is the state of the aggregate whose last event is that of `end`.
+    """A snapshot as a store keeps it: `payload` is the state of the aggregate after the last event of `end`.
 
-    `name` and `schema` say what the payload is, by the names of the aggregate's owner. `checksum` is over all the rest.
+    `name` and `schema` identify the payload's format; the owner of the aggregate chooses them. `checksum` covers all
+    other fields.
     """
 
     end: CommitEnd
@@ -45,33 +46,33 @@ class StoredSnapshot(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def is_intact(self) -> bool:
-        """Whether the checksum is right."""
+        """Whether the checksum is correct."""
         return self.checksum == _checksum(self.end, self.name, self.schema, self.payload)
 
 
 class SnapshotMark(msgspec.Struct, frozen=True, gc=False):
-    """A stored snapshot without its payload: where it was taken, and whether its checksum is right."""
+    """A stored snapshot without its payload: where it was taken, and whether its checksum is correct."""
 
     end: CommitEnd
     is_intact: bool
 
 
 class SnapshotStore(Protocol):
-    """Keeps snapshots. Saving, loading and scanning raise SnapshotsUnavailable; whoever calls goes on without.
+    """Stores snapshots. `save`, `load` and `scan` may raise SnapshotsUnavailable; callers then continue without them.
 
-    One thread saves; others may load meanwhile.
+    Only one thread may save; others may load at the same time.
     """
 
     def save(self, snapshots: Sequence[StoredSnapshot]) -> None:
-        """Keep these, all or none, each in place of one of the same stream and version.
+        """Save these snapshots atomically, replacing those of the same stream and version.
 
-        Of each of these streams the KEPT newest up to the one saved stay. Later ones stay too: they are of an end that
-        the log has lost.
+        Keeps the KEPT newest snapshots of each stream up to the saved version. Also keeps any with later versions: the
+        log has lost the end that they were taken at.
         """
         ...
 
     def load(self, stream: str, at_most: int | None = None) -> StoredSnapshot | None:
-        """Return a stream's newest snapshot (of version `at_most` or below), as it is: the reader judges it."""
+        """Return a stream's newest snapshot (of version `at_most` or below) unchecked, or None; see `why_unusable`."""
         ...
 
     def scan(self) -> Iterator[SnapshotMark]:
@@ -79,19 +80,19 @@ class SnapshotStore(Protocol):
         ...
 
     def close(self) -> None:
-        """Give back every resource; closing twice is fine."""
+        """Release all resources; may be called repeatedly."""
         ...
 
 
 class MemorySnapshots:
-    """Snapshots that live as long as the object."""
+    """Snapshots in memory, lost with the object."""
 
     def __init__(self) -> None:
         self._by_stream: dict[str, dict[int, StoredSnapshot]] = {}
         self._lock = threading.Lock()
 
     def save(self, snapshots: Sequence[StoredSnapshot]) -> None:
-        """Keep these; see SnapshotStore."""
+        """Save snapshots; see SnapshotStore."""
         with self._lock:
             for snapshot in snapshots:
                 saved = self._by_stream.setdefault(snapshot.end.stream, {})
@@ -115,21 +116,21 @@ class MemorySnapshots:
             yield SnapshotMark(snapshot.end, snapshot.is_intact)
 
     def close(self) -> None:
-        """Do nothing: another reader of the same log may still want them."""
+        """Do nothing, since another reader of the same log may still use them."""
 
 
 def why_unusable(log: ReadableLog, snapshot: StoredSnapshot, name: str, schema: int) -> str | None:
-    """Say why `snapshot` must not stand for what `log` holds, to an owner who knows (name, schema); None if it may."""
+    """Return why `snapshot` must not be used with `log` by an owner of format (name, schema), or None if it may."""
     end = snapshot.end
     if not snapshot.is_intact:
         return "its checksum is wrong"
     if (snapshot.name, snapshot.schema) != (name, schema):
-        return f"it is a {snapshot.name!r} of schema {snapshot.schema}, not a {name!r} of schema {schema}"
+        return f"it has format {snapshot.name!r} version {snapshot.schema}, not {name!r} version {schema}"
     in_log = log.commit_end(end.position)
     if in_log is None:
         return f"the log ends before its position {end.position}"
     if in_log != end:
-        return f"the log has another history up to its position {end.position}"
+        return f"the log has a different history up to its position {end.position}"
     return None
 
 

@@ -150,7 +150,7 @@ def test_an_aggregate_needs_no_base() -> None:
 
 
 def test_registered_types_are_those_of_everybody_unless_told_otherwise() -> None:
-    with pytest.raises(AssertionError, match=r"a log does not take an event: .*Withdrawn is not registered"):
+    with pytest.raises(AssertionError, match=r"a log cannot store the event: .*Withdrawn is not registered"):
         given(Account(), Withdrawn(1))
     assert CATALOGUE.by_name("Withdrawn") is None
 
@@ -169,7 +169,7 @@ class UnderUnittest(unittest.TestCase):
 
 def test_other_events_are_shown_beside_those_expected_and_how_they_differ() -> None:
     assert failure(lambda: account().when(Account.withdraw, 200, times=2).then(Withdrawn(200), Withdrawn(20))) == (
-        "something else was decided\n"
+        "other events were decided than expected\n"
         "\n"
         "given Account, and then\n"
         "  1. Opened(owner='ann', cents=700)\n"
@@ -182,12 +182,14 @@ def test_other_events_are_shown_beside_those_expected_and_how_they_differ() -> N
         "  1. Withdrawn(cents=200)\n"
         "  2. Withdrawn(cents=200)\n"
         "where\n"
-        "  cents of event 2 should be 20 and is 200"
+        "  cents of event 2 should be 20, but is 200"
     )
 
 
 def test_too_many_too_few_and_no_events_are_counted() -> None:
-    assert "there should be 0 events and are 1" in failure(lambda: account().when(Account.withdraw, 1).then_nothing())
+    assert "there should be 0 events, but there are 1" in failure(
+        lambda: account().when(Account.withdraw, 1).then_nothing()
+    )
     assert "then expected\n  1. Withdrawn(cents=1)\nbut got\n  nothing\nwhere\n  there should be 1" in failure(
         lambda: account().when(Account.withdraw, 0).then(Withdrawn(1))
     )
@@ -219,13 +221,13 @@ def test_the_text_of_a_lambda_is_the_call() -> None:
 
 def test_a_long_history_and_long_values_are_cut() -> None:
     said = failure(lambda: given(Account(), *[Opened("x" * 400)] * 20, catalogue=BANK).then_state(cents=1))
-    assert said.startswith("cents should be 1 and is 0\n\ngiven Account, and then\n  (8 more)\n  9. Opened(owner='xxx")
+    assert said.startswith("cents should be 1, but is 0\n\ngiven Account, and then\n  (8 more)\n  9. Opened(owner='xxx")
     assert "xxx... (" in said
     assert len(said) < 6000
 
 
 def test_an_error_in_place_of_events_is_the_cause() -> None:
-    with pytest.raises(AssertionError, match="an error came in place of what was expected") as failed:
+    with pytest.raises(AssertionError, match="the decision raised an error") as failed:
         account().when(Account.withdraw, 900).then(Withdrawn(900))
     assert isinstance(failed.value.__cause__, InsufficientFunds)
     assert "but it raised\n  InsufficientFunds('there are 700 cents, too few to take out 900')" in str(failed.value)
@@ -240,20 +242,20 @@ def test_an_error_in_place_of_events_is_the_cause() -> None:
         (lambda: account().when(Account.withdraw, 900).then_raises(ValueError), "but it raised\n  InsufficientFunds("),
         (
             lambda: account().when(Account.withdraw, 900).then_raises(InsufficientFunds, match="enough"),
-            "the InsufficientFunds says something else",
+            "InsufficientFunds has a different text",
         ),
         (
             lambda: account().when(Account.withdraw, 900).then_raises(InsufficientFunds, wanted=1),
-            "wanted of the InsufficientFunds should be 1 and is 900",
+            "wanted of InsufficientFunds should be 1, but is 900",
         ),
         (
             lambda: account().when(Account.withdraw, 900).then_raises(InsufficientFunds, owner="ann"),
-            "owner of the InsufficientFunds should be 'ann' and is missing",
+            "owner of InsufficientFunds should be 'ann', but is missing",
         ),
-        (lambda: account().then_state(cents=1), "cents should be 1 and is 700"),
+        (lambda: account().then_state(cents=1), "cents should be 1, but is 700"),
         (lambda: account().then_state(dollars=1), "Account has no attribute 'dollars'"),
-        (lambda: account().when(lambda _: 5), "5 is no event; return an event, a list or tuple of events, or None"),
-        (lambda: account().when(lambda _: [Withdrawn]), "is no event"),
+        (lambda: account().when(lambda _: 5), "5 is not an event; return an event, a list or tuple of events, or None"),
+        (lambda: account().when(lambda _: [Withdrawn]), "is not an event"),
     ],
 )
 def test_whatever_is_not_so_is_said(check: Callable[[], object], reason: str) -> None:
@@ -267,7 +269,7 @@ def test_deciding_must_change_nothing() -> None:
         return Withdrawn(1)
 
     said = failure(lambda: account().when(careless))
-    assert said.startswith("deciding changed the aggregate; return events, and change in apply only\n")
+    assert said.startswith("the decision changed the aggregate; return events, and change state only in apply\n")
     assert "when\n  careless()\nnow\n" in said
     assert "cents was 700 and is 699\n" in said
     assert "lines.size was 1 and is 2\n  lines[1] was missing and is -1" in said
@@ -306,7 +308,7 @@ def test_apply_may_not_refuse() -> None:
             raise ValueError("not this one")
 
     said = failure(lambda: given(Strict(), Opened("ann"), catalogue=BANK))
-    assert said.startswith("apply refused with ValueError('not this one'); it must take whatever was decided")
+    assert said.startswith("apply raised ValueError('not this one'); it must accept every event that was decided")
     assert "applying\n  1. Opened(owner='ann', cents=0)" in said
 
 
@@ -318,7 +320,7 @@ def test_apply_must_advance_the_version_by_one_for_each_event() -> None:
 
     scenario = given(Forgetful(), Opened("ann", 5), catalogue=BANK)
     said = failure(lambda: scenario.when(Forgetful.withdraw, 1).then(Withdrawn(1)))
-    assert said.startswith("apply_all took the version from 0 to 0; advance it by one for each event")
+    assert said.startswith("apply_all changed the version from 0 to 0; increase it by 1 per event")
 
 
 def test_one_by_one_and_all_at_once_must_lead_to_the_same_state() -> None:
@@ -330,8 +332,8 @@ def test_one_by_one_and_all_at_once_must_lead_to_the_same_state() -> None:
             self.version += len(events) - 1
 
     said = failure(lambda: given(Hasty(), Opened("ann", 5), Withdrawn(1), catalogue=BANK))
-    assert said.startswith("applied one by one the events lead to another state than read and applied all at once")
-    assert "in the end\n  cents is 4, and 5 if read\n" in said
+    assert said.startswith("applying the events one by one gives a different state than reading and applying them all")
+    assert "difference\n  cents is 4, but 5 if read\n" in said
 
 
 @event("Sampled", tags=(OffsetTag("series", "offset"),), catalogue=BANK)
@@ -352,13 +354,13 @@ class Rounded(msgspec.Struct, frozen=True, eq=False):
 @pytest.mark.parametrize(
     ("item", "reason"),
     [
-        (Withdrawn("1"), "a log does not take an event: it could not be read again (Expected `int`, got `str`"),  # type: ignore[arg-type]  # the mistake
-        (Withdrawn(object()), "a log does not take an event: Encoding objects of type object is unsupported"),  # type: ignore[arg-type]  # the mistake
+        (Withdrawn("1"), "cannot store the event: it could not be decoded again (Expected `int`, got `str`"),  # type: ignore[arg-type]  # the mistake
+        (Withdrawn(object()), "a log cannot store the event: Encoding objects of type object is unsupported"),  # type: ignore[arg-type]  # the mistake
         (Unregistered(1), "Unregistered is not registered; declare it with @event(...)"),
-        (Sampled(-1), "a log does not take an event: offset -1 of 'Sampled' is not an offset"),
-        (Sampled(1, b"\xff"), "an event does not come back from a log as it went in"),
-        (Sampled(1, b"\xff"), "came back\n  Sampled(offset=1, value='/w==')\n  value was b'\\xff' and is '/w=='"),
-        (Rounded(1), "no field differs, but == says so: declare it without eq=False"),
+        (Sampled(-1), "a log cannot store the event: offset -1 of 'Sampled' is not an offset"),
+        (Sampled(1, b"\xff"), "a log does not return the event unchanged"),
+        (Sampled(1, b"\xff"), "read\n  Sampled(offset=1, value='/w==')\n  value was b'\\xff' and is '/w=='"),
+        (Rounded(1), "all fields are equal, but == is false; declare it without eq=False"),
     ],
 )
 def test_an_event_must_come_back_from_a_log_as_it_went_in(item: Any, reason: str) -> None:

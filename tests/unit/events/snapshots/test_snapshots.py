@@ -82,8 +82,8 @@ def test_a_changed_snapshot_is_not_used(log: LogStore, change: dict[str, object]
 
 
 def test_a_snapshot_of_another_kind_or_schema_is_not_used(log: LogStore) -> None:
-    assert "'topic' of schema 1" in str(why_unusable(log, taken(log), "topic", 2))
-    assert "'topic' of schema 1" in str(why_unusable(log, taken(log), "account", 1))
+    assert "'topic' version 1" in str(why_unusable(log, taken(log), "topic", 2))
+    assert "'topic' version 1" in str(why_unusable(log, taken(log), "account", 1))
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_a_snapshot_of_another_kind_or_schema_is_not_used(log: LogStore) -> None
 def test_a_snapshot_of_another_history_is_not_used(log: LogStore, wrong: dict[str, object]) -> None:
     end = msgspec.structs.replace(taken(log).end, **wrong)
     other = StoredSnapshot.sealed(end, "topic", 1, b"{}")
-    assert "another history" in str(why_unusable(log, other, "topic", 1))
+    assert "a different history" in str(why_unusable(log, other, "topic", 1))
 
 
 def test_a_snapshot_beyond_the_end_of_the_log_is_not_used(log: LogStore) -> None:
@@ -112,7 +112,7 @@ def test_a_commit_that_says_the_same_in_a_log_that_began_otherwise_is_another(lo
     append(other, "topic/b", created("b"))
     append(other, "topic/a", produced(1, "a"), produced(2, "a"))
 
-    assert "another history" in str(why_unusable(other, taken(log), "topic", 1))
+    assert "a different history" in str(why_unusable(other, taken(log), "topic", 1))
 
 
 # -- the file ----------------------------------------------------------------------------------------------------------
