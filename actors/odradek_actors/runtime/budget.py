@@ -7,6 +7,9 @@ or a race can make the cached sum drift, so it is recomputed periodically and wh
 Callers that find no room wait in arrival order, as in Kafka's BufferPool; otherwise small reservations would starve a
 large one. Threads that check for room at the same moment may together exceed the limit, each by at most its own
 reservation.
+
+An interruption can also lose a wake-up, or leave in the queue a caller that no longer waits. Therefore each waiting
+caller checks for room periodically, and one that has not checked for a while loses its place.
 """
 
 from __future__ import annotations
@@ -19,6 +22,8 @@ from odradek_actors.runtime.promise import Promise
 __all__ = ["Budget"]
 
 _RECOUNT_AFTER = 1024  # reservations
+_CHECK_INTERVAL = 0.25  # seconds between checks for room by a caller that is not woken
+_FORGET_AFTER = 4 * _CHECK_INTERVAL  # seconds: a caller that has not checked for so long was interrupted
 
 
 class Budget:
@@ -31,7 +36,9 @@ class Budget:
         self._held: dict[object, int] = {}
         self._taken = 0
         self._until_recount = _RECOUNT_AFTER
-        self._queue: dict[object, tuple[Promise[None], float]] = {}  # waiting holders: what wakes them, the deadline
+        self._queue: dict[
+            object, tuple[Promise[None], float]
+        ] = {}  # waiting holders: what wakes them, until when they count
 
     def acquire(self, holder: object, size: int, timeout: float) -> bool:
         """Reserve `size` bytes for `holder`; wait up to `timeout` seconds for room, behind earlier callers.
@@ -75,29 +82,28 @@ class Budget:
         deadline = self._monotonic() + timeout
         try:
             while True:
-                wake = self._new_promise()
-                self._queue[holder] = wake, deadline  # before the check for room, so that a later release wakes this
-                now = self._monotonic()
-                until = self._deadline_of_first(holder, now)
-                if until is None and self._has_room(size):
+                wake, now = self._new_promise(), self._monotonic()
+                # Before the check for room, so that a later release wakes this caller.
+                self._queue[holder] = wake, now + _FORGET_AFTER
+                if self._is_first(holder, now) and self._has_room(size):
                     self._take(holder, size)
                     return True
                 if now >= deadline:
                     return False
-                wake.wait((deadline if until is None else min(deadline, until)) - now)
+                wake.wait(min(deadline - now, _CHECK_INTERVAL))
         finally:
             self._queue.pop(holder, None)
             self._wake_first()
 
-    def _deadline_of_first(self, holder: object, now: float) -> float | None:
-        """Return the deadline of the caller that is first in the queue; None if that is `holder`."""
-        for other, (_, deadline) in list(self._queue.items()):
+    def _is_first(self, holder: object, now: float) -> bool:
+        """Return whether no earlier caller waits; forget those that were interrupted before they left the queue."""
+        for other, (_, counts_until) in list(self._queue.items()):
             if other is holder:
-                return None
-            if deadline > now:
-                return deadline
-            self._queue.pop(other, None)  # its caller was interrupted while it left the queue
-        return None
+                break
+            if counts_until > now:
+                return False
+            self._queue.pop(other, None)
+        return True
 
     def _wake_first(self) -> None:
         for wake, _ in list(self._queue.values())[:1]:

@@ -142,12 +142,16 @@ class Promise(concurrent.futures.Future[T]):
     def add_done_callback(self, fn: Callable[[Any], object]) -> None:
         """Call `fn` with this promise once it is settled, or now if it already is."""
         self._done_callbacks.append(fn)
-        if self._answer is not None:
-            for callback in _taken_out_of(self._done_callbacks):
-                try:
-                    callback(self)
-                except Exception as error:
-                    _log.error("callback of a promise failed", error=repr(error), exc_info=error)
+        if self._answer is None:
+            return
+        try:
+            self._done_callbacks.remove(fn)  # no other: an interruption here must not lose it
+        except ValueError:
+            return  # the thread that answers has taken it
+        try:
+            fn(self)
+        except Exception as error:
+            _log.error("callback of a promise failed", error=repr(error), exc_info=error)
 
     # -- the rest of Future's interface -------------------------------------------------------------------------------
 

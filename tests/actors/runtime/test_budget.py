@@ -69,13 +69,39 @@ def test_a_large_reservation_does_not_starve_behind_small_ones() -> None:
     assert granted.is_set()
 
 
-def test_an_interrupted_caller_blocks_those_behind_it_no_longer_than_it_would_have_waited() -> None:
+def test_an_interrupted_caller_that_never_left_the_queue_delays_others_only_briefly() -> None:
     budget = budget_of(10)
     assert budget.acquire("a", 10, 0)
-    budget._queue["interrupted"] = Promise(), time.monotonic() + 0.2  # it never left the queue
+    interrupted = threading.Thread(target=lambda: budget.acquire("interrupted", 10, 0.1), daemon=True)
+    interrupted.start()
+    while not (entry := budget._queue.get("interrupted")):
+        pass
+    interrupted.join(30)
+    budget._queue["interrupted"] = entry  # what an interruption just before it leaves results in
+
     budget.release("a")
+
     assert budget.acquire("b", 5, 20)
     assert list(budget._queue) == []
+
+
+def test_a_waiting_caller_finds_room_whose_release_was_interrupted() -> None:
+    budget = budget_of(10)
+    assert budget.acquire("a", 10, 0)
+    started = time.monotonic()
+    granted: list[float] = []
+
+    def wait() -> None:
+        assert budget.acquire("b", 10, 30)
+        granted.append(time.monotonic() - started)
+
+    def interrupted_release() -> None:
+        while not budget._queue:
+            pass
+        del budget._held["a"]  # the first step of a release; the others do not follow
+
+    in_threads(wait, interrupted_release)
+    assert granted[0] < 15
 
 
 def test_the_sum_of_reservations_recovers_from_an_interruption() -> None:

@@ -123,6 +123,33 @@ def test_a_callback_added_late_runs_at_once() -> None:
     assert calls == [1]
 
 
+class AddsACallback:
+    """Stands for a waiter of `concurrent.futures.wait`, which is called after the answer and before the callbacks."""
+
+    def __init__(self, calls: list[str]) -> None:
+        self.calls = calls
+        self.seen: list[str] = []
+
+    def add_result(self, promise: Promise[int]) -> None:
+        promise.add_done_callback(lambda _: self.calls.append("late"))
+        self.seen = list(self.calls)
+
+
+def test_a_callback_added_late_leaves_earlier_ones_to_the_thread_that_answers() -> None:
+    """Otherwise an interruption of the adding thread would lose them, and a producer's buffer would never be released."""
+    promise: Promise[int] = Promise()
+    calls: list[str] = []
+    promise.add_done_callback(lambda _: calls.append("early"))
+    waiter = AddsACallback(calls)
+    with promise._condition:
+        promise._waiters.append(waiter)
+
+    promise.tell(1)
+
+    assert waiter.seen == ["late"]
+    assert calls == ["late", "early"]
+
+
 def waits_for_all(promises: list[Promise[int]]) -> None:
     assert not concurrent.futures.wait(promises, 10).not_done
 
