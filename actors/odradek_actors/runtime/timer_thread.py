@@ -37,8 +37,9 @@ class TimerThread:
             return
         self._added.put((time.monotonic() + delay, next(self._order), recipient, message))
         if self._thread is None and next(self._starting) == 0:
-            self._thread = threading.Thread(target=self._run, name="odradek-timers", daemon=True)
-            self._thread.start()
+            thread = threading.Thread(target=self._run, name="odradek-timers", daemon=True)
+            thread.start()
+            self._thread = thread  # only now: `close` can join it
 
     def close(self) -> None:
         """Drop all timers and end the thread."""

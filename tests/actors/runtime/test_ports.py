@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+import threading
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -36,6 +39,25 @@ def test_a_runtime_passed_to_open_stays_open_for_the_next_system() -> None:
     runtime.later(0.001, told, "still open")
     assert told.result(10) == "still open"
     runtime.close()
+
+
+def test_a_runtime_can_be_closed_while_the_first_timer_starts_its_thread() -> None:
+    runtime = ThreadedRuntime()
+    late: Promise[str] = runtime.promise()
+
+    def close_at_start(frame: FrameType, _event: str, _: object) -> None:
+        if frame.f_code is threading.Thread.start.__code__:
+            sys.settrace(before)
+            runtime.close()
+
+    before = sys.gettrace()
+    sys.settrace(close_at_start)
+    try:
+        runtime.later(0, late, "late")
+    finally:
+        sys.settrace(before)
+    runtime.close()
+    assert not late.done()
 
 
 class CountingRuntime(ThreadedRuntime):

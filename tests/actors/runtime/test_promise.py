@@ -136,7 +136,7 @@ class AddsACallback:
 
 
 def test_a_callback_added_late_leaves_earlier_ones_to_the_thread_that_answers() -> None:
-    """Otherwise an interruption of the adding thread would lose them, and a producer's buffer would never be released."""
+    """Otherwise an interruption of the adding thread would lose them: a producer's buffer would stay reserved."""
     promise: Promise[int] = Promise()
     calls: list[str] = []
     promise.add_done_callback(lambda _: calls.append("early"))
