@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 import msgspec
 import pykka
 import pytest
 from support.actors import QUICK
+from support.groups import until
 
 from odradek import ActorSystem, Aggregate, EventSourcedActor, MemoryLog, SnapshotSchema, event
 from odradek_actors.errors import ActorError, ActorFailed, HandlerAborted
 
-ABORTS = [SystemExit(3), KeyboardInterrupt(), GeneratorExit(), pytest.fail.Exception("no")]
-HOOKS = ["decide", "respond", "answer", "apply", "on_applied", "on_ready", "take_snapshot", "initial_state"]
+ABORTS: dict[str, Callable[[], BaseException]] = {
+    "SystemExit": partial(SystemExit, 3),
+    "KeyboardInterrupt": KeyboardInterrupt,
+    "GeneratorExit": GeneratorExit,
+    "Failed": partial(pytest.fail.Exception, "no"),
+}
+ENDING = ["apply", "on_applied", "on_ready", "initial_state"]  # an actor that fails here each time ends
+HOOKS = ["decide", "respond", "answer", "take_snapshot", *ENDING]
 
 
 @event("test.Added", version=1)
@@ -111,8 +119,20 @@ def bystanders() -> Iterator[tuple[ActorSystem, pykka.ActorRef[Echo]]]:
     echo.stop()
 
 
+@pytest.fixture(params=ABORTS)
+def abort(request: pytest.FixtureRequest) -> BaseException:
+    """Give an exception that no other test has raised."""
+    return ABORTS[request.param]()
+
+
+def answers(system: ActorSystem, hook: str) -> bool:
+    """Say whether the actor answers; one that is about to end answers with its error until then."""
+    error = system.actor("total/t").ask(1).exception(10)
+    assert error is None or (isinstance(error, ActorError) and hook in ENDING), error
+    return error is None
+
+
 @pytest.mark.filterwarnings("ignore::odradek_actors.errors.SnapshotWarning")
-@pytest.mark.parametrize("abort", ABORTS, ids=lambda abort: type(abort).__name__)
 @pytest.mark.parametrize("hook", HOOKS)
 def test_an_abort_in_a_hook_is_answered_and_stays_with_its_actor(
     hook: str, abort: BaseException, bystanders: tuple[ActorSystem, pykka.ActorRef[Echo]]
@@ -137,12 +157,10 @@ def test_an_abort_in_a_hook_is_answered_and_stays_with_its_actor(
             assert isinstance(outcome, ActorError), outcome
             assert isinstance(query, ActorError), query
         breaking.where = ""  # type: ignore[attr-defined]  # a class made by type()
-        while isinstance(error := system.actor("total/t").ask(1).exception(10), ActorError):
-            assert hook == "initial_state", error  # the one actor that has to end answers with its error until then
+        until(partial(answers, system, hook), what="it answers again")
         assert system.actor("total/t").query("total").result(10) in (1, 14)
 
 
-@pytest.mark.parametrize("abort", ABORTS, ids=lambda abort: type(abort).__name__)
 def test_an_actor_that_aborts_while_it_gives_up_still_ends_and_answers(abort: BaseException) -> None:
     class GivesUpBadly(TotalActor):
         where = "apply"
@@ -156,7 +174,6 @@ def test_an_actor_that_aborts_while_it_gives_up_still_ends_and_answers(abort: Ba
         assert isinstance(outcome, ActorFailed | HandlerAborted)
 
 
-@pytest.mark.parametrize("abort", ABORTS, ids=lambda abort: type(abort).__name__)
 def test_an_actor_that_aborts_while_it_prepares_to_stop_stops_all_the_same(abort: BaseException) -> None:
     class StopsBadly(TotalActor):
         def on_stopping(self) -> bool:
