@@ -6,7 +6,7 @@ RUN_LOG ?= build/simulate.db
 
 WORKERS ?= auto
 # Many tests start an interpreter; compiling the product in each of them would take longer than the tests.
-PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 8
+PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses $(WORKERS)
 
 .PHONY: help run test quick check bench crash clean
 .DEFAULT_GOAL := help
@@ -28,7 +28,7 @@ test: $(VENV)/.installed ## run every test, with one worker per processor or WOR
 	$(PYTEST) -m "" --hypothesis-profile ci --durations 10
 
 quick: $(VENV)/.installed ## run the tests that take seconds
-	$(PYTEST) -m "not square and not on_disk" --hypothesis-profile fast $(addprefix --ignore tests/,cli examples properties)
+	$(PYTEST) -m "not square and not on_disk and not slow" --hypothesis-profile fast $(addprefix --ignore tests/,cli examples)
 
 check: $(VENV)/.installed ## run the linter, the formatter, mypy and import-linter
 	$(BIN)/ruff check .

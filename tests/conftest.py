@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -19,7 +20,7 @@ settings.register_profile("ci", max_examples=100, deadline=None, print_blob=True
 settings.load_profile("fast")
 
 LEFT_OUT = pytest.StashKey[dict[str, int]]()
-MARKS = ("square", "on_disk")
+MARKS = ("square", "slow", "on_disk")
 
 
 @pytest.fixture
@@ -28,6 +29,13 @@ def public_place() -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as name:
         os.chmod(name, 0o777)
         yield Path(name)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Start one worker more than there are cores, since tests also wait, but not more than eight: each collects all."""
+    cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    return min(cores + 1, 8)
 
 
 def pytest_configure(config: pytest.Config) -> None:

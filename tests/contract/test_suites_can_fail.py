@@ -112,6 +112,7 @@ BROKEN_ON_DISK = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "case"), BROKEN_ON_DISK)
 def test_a_broken_log_on_disk_fails_its_case(name: str, case: str, tmp_path: Path) -> None:
     suite = type(name, (DurableLogConformance,), {"opener": f"support.broken_logs:{name}"})()

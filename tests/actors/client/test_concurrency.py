@@ -30,6 +30,8 @@ from odradek_events.errors import OutcomeUnknown
 from odradek_events.maintenance.verify import verify
 from odradek_events.testing import FaultyLog
 
+pytestmark = pytest.mark.slow
+
 T = TypeVar("T")
 PRODUCERS = [f"p{number}" for number in range(8)]
 CONSUMERS = [f"c{number}" for number in range(4)]

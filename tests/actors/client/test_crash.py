@@ -14,6 +14,8 @@ from odradek_domain.replay.system_state import SystemState
 from odradek_events import SqliteLog
 from odradek_events.maintenance.verify import verify
 
+pytestmark = pytest.mark.slow
+
 PRODUCE = """
 import sys
 from odradek_actors.client.system import ActorSystem

@@ -16,6 +16,8 @@ from odradek import ActorSystem, ConsumerHandle, MemoryLog, ProducerHandle, Prom
 from odradek_actors.client.rebalance_listener import RebalanceListener
 from odradek_events.errors import LogUnavailable
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def system() -> Iterator[ActorSystem]:

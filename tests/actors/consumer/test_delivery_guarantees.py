@@ -21,6 +21,8 @@ from odradek_events import LogStore, MemoryLog
 from odradek_events.errors import OutcomeUnknown
 from odradek_events.testing import FaultyLog
 
+pytestmark = pytest.mark.slow
+
 MESSAGES = [f"job {number}" for number in range(60)]
 LIVES = 6
 ROUNDS = range(12)

@@ -23,6 +23,8 @@ from odradek_domain.replay.system_state import SystemState
 from odradek_events import MemoryLog
 from odradek_events.maintenance.verify import verify
 
+pytestmark = pytest.mark.slow
+
 PARTITIONS = 12
 SLOTS = 4  # members at a time
 BATCH = 100

@@ -20,6 +20,7 @@ def poll_until(is_over: Event, consumer: ConsumerHandle) -> None:
             consumer.poll(timeout=0.2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("assignor", ["range", "cooperative-sticky"])
 def test_members_that_come_at_once_all_hear_of_one_another(tmp_path: Path, assignor: str) -> None:
     is_over = Event()

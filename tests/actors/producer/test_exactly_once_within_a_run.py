@@ -186,6 +186,7 @@ def disturb(world: World, log: FaultyLog, seed: int, done: threading.Event) -> N
         tokens.clear()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(12))
 def test_what_is_acknowledged_is_stored_once_and_in_order_and_nothing_twice(
     faulty_world: World, faulty: FaultyLog, seed: int

@@ -115,6 +115,7 @@ def test_progress_is_called_with_counts_that_grow_to_the_end() -> None:
     assert (seen[-1].produced, seen[-1].consumed) == (600, 1800)
 
 
+@pytest.mark.slow
 def test_members_that_leave_stall_and_die_are_replaced_and_everything_is_read() -> None:
     report = run_workload(Workload(messages=12_000, batch=5, members=3, churn=3, consumers=1, groups=1))
     assert report.problems == []

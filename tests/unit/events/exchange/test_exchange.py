@@ -319,6 +319,7 @@ def test_a_damaged_export_becomes_no_log_and_the_line_is_named(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_change_of_any_byte_of_a_commits_line_is_refused(lines: bytes, tmp_path: Path) -> None:
     start = lines.index(b"\n") + 1
     for place in range(start, lines.index(b"\n", start)):

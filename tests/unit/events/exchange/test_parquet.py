@@ -118,6 +118,7 @@ def test_it_ends_with_the_last_whole_commit_up_to_a_place() -> None:
         ]
 
 
+@pytest.mark.slow
 def test_the_file_says_where_the_log_ended_and_bounds_its_row_groups(tmp_path: Path) -> None:
     with MemoryLog() as log:
         for number in range(9):

@@ -130,6 +130,7 @@ def test_progress_is_told_now_and_then(tmp_path: Path) -> None:
     assert told == [127, 255, 383]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("column", ["stream", "metadata", "digest", "events"])
 @pytest.mark.parametrize("first", FIRSTS)
 def test_a_change_of_any_byte_of_a_commit_is_found_at_its_position(
@@ -152,6 +153,7 @@ def test_a_change_of_any_byte_of_a_commit_is_found_at_its_position(
         assert checked(log).is_sound
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("column", ["first_position", "last_position", "first_version"])
 @pytest.mark.parametrize("first", FIRSTS)
 def test_a_change_of_any_number_of_a_commit_is_found(
@@ -173,6 +175,7 @@ def test_a_change_of_any_number_of_a_commit_is_found(
         assert checked(log).is_sound
 
 
+@pytest.mark.slow
 def test_a_change_of_any_byte_of_the_index_is_found_at_its_commit(path: Path, raw: sqlite3.Connection) -> None:
     entries = raw.execute("SELECT CAST(tag AS BLOB), first_position, first_offset FROM tags").fetchall()
     assert len(entries) == 15

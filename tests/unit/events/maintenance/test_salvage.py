@@ -229,6 +229,7 @@ def outcome(path: Path, good: bytes) -> str:
     return "whole" if found.is_whole else "part"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("filling", [b"\x00", b"\xff", b"\x55"])
 def test_a_damaged_page_costs_what_lies_behind_it_at_most(path: Path, good: bytes, filling: bytes) -> None:
     outcomes = []
@@ -241,6 +242,7 @@ def test_a_damaged_page_costs_what_lies_behind_it_at_most(path: Path, good: byte
     assert outcomes.count("whole") >= 2  # the index alone was hit
 
 
+@pytest.mark.slow
 def test_of_a_file_cut_short_the_beginning_is_copied(path: Path, good: bytes) -> None:
     outcomes = []
     for length in range(0, len(good), 2048 + 7):

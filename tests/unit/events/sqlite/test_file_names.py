@@ -42,6 +42,7 @@ def test_a_log_whose_name_is_not_utf_8_is_a_log_like_any_other(tmp_path: Path) -
     open_views(views).close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("locale", "is_utf_8_mode"), [("C", "0"), ("C.UTF-8", "0"), ("de_DE.ISO-8859-1", "0"), ("C", "1")]
 )

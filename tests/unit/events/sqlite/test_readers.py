@@ -34,6 +34,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "log.db"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reading", PAUSING)
 @pytest.mark.parametrize("is_elsewhere", [True, False])
 def test_a_paused_reader_does_not_pin_the_write_ahead_log(path: Path, reading: str, is_elsewhere: bool) -> None:

@@ -67,6 +67,7 @@ def test_what_a_killed_writer_left_is_sound(path: Path) -> None:
         assert verify(log).is_sound
 
 
+@pytest.mark.slow
 def test_a_flipped_bit_anywhere_in_the_write_ahead_log_is_found(path: Path) -> None:
     count = frames_of(path)
     assert count >= 5
@@ -176,6 +177,7 @@ def test_a_rolled_back_transaction_that_spilled_into_the_write_ahead_log_is_a_no
     assert why_damaged(str(copy)) is None
 
 
+@pytest.mark.slow
 def test_a_reader_that_opens_while_a_writer_commits_sees_no_damage(tmp_path: Path) -> None:
     path = tmp_path / "log.db"
     with SqliteLog(path, durability="off") as log:
