@@ -1,7 +1,7 @@
-"""The Producer aggregate, and how its messages find their partition.
+"""The Producer aggregate, and the choice of a partition for each message.
 
-`producer` is the aggregate; `routing` chooses the partition of each message, on `partitioner`, which holds Kafka's
-rules. Imports `topic` and what `topic` may import. Start reading at `producer`.
+`producer` is the aggregate; `routing` chooses the partition of each message, with Kafka's rules in `partitioner`.
+Imports `topic` and what `topic` may import. Start reading at `producer`.
 """
 
 from odradek_domain.producer.partitioner import StickyPartitioner, murmur2, partition_for_key

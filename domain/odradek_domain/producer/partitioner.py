@@ -1,7 +1,8 @@
-"""Which partition a message goes to, by Kafka's default partitioner.
+"""Kafka's default partitioner.
 
-With a key: `(murmur2(key) & 0x7fffffff) % partition_count`, as `org.apache.kafka.clients.producer` does, so that a key
-lands where Kafka would put it. Without one: sticky, a whole batch to one partition, the next batch to the next.
+With a key: `(murmur2(key) & 0x7fffffff) % partition_count`, as in `org.apache.kafka.clients.producer`, so that a key
+maps to the same partition as in Kafka. Without a key: sticky, all of a batch to one partition, the next batch to the
+next partition.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ _MASK = 0xFFFFFFFF
 _M = 0x5BD1E995
 _SEED = 0x9747B28C
 _CACHED_KEYS = 65_536  # pure Python takes 2-12 us for a key of 5-36 bytes, a look-up 0.05
-_CACHED_KEY_BYTES = 256  # keys have no limit, so a cache bounded in entries alone would have none either
+_CACHED_KEY_BYTES = 256  # longer keys are not cached, so that the cache is bounded in bytes too
 
 _hashes: dict[bytes, int] = {}
 
@@ -51,7 +52,7 @@ def partition_for_key(key: bytes, partition_count: int) -> int:
 
 
 class StickyPartitioner:
-    """Gives every batch of keyless messages one partition, and moves on evenly."""
+    """Assigns each batch of keyless messages to one partition, and cycles through the partitions."""
 
     __slots__ = ("_batch",)
 
@@ -63,5 +64,5 @@ class StickyPartitioner:
         return self._batch % partition_count
 
     def next_batch(self) -> None:
-        """Move on to the next partition."""
+        """Advance to the next partition."""
         self._batch += 1

@@ -1,7 +1,7 @@
-"""The Producer aggregate: identity, epoch, and how much it has sent.
+"""The Producer aggregate: identity, epoch, and number of acknowledged messages.
 
-The client id is the identity. Every new life (a new run, or a batch given up with its outcome unknown) has a higher
-epoch, under which sequences restart at 0 and by which topics fence what is left of the older one.
+The client id is the identity. A new run, or a failed batch with an unknown outcome, starts a higher epoch, in which
+sequence numbers restart at 0. Topics use it to fence late batches of older epochs.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ class ProducerSnapshot(msgspec.Struct, frozen=True, gc=False):
 
 
 class Producer(Aggregate):
-    """A producer. `message_count` counts what was recorded up to log position `counted_through`; it only rises.
+    """A producer. `message_count` is the number of its messages up to log position `counted_through`.
 
-    Where the next keyless batch goes is volatile: it is no part of the state that a log rebuilds.
+    The partition for the next keyless batch is volatile: it is not rebuilt from the log.
     """
 
     __slots__ = (
@@ -72,31 +72,32 @@ class Producer(Aggregate):
         return self.created_at is not None
 
     def register(self, at: datetime, transaction_id: str | None = None) -> list[ProducerRegistered]:
-        """Decide to register; registered already is no event."""
+        """Decide to register; no event if it is registered already."""
         if self.is_registered:
             return []
         return [ProducerRegistered(str(self.id), self.client_id, 0, at, transaction_id)]
 
     def bump_epoch(self, at: datetime) -> ProducerEpochBumped:
-        """Decide to begin a new life."""
+        """Decide to start a new epoch."""
         self._require_registered()
         return ProducerEpochBumped(str(self.id), self.epoch + 1, at)
 
     def record_progress(self, message_count: int, counted_through: int, at: datetime) -> list[ProducerProgressed]:
-        """Decide to record that it has sent `message_count` messages in all; no more than before is no event."""
+        """Decide to record a total of `message_count` messages; no event unless that is more than before."""
         self._require_registered()
         if message_count <= self.message_count:
             return []
         return [ProducerProgressed(str(self.id), message_count, counted_through, at)]
 
     def send_message(self, topic: Topic, message: Message, partition: int | None = None) -> AppendMessages:
-        """Return what to ask of `topic` so that it stores one message."""
+        """Return the command for `topic` to store one message."""
         return self.send_batch(topic, (message,), partition)
 
     def send_batch(self, topic: Topic, messages: Sequence[Message], partition: int | None = None) -> AppendMessages:
-        """Return what to ask of `topic` so that it stores these messages, all or none.
+        """Return the command for `topic` to store these messages, all or none.
 
-        A producer routes; only the topic gives offsets. Used without actors the messages are not numbered.
+        The producer chooses partitions; only the topic assigns offsets. Without actors the messages have no sequence
+        numbers.
         """
         self._require_registered()
         if topic.topic_id is None:
@@ -128,7 +129,7 @@ class Producer(Aggregate):
     }
 
     def snapshot(self) -> ProducerSnapshot:
-        """Return the state in hand."""
+        """Return the current state."""
         return ProducerSnapshot(
             self.client_id,
             self.version,

@@ -1,4 +1,4 @@
-"""Where a producer's messages go: to which partition of a topic."""
+"""Chooses the partition of each message that a producer sends."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ __all__ = ["MessageRoutingService"]
 
 
 class MessageRoutingService:
-    """Chooses partitions: an explicit partition wins, else the key decides, else the batch sticks to one.
+    """Chooses partitions: an explicit partition, else by key, else one partition for the whole batch.
 
-    Each topic takes turns of its own: with shared turns, batches that alternate between two topics of two partitions
-    would fill one partition of each.
+    Each topic has its own turn. With a shared turn, batches that alternate between two topics of two partitions would
+    fill only one partition of each.
     """
 
     __slots__ = ("_sticky", "_used")
@@ -35,7 +35,7 @@ class MessageRoutingService:
     def route_batch(
         self, messages: Sequence[Message], topic: str, partition_count: int, partition: int | None = None
     ) -> list[int]:
-        """Return a partition for each message of one batch; keyless ones share the batch's."""
+        """Return a partition for each message of one batch; keyless messages all get the batch's partition."""
         if partition is not None:
             if not 0 <= partition < partition_count:
                 raise PartitionNotFound(topic, partition, partition_count)
@@ -50,7 +50,7 @@ class MessageRoutingService:
         ]
 
     def next_batch(self) -> None:
-        """Move on to the next partition for keyless messages, in the topics that the current batch touched."""
+        """Advance to the next partition for keyless messages, in the topics of the current batch."""
         for topic in self._used:
             self._sticky[topic].next_batch()
         self._used.clear()

@@ -1,8 +1,8 @@
 """The Topic aggregate: partitions, the order of messages, retention.
 
 `topic` is the aggregate, `appends` the command to append messages to it; `partition` holds messages and the producers'
-sequences, on `byte_index`, which knows their size; `retention` says which messages a topic no longer keeps; `bounds`
-which offsets can be read. Imports `values`, `aggregate`, `errors` and event types. Start reading at `topic`.
+sequences; `byte_index` indexes offsets by size; `retention` decides which messages a topic deletes; `bounds` describes
+the readable offsets. Imports `values`, `aggregate`, `errors` and event types. Start reading at `topic`.
 """
 
 from odradek_domain.topic.appends import AppendDecision, AppendMessages

@@ -1,4 +1,4 @@
-"""The command to append messages to a topic, and what is decided on it."""
+"""The command to append messages to a topic, and the decision on it."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ __all__ = ["AppendDecision", "AppendMessages"]
 class AppendMessages(msgspec.Struct, frozen=True, gc=False):
     """The command to store messages, each in the partition at the same index, all or none.
 
-    `base_sequences` gives for each partition the sequence of its first message in this command; without it the messages
-    are not numbered and a repeat is stored again. `topic_id` None means: whatever topic has the name now. `size_bytes`
-    is for those who bound what they gather.
+    `base_sequences` has the sequence number of the first message for each partition. Without it the messages have no
+    sequence numbers, and a duplicate is stored again. With `topic_id` None the command is for the current topic of that
+    name. `size_bytes` lets the topic's actor limit the size of a commit.
     """
 
     messages: tuple[Message, ...]
@@ -28,7 +28,7 @@ class AppendMessages(msgspec.Struct, frozen=True, gc=False):
 
 
 class AppendDecision(msgspec.Struct, frozen=True, gc=False):
-    """What became of an AppendMessages: offsets in the order of its messages, and the events, none for a repeat."""
+    """The decision on an AppendMessages: offsets in the order of its messages, and events (none for a duplicate)."""
 
     offsets: list[int]
     events: list[MessageProduced]

@@ -1,7 +1,7 @@
-"""The bounds of partitions: which offsets can be read.
+"""The bounds of partitions: the range of readable offsets.
 
-Topics, the descriptions that actors send and the outlines read from a log all have bounds, so the rules about them are
-typed on the protocols `Bounds` and `TopicBounds`. `PartitionBounds` holds the bounds of one moment.
+Topics, the descriptions that actors send and the outlines read from a log all have bounds, so functions on bounds are
+typed on the protocols `Bounds` and `TopicBounds`. `PartitionBounds` is an immutable copy of them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ __all__ = ["Bounds", "PartitionBounds", "TopicBounds", "begin_offsets"]
 
 
 class Bounds(Protocol):
-    """A partition with bounds: `log_start_offset` is readable, `high_watermark` is the first offset that is not yet."""
+    """A partition with bounds: the first readable offset, and the offset of the next message."""
 
     @property
     def id(self) -> int: ...
@@ -37,7 +37,7 @@ class TopicBounds(Protocol):
 
 
 class PartitionBounds(msgspec.Struct, frozen=True, gc=False):
-    """The bounds of a partition at one moment: readable are `log_start_offset` up to, not including, `high_watermark`.
+    """The bounds of a partition at one moment. Readable offsets are >= `log_start_offset` and < `high_watermark`.
 
     `high_watermark` is the offset of the next message.
     """
@@ -48,9 +48,9 @@ class PartitionBounds(msgspec.Struct, frozen=True, gc=False):
 
 
 def begin_offsets(topic: str, partitions: Sequence[Bounds], offset: int) -> dict[int, int]:
-    """Return where to begin each partition to begin a topic at `offset`: there, or at the partition's nearest end.
+    """Return the start offset of each partition to read a topic from `offset`, clamped to the partition's range.
 
-    OffsetNotFound if no partition has the offset; the offset of the next message counts as one it has.
+    Raises OffsetNotFound if the offset is in no partition's range, which includes the high watermark.
     """
     if not any(part.log_start_offset <= offset <= part.high_watermark for part in partitions):
         start = min(part.log_start_offset for part in partitions)

@@ -1,13 +1,13 @@
-"""How many bytes a partition's messages come to, from some of its offsets on.
+"""A sparse index of a partition: the bytes of its messages below some of its offsets.
 
-A retention by size asks from which message on the rest of a partition comes to so many bytes. The answer lies between
-two marks, and reading the messages between them from the log finds it. A mark is due after 1 MiB or a 64th of what
-the partition holds, whichever is more: so that there are few (a partition of a terabyte has some seven hundred), and
-a walk reads little in proportion. Where a mark lies depends on the messages and their order alone, not on the portions
-in which they are applied.
+Retention by size needs the first message from which the rest of a partition has at most a given number of bytes. It
+lies between two index entries (marks), and is found by reading the messages between them from the log. A new mark is
+set after 1 MiB or a 64th of the partition's size, whichever is more. So there are few marks (about seven hundred for a
+partition of a terabyte), and a walk reads a small part of the partition. The marks depend only on the messages and
+their order, not on the portions in which they are applied.
 
-The sum of a run's bytes comes for nothing (see `partition.py`); a run is weighed message by message only where a mark
-falls into it.
+The total size of a run is already known (see `partition.py`); single messages are measured only if a mark falls into
+the run.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _key_of, _value_of, _headers_of = attrgetter("key"), attrgetter("value"), attrge
 
 
 class Mark(msgspec.Struct, frozen=True, gc=False):
-    """A marked offset, the bytes from it on, and the next marked offset, or the end of the partition."""
+    """An indexed offset, the bytes from it to the end, and the next indexed offset or the end of the partition."""
 
     offset: int
     bytes_after: int
@@ -38,7 +38,7 @@ class Mark(msgspec.Struct, frozen=True, gc=False):
 
 
 class SizeMarks:
-    """The bytes of all messages a partition ever had, and those below each marked offset, in rising order.
+    """The total bytes of all messages a partition ever had, and the bytes below each indexed offset, ascending.
 
     The first mark is at or below the log start offset.
     """
@@ -51,14 +51,14 @@ class SizeMarks:
         self._set_due()
 
     def add(self, messages: Sequence[MessageProduced], size: int) -> None:
-        """Take in messages of a partition that come to `size` bytes."""
+        """Add the next messages of the partition, `size` bytes in total."""
         total = self.total + size
         if total >= self._due:
             self._mark(messages)
         self.total = total
 
     def delete_before(self, offset: int) -> None:
-        """Let marks go that are of no use for messages from `offset` on."""
+        """Drop the marks that are not needed for messages from `offset` on."""
         marks = self.marks
         first = bisect_left(marks, (offset + 1,)) - 1
         if first > 0:
@@ -66,10 +66,7 @@ class SizeMarks:
             self._set_due()
 
     def mark_for(self, size: int, end: int) -> Mark | None:
-        """Return the last mark from which on there are `size` bytes or more; None if there are less in all.
-
-        `end` is the partition's.
-        """
+        """Return the last mark with at least `size` bytes from it to the partition's `end`; None if there is none."""
         index = bisect_left(self.marks, self.total - size + 1, key=_bytes_of) - 1
         if index < 0:
             return None
@@ -79,7 +76,7 @@ class SizeMarks:
 
     def _mark(self, messages: Sequence[MessageProduced]) -> None:
         ends = list(accumulate(_sizes(messages), initial=self.total))
-        place = bisect_left(ends, self._due, 1)  # what came due by a deletion lies after the next message
+        place = bisect_left(ends, self._due, 1)  # a mark that a deletion made due is set after the next message
         while place < len(ends):
             self.marks.append((messages[place - 1].offset + 1, ends[place]))
             self._set_due()
@@ -92,7 +89,7 @@ class SizeMarks:
 
 def _sizes(messages: Sequence[MessageProduced]) -> list[int]:
     if not any(map(_headers_of, messages)):
-        try:  # in a third of the time
+        try:  # takes a third of the time
             return list(map(add, map(len, map(_key_of, messages)), map(len, map(_value_of, messages))))
         except TypeError:  # a key or value of None
             pass

@@ -1,11 +1,11 @@
-"""One partition: an ordered, append-only run of messages, and what each producer last wrote to it.
+"""One partition: an ordered, append-only sequence of messages, and each producer's last sequence numbers.
 
-A partition keeps bounds, a checksum of its bodies, producers' sequences, and the newest messages: all of them when used
-without actors, a bounded tail when older ones can be read from the event log.
+A partition keeps bounds, checksums of its messages, producers' sequences, and the newest messages: all messages without
+actors, a bounded tail if older ones can be read from the event log.
 
-The checksums are crc32, continued over all messages: a check that two rebuilds agree, not a defence against forgery
-(the log's digest chain is that). One blake2b per message kept 0.46 of the bare replay rate, one crc32 per message 0.57,
-one for all that are applied together 0.69.
+The checksums are crc32, continued over all messages. They check that two rebuilds agree; the log's digest chain
+protects against forgery. With one blake2b per message, a replay reached 0.46 of its rate without checksums; with one
+crc32 per message 0.57; with one crc32 for all messages that are applied together 0.69.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ __all__ = [
 ]
 
 REMEMBERED_BATCHES = 5
-"""How many of a producer's last batches a partition recognises when they come again; Kafka's number."""
+"""How many of a producer's last batches a partition recognises as duplicates; the same number as in Kafka."""
 _STEP = 512  # messages
-_BETWEEN = b"\x1e\x9d\x03\xf1"  # no part of a message by accident
+_BETWEEN = b"\x1e\x9d\x03\xf1"  # unlikely to occur in a message
 _ABSENT = b"\x15\xe7\x0a\xc4"
 _BETWEEN_IDS = "\x1e"
 _headers_of = attrgetter("headers")
@@ -49,7 +49,7 @@ Checksums = tuple[int, int, int]
 
 
 class TailLimit(msgspec.Struct, frozen=True, gc=False):
-    """How many of the newest messages a partition keeps; trimming is amortised, so up to twice as many may be held."""
+    """The newest messages that a partition keeps in memory; up to twice as many, because trimming is amortised."""
 
     messages: int
     size_bytes: int
@@ -64,7 +64,7 @@ class SequenceSnapshot(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class PartitionSnapshot(msgspec.Struct, frozen=True, gc=False):
-    """A partition's state without its messages; `size_bytes`, of all it ever had, and `size_marks` are of SizeMarks."""
+    """A partition's state without its messages; `size_bytes` (of all it ever had) and `size_marks` are SizeMarks'."""
 
     id: int
     created_at: datetime
@@ -77,10 +77,10 @@ class PartitionSnapshot(msgspec.Struct, frozen=True, gc=False):
 
 
 class ProducerSequence:
-    """What one producer wrote to a partition last: runs in which sequence and offset rise together.
+    """The last messages of one producer in a partition, as runs in which sequence and offset increase together.
 
-    The current run and the five before it are remembered. A batch lies in one run, so this answers a repeat of any of
-    the last five batches, as Kafka does, and often of older ones.
+    It keeps the current run and the five before it. A batch lies in one run, so it recognises a duplicate of any of the
+    last five batches, as Kafka does, and often of older ones.
     """
 
     __slots__ = ("epoch", "first_offset", "first_sequence", "next_offset", "next_sequence", "older")
@@ -91,7 +91,7 @@ class ProducerSequence:
         self.older: tuple[tuple[int, int, int], ...] = ()
 
     def record(self, epoch: int, sequence: int, offset: int, count: int = 1) -> None:
-        """Take in that `count` messages from `sequence` on were stored from `offset` on."""
+        """Record that `count` messages from `sequence` on are stored from `offset` on."""
         if epoch != self.epoch:
             self.epoch, self.older = epoch, ()
             self.first_sequence = self.next_sequence = sequence
@@ -115,7 +115,7 @@ class ProducerSequence:
         return (*self.older, (self.first_sequence, self.first_offset, self.next_sequence - self.first_sequence))
 
     def copy(self) -> ProducerSequence:
-        """Return an independent copy, to decide on without changing state."""
+        """Return an independent copy, for decisions, which must not change state."""
         return ProducerSequence.restore(self.epoch, self.runs())
 
     @classmethod
@@ -155,21 +155,21 @@ class Partition:
         self.sizes = SizeMarks()
         self.messages: list[MessageProduced] = []
         self.tail_bytes = 0
-        self._appends: deque[tuple[int, int]] = deque()  # what is in memory: messages and bytes of each append
+        self._appends: deque[tuple[int, int]] = deque()  # the appends in memory: number of messages, and bytes
 
     @property
     def bounds(self) -> PartitionBounds:
-        """Which offsets can be read now."""
+        """The range of readable offsets."""
         return PartitionBounds(int(self.id), self.log_start_offset, self.high_watermark)
 
     @property
     def message_count(self) -> int:
-        """How many messages can be read."""
+        """The number of readable messages."""
         return self.high_watermark - self.log_start_offset
 
     @property
     def tail_start(self) -> int:
-        """The offset of the oldest message held here; equal to the high watermark when none is."""
+        """The offset of the oldest message in memory; the high watermark if there is none."""
         return self.messages[0].offset if self.messages else self.high_watermark
 
     def get_messages(self, from_offset: int, limit: int) -> list[Message]:
@@ -177,7 +177,7 @@ class Partition:
         return [Message.stored(event) for event in self.read(from_offset, limit)]
 
     def read(self, from_offset: int, limit: int) -> list[MessageProduced]:
-        """Return up to `limit` stored messages as their events; OffsetNotFound outside the range held here."""
+        """Return up to `limit` stored messages as their events; OffsetNotFound outside the range in memory."""
         start = max(self.tail_start, self.log_start_offset)
         if not start <= from_offset <= self.high_watermark:
             raise OffsetNotFound("partition", self.id, from_offset, start, self.high_watermark)
@@ -185,12 +185,12 @@ class Partition:
         return self.messages[low : low + max(0, limit)]
 
     def append_message(self, event: MessageProduced) -> int:
-        """Take in a stored message, keep it in memory, and return its offset."""
+        """Apply a stored message, keep it in memory, and return its offset."""
         self.append_messages((event,), None)
         return event.offset
 
     def append_messages(self, events: Sequence[MessageProduced], limit: TailLimit | None) -> None:
-        """Take in stored messages of this partition, in offset order, and keep the newest in memory."""
+        """Apply stored messages of this partition, in offset order, and keep the newest in memory."""
         append_messages({int(self.id): self}, events, limit)
 
     def _append_run(self, events: list[MessageProduced], limit: TailLimit | None) -> None:
@@ -199,8 +199,8 @@ class Partition:
         first, last = events[0], events[-1]
         self.high_watermark = last.offset + 1
         count = len(events)
-        # One producer's sequences in a partition have no gaps within an epoch, so if they rise by as much as there are
-        # messages, every message between is that producer's. (-1, unnumbered, is no sequence to rise from.)
+        # One producer's sequences in a partition have no gaps within an epoch. So if they increase by the number of
+        # messages, every message in between is that producer's. (-1 means that a message has no sequence.)
         if (
             first.sequence >= 0
             and last.sequence - first.sequence == count - 1
@@ -229,13 +229,13 @@ class Partition:
         known.record(first.producer_epoch, first.sequence, first.offset, count)
 
     def _trim(self, limit: TailLimit) -> None:
-        """Let the oldest go, by whole appends: weighing each message a second time cost more than keeping it."""
+        """Drop the oldest messages, by whole appends: to measure single messages again cost more than to keep them."""
         count = len(self.messages)
         while self._appends and (self.tail_bytes > limit.size_bytes or count - self._appends[0][0] >= limit.messages):
             oldest, size = self._appends.popleft()
             count -= oldest
             self.tail_bytes -= size
-        if count > 2 * limit.messages:  # one append alone is too long: split it
+        if count > 2 * limit.messages:  # a single append exceeds the limit: split it
             self.tail_bytes -= sum(map(message_size, self.messages[-count : -limit.messages]))
             count = limit.messages
             self._appends = deque([(count, self.tail_bytes)])
@@ -252,7 +252,7 @@ class Partition:
             self._appends = deque([(len(self.messages), self.tail_bytes)])
 
     def snapshot(self) -> PartitionSnapshot:
-        """Return the state in hand."""
+        """Return the current state."""
         return PartitionSnapshot(
             int(self.id),
             self.created_at,
@@ -286,11 +286,11 @@ def append_messages(
     events: Sequence[MessageProduced],
     limit: TailLimit | None,
 ) -> None:
-    """Take stored messages in to their partitions, in offset order: the apply step of MessageProduced.
+    """Apply stored messages to their partitions, in offset order: the apply step of MessageProduced.
 
-    The hottest loop of a replay. What does not depend on the single message is done once a run: a loop that did all of
-    it per message took 1.8 us each, this one 0.3. It looks at a message several times, so it goes in steps that stay in
-    the processor's cache.
+    The hottest loop of a replay. Work that does not depend on a single message is done once per run: a loop that did
+    everything per message took 1.8 us per message, this one 0.3. It reads each message several times, so it works in
+    steps that fit into the processor's cache.
     """
     for start in range(0, len(events), _STEP):
         runs: dict[int, list[MessageProduced]] = {}
@@ -305,13 +305,13 @@ def append_messages(
 
 
 def _continued(checksums: Checksums, run: list[MessageProduced]) -> tuple[Checksums, int]:
-    """Continue checksums by messages, the same however they are divided into runs; and weigh the messages.
+    """Continue checksums with messages, independently of their division into runs; return them with the bytes.
 
-    Joining a field of all of them took half of what a crc32 for each message took; their size is that of what is
-    joined, less what stands between.
+    Joining a field of all messages took half of the time of one crc32 per message. The messages' size is that of the
+    joined bytes, without the separators.
     """
     ids, keys, values = checksums
-    if len(run) == 1:  # as below, in half the time
+    if len(run) == 1:  # the same as below, in half the time
         (event,) = run
         key, body = event.key, _body(event)
         return (
@@ -335,11 +335,11 @@ def _continued(checksums: Checksums, run: list[MessageProduced]) -> tuple[Checks
 
 
 def _joined(parts: list[bytes | None], checksum: int) -> tuple[int, int]:
-    """Continue a checksum by parts; return with it how many bytes they have."""
+    """Continue a checksum with parts; return it with the parts' total bytes."""
     surplus = len(parts) * len(_BETWEEN)
-    parts.append(b"")  # so that a separator follows each part, and the next run's first part does not run on
+    parts.append(b"")  # so that a separator follows the last part too
     try:
-        joined = _BETWEEN.join(parts)  # type: ignore[arg-type]  # an absent part is the rare case
+        joined = _BETWEEN.join(parts)  # type: ignore[arg-type]  # a part is rarely None
     except TypeError:
         surplus += parts.count(None) * len(_ABSENT)
         joined = _BETWEEN.join([_ABSENT if part is None else part for part in parts])
@@ -347,7 +347,7 @@ def _joined(parts: list[bytes | None], checksum: int) -> tuple[int, int]:
 
 
 def _body(event: MessageProduced) -> bytes | None:
-    """Return value and headers of a message as one."""
+    """Return the value and headers of a message, joined."""
     if not event.headers:
         return event.value
     body = _ABSENT if event.value is None else event.value

@@ -1,9 +1,10 @@
-"""How long a topic keeps messages, and how many bytes of them: the policy, and which messages it lets go.
+"""Retention: the limits of a topic by age and by bytes, and which messages they delete.
 
-Kafka lets whole segment files go, so what it keeps beyond the limits depends on how the files were cut. There are no
-segments here: a message goes as soon as it and all before it in its partition are older than `retention_ms` by their
-own timestamps, or as the messages after it alone come to `retention_bytes`. Finding the first message that stays needs
-a walk over those that go, and no state at all for time; for bytes the walk begins at a mark (`size_marks.py`).
+Kafka deletes whole segment files, so what it keeps beyond the limits depends on the segments. Here there are no
+segments. A message is deleted as soon as it and all messages before it in its partition are older than `retention_ms`
+by their own timestamps, or the messages after it hold at least `retention_bytes`. The first message that stays is found
+by a walk over the messages to delete. For age this needs no state; for bytes the walk starts at a mark
+(`byte_index.py`).
 """
 
 from __future__ import annotations
@@ -31,13 +32,13 @@ __all__ = [
 ]
 
 Limit = int | None | msgspec.UnsetType
-"""A limit to be set: None takes it away, UNSET leaves it as it is."""
+"""A limit to set: None removes it, UNSET leaves it unchanged."""
 
 _LARGEST = (1 << 63) - 1  # Kafka's
 
 
 class InvalidRetention(ValidationError):
-    """A limit that no topic can have."""
+    """A retention limit that is not a whole number in range."""
 
     code = "invalid_retention"
 
@@ -50,9 +51,9 @@ class InvalidRetention(ValidationError):
 
 
 class RetentionPolicy(msgspec.Struct, frozen=True, gc=False):
-    """The limits of each partition of a topic: milliseconds by the messages' own timestamps, and bytes; None is none.
+    """The limits of each partition of a topic: milliseconds by the messages' own timestamps, and bytes. None: no limit.
 
-    Bytes are those of keys, values and headers; each header counts 16 more.
+    Bytes are those of keys, values and headers; each header counts 16 bytes more.
     """
 
     retention_ms: int | None = None
@@ -64,7 +65,7 @@ class RetentionPolicy(msgspec.Struct, frozen=True, gc=False):
         return self.retention_ms is not None or self.retention_bytes is not None
 
     def changed(self, topic: str, retention_ms: Limit, retention_bytes: Limit) -> RetentionPolicy:
-        """Return the policy with these limits, its own where one is UNSET; InvalidRetention for what is no limit."""
+        """Return the policy with these limits; UNSET keeps the current one. Raises InvalidRetention for a bad limit."""
         return RetentionPolicy(
             _checked(topic, "retention_ms", self.retention_ms if retention_ms is msgspec.UNSET else retention_ms),
             _checked(
@@ -73,11 +74,11 @@ class RetentionPolicy(msgspec.Struct, frozen=True, gc=False):
         )
 
     def set_for(self, topic: str, at: datetime) -> TopicRetentionSet:
-        """Return the fact that a topic has this policy."""
+        """Return the event that a topic has this policy."""
         return TopicRetentionSet(topic, self.retention_ms, self.retention_bytes, at)
 
     def oldest(self, now: datetime) -> datetime | None:
-        """Return the timestamp from which on messages are young enough to stay; None if all are."""
+        """Return the oldest timestamp that messages may have; None if there is no limit."""
         if self.retention_ms is None:
             return None
         try:
@@ -90,10 +91,10 @@ KEEP_ALL = RetentionPolicy()
 
 
 class RetentionWalk(msgspec.Struct, frozen=True, gc=False):
-    """A walk over a partition, from `from_offset` on, to the first message that stays; `until_offset` if none does.
+    """A walk over a partition from `from_offset` to the first message that stays, or to `until_offset` if none does.
 
-    A message goes that is below `start_offset` and so has gone already, that is older than `oldest`, or whose bytes,
-    with those walked over before, fit into `surplus_bytes`.
+    The walk passes a message that is below `start_offset` (already deleted), that is older than `oldest`, or whose
+    bytes, together with those passed before, fit into `surplus_bytes`.
     """
 
     partition: int
@@ -105,7 +106,7 @@ class RetentionWalk(msgspec.Struct, frozen=True, gc=False):
 
 
 class RetentionPlan(msgspec.Struct, frozen=True):
-    """What is to be walked for a policy; worth nothing once the topic or its policy is another."""
+    """The walks that a policy needs; invalid once the topic is recreated or its policy changes."""
 
     topic_id: str
     policy: RetentionPolicy
@@ -113,7 +114,7 @@ class RetentionPlan(msgspec.Struct, frozen=True):
 
 
 class Walker:
-    """A walk under way: `offset` is that of the message to look at next, and where the walk ends if that one stays."""
+    """A walk in progress. `offset` is that of the next message, where the walk ends if that message stays."""
 
     __slots__ = ("_surplus", "_walk", "offset", "partition")
 
@@ -124,7 +125,7 @@ class Walker:
         self.offset = walk.from_offset
 
     def passes(self, message: MessageProduced) -> bool:
-        """Look at the partition's message at `offset`; say whether it goes and another one is to be looked at."""
+        """Check the partition's message at `offset`; return whether the walk passes it and continues."""
         walk = self._walk
         self._surplus -= message_size(message)
         if (
@@ -138,7 +139,7 @@ class Walker:
 
 
 def walks(partitions: Iterable[Partition], policy: RetentionPolicy, now: datetime) -> Iterator[RetentionWalk]:
-    """Yield a walk for each partition of which something may go."""
+    """Yield a walk for each partition of which messages may be deleted."""
     oldest = policy.oldest(now)
     for partition in partitions:
         start, end = partition.log_start_offset, partition.high_watermark

@@ -1,7 +1,7 @@
 """The Topic aggregate: partitions, offsets, and the order of messages.
 
-Decisions return events and change nothing; `apply` changes and refuses nothing. A topic that was deleted keeps its
-stream: created again it has a new topic id, offsets restart at 0, and commits for the old id no longer count.
+Decisions return events and do not change state; `apply` changes state and never raises. A deleted topic keeps its
+stream. If it is created again, it has a new topic id, offsets restart at 0, and commits for the old id no longer count.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class TopicSnapshot(msgspec.Struct, frozen=True, gc=False):
 
 
 class Topic(Aggregate):
-    """A topic and its partitions. `tail` bounds the messages kept in memory; None keeps them all."""
+    """A topic and its partitions. `tail` limits the messages kept in memory; None keeps all."""
 
     __slots__ = ("_tail", "created_at", "name", "partitions", "retention", "topic_id")
 
@@ -86,17 +86,17 @@ class Topic(Aggregate):
 
     @property
     def exists(self) -> bool:
-        """Whether the topic was created and not deleted since."""
+        """Whether the topic has been created and not deleted since."""
         return self.topic_id is not None
 
     @property
     def partition_count(self) -> int:
-        """How many partitions there are."""
+        """The number of partitions."""
         return len(self.partitions)
 
     @property
     def message_count(self) -> int:
-        """How many messages can be read, over all partitions."""
+        """The number of readable messages in all partitions."""
         return sum(partition.message_count for partition in self.partitions)
 
     def get_partition(self, id: int) -> Partition | None:
@@ -106,12 +106,12 @@ class Topic(Aggregate):
     def get_messages(self, from_offset: int, limit: int, partition: int = 0) -> list[Message]:
         """Return up to `limit` messages of a partition from `from_offset` on.
 
-        OffsetNotFound outside its range; MessagesNotHeld for messages that are only in the log by now.
+        Raises OffsetNotFound outside its range, MessagesNotHeld for messages that are no longer in memory.
         """
         return [Message.stored(event) for event in self.read(partition, from_offset, limit)]
 
     def read(self, partition: int, from_offset: int, limit: int) -> list[MessageProduced]:
-        """As get_messages, but the stored events themselves."""
+        """Return messages like `get_messages`, but as their events."""
         found = self._existing_partition(partition)
         if not found.log_start_offset <= from_offset <= found.high_watermark:
             raise OffsetNotFound(self.name, partition, from_offset, found.log_start_offset, found.high_watermark)
@@ -132,13 +132,13 @@ class Topic(Aggregate):
     def create_limited(
         self, partition_count: int, retention_ms: Limit, retention_bytes: Limit, *, topic_id: str, at: datetime
     ) -> list[TopicCreated | TopicRetentionSet]:
-        """Decide to create the topic, with limits; None is no limit."""
+        """Decide to create the topic with retention limits; None means no limit."""
         policy = KEEP_ALL.changed(self.name, retention_ms, retention_bytes)
         created = self.create(partition_count, topic_id=topic_id, at=at)
         return [created, policy.set_for(str(self.name), at)] if policy.is_limited else [created]
 
     def add_partitions(self, total: int, at: datetime) -> PartitionsAdded:
-        """Decide to have `total` partitions; keys may route elsewhere from then on, as in Kafka."""
+        """Decide to increase the partitions to `total`; as in Kafka, keys may map to other partitions from then on."""
         self._require_existing()
         if total <= self.partition_count:
             raise PartitionCountMustGrow(self.name, self.partition_count, total)
@@ -151,7 +151,7 @@ class Topic(Aggregate):
         return TopicDeleted(str(self.name), self._require_existing(), at)
 
     def delete_records(self, partition: int, before_offset: int, at: datetime) -> list[RecordsDeleted]:
-        """Decide to make messages below `before_offset` unreadable, all with -1; nothing to do is no event."""
+        """Decide to make messages below `before_offset` (-1: the high watermark) unreadable; no event if none is."""
         found = self._existing_partition(partition)
         if before_offset == _TO_HIGH_WATERMARK:
             before_offset = found.high_watermark
@@ -162,20 +162,20 @@ class Topic(Aggregate):
         return [RecordsDeleted(str(self.name), partition, before_offset, at)]
 
     def set_retention(self, retention_ms: Limit, retention_bytes: Limit, at: datetime) -> list[TopicRetentionSet]:
-        """Decide on limits; UNSET leaves one as it is, None takes it away, and what changes nothing is no event."""
+        """Decide to set limits: UNSET leaves one unchanged, None removes it; no event if nothing changes."""
         self._require_existing()
         policy = self.retention.changed(self.name, retention_ms, retention_bytes)
         return [] if policy == self.retention else [policy.set_for(str(self.name), at)]
 
     def plan_retention(self, now: datetime) -> RetentionPlan:
-        """Return which messages have to be looked at to apply the limits now; TopicNotFound."""
+        """Return the walks over messages that are needed to apply the limits now; TopicNotFound."""
         topic_id = self._require_existing()
         return RetentionPlan(topic_id, self.retention, tuple(walks(self.partitions, self.retention, now)))
 
     def apply_retention(self, plan: RetentionPlan, ends: Sequence[int], at: datetime) -> list[RecordsDeleted]:
-        """Decide to let go what a plan's walks passed; `ends` are where they ended.
+        """Decide to delete the messages that a plan's walks passed; `ends` are the offsets where they ended.
 
-        Nothing goes if the topic or its limits have become others since the plan was made.
+        No event if the topic was recreated or its limits have changed since the plan was made.
         """
         if (plan.topic_id, plan.policy) != (self._require_existing(), self.retention):
             return []
@@ -186,16 +186,16 @@ class Topic(Aggregate):
         ]
 
     def add_message(self, message: Message, partition: int = 0, *, producer_id: str = "") -> MessageProduced:
-        """Decide to store one unnumbered message; its offset is the event's."""
+        """Decide to store one message without a sequence number; its offset is in the event."""
         decided = self.decide_appends([AppendMessages((message,), (partition,), producer_id)])[0]
         if isinstance(decided, DomainError):
             raise decided
         return decided.events[0]
 
     def decide_appends(self, commands: Sequence[AppendMessages]) -> list[AppendDecision | DomainError]:
-        """Decide many appends as one batch: each sees the offsets and sequences that the earlier ones would leave.
+        """Decide several appends together; each one sees the offsets and sequences that the earlier ones would leave.
 
-        The same as deciding and applying one by one. An error answers its own command and leaves the others alone.
+        The result is the same as deciding and applying them one by one. An error concerns only its own command.
         """
         ahead = _Ahead(self)
         decided: list[AppendDecision | DomainError] = []
@@ -217,7 +217,7 @@ class Topic(Aggregate):
         if len(command.messages) != len(command.partitions):
             raise InvalidAppend(command.producer_id, self.name, "give one partition for each message")
         if sequences and sequences.keys() != partitions:
-            raise InvalidAppend(command.producer_id, self.name, "number every partition it writes to, or none")
+            raise InvalidAppend(command.producer_id, self.name, "give a sequence for every partition, or for none")
         repeated = self._offsets_of_repeat(command, sequences, ahead)
         if repeated is not None:
             return AppendDecision(repeated, [], is_duplicate=True)
@@ -259,12 +259,12 @@ class Topic(Aggregate):
         return AppendDecision(offsets, events)
 
     def _offsets_of_repeat(self, command: AppendMessages, sequences: dict[int, int], ahead: _Ahead) -> list[int] | None:
-        """Return the original offsets if every batch of the command is stored already, None if none is.
+        """Return the original offsets if all of the command is stored already, None if nothing of it is.
 
-        Refuses older epochs, gaps, and commands of which only a part is stored.
+        Raises ProducerFenced for an older epoch, OutOfOrderSequence for a gap or a partly stored command.
         """
         found: dict[int, int] = {}
-        counts: Counter[int] | None = None  # of messages by partition; counting each by itself took their square
+        counts: Counter[int] | None = None  # of messages by partition; counted once, as counting each is quadratic
         for partition, sequence in sequences.items():
             known = ahead.sequence(partition, command.producer_id)
             if command.producer_epoch < known.epoch:
@@ -272,7 +272,7 @@ class Topic(Aggregate):
             same_epoch = command.producer_epoch == known.epoch
             expected = known.next_sequence if same_epoch else 0
             if sequence == expected:
-                continue  # what comes next is no repeat
+                continue  # the next sequence, so not a duplicate
             counts = counts or Counter(command.partitions)
             offset = known.find(sequence, counts[partition]) if same_epoch else None
             if offset is None:
@@ -304,7 +304,7 @@ class Topic(Aggregate):
     # -- apply --------------------------------------------------------------------------------------------------------
 
     def apply_all(self, events: Sequence[Any]) -> None:
-        """Apply events in order. Messages, nearly all of them, are handed to the partitions run by run."""
+        """Apply events in order. Messages, the bulk of them, are applied in runs."""
         if set(map(type, events)) == _ONLY_MESSAGES:
             append_messages(self.partitions, events, self._tail)
             self.version += len(events)
@@ -349,7 +349,7 @@ class Topic(Aggregate):
     # -- snapshots ----------------------------------------------------------------------------------------------------
 
     def snapshot(self) -> TopicSnapshot:
-        """Return the state in hand, without messages: their checksums stand for them."""
+        """Return the current state without the messages, but with their checksums."""
         return TopicSnapshot(
             str(self.name),
             self.version,
@@ -372,7 +372,7 @@ class Topic(Aggregate):
 
 
 class _Ahead:
-    """Offsets and sequences as the commands decided so far in this batch would leave them."""
+    """The offsets and sequences that the commands decided so far in this batch would leave."""
 
     __slots__ = ("_sequences", "_topic", "offsets")
 

@@ -1,7 +1,7 @@
-"""Values: names, ids, offsets, partitions, messages and committed offsets; checked when they are made.
+"""Values: names, ids, offsets, partitions, messages and committed offsets; checked when they are created.
 
-`names` and `positions` are plain text and plain numbers once checked; `message` is a message before and after it has
-an offset; `committed_offsets` holds what an owner has committed; `topic_pattern` matches names of topics. Imports
+`names` and `positions` are subclasses of str and int; `message` is a message with or without an offset;
+`committed_offsets` holds the committed offsets of a consumer or group; `topic_pattern` matches topic names. Imports
 `errors` and event types. Start reading at `positions`.
 """
 

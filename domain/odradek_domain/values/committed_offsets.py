@@ -1,7 +1,7 @@
-"""Committed offsets: what a group, or a consumer without one, has dealt with.
+"""Committed offsets: how far a group, or a consumer without one, has processed each partition.
 
-A committed offset is that of the *next* message to read. It goes back only by an explicit reset, and it belongs to one
-incarnation of a topic: after a deletion it no longer counts.
+A committed offset is that of the *next* message to read. It can move backwards only by an explicit reset. It belongs to
+one incarnation of a topic: once the topic is deleted, it no longer counts.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from odradek_events.types import OffsetCommitted, OffsetReset
 __all__ = ["MAX_METADATA_BYTES", "CommittedOffset", "CommittedOffsets", "OffsetToCommit"]
 
 MAX_METADATA_BYTES = 4096
-"""The most that the metadata of one commit may take, in UTF-8: Kafka's default offset.metadata.max.bytes."""
+"""The maximum size of a commit's metadata in UTF-8: Kafka's default offset.metadata.max.bytes."""
 
 
 class CommittedOffset(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A committed offset, for the topic incarnation `topic_id`."""
+    """A committed offset for the topic's incarnation `topic_id`."""
 
     topic: str
     partition: int
@@ -32,7 +32,7 @@ class CommittedOffset(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class OffsetToCommit(msgspec.Struct, frozen=True, gc=False):
-    """An offset to commit. `is_reset` says that the owner moved its position on purpose, so going back is allowed."""
+    """An offset to commit. `is_reset` allows a lower offset, because the owner has moved its position by a seek."""
 
     topic: str
     partition: int
@@ -50,10 +50,10 @@ class CommittedOffsets:
     def __init__(self, owner: str) -> None:
         self.owner = owner
         self._by_partition: dict[TopicPartition, CommittedOffset] = {}
-        self._topic_ids: dict[str, str] = {}  # of the incarnation last committed for: all of a topic are of that one
+        self._topic_ids: dict[str, str] = {}  # the incarnation that all commits of a topic are for
 
     def get(self, partition: TopicPartition, topic_id: str | None = None) -> CommittedOffset | None:
-        """Return the commit for a partition, or None; with `topic_id` only one of that incarnation."""
+        """Return the commit for a partition, or None; `topic_id` limits it to that incarnation."""
         found = self._by_partition.get(partition)
         return None if found is None or topic_id not in (None, found.topic_id) else found
 
@@ -63,21 +63,20 @@ class CommittedOffsets:
         return known is not None and known.offset == wanted.offset
 
     def in_doubt(self, offsets: Iterable[OffsetToCommit]) -> tuple[str, ...]:
-        """Return the topics of which these are of another incarnation than what is committed: one of the two is gone.
+        """Return the topics whose incarnation in these offsets differs from the committed one: one of them is deleted.
 
-        Nobody can tell from the ids which of them. To commit for the one that is gone would forget what is committed
-        for its successor.
+        The ids do not show which. A commit for the deleted incarnation would remove the commits for its successor.
         """
         known = self._topic_ids
         topics = (wanted.topic for wanted in offsets if known.get(wanted.topic, wanted.topic_id) != wanted.topic_id)
         return tuple(dict.fromkeys(topics))
 
     def all(self) -> tuple[CommittedOffset, ...]:
-        """Return every commit, in order of topic and partition."""
+        """Return all commits, sorted by topic and partition."""
         return tuple(committed for _, committed in sorted(self._by_partition.items()))
 
     def commit(self, wanted: OffsetToCommit, at: datetime, consumer_id: str | None = None) -> list[OffsetCommitted]:
-        """Decide to commit; what is committed already leads to no event.
+        """Decide to commit; no event if the offset is already committed.
 
         Raises CommitWouldGoBackwards or OffsetMetadataTooLarge.
         """
@@ -105,7 +104,7 @@ class CommittedOffsets:
         ]
 
     def reset(self, wanted: OffsetToCommit, at: datetime, reason: str) -> OffsetReset:
-        """Decide to continue at an offset in whatever direction."""
+        """Decide to reset the committed offset, forwards or backwards."""
         return OffsetReset(
             self.owner,
             wanted.topic,
@@ -117,12 +116,12 @@ class CommittedOffsets:
         )
 
     def apply(self, event: OffsetCommitted | OffsetReset) -> None:
-        """Take in a commit or a reset."""
+        """Apply a commit or a reset."""
         metadata = event.metadata if isinstance(event, OffsetCommitted) else ""
         if self._topic_ids.get(event.topic) != event.topic_id:
             self._topic_ids[event.topic] = event.topic_id
             for place in [place for place in self._by_partition if place.topic == event.topic]:
-                del self._by_partition[place]  # what was committed for the topic's earlier incarnations counts no more
+                del self._by_partition[place]  # commits for the topic's earlier incarnations no longer count
         self._by_partition[TopicPartition(event.topic, event.partition)] = CommittedOffset(
             event.topic, event.partition, event.topic_id, event.offset, metadata
         )

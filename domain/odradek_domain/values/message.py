@@ -1,4 +1,4 @@
-"""A message: a fact on its way into a partition, or one that has arrived and has an offset."""
+"""A message, before it is stored and after, when it has an offset."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from odradek_events.validation import as_plain, moment, text
 __all__ = ["HEADER_OVERHEAD", "Headers", "Message", "checked_headers", "message_size"]
 
 HEADER_OVERHEAD = 16
-"""The bytes that a header counts besides its name and value, so that a million empty headers have a size too."""
+"""The bytes counted per header besides its name and value, so that empty headers have a size too."""
 
 Headers = tuple[tuple[str, bytes | None], ...]
 
 
 class Message(msgspec.Struct, frozen=True, gc=False):
-    """A message; immutable. Key and value are bytes, a value of None is a tombstone, headers keep their order.
+    """An immutable message. Key and value are bytes; a value of None is a tombstone; headers keep their order.
 
     `offset` is None until the message is stored.
     """
@@ -35,9 +35,9 @@ class Message(msgspec.Struct, frozen=True, gc=False):
 
     @classmethod
     def new(cls, key: bytes | None, value: bytes | None, *, id: str, timestamp: datetime) -> Message:
-        """Make a message that is not stored yet. Id and time are arguments: the domain has no clock and no dice.
+        """Create a message that is not stored yet. Id and time are arguments, because the domain is pure.
 
-        InvalidMessage unless key and value are bytes or None and the time has a time zone.
+        Raises InvalidMessage unless key and value are bytes or None, and the timestamp has a time zone.
         """
         for part, data in (("key", key), ("value", value)):
             if data is not None and not isinstance(data, bytes):
@@ -50,7 +50,7 @@ class Message(msgspec.Struct, frozen=True, gc=False):
 
     @classmethod
     def stored(cls, event: MessageProduced) -> Message:
-        """Make the message that an event says was stored."""
+        """Return the stored message of an event."""
         return cls(event.message_id, event.key, event.value, event.timestamp, event.headers, Offset(event.offset))
 
     def with_headers(self, headers: Iterable[tuple[str, bytes | None]]) -> Message:
@@ -58,14 +58,14 @@ class Message(msgspec.Struct, frozen=True, gc=False):
         return msgspec.structs.replace(self, headers=checked_headers(headers))
 
     def assign_offset(self, offset: int) -> Message:
-        """Return the message with its offset, which can be set once."""
+        """Return the message with this offset; OffsetAlreadyAssigned if it has another one."""
         if self.offset is not None and self.offset != offset:
             raise OffsetAlreadyAssigned(self.offset, offset)
         return msgspec.structs.replace(self, offset=Offset(offset))
 
     @property
     def size(self) -> int:
-        """Bytes of key, value and headers together."""
+        """The bytes of key, value and headers together."""
         return message_size(self)
 
 

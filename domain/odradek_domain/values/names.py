@@ -1,4 +1,4 @@
-"""Names and ids: text that has been checked once, and is plain text after that."""
+"""Names and ids: subclasses of str that are checked when they are created."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ class TopicName(str):
 
     @classmethod
     def recorded(cls, name: str) -> Self:
-        """Take a name from the log as it is: yesterday's facts are not held against today's rules."""
+        """Return a name from the log unchecked: recorded events stay valid when the rules change."""
         return str.__new__(cls, name)
 
 
 class _Identifier(str):
-    """1 to 249 printable characters: what may stand after the slash of a stream's name."""
+    """An id of 1 to 249 printable characters, the part of a stream's name after the slash."""
 
     __slots__ = ()
     kind = "identifier"
@@ -86,7 +86,7 @@ class MessageId(str):
 
     @classmethod
     def new(cls, random_bytes: bytes) -> Self:
-        """Make a version 4 UUID from 16 random bytes, which are the caller's: the domain draws no randomness."""
+        """Return a version 4 UUID made of 16 random bytes, which the caller provides because the domain is pure."""
         if len(random_bytes) != 16:
             raise InvalidMessageId(random_bytes.hex())
         number = int.from_bytes(random_bytes) & ~(0xF << 76) & ~(0x3 << 62) | (0x4 << 76) | (0x2 << 62)
@@ -95,5 +95,5 @@ class MessageId(str):
 
     @classmethod
     def from_string(cls, text: str) -> Self:
-        """Take a UUID in any case; InvalidMessageId for anything else."""
+        """Parse a UUID in upper or lower case; InvalidMessageId for anything else."""
         return cls(text)

@@ -1,4 +1,4 @@
-"""Places: offsets, partitions, and the pair that names one partition of one topic."""
+"""Offsets, partition numbers, and the (topic, partition) pair."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["Offset", "PartitionId", "TopicPartition", "plain"]
 
 
 class Offset(int):
-    """A message's place in its partition, 0 or more.
+    """A message's offset in its partition, 0 or more.
 
     >>> Offset(41).next()
     42
@@ -56,5 +56,5 @@ class TopicPartition(NamedTuple):
 
 
 def plain(places: Iterable[TopicPartition]) -> tuple[tuple[str, int], ...]:
-    """Return partitions as events hold them: pairs of topic and number."""
+    """Return partitions as they are stored in events: plain (topic, number) pairs."""
     return tuple((place.topic, place.partition) for place in places)

@@ -1,10 +1,10 @@
 """Patterns of topic names, matched with RE2, as in Kafka's newer group protocol (KIP-848).
 
-A pattern comes from whoever subscribes, and is stored. Python's `re` backtracks: `(a+)+$` on 30 letters takes minutes,
-and would freeze the actor that matches it, again after each recovery. RE2 matches in time linear in the name, and has
-neither look-arounds nor back-references, which need backtracking.
+A pattern comes from a subscriber, who is not trusted, and is stored. Python's `re` backtracks: `(a+)+$` on 30 letters
+takes minutes, and would freeze the actor that matches it, again after each recovery. RE2 matches in time linear in the
+length of the name. It has neither look-arounds nor back-references, which need backtracking.
 
-RE2 is loaded with the first pattern. A pattern of an older log that it refuses matches nothing.
+RE2 is loaded with the first pattern. A pattern of an older log that RE2 rejects matches no topic.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from odradek_events.validation import text
 __all__ = ["MAX_PATTERN", "check_pattern", "matches", "pattern_problem"]
 
 MAX_PATTERN = 4096
-"""The most characters of a pattern; with RE2's own limit of memory it bounds what compiling takes."""
+"""The maximum length of a pattern; with RE2's memory limit it bounds the cost of compiling."""
 
 _MAX_MEMORY = 1 << 20  # bytes; RE2's default of 8 MiB for each pattern would be too much to cache
 
@@ -33,19 +33,19 @@ def check_pattern(pattern: str) -> str:
 
 
 def matches(pattern: str, topic: str) -> bool:
-    """Say whether the whole name of a topic fits a pattern; never, if RE2 refuses the pattern."""
+    """Return whether a pattern matches the whole name of a topic; False if RE2 rejects the pattern."""
     compiled, _ = _compiled(pattern)
     return compiled is not None and compiled.fullmatch(topic) is not None
 
 
 def pattern_problem(pattern: str) -> str | None:
-    """Return why RE2 refuses a pattern, or None."""
+    """Return why RE2 rejects a pattern, or None."""
     return _compiled(pattern)[1]
 
 
 @lru_cache(128)
 def _compiled(pattern: str) -> tuple[Any, str | None]:
-    """Return the compiled pattern, or None and why there is none."""
+    """Return the compiled pattern, or None and the reason why RE2 rejects it."""
     import re2
 
     options = re2.Options()

@@ -246,7 +246,7 @@ def test_a_reset_of_nothing_that_is_there_is_refused_as_a_whole(orders: ActorSys
         orders.reset_offsets("g", ["no topic"], "latest")
     with pytest.raises(InvalidIdentifier):
         orders.reset_offsets("", ["orders"], "latest")
-    with pytest.raises(TypeError, match="not to 'begin'"):
+    with pytest.raises(TypeError, match="not 'begin'"):
         orders.reset_offsets("g", ["orders"], "begin")  # type: ignore[arg-type]  # on purpose
     with pytest.raises(TypeError, match=r"\['orders'\]"):
         orders.reset_offsets("g", "orders", "latest")

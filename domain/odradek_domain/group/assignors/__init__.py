@@ -1,8 +1,8 @@
-"""Assignors: the ways to distribute a group's partitions among its members.
+"""Assignors: assign a group's partitions to its members.
 
-`kafka` has the port, the range and round-robin assignors and the check of an assignment; `sticky` the assignors that
-move few partitions; `subscription` what an assignor knows of a member. Imports `values` and `errors`; the group imports
-it. Start reading at `kafka`.
+`kafka` has the protocol, the range and round-robin assignors and the check of an assignment; `sticky` the assignors
+that move few partitions; `subscription` an assignor's view of a member. Imports `values` and `errors`; the group
+imports it. Start reading at `kafka`.
 """
 
 from odradek_domain.group.assignors.kafka import (

@@ -1,13 +1,13 @@
-"""How the partitions of topics are shared out among the members of a consumer group: Kafka's four assignors.
+"""Kafka's four assignors, which assign the partitions of topics to the members of a consumer group.
 
-    range               each topic for itself: neighbouring partitions to the same member, topics alike side by side
-    roundrobin          all partitions dealt out in a circle
-    sticky              balanced, with as few moves as possible since the last time      (`sticky_assignor`)
-    cooperative-sticky  the same, while members go on reading what they keep             (`sticky_assignor`)
+    range               each topic separately: ranges of partitions; topics of equal size are assigned alike
+    roundrobin          all partitions, one after another, to the members in turn
+    sticky              balanced, with as few moves as possible since the last assignment      (`sticky`)
+    cooperative-sticky  the same, while members keep reading their retained partitions         (`sticky`)
 
-An assignor is a pure function: the same members and topics are shared out the same way in every process and order, so
-an assignment can be explained from the log. Rules and names are those of Kafka's consumer; what it does with racks is
-left out, since there are none here. One of your own needs no more than `Assignor` says; what it answers is checked.
+An assignor is a pure function: the same members and topics give the same assignment in every process and order, so an
+assignment can be explained from the log. Rules and names are those of Kafka's consumer, without its rack awareness. A
+custom assignor only has to implement `Assignor`; its answer is checked.
 """
 
 from __future__ import annotations
@@ -39,39 +39,39 @@ __all__ = [
 
 
 class Assignor(Protocol):
-    """A way to share partitions out; attributes do for `name` and `is_cooperative` (KIP-429)."""
+    """Assigns partitions to members. `name` and `is_cooperative` (KIP-429) may be plain attributes."""
 
     @property
     def name(self) -> str:
-        """What members choose it by."""
+        """The name by which members select it."""
 
     @property
     def is_cooperative(self) -> bool:
-        """Whether members keep what stays theirs while they rejoin."""
+        """Whether members keep reading their partitions while they rejoin."""
 
     def assign(
         self, members: Sequence[MemberSubscription], partition_counts: Mapping[str, int]
     ) -> Mapping[str, tuple[TopicPartition, ...]]:
-        """Return everybody's partitions, sorted, by member id; a member that gets none has ().
+        """Return the sorted partitions of each member, by member id; () for a member without partitions.
 
-        Topics that are not in `partition_counts` do not exist. The answer may depend on nothing but what the arguments
-        hold: not on the members' order, a clock or chance. A cooperative assignor answers what is wanted in the end;
-        the group withholds what others still have.
+        Topics that are not in `partition_counts` do not exist. The answer must depend only on the contents of the
+        arguments: not on the members' order, a clock or randomness. A cooperative assignor returns the final
+        assignment; the group withholds partitions that other members still own.
         """
 
 
 class InvalidAssignment(DomainError):
-    """An assignor's answer would leave a partition unread, or read by two or by somebody who did not subscribe."""
+    """An assignor left a partition unassigned, or assigned it twice or to a member that does not read its topic."""
 
     code = "invalid_assignment"
 
     def __init__(self, assignor: str, problem: str) -> None:
-        super().__init__(f"assignor {assignor!r} {problem}; correct it, or choose another one")
+        super().__init__(f"assignor {assignor!r} {problem}; fix it, or use another assignor")
         self.assignor, self.problem = assignor, problem
 
 
 class RangeAssignor:
-    """Shares each topic out by itself: the first members get one more if it does not come out even."""
+    """Assigns each topic separately; if the partitions do not divide evenly, the first members get one more."""
 
     __slots__ = ()
     name = "range"
@@ -80,7 +80,7 @@ class RangeAssignor:
     def assign(
         self, members: Sequence[MemberSubscription], partition_counts: Mapping[str, int]
     ) -> Mapping[str, tuple[TopicPartition, ...]]:
-        """Share the partitions out: 3 of a topic to 2 members as 0, 1 and 2."""
+        """Assign ranges of partitions: of 3 partitions, 0 and 1 to the first of 2 members, 2 to the second."""
         ordered = in_assignment_order(members)
         shares: list[list[TopicPartition]] = [[] for _ in ordered]
         for topic, readers in _readers(ordered, partition_counts):
@@ -94,7 +94,7 @@ class RangeAssignor:
 
 
 class RoundRobinAssignor:
-    """Deals all partitions out one by one in a circle, past those who do not read the topic."""
+    """Assigns all partitions one by one to the members in turn, skipping members that do not read the topic."""
 
     __slots__ = ()
     name = "roundrobin"
@@ -103,7 +103,7 @@ class RoundRobinAssignor:
     def assign(
         self, members: Sequence[MemberSubscription], partition_counts: Mapping[str, int]
     ) -> Mapping[str, tuple[TopicPartition, ...]]:
-        """Share the partitions out: by topic and number, the circle going on from one topic to the next."""
+        """Assign partitions in order of topic and number; the turn continues from one topic to the next."""
         ordered = in_assignment_order(members)
         shares: list[list[TopicPartition]] = [[] for _ in ordered]
         turn = 0
@@ -117,7 +117,7 @@ class RoundRobinAssignor:
 
 
 def _readers(ordered: Sequence[MemberSubscription], partition_counts: Mapping[str, int]) -> list[tuple[str, list[int]]]:
-    """Return the existing topics that anybody reads, sorted, with their readers' places in order."""
+    """Return the existing topics with readers, sorted, each with the indices of its readers."""
     readers: dict[str, list[int]] = {}
     for place, member in enumerate(ordered):
         for topic in dict.fromkeys(member.topics):
@@ -144,9 +144,9 @@ BUILT_IN: Mapping[str, Assignor] = MappingProxyType(
 
 
 def assignors_by_name(own: Iterable[Assignor]) -> Mapping[str, Assignor]:
-    """Return the built-in assignors and these.
+    """Return the built-in assignors and these, by name.
 
-    Raises TypeError for what is no assignor, and ValueError for a name that is taken.
+    Raises TypeError for an object that is not an assignor, ValueError for a name that is already used.
     """
     if not isinstance(own, Iterable):
         raise TypeError(f"assignors must be a list of assignors, not {own!r}")
@@ -154,20 +154,20 @@ def assignors_by_name(own: Iterable[Assignor]) -> Mapping[str, Assignor]:
     for assignor in own:
         problem = _no_assignor(assignor)
         if problem:
-            raise TypeError(f"{assignor!r} is no assignor: {problem}")
+            raise TypeError(f"{assignor!r} is not an assignor: {problem}")
         if assignor.name in by_name:
-            raise ValueError(f"two assignors are called {assignor.name!r}; give {assignor!r} another name")
+            raise ValueError(f"two assignors are named {assignor.name!r}; give {assignor!r} another name")
         by_name[assignor.name] = assignor
     return by_name
 
 
 def _no_assignor(candidate: object) -> str:
-    """Say what an object lacks to be an assignor, or nothing."""
+    """Return why an object is not an assignor; "" if it is one."""
     if isinstance(candidate, type):
         return f"pass an instance, {candidate.__name__}(), not the class"
     name = getattr(candidate, "name", None)
     if not isinstance(name, str) or not name:
-        return f"its name must be a str that is not empty, not {name!r}"
+        return f"its name must be a non-empty str, not {name!r}"
     if not isinstance(getattr(candidate, "is_cooperative", None), bool):
         return "its is_cooperative must be True or False"
     return "" if callable(getattr(candidate, "assign", None)) else "it has no method assign"
@@ -179,9 +179,9 @@ def checked_assignment(
     members: Sequence[MemberSubscription],
     partition_counts: Mapping[str, int],
 ) -> None:
-    """Raise InvalidAssignment unless each partition that anybody reads is given to one member that reads its topic.
+    """Raise InvalidAssignment unless each partition with readers is assigned to exactly one of them.
 
-    The answer may come from anybody's code, so its types are looked at too.
+    The answer may come from a custom assignor, so its types are checked too.
     """
     problem = _problem_of_shape(target, members) or _problem_of_content(target, members, partition_counts)
     if problem:
@@ -190,22 +190,22 @@ def checked_assignment(
 
 def _problem_of_shape(target: object, members: Sequence[MemberSubscription]) -> str:
     if not isinstance(target, Mapping):
-        return f"answered {_short(target)} instead of a mapping of member ids to partitions"
+        return f"returned {_short(target)} instead of a mapping of member ids to partitions"
     known = {member.member_id for member in members}
     for member_id, partitions in target.items():
         if member_id not in known:
-            return f"gave partitions to {_short(member_id)}, which is no member"
+            return f"assigned partitions to {_short(member_id)}, which is not a member"
         if not isinstance(partitions, tuple):
-            return f"gave {member_id!r} {_short(partitions)} instead of a tuple of partitions"
+            return f"assigned {member_id!r} {_short(partitions)} instead of a tuple of partitions"
         for given in partitions:
             if (
                 not isinstance(given, TopicPartition)
                 or type(given.topic) is not str
                 or type(given.partition) is not int
             ):
-                return f"gave {member_id!r} {_short(given)}, which is no TopicPartition of a str and an int"
+                return f"assigned {member_id!r} {_short(given)}, which is not a TopicPartition of a str and an int"
     missing = [member.member_id for member in members if member.member_id not in target]
-    return f"forgot member {missing[0]!r}, which must have at least ()" if missing else ""
+    return f"left out member {missing[0]!r}, which must have at least ()" if missing else ""
 
 
 def _short(value: object) -> str:
@@ -222,14 +222,14 @@ def _problem_of_content(
         topics, member_id = frozenset(member.topics), member.member_id
         for given in target[member_id]:
             if given.topic not in topics:
-                return f"gave {given} to {member_id!r}, which does not read {given.topic!r}"
+                return f"assigned {given} to {member_id!r}, which does not read {given.topic!r}"
             if not 0 <= given.partition < partition_counts.get(given.topic, 0):
-                return f"gave {given} to {member_id!r}, which does not exist"
+                return f"assigned {given}, which does not exist, to {member_id!r}"
             if given in owners:
-                return f"gave {given} to {owners[given]!r} and to {member_id!r}"
+                return f"assigned {given} to {owners[given]!r} and to {member_id!r}"
             owners[given] = member_id
     for topic, _ in _readers(members, partition_counts):
         for partition in range(partition_counts[topic]):
             if (topic, partition) not in owners:
-                return f"gave {topic}/{partition} to nobody"
+                return f"did not assign {topic}/{partition} to any member"
     return ""

@@ -1,9 +1,9 @@
-"""What an assignor is told of a group's members, and what may be believed of it.
+"""An assignor's view of a group's members, and which of their claims are valid.
 
-A member says which partitions it has (`owned`) and since which generation. One that was away too long may say so
-long after others got them (KAFKA-7026), so of several claims to a partition only those of the newest generation count
-(KIP-792). Between two of the same generation nobody can decide: both holders must be taken seriously when partitions
-are withheld, and neither when they are kept.
+A member claims partitions (`owned`) of a generation. A member that was away for long may claim partitions that were
+reassigned since (KAFKA-7026), so of several claims to a partition only those of the newest generation count (KIP-792).
+If two claims are of the same generation, either may be right: the partition is withheld on behalf of both, and neither
+member keeps it.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ __all__ = ["MemberSubscription", "in_assignment_order", "newest_claims", "withho
 
 
 class MemberSubscription(msgspec.Struct, frozen=True, gc=False):
-    """A member as an assignor sees it: the `topics` it reads, and what it had before.
+    """A member as an assignor sees it: the `topics` it reads, and the partitions it owned before.
 
-    `topics` are names, patterns already resolved; some may not exist. `instance_id` is a static member's. `owned` is
-    what the member had, or with a cooperative assignor still has, since the generation `owned_generation`; -1 is older
-    than any.
+    `topics` are names, with patterns already resolved; some may not exist. `instance_id` is a static member's. `owned`
+    are the partitions that the member had in generation `owned_generation`, and with a cooperative assignor still has;
+    -1 is older than any generation.
     """
 
     member_id: str
@@ -34,20 +34,20 @@ class MemberSubscription(msgspec.Struct, frozen=True, gc=False):
 
 
 def in_assignment_order(members: Iterable[MemberSubscription]) -> list[MemberSubscription]:
-    """Return static members by instance id, then dynamic ones by member id: Kafka's order.
+    """Return static members sorted by instance id, then dynamic ones by member id: Kafka's order.
 
-    A static member has its place whatever member id it gets when it comes back, and so gets the same partitions.
-    Raises ValueError for a member that is there twice: whose subscription and claims count, nobody could say.
+    So a static member keeps its place, and its partitions, when it returns with a new member id. Raises ValueError for
+    a duplicate member, whose subscription and claims would be ambiguous.
     """
     members = list(members)
     if len({member.member_id for member in members}) < len(members):
         again = next(name for name, times in Counter(member.member_id for member in members).items() if times > 1)
-        raise ValueError(f"member {again!r} is there twice; give each member once, with all its topics")
+        raise ValueError(f"member {again!r} is listed twice; list each member once, with all its topics")
     return sorted(members, key=lambda one: (one.instance_id is None, one.instance_id or "", one.member_id))
 
 
 def newest_claims(members: Iterable[MemberSubscription]) -> dict[TopicPartition, list[str]]:
-    """Return who claims each partition, of the newest generation that anybody claims it in; several if they quarrel."""
+    """Return for each partition the members with the newest claim to it; more than one if their claims conflict."""
     generations: dict[TopicPartition, int] = {}
     claimants: dict[TopicPartition, list[str]] = {}
     for member in members:
@@ -65,11 +65,11 @@ def newest_claims(members: Iterable[MemberSubscription]) -> dict[TopicPartition,
 def withhold_owned(
     target: Mapping[str, tuple[TopicPartition, ...]], members: Sequence[MemberSubscription]
 ) -> Mapping[str, tuple[TopicPartition, ...]]:
-    """Return the part of the target that can be given at once; what another member still holds goes to nobody yet.
+    """Return the part of the target that can be assigned at once, without partitions that another member still owns.
 
-    The holder sees that it has lost the partition, lets go of it and joins again; then it is free (KIP-429's
-    adjustAssignment). So nobody stops reading what it keeps, and no partition has two readers. What a member holds of
-    a topic that it no longer reads is withheld too, until it has let go.
+    The owner sees that the partition was revoked, releases it and rejoins; then it can be assigned (KIP-429's
+    adjustAssignment). So members keep reading their retained partitions, and no partition has two readers. A partition
+    is also withheld if its owner no longer reads its topic, until the owner has released it.
     """
     holders = newest_claims(members)
 

@@ -163,9 +163,9 @@ def test_an_error_answers_its_own_command_and_leaves_the_others_alone() -> None:
     [
         ((0,), (), "give one partition for each message"),
         ((0, 0, 0), (), "give one partition for each message"),
-        ((0, 1), ((0, 0),), "number every partition it writes to, or none"),
-        ((0, 0), ((0, 0), (1, 0)), "number every partition it writes to, or none"),
-        ((0, 0), ((7, 0),), "number every partition it writes to, or none"),
+        ((0, 1), ((0, 0),), "give a sequence for every partition, or for none"),
+        ((0, 0), ((0, 0), (1, 0)), "give a sequence for every partition, or for none"),
+        ((0, 0), ((7, 0),), "give a sequence for every partition, or for none"),
     ],
 )
 def test_an_append_that_does_not_add_up_is_refused(

@@ -237,7 +237,7 @@ def test_an_older_claim_stays_lost_when_the_newer_one_has_nobody_to_read_it() ->
 @pytest.mark.parametrize("assignor", BUILT_IN)
 def test_a_member_that_is_there_twice_is_refused(assignor: str) -> None:
     twice = [member("m1", "a"), member("m2", "a"), member("m1", "b", instance="i1")]
-    with pytest.raises(ValueError, match="member 'm1' is there twice; give each member once"):
+    with pytest.raises(ValueError, match="member 'm1' is listed twice; list each member once"):
         BUILT_IN[assignor].assign(twice, {"a": 2, "b": 2})
 
 
@@ -310,8 +310,8 @@ def test_own_assignors_stand_beside_the_built_in_ones() -> None:
 @pytest.mark.parametrize(
     ("own", "message"),
     [
-        ([EverythingToTheFirst("range")], "two assignors are called 'range'"),
-        ([EverythingToTheFirst(), EverythingToTheFirst()], "two assignors are called 'first'"),
+        ([EverythingToTheFirst("range")], "two assignors are named 'range'"),
+        ([EverythingToTheFirst(), EverythingToTheFirst()], "two assignors are named 'first'"),
     ],
 )
 def test_two_assignors_with_one_name_are_refused(own: list[Assignor], message: str) -> None:
@@ -332,10 +332,10 @@ class NoMethod:
     [
         (EverythingToTheFirst(), "must be a list of assignors, not"),
         (None, "must be a list of assignors, not None"),
-        (["range"], "'range' is no assignor: its name must be a str that is not empty, not None"),
+        (["range"], "'range' is not an assignor: its name must be a non-empty str, not None"),
         ([RangeAssignor], r"pass an instance, RangeAssignor\(\), not the class"),
-        ([EverythingToTheFirst("")], "its name must be a str that is not empty, not ''"),
-        ([EverythingToTheFirst(cast("Any", 7))], "its name must be a str that is not empty, not 7"),
+        ([EverythingToTheFirst("")], "its name must be a non-empty str, not ''"),
+        ([EverythingToTheFirst(cast("Any", 7))], "its name must be a non-empty str, not 7"),
         ([NoDecision()], "its is_cooperative must be True or False"),
         ([NoMethod()], "it has no method assign"),
     ],
@@ -357,27 +357,30 @@ def test_a_complete_assignment_passes() -> None:
 @pytest.mark.parametrize(
     ("answer", "problem"),
     [
-        (None, "answered None instead of a mapping of member ids to partitions"),
-        ({"m1": partitions("a0 a1"), "m2": partitions("b0"), "m3": ()}, "gave partitions to 'm3', which is no member"),
-        ({"m1": partitions("a0 a1")}, "forgot member 'm2', which must have at least ()"),
-        ({"m1": "a0", "m2": ()}, "gave 'm1' 'a0' instead of a tuple of partitions"),
-        ({"m1": ("a0",), "m2": ()}, "gave 'm1' 'a0', which is no TopicPartition of a str and an int"),
-        ({"m1": (("a", 0),), "m2": ()}, "gave 'm1' ('a', 0), which is no TopicPartition of a str and an int"),
+        (None, "returned None instead of a mapping of member ids to partitions"),
+        (
+            {"m1": partitions("a0 a1"), "m2": partitions("b0"), "m3": ()},
+            "assigned partitions to 'm3', which is not a member",
+        ),
+        ({"m1": partitions("a0 a1")}, "left out member 'm2', which must have at least ()"),
+        ({"m1": "a0", "m2": ()}, "assigned 'm1' 'a0' instead of a tuple of partitions"),
+        ({"m1": ("a0",), "m2": ()}, "assigned 'm1' 'a0', which is not a TopicPartition of a str and an int"),
+        ({"m1": (("a", 0),), "m2": ()}, "assigned 'm1' ('a', 0), which is not a TopicPartition of a str and an int"),
         (
             {"m1": (TopicPartition("a", cast("int", 0.0)),), "m2": ()},
-            "gave 'm1' TopicPartition(topic='a', partition=0.0), which is no TopicPartition of a str and an int",
+            "assigned 'm1' TopicPartition(topic='a', partition=0.0), which is not a TopicPartition of a str and an int",
         ),
-        ({"m1": partitions("a0 a1 a0"), "m2": partitions("b0")}, "gave a/0 to 'm1' and to 'm1'"),
-        ({"m1": partitions("a0 a1 b0"), "m2": ()}, "gave b/0 to 'm1', which does not read 'b'"),
-        ({"m1": partitions("a0 a1 a2"), "m2": partitions("b0")}, "gave a/2 to 'm1', which does not exist"),
-        ({"m1": partitions("a0"), "m2": partitions("b0")}, "gave a/1 to nobody"),
-        ({"m1": (), "m2": partitions("b0")}, "gave a/0 to nobody"),
+        ({"m1": partitions("a0 a1 a0"), "m2": partitions("b0")}, "assigned a/0 to 'm1' and to 'm1'"),
+        ({"m1": partitions("a0 a1 b0"), "m2": ()}, "assigned b/0 to 'm1', which does not read 'b'"),
+        ({"m1": partitions("a0 a1 a2"), "m2": partitions("b0")}, "assigned a/2, which does not exist, to 'm1'"),
+        ({"m1": partitions("a0"), "m2": partitions("b0")}, "did not assign a/1 to any member"),
+        ({"m1": (), "m2": partitions("b0")}, "did not assign a/0 to any member"),
     ],
 )
 def test_a_wrong_assignment_is_refused_and_says_why(answer: object, problem: str) -> None:
     with pytest.raises(InvalidAssignment) as refusal:
         checked_assignment("own", cast("Given", answer), READERS, COUNTS)
-    assert str(refusal.value) == f"assignor 'own' {problem}; correct it, or choose another one"
+    assert str(refusal.value) == f"assignor 'own' {problem}; fix it, or use another assignor"
     assert (refusal.value.assignor, refusal.value.problem) == ("own", problem)
 
 
@@ -389,17 +392,17 @@ def test_a_huge_wrong_answer_is_cut_in_the_message() -> None:
 
 def test_one_partition_for_two_members_is_refused() -> None:
     readers = (member("m1", "a"), member("m2", "a"))
-    with pytest.raises(InvalidAssignment, match="gave a/0 to 'm1' and to 'm2'"):
+    with pytest.raises(InvalidAssignment, match="assigned a/0 to 'm1' and to 'm2'"):
         checked_assignment("own", {"m1": partitions("a0"), "m2": partitions("a0")}, readers, {"a": 1})
 
 
 def test_a_partition_of_a_missing_topic_does_not_exist() -> None:
-    with pytest.raises(InvalidAssignment, match="gave x/0 to 'm1', which does not exist"):
+    with pytest.raises(InvalidAssignment, match="assigned x/0, which does not exist, to 'm1'"):
         checked_assignment("own", {"m1": partitions("x0")}, [member("m1", "x")], {"a": 1})
 
 
 def test_an_invalid_assignment_is_a_domain_error_with_a_code_and_can_be_copied() -> None:
-    refusal = InvalidAssignment("own", "gave a/0 to nobody")
+    refusal = InvalidAssignment("own", "did not assign a/0 to any member")
     assert isinstance(refusal, DomainError)
     assert (refusal.code, refusal.retriable) == ("invalid_assignment", False)
     assert (copy(refusal).args, vars(copy(refusal))) == (refusal.args, vars(refusal))
