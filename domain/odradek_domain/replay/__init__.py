@@ -1,9 +1,9 @@
-"""What can be read from a whole log: states, differences, lag, messages, traces.
+"""Reads whole logs: states, differences, lag, messages, traces.
 
-`system_state` folds everything up to a position, `state_difference` compares two such states, `fold_check` says
-whether a log can be folded and its snapshots are true, `lag` says how far consumers are behind; `topic_reader` and
-`log_scans` read a topic's messages without folding; `message_trace` follows a message to its consumers. Imports the
-aggregates and, as only `standalone` may too, the log's port. Start reading at `system_state`.
+`system_state` folds a log up to a position; `state_difference` compares two states; `fold_check` checks that a log can
+be folded and that its snapshots match; `lag` computes consumer lag; `topic_reader` and `log_scans` read a topic's
+messages without folding; `message_trace` follows a message to its consumers. Imports the aggregates and the log's port,
+which besides it only `standalone` may import. Start reading at `system_state`.
 """
 
 from odradek_domain.replay.fold_check import FoldCheck, FoldFinding, StateClaim

@@ -1,13 +1,13 @@
-"""Whether a log can be folded, and whether snapshots are the states that the fold gives.
+"""Checks that a log can be folded, and that snapshots equal the folded states.
 
-`verify` checks what any log promises: digests, positions, versions. That says nothing about a history that no topic
-could have: a message without its topic, a partition count in the billions, or an offset that is skipped. Nor can a
-checksum tell whether a snapshot is true. Both need the aggregates, so they are checked here, commit by commit, beside
-the walk of `verify`.
+`verify` checks the structure of a log: digests, positions, versions. It does not detect an impossible history, such as
+a message without its topic, a partition count in the billions, or a skipped offset. Nor does a checksum show whether a
+snapshot is correct. Both checks need the aggregates, so they are made here, commit by commit, during the walk of
+`verify`.
 
-Events that would exhaust memory or be applied to the wrong place are judged before they are applied: `apply` is total
-and never refuses. A stream that cannot be folded is given up, and the others go on. So is a stream that has events of
-types that are not registered here; people's own aggregates are not folded at all.
+`apply` is total and never raises, so events that would exhaust memory or be applied to a missing partition are checked
+before they are applied. After a finding, the rest of that stream is skipped, and the other streams are still checked. A
+stream with unregistered event types is skipped too; streams of user-defined aggregates are not folded at all.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ __all__ = ["FoldCheck", "FoldFinding", "StateClaim"]
 class StateClaim(msgspec.Struct, frozen=True, kw_only=True):
     """A snapshot's claim: at this version the state of the stream has this digest.
 
-    `created_position` is where the snapshot says that its topic was created, None for other aggregates.
+    `created_position` is the position at which, by the snapshot, the topic was created; None for other aggregates.
     """
 
     stream: str
@@ -41,7 +41,7 @@ class StateClaim(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, snapshot: AggregateSnapshot, stream: str, position: int, created_position: int | None) -> StateClaim:
-        """Return what a snapshot claims that was taken at this position."""
+        """Return the claim of a snapshot that was taken at this position."""
         return cls(
             stream=stream,
             version=snapshot.version,
@@ -52,27 +52,27 @@ class StateClaim(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FoldFinding(msgspec.Struct, frozen=True):
-    """What is wrong at the commit or the snapshot of this position."""
+    """A problem with the commit or the snapshot at this position."""
 
     position: int
     problem: str
 
 
 class FoldCheck:
-    """Folds sound commits in order from the first, and compares the states that snapshots claim."""
+    """Folds intact commits in order from the first, and compares the states with the snapshots' claims."""
 
     def __init__(self, claims: Iterable[StateClaim] = ()) -> None:
         self.findings: list[FoldFinding] = []
         self.unfolded_streams: set[str] = set()
         self._state = SystemState()
         self._claims: dict[tuple[str, int], list[StateClaim]] = {}
-        self._created: dict[str, int] = {}  # where each topic was created last
+        self._created: dict[str, int] = {}  # the position at which each topic was last created
         self._has_ended = False
         for claim in claims:
             self._claims.setdefault((claim.stream, claim.version), []).append(claim)
 
     def add(self, commit: Commit | None) -> None:
-        """Fold the next commit. None is one that is damaged: what follows cannot be judged."""
+        """Fold the next commit. None stands for a damaged commit, after which nothing can be checked."""
         if commit is None:
             self._has_ended = True
         if commit is None or self._has_ended or commit.stream in self.unfolded_streams:
@@ -81,7 +81,7 @@ class FoldCheck:
             problem = self._why_impossible(commit)
             if problem is None:
                 self._state.apply_commit(commit)
-        except LogError:  # an event that nothing here registers, or leads on to its current version
+        except LogError:  # an event that is not registered, or has no up-caster to its current version
             self.unfolded_streams.add(commit.stream)
             return
         except Exception as error:
@@ -106,13 +106,13 @@ class FoldCheck:
             self.findings.append(
                 FoldFinding(
                     claim.position,
-                    f"the snapshot of {claim.stream!r} at its version {claim.version} is not the state that the log "
-                    "gives there; delete the snapshots",
+                    f"the snapshot of {claim.stream!r} at version {claim.version} differs from the state folded from "
+                    "the log; delete the snapshots",
                 )
             )
 
     def _why_impossible(self, commit: Commit) -> str | None:
-        """Say which event no topic could have at this point; None if there is none, or the stream is not a topic's."""
+        """Return why an event is impossible at this point; None if all are possible, or it is not a topic's stream."""
         if not commit.stream.startswith("topic/"):
             return None
         topic = self._state.topic_of(commit.stream)
@@ -127,7 +127,7 @@ class FoldCheck:
                         return _no_partition(partition, partitions)
                     due = 0 if topic is None else _next_offset(topic, partition)
                 if offset != due:
-                    return f"offset {offset} in partition {partition}, where {due} was due"
+                    return f"offset {offset} in partition {partition}, expected {due}"
                 offsets[partition] = offset + 1
             elif isinstance(event, RecordsDeleted):
                 if not 0 <= event.partition < partitions:
@@ -135,7 +135,7 @@ class FoldCheck:
             elif isinstance(event, TopicCreated | PartitionsAdded):
                 partitions = event.partition_count
                 if not 1 <= partitions <= MAX_PARTITIONS:
-                    return f"a topic of {partitions} partitions, where at most {MAX_PARTITIONS} are possible"
+                    return f"a topic of {partitions} partitions, above the limit of {MAX_PARTITIONS}"
                 if isinstance(event, TopicCreated):
                     offsets = dict.fromkeys(range(partitions), 0)
             elif isinstance(event, TopicDeleted):

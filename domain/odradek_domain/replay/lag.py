@@ -1,4 +1,4 @@
-"""How far those who commit offsets are behind, in every topic where they have committed any."""
+"""The lag of groups and consumers in the topics for which they have committed offsets."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ __all__ = ["MemberLag", "PartitionLag", "group_lags", "partition_lags"]
 
 
 class PartitionLag(msgspec.Struct, frozen=True, gc=False):
-    """`owner` (`group/<id>` or `consumer/<id>`) has dealt with all below `committed`; `lag` messages are left.
+    """`owner` (`group/<id>` or `consumer/<id>`) has processed all messages below `committed`; `lag` are left.
 
-    Both are None for a partition in which it has committed nothing: where it would begin is for its consumers to say.
+    Both are None for a partition without a committed offset, where auto_offset_reset decides where to start.
     """
 
     owner: str
@@ -29,7 +29,7 @@ class PartitionLag(msgspec.Struct, frozen=True, gc=False):
 
 
 class MemberLag(msgspec.Struct, frozen=True, gc=False):
-    """How far a group is behind in a partition, and which member and consumer have it, if any.
+    """The lag of a group in a partition, and the member and consumer that it is assigned to, if any.
 
     `committed` and `lag` are as in PartitionLag.
     """
@@ -44,7 +44,7 @@ class MemberLag(msgspec.Struct, frozen=True, gc=False):
 
 
 def partition_lags(state: SystemState) -> list[PartitionLag]:
-    """Return the lag of every owner in every topic where it has committed; commits for a deleted topic do not count."""
+    """Return the lag of every owner in each topic for which it has committed, without commits for deleted topics."""
     lags: list[PartitionLag] = []
     topics = state.topics
     for group in state.groups.values():
@@ -55,9 +55,9 @@ def partition_lags(state: SystemState) -> list[PartitionLag]:
 
 
 def group_lags(group: GroupSnapshot, topics: Mapping[str, TopicBounds]) -> list[MemberLag]:
-    """Return the lag of a group in the partitions that its members have, and in all of topics where it has committed.
+    """Return the lag of a group in its assigned partitions, and in all partitions of topics for which it has committed.
 
-    In order of topic and partition, and only of these topics.
+    Sorted by topic and partition, and only for these topics.
     """
     members = {place: member for member in group.members for place in member.partitions}
     lags = {(lag.topic, lag.partition): lag for lag in _lags(topics, f"group/{group.group_id}", group.committed)}

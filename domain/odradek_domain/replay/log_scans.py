@@ -1,7 +1,7 @@
-"""Walks over messages in the log: for a topic's retention, and to find offsets by time.
+"""Scans over messages in the log: for a topic's retention, and to find offsets by time.
 
-They are generators that yield from time to time, so that whoever reads for many can see to others in between, and
-return what they found. Memory is that of one commit.
+They are generators that yield regularly, so that the LogReader can serve other requests in between, and return their
+result. They hold one commit in memory.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 
 class OffsetsAtTime(msgspec.Struct, frozen=True, gc=False):
-    """For each partition of a topic the first readable offset whose message is as young as a moment; None for none."""
+    """For each partition of a topic the first readable offset with a timestamp at or after a time; None if none has."""
 
     topic_id: str
     partitions: tuple[PartitionBounds, ...]
@@ -36,10 +36,10 @@ class OffsetsAtTime(msgspec.Struct, frozen=True, gc=False):
 def walk_messages(
     log: ReadableLog, topic: str, walks: Iterable[RetentionWalk], not_before: int
 ) -> Generator[None, None, tuple[int, ...]]:
-    """Return where the walks ended; `not_before` is the position at which the topic's incarnation began.
+    """Return the offsets at which the walks ended; `not_before` is the position at which the topic was created.
 
-    Walks share what was read for one of them: reading commits that hold every partition for each anew took as many
-    times longer.
+    The walks share the commits that are read: reading commits with messages of every partition once per partition took
+    that many times longer.
     """
     walkers = [Walker(walk) for walk in walks]
     under_way = {walker.partition: walker for walker in walkers}
@@ -65,10 +65,10 @@ def walk_messages(
 
 
 def offsets_at_time(log: ReadableLog, topic: str, moment: datetime) -> Generator[None, None, OffsetsAtTime]:
-    """Find offsets by the messages' own timestamps, as Kafka's offsetsForTimes does; TopicNotFound if there is none.
+    """Find offsets by the messages' own timestamps, like Kafka's offsetsForTimes; TopicNotFound for a missing topic.
 
-    Timestamps need not rise with offsets and there is no index of them: all that is readable and older is walked over,
-    some 400 000 messages a second.
+    Timestamps need not increase with offsets, and there is no index of them. So all readable older messages are read,
+    about 400 000 per second.
     """
     outline = TopicReader(log, topic).outline
     walks = (
@@ -83,7 +83,7 @@ def offsets_at_time(log: ReadableLog, topic: str, moment: datetime) -> Generator
 
 
 def finished(walking: Generator[None, None, T]) -> T:
-    """Walk to the end in one go."""
+    """Run a scan to its end and return its result."""
     while True:
         try:
             next(walking)

@@ -1,8 +1,8 @@
-"""What became of messages: who consumed them, and which commits covered them.
+"""Follows messages to the deliveries and commits that concern them.
 
-A consumer polls in a conversation of its own, and one poll gives messages of many. So the trace of a send goes on by
-what events refer to: MessageConsumed by topic, partition, offset and message id; OffsetCommitted by topic id and an
-offset above the message's.
+A poll has its own correlation id, and delivers messages of many correlation ids. So the trace of a send continues by
+references: MessageConsumed by topic, partition, offset and message id; OffsetCommitted by topic id and an offset above
+the message's.
 """
 
 from __future__ import annotations
@@ -49,21 +49,21 @@ _COMMANDS = {
 
 
 def command_of(decision: TracedDecision) -> str:
-    """Return what the command behind a decision asked for, as its first event tells; "command" if nobody here knows."""
+    """Return the command behind a decision, derived from its first event; "command" if the event is unknown."""
     return _COMMANDS.get(decision.events[0].recorded.type, "command")
 
 
 def sender_of(decision: TracedDecision) -> str | None:
-    """Return the stream of the producer that sent the messages of a decision; None where there are none."""
+    """Return the stream of the producer that sent the messages of a decision; None if there are no messages."""
     event = decision.events[0].recorded.event
     return f"producer/{event.producer_id}" if isinstance(event, MessageProduced) else None
 
 
 def follow_messages(log: ReadableLog, events: Sequence[Recorded]) -> Mapping[int, tuple[TracedEvent, ...]]:
-    """Return what became of each message among `events`, by its position: for `odradek_events.trace`.
+    """Return the deliveries and commits of each message among `events`, by its position: for `odradek_events.trace`.
 
-    Every time it was consumed, followed by the consumer's first commit beyond it; and the first such commit of every
-    other owner. Reads the index of each partition from the message on to the end of the log.
+    These are each delivery, followed by that consumer's first commit beyond the message, and the first such commit of
+    every other owner. Reads the index of each partition from the message to the end of the log.
     """
     partitions: dict[tuple[str, int, str], _Followed] = {}
     births = cache(lambda topic: _births(log, topic))
@@ -77,7 +77,7 @@ def follow_messages(log: ReadableLog, events: Sequence[Recorded]) -> Mapping[int
 
 
 def position_of(log: ReadableLog, topic: str, partition: int, offset: int) -> int:
-    """Return the position of a message of the topic as it was last created; TopicNotFound, OffsetNotFound."""
+    """Return the position of a message in the topic's last incarnation; TopicNotFound, OffsetNotFound."""
     births = _births(log, topic)
     if not births:
         raise TopicNotFound(topic)
@@ -95,13 +95,13 @@ def position_of(log: ReadableLog, topic: str, partition: int, offset: int) -> in
 
 
 def _births(log: ReadableLog, topic: str) -> list[tuple[int, str]]:
-    """Return position and topic id of each time that a topic was created."""
+    """Return position and topic id of each creation of a topic."""
     found = log.read(types=("TopicCreated",), tags=(f"topic:{topic}",))
     return [(item.position, item.event.topic_id) for item in found]
 
 
 class _Followed:
-    """Messages of one partition, in offset order, and what became of them."""
+    """Messages of one partition, in offset order, with their deliveries and commits."""
 
     def __init__(self, topic: str, partition: int, topic_id: str) -> None:
         self._topic, self._partition, self._topic_id = topic, partition, topic_id
@@ -110,10 +110,10 @@ class _Followed:
         self._ids: list[str] = []
         self._consumed: list[list[Recorded]] = []
         self._commits: list[list[Recorded]] = []
-        self._covered: dict[str, int] = {}  # owner -> how many of the messages its commits have covered
+        self._covered: dict[str, int] = {}  # owner -> number of messages that its commits cover
 
     def add(self, position: int, event: MessageProduced) -> None:
-        """Follow this message too; its offset is the highest so far."""
+        """Add a message to follow; its offset must be the highest so far."""
         self._offsets.append(event.offset)
         self._positions.append(position)
         self._ids.append(event.message_id)
@@ -121,7 +121,7 @@ class _Followed:
         self._commits.append([])
 
     def read(self, log: ReadableLog) -> Iterator[tuple[int, tuple[TracedEvent, ...]]]:
-        """Read on from the first message, and yield what became of each, by its position."""
+        """Read the log from the first message on, and yield the deliveries and commits of each, with its position."""
         for commit in self._commits_of_interest(log):
             for number, event in enumerate(commit.events):
                 if isinstance(event, MessageConsumed):
@@ -132,7 +132,7 @@ class _Followed:
             yield position, _story(consumed, commits)
 
     def _commits_of_interest(self, log: ReadableLog) -> Iterator[Commit]:
-        """Decode what commits offsets, and deliveries only if what all the message ids begin with is in their bytes."""
+        """Decode commits of offsets; decode deliveries only if their bytes contain the message ids' common prefix."""
         beginning = msgspec.json.encode(_common_beginning(self._ids))[1:-1]
         for stored in log.stored(
             after=self._positions[0],
@@ -159,7 +159,7 @@ class _Followed:
 
 
 def _common_beginning(texts: Sequence[str]) -> str:
-    low, high = min(texts), max(texts)  # whatever these two begin with, all between them do
+    low, high = min(texts), max(texts)  # the common prefix of these two is that of all
     length = next((i for i, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), len(low))
     return low[:length]
 
@@ -180,7 +180,7 @@ def _recorded(commit: Commit, number: int) -> Recorded:
 
 
 def _story(consumed: Sequence[Recorded], commits: Sequence[Recorded]) -> tuple[TracedEvent, ...]:
-    """Give each commit to the last delivery before it of the consumer that committed; others stand for themselves."""
+    """Attach each commit to the last earlier delivery to the same consumer; keep commits without one separate."""
     given: dict[int, list[TracedEvent]] = {}
     others: list[TracedEvent] = []
     for commit in commits:

@@ -1,7 +1,7 @@
-"""What changed between two states, as facts by stream: names of facts, and their values before and after.
+"""The difference between two states, as facts by stream: a fact's name, and its values before and after.
 
-A state is flattened to facts (`partition 0 high_watermark` = 12), which compare without knowing what they mean. A
-deleted topic keeps its stream and its version, and loses its other facts.
+A state is flattened to facts (`partition 0 high_watermark` = 12), which can be compared without knowing their meaning.
+A deleted topic keeps its stream and its version, and loses its other facts.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Fact = int | str | None
 
 
 class Change(msgspec.Struct, frozen=True):
-    """A fact of a stream that is another now; None stands for none."""
+    """A changed fact of a stream; None means that the fact does not exist."""
 
     stream: str
     fact: str
@@ -32,7 +32,7 @@ class Change(msgspec.Struct, frozen=True):
 
 
 def state_difference(before: SystemState, after: SystemState) -> list[Change]:
-    """Return what `after` has otherwise than `before`, by stream, versions first."""
+    """Return the facts that differ between two states, by stream, versions first."""
     old, new = state_facts(before), state_facts(after)
     return [
         Change(stream, fact, was, now)
@@ -43,7 +43,7 @@ def state_difference(before: SystemState, after: SystemState) -> list[Change]:
 
 
 def state_facts(state: SystemState) -> dict[str, dict[str, Fact]]:
-    """Return every stream's facts by name; streams of other types than ours have a version and no more."""
+    """Return every stream's facts by name; streams of user-defined types have only a version."""
     facts: dict[str, dict[str, Fact]] = {stream: {"version": version} for stream, version in state.versions.items()}
     for stream, snapshot in state.snapshots().items():
         facts.setdefault(stream, {}).update(_facts(snapshot))

@@ -1,8 +1,8 @@
-"""The whole system folded from a log: topics, producers, consumers, groups, at any point of its history.
+"""The state of the whole system, folded from a log: topics, producers, consumers and groups at any point in history.
 
-Each stream is folded by its own aggregate and by nothing else: deleting a topic changes no consumer. Streams of other
-types (people's own aggregates) count in `versions` and in the digest, unfolded, also where their events are not
-registered; an unregistered event in a stream of ours would make its state wrong, and is an error.
+Each stream is folded only by its own aggregate: deleting a topic changes no consumer. Streams of user-defined
+aggregates are not folded. They count in `versions` and in the digest, even if their events are not registered. An
+unregistered event in a built-in stream would make its state wrong, and is an error.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ __all__ = ["AggregateSnapshot", "ReplayableLog", "SystemState"]
 
 AggregateSnapshot = TopicSnapshot | ProducerSnapshot | ConsumerSnapshot | GroupSnapshot
 
-# A rebuilt state keeps checksums in place of messages: its size is that of the system, not of the log.
+# A rebuilt state keeps checksums instead of messages, so its size does not grow with the log.
 NO_TAIL = TailLimit(0, 0)
 
 _KINDS: dict[str, Callable[[str], Aggregate]] = {
@@ -42,23 +42,23 @@ _KINDS: dict[str, Callable[[str], Aggregate]] = {
 
 
 class ReplayableLog(Protocol):
-    """What replay asks of a log."""
+    """The part of a log that a replay needs."""
 
     def head(self) -> Head:
-        """Return the end of the log."""
+        """Return the log's head."""
         ...
 
     def commits(self, *, after: int = -1, until: int | None = None, opaque: bool = False) -> Iterable[Commit]:
-        """Yield commits in order; `opaque` lets unregistered events pass undecoded."""
+        """Yield commits in order; with `opaque`, unregistered events are yielded undecoded."""
         ...
 
     def resolve(self, until: int | datetime) -> int:
-        """Turn a position or a time into a position."""
+        """Convert a position or a time to a position."""
         ...
 
 
 class SystemState:
-    """All aggregates, and the position up to which they were folded."""
+    """All aggregates, and the position up to which they are folded."""
 
     __slots__ = ("_aggregates", "position", "versions")
 
@@ -86,21 +86,21 @@ class SystemState:
     ) -> SystemState:
         """Fold `log` from its beginning up to and including `until`.
 
-        `until` is a position, an aware datetime (by recorded-at), or None for all; -1 is the empty state, beyond the
-        head is PositionBeyondHead. `progress` is told the position after each commit.
+        `until` is a position (-1: the empty state), an aware datetime (compared with recorded-at), or None for all.
+        Raises PositionBeyondHead. `progress` is called with the position after each commit.
         """
         state = cls()
         last = log.head().position if until is None else log.resolve(until)
         for commit in log.commits(until=last, opaque=True):
             state.apply_commit(commit)
-            del commit  # before the next is decoded: keeping two alive made a replay a tenth slower
+            del commit  # free it before the next one is decoded: keeping two alive made a replay a tenth slower
             if progress is not None:
                 progress(state.position)
         return state
 
     @classmethod
     def gather(cls, snapshots: Iterable[AggregateSnapshot], position: int = -1) -> SystemState:
-        """Put a state together from aggregates' snapshots; one that no event has touched is not there."""
+        """Return the state of these snapshots, without aggregates that have no events."""
         state = cls()
         state.position = position
         for snapshot in snapshots:
@@ -148,16 +148,16 @@ class SystemState:
         return {group.id: group for group in self._of(ConsumerGroup)}
 
     def topic_of(self, stream: str) -> Topic | None:
-        """Return the topic of a stream, existing or not; None if the stream is not one."""
+        """Return the topic of a stream, even if it is deleted; None if the stream is not a topic's."""
         found = self._aggregates.get(stream)
         return found if isinstance(found, Topic) else None
 
     def is_folded(self, stream: str) -> bool:
-        """Say whether an aggregate was folded from this stream."""
+        """Return whether an aggregate was folded from this stream."""
         return stream in self._aggregates
 
     def snapshot_of(self, stream: str) -> AggregateSnapshot | None:
-        """Return the snapshot of a stream's aggregate; None for a stream that is not folded."""
+        """Return the snapshot of a stream's aggregate; None if the stream is not folded."""
         found: Any = self._aggregates.get(stream)
         snapshot: AggregateSnapshot | None = None if found is None else found.snapshot()
         return snapshot
@@ -168,9 +168,9 @@ class SystemState:
         return {stream: item.snapshot() for stream, item in found.items()}
 
     def digest(self) -> str:
-        """Return a digest (hex) of every aggregate, message bodies included by their checksums, and every version.
+        """Return a hex digest of all aggregates and versions; message bodies are included by their checksums.
 
-        Equal states have equal digests, whatever process or order of folding they came from.
+        Equal states have equal digests, independent of the process and the order of folding.
         """
         content = msgspec.json.encode([sorted(self.versions.items()), self.snapshots()], enc_hook=as_plain)
         return hashlib.blake2b(content, digest_size=16).hexdigest()

@@ -1,6 +1,6 @@
-"""Reads a topic's messages straight from a log: what a consumer would get, with nothing recorded, no writer disturbed.
+"""Reads a topic's messages from a log, like a consumer, but without recording deliveries or disturbing the writer.
 
-It follows the topic's name: after a deletion the next incarnation is read from its offset 0.
+It follows the topic's name: after a deletion it reads the next incarnation from offset 0.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _MAX_OFFSET = (1 << 63) - 1
 
 
 class TopicOutline(msgspec.Struct, frozen=True, gc=False):
-    """The current incarnation of a topic, as the log's position `read_at` leaves it."""
+    """The current incarnation of a topic as of the log's position `read_at`."""
 
     topic_id: str
     created_at_position: int
@@ -30,34 +30,34 @@ class TopicOutline(msgspec.Struct, frozen=True, gc=False):
 
 
 class TopicReader:
-    """Reads the messages of one topic in the order of the log, from the first readable one unless told otherwise.
+    """Reads the messages of one topic in the order of the log, by default from the first readable one.
 
-    Raises TopicNotFound if there is no such topic now. Finding the outline costs a few look-ups, not a replay.
+    Raises TopicNotFound if the topic does not exist. Finding the outline costs a few look-ups, not a replay.
     """
 
     def __init__(self, log: ReadableLog, topic: str) -> None:
         self.topic = str(TopicName(topic))
         self._log = log
         self._wanted: dict[int, int] = {}  # the lowest offset to yield, by partition
-        self._position = -1  # what is below was read
+        self._position = -1  # everything up to here was read
         self.outline = self._find_outline()
         self.begin_at_start()
 
     def begin_at_start(self) -> None:
-        """Begin at the first readable message of each partition."""
+        """Start at the first readable message of each partition."""
         self._begin({part.id: part.log_start_offset for part in self.outline.partitions})
 
     def begin_at_end(self) -> None:
-        """Begin behind the last message of each partition."""
+        """Start after the last message of each partition."""
         self._wanted.clear()
         self._position = self.outline.read_at
 
     def begin_at(self, offset: int) -> None:
-        """Begin at an offset; see `begin_offsets`."""
+        """Start at an offset; see `begin_offsets`."""
         self._begin(begin_offsets(self.topic, self.outline.partitions, offset))
 
     def read(self) -> Iterator[MessageProduced]:
-        """Yield what comes next, up to the end that the log has now; call it again for what was appended since."""
+        """Yield the next messages, up to the log's current head; call it again for messages appended since."""
         head = self._log.head().position
         for commit in self._log.commits(after=self._position, until=head, stream=f"topic/{self.topic}"):
             for event in commit.events:
@@ -69,7 +69,7 @@ class TopicReader:
         self._position = head
 
     def _begin(self, wanted: Mapping[int, int]) -> None:
-        """Begin at the earliest commit that holds something wanted."""
+        """Start at the earliest commit that contains a wanted message."""
         self._wanted = dict(wanted)
         created = self.outline.created_at_position
         places = [
@@ -99,13 +99,13 @@ class TopicReader:
                     case RecordsDeleted(topic=self.topic, partition=partition, log_start_offset=start):
                         starts[partition] = max(start, starts.get(partition, 0))
                     case _:
-                        continue  # another topic's
+                        continue  # an event of another topic
         ends = self._high_watermarks(count, position)
         bounds = tuple(PartitionBounds(number, starts.get(number, 0), end) for number, end in enumerate(ends))
         return TopicOutline(event.topic_id, position, head, bounds)
 
     def _high_watermarks(self, count: int, created: int) -> list[int]:
-        """Return them by partition. Many partitions may end in one commit, which is decoded once for all of them."""
+        """Return the high watermark of each partition. A commit in which several partitions end is decoded once."""
         ends = [0] * count
         last_of: dict[int, set[int]] = {}
         for number in range(count):

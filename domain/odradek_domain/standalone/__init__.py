@@ -1,7 +1,7 @@
 """The model without actors: repositories and services over a log.
 
-`repositories` load and save topics, messages and committed offsets; `services` are rules over them. Imports the
-aggregates and, as only `replay` may too, the log's port. Start reading at `repositories`.
+`repositories` load and save topics, messages and committed offsets; `services` offer operations on them. Imports the
+aggregates and the log's port, which besides it only `replay` may import. Start reading at `repositories`.
 """
 
 from odradek_domain.standalone.repositories import (

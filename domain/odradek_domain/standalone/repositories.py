@@ -1,8 +1,8 @@
-"""Repositories over the event log's port, so that the model works without actors too.
+"""Repositories over the event log's port, for use of the model without actors.
 
-Decisions are events, so `save` takes them: it persists first and applies after, for an aggregate that applied before a
-failed save could not undo it. Every write expects the version it was decided on; RepositoryError says when that was
-overtaken: the aggregate in hand is then as it was, and the caller loads it anew and decides again.
+Decisions are events, so `save` takes events. It persists them before it applies them, because an aggregate could not
+undo an apply after a failed save. Every write expects the version that it was decided on. If another write came first,
+it raises RepositoryError and leaves the aggregate unchanged; the caller then reloads it and decides again.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ A = TypeVar("A", bound=Aggregate)
 
 
 class TopicRepository(Protocol):
-    """Keeps topics."""
+    """Stores topics."""
 
     def save(self, topic: Topic, events: Sequence[Any]) -> Topic:
-        """Persist what was decided on `topic`, then apply it; returns the topic."""
+        """Persist the events decided on `topic`, apply them, and return the topic."""
         ...
 
     def find_by_name(self, name: str) -> Topic | None:
@@ -49,7 +49,7 @@ class TopicRepository(Protocol):
         ...
 
     def load(self, name: str) -> Topic:
-        """Return the topic of that name whether it exists or not, to decide on."""
+        """Return the topic of that name to decide on, even if it does not exist."""
         ...
 
     def list_all(self) -> list[Topic]:
@@ -62,7 +62,7 @@ class TopicRepository(Protocol):
 
 
 class MessageRepository(Protocol):
-    """Keeps messages."""
+    """Stores messages."""
 
     def store_message(self, topic: str, partition: int, message: Message) -> Offset:
         """Store a message and return its offset."""
@@ -74,10 +74,10 @@ class MessageRepository(Protocol):
 
 
 class OffsetRepository(Protocol):
-    """Keeps committed offsets per owner, `consumer/<id>` or `group/<id>`."""
+    """Stores committed offsets per owner, `consumer/<id>` or `group/<id>`."""
 
     def save_offset(self, owner: str, committed: CommittedOffset, *, at: datetime, is_reset: bool = False) -> None:
-        """Save a committed offset; going back needs `is_reset`."""
+        """Save a committed offset; a lower one needs `is_reset`."""
         ...
 
     def load_offset(self, owner: str, partition: TopicPartition) -> CommittedOffset | None:
@@ -92,7 +92,7 @@ class EventSourcedTopicRepository:
         self._log = log
 
     def save(self, topic: Topic, events: Sequence[Any]) -> Topic:
-        """Persist what was decided on `topic`, then apply it."""
+        """Persist the events decided on `topic`, apply them, and return the topic."""
         return _save(self._log, f"topic/{topic.name}", topic, events)
 
     def find_by_name(self, name: str) -> Topic | None:
@@ -101,7 +101,7 @@ class EventSourcedTopicRepository:
         return topic if topic.exists else None
 
     def load(self, name: str) -> Topic:
-        """Return the topic of that name whether it exists or not."""
+        """Return the topic of that name, even if it does not exist."""
         topic = Topic(name)
         return _fold(self._log, f"topic/{topic.name}", topic)
 
@@ -119,7 +119,7 @@ class EventSourcedTopicRepository:
 
 
 class EventSourcedMessageRepository:
-    """Messages over an event log, through the Topic aggregate, which alone gives offsets."""
+    """Messages over an event log, through the Topic aggregate, which assigns their offsets."""
 
     def __init__(self, log: EventLog) -> None:
         self._topics = EventSourcedTopicRepository(log)
@@ -149,9 +149,9 @@ class EventSourcedOffsetRepository:
         self._log = log
 
     def save_offset(self, owner: str, committed: CommittedOffset, *, at: datetime, is_reset: bool = False) -> None:
-        """Save a committed offset; CommitWouldGoBackwards unless it rises or `is_reset`.
+        """Save a committed offset; CommitWouldGoBackwards for a lower one without `is_reset`.
 
-        Without a `topic_id` it is for the topic that has the name now: TopicNotFound, PartitionNotFound.
+        Without a `topic_id` it is for the current topic of that name; TopicNotFound, PartitionNotFound.
         """
         holder = self._load(owner)
         wanted = OffsetToCommit(
@@ -165,7 +165,7 @@ class EventSourcedOffsetRepository:
         _save(self._log, owner, holder, holder.committed.commit(wanted, at))
 
     def load_offset(self, owner: str, partition: TopicPartition) -> CommittedOffset | None:
-        """Return the committed offset, or None; one for a deleted topic of that name does not count."""
+        """Return the committed offset, or None, also if it is for a deleted topic of that name."""
         topic_id = self._topic(partition.topic).topic_id
         return None if topic_id is None else self._load(owner).committed.get(partition, topic_id)
 
@@ -175,7 +175,7 @@ class EventSourcedOffsetRepository:
             return _fold(self._log, owner, ConsumerGroup(identifier))
         if kind == "consumer":
             return _fold(self._log, owner, Consumer(identifier))
-        raise RepositoryError(owner, "this owns no offsets; use 'group/<id>' or 'consumer/<id>'")
+        raise RepositoryError(owner, "only groups and consumers own offsets; use 'group/<id>' or 'consumer/<id>'")
 
     def _topic_id(self, partition: TopicPartition) -> str:
         topic = self._topic(partition.topic)
@@ -186,7 +186,7 @@ class EventSourcedOffsetRepository:
         return topic.topic_id
 
     def _topic(self, name: str) -> Topic:
-        """Return a topic without its messages, of which there may be many."""
+        """Return a topic without its messages, which may be many."""
         topic = Topic(name)
         for commit in _commits(self._log, stream=f"topic/{topic.name}", types=_SHAPING_NAMES):
             topic.apply_all([event for event in commit.events if isinstance(event, _SHAPING)])
@@ -211,7 +211,7 @@ def _fold(log: EventLog, stream: str, aggregate: A) -> A:
 
 
 def _save(log: EventLog, stream: str, aggregate: A, events: Sequence[Any]) -> A:
-    """Persist `events`, then apply them. The time of recording is the newest event's own."""
+    """Persist `events`, then apply them. They are recorded at the newest event's timestamp."""
     if not events:
         return aggregate
     request = Append(stream=stream, events=events, expected_version=aggregate.version, actor="repository")

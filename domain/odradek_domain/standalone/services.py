@@ -30,7 +30,7 @@ class OffsetManagementService:
         return Offset(offset)
 
     def reset_offset(self, owner: str, partition: TopicPartition, offset: int, *, at: datetime) -> Offset:
-        """Continue at an offset, before or after the committed one."""
+        """Reset the committed offset, forwards or backwards."""
         self._offsets.save_offset(owner, CommittedOffset(*partition, "", offset), at=at, is_reset=True)
         return Offset(offset)
 
@@ -58,11 +58,11 @@ class TopicManagementService:
         return self._topics.list_all()
 
     def topic_exists(self, name: str) -> bool:
-        """Say whether there is such a topic."""
+        """Return whether the topic exists."""
         return self._topics.find_by_name(name) is not None
 
     def add_partitions(self, name: str, total: int, *, at: datetime) -> Topic:
-        """Give a topic `total` partitions."""
+        """Increase a topic's partitions to `total`."""
         topic = self.get_topic(name)
         return self._topics.save(topic, [topic.add_partitions(total, at)])
 

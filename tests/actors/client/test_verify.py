@@ -93,7 +93,7 @@ def test_a_stale_snapshot_under_a_newer_version_is_found(path: Path) -> None:
         assert older is not None
         store.save([StoredSnapshot.sealed(newest.end, older.name, older.schema, older.payload)])
     (problem,) = verified(path)
-    assert "is not the state that the log gives there" in problem
+    assert "differs from the state folded from the log" in problem
 
 
 def test_snapshots_of_another_schema_are_never_used_and_no_finding(path: Path) -> None:

@@ -56,14 +56,14 @@ HISTORIES: dict[str, tuple[list[list[Any]], int, str]] = {
     ),
     "a message in a partition that is not there": ([[created()], [produced(0, partition=1)]], 1, "partition 1 of"),
     "a message in a negative partition": ([[created()], [produced(0, partition=-1)]], 1, "partition -1 of"),
-    "an offset left out": ([[created()], [produced(0)], [produced(2)]], 2, "offset 2 in partition 0, where 1 was due"),
-    "an offset twice": ([[created()], [produced(0), produced(0)]], 1, "offset 0 in partition 0, where 1 was due"),
-    "partitions without number": ([[created(10**9)]], 0, f"1000000000 partitions, where at most {MAX_PARTITIONS}"),
+    "an offset left out": ([[created()], [produced(0)], [produced(2)]], 2, "offset 2 in partition 0, expected 1"),
+    "an offset twice": ([[created()], [produced(0), produced(0)]], 1, "offset 0 in partition 0, expected 1"),
+    "partitions without number": ([[created(10**9)]], 0, f"1000000000 partitions, above the limit of {MAX_PARTITIONS}"),
     "no partition": ([[created(0)]], 0, "a topic of 0 partitions"),
     "partitions added without number": (
         [[created()], [PartitionsAdded("orders", 10**12, NOON)]],
         1,
-        f"1000000000000 partitions, where at most {MAX_PARTITIONS}",
+        f"1000000000000 partitions, above the limit of {MAX_PARTITIONS}",
     ),
     "records deleted where there are none": (
         [[created()], [RecordsDeleted("orders", 3, 1, NOON)]],
@@ -156,5 +156,5 @@ def test_a_true_claim_is_no_finding(version: int) -> None:
 )
 def test_a_false_claim_is_found(false: StateClaim) -> None:
     (finding,) = folded(*COMMITS, claims=(claim(0), false, claim(2))).findings
-    assert "is not the state that the log gives there; delete the snapshots" in finding.problem
-    assert f"'topic/orders' at its version {false.version} " in finding.problem
+    assert "differs from the state folded from the log; delete the snapshots" in finding.problem
+    assert f"'topic/orders' at version {false.version} " in finding.problem

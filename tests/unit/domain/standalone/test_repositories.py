@@ -330,5 +330,7 @@ def test_only_groups_and_consumers_own_offsets(
     owner: str, topics: TopicManagementService, offsets: OffsetManagementService
 ) -> None:
     topics.create_topic("orders", topic_id="t-1", at=NOON)
-    with pytest.raises(RepositoryError, match="this owns no offsets; use 'group/<id>' or 'consumer/<id>'"):
+    with pytest.raises(
+        RepositoryError, match="only groups and consumers own offsets; use 'group/<id>' or 'consumer/<id>'"
+    ):
         offsets.get_offset(owner, ORDERS_0)
