@@ -1,4 +1,4 @@
-"""Our stores keep every promise of a log, alone and within a FaultyLog that has nothing to do."""
+"""Odradek's stores pass the conformance suites, alone and inside a FaultyLog without faults."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class TestSqliteLog(LogConformance):
 
 
 class TestFaultyMemoryLog(LogConformance):
-    """The log in memory, within one that could fail."""
+    """The log in memory, inside a FaultyLog."""
 
     @pytest.fixture
     def log(self) -> Iterator[LogStore]:
@@ -43,7 +43,7 @@ class TestFaultyMemoryLog(LogConformance):
 
 @pytest.mark.on_disk
 class TestFaultySqliteLog(LogConformance):
-    """The log on disk, within one that could fail."""
+    """The log on disk, inside a FaultyLog."""
 
     @pytest.fixture
     def log(self, tmp_path: Path) -> Iterator[LogStore]:
@@ -53,14 +53,14 @@ class TestFaultySqliteLog(LogConformance):
 
 @pytest.mark.on_disk
 class TestSqliteLogOnDisk(DurableLogConformance):
-    """The log on disk, from one process to the next."""
+    """The log on disk, across processes."""
 
     opener = "odradek_events:SqliteLog"
 
 
 @pytest.mark.on_disk
 class TestReaderOfSqliteLog(SubscriptionCases):
-    """The log on disk, followed by a reader of the file, as another process would."""
+    """The log on disk, followed through a separate reader, as in another process."""
 
     @pytest.fixture
     def log(self, tmp_path: Path) -> Iterator[LogStore]:
@@ -74,7 +74,7 @@ class TestReaderOfSqliteLog(SubscriptionCases):
             yield reader
 
 
-def test_both_stores_chain_the_same_digest_as_they_always_did(tmp_path: Path) -> None:
+def test_both_stores_compute_the_golden_digest(tmp_path: Path) -> None:
     with MemoryLog() as memory, SqliteLog(tmp_path / "log.db") as disk:
         for log in (memory, disk):
             append(log, "topic/a", created(), produced(0), when=1)

@@ -1,4 +1,4 @@
-"""A store that is none of ours passes the suites that are offered to everybody."""
+"""A third-party store passes the conformance suites."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from odradek_events.testing import DurableLogConformance, LogConformance
 
 @pytest.mark.on_disk
 class TestJsonLinesLog(LogConformance):
-    """The log in a file of JSON Lines."""
+    """A log in a file of JSON Lines."""
 
     @pytest.fixture
     def log(self, tmp_path: Path) -> Iterator[LogStore]:
@@ -24,6 +24,6 @@ class TestJsonLinesLog(LogConformance):
 
 @pytest.mark.on_disk
 class TestJsonLinesLogOnDisk(DurableLogConformance):
-    """The same, from one process to the next."""
+    """The same log, across processes."""
 
     opener = "support.jsonl:JsonLinesLog"

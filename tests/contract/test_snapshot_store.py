@@ -1,4 +1,4 @@
-"""Our stores of snapshots keep every promise of one."""
+"""Odradek's snapshot stores pass the conformance suite."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def test_dir_lists_every_name_before_it_is_used() -> None:
     assert {*odradek.__all__, "__version__"} <= printed("import odradek; print(*dir(odradek))")
 
 
-def test_an_unknown_name_is_refused_as_by_any_module() -> None:
+def test_an_unknown_name_raises_attribute_error_as_in_any_module() -> None:
     with pytest.raises(AttributeError, match="module 'odradek' has no attribute 'ActorSytem'") as refused:
         odradek.ActorSytem  # type: ignore[attr-defined]  # noqa: B018  # the mistake under test
     assert (refused.value.name, refused.value.obj) == ("ActorSytem", odradek)  # for Python's "Did you mean"

@@ -50,7 +50,7 @@ def append_commands(draw: st.DrawFn) -> list[AppendMessages]:
 
 
 @given(append_commands(), st.lists(st.integers(0, 6), max_size=6))
-def test_deciding_merged_equals_deciding_and_applying_one_by_one(
+def test_deciding_a_merged_batch_equals_deciding_its_messages_one_by_one(
     commands: list[AppendMessages], sizes: list[int]
 ) -> None:
     alone, merged = given_topic(partitions=PARTITIONS), given_topic(partitions=PARTITIONS)

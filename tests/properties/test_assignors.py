@@ -98,7 +98,7 @@ def is_balanced(target: Target, members: Sequence[MemberSubscription]) -> bool:
 
 
 @given(groups(), ASSIGNORS)
-def test_each_partition_that_anybody_reads_has_one_owner_and_that_one_reads_it(group: Group, name: str) -> None:
+def test_each_subscribed_partition_has_one_owner_that_subscribes_to_it(group: Group, name: str) -> None:
     members, counts = group
     target = BUILT_IN[name].assign(members, counts)
     assert set(target) == {one.member_id for one in members}
@@ -112,7 +112,7 @@ def test_each_partition_that_anybody_reads_has_one_owner_and_that_one_reads_it(g
 
 
 @given(groups(), ASSIGNORS, st.data())
-def test_the_order_in_which_things_are_named_means_nothing(group: Group, name: str, data: st.DataObject) -> None:
+def test_assignments_do_not_depend_on_the_order_of_the_input(group: Group, name: str, data: st.DataObject) -> None:
     members, counts = group
     otherwise = [
         replace(one, topics=one.topics[::-1], owned=one.owned[::-1]) for one in data.draw(st.permutations(members))
@@ -122,7 +122,7 @@ def test_the_order_in_which_things_are_named_means_nothing(group: Group, name: s
 
 
 @given(groups())
-def test_range_gives_each_reader_of_a_topic_neighbours_and_the_first_one_more(group: Group) -> None:
+def test_range_assigns_contiguous_partitions_and_the_first_members_get_one_more(group: Group) -> None:
     members, counts = group
     target = BUILT_IN["range"].assign(members, counts)
     for topic, count in counts.items():
@@ -135,7 +135,7 @@ def test_range_gives_each_reader_of_a_topic_neighbours_and_the_first_one_more(gr
 
 
 @given(groups())
-def test_roundrobin_deals_in_a_circle_past_those_who_do_not_read(group: Group) -> None:
+def test_roundrobin_skips_members_that_do_not_subscribe_to_the_topic(group: Group) -> None:
     members, counts = group
     read = {topic for one in members for topic in one.topics}
     circle = cycle(in_assignment_order(members))
@@ -149,20 +149,20 @@ def test_roundrobin_deals_in_a_circle_past_those_who_do_not_read(group: Group) -
 
 
 @given(groups())
-def test_sticky_leaves_nothing_that_could_go_to_a_reader_with_two_fewer(group: Group) -> None:
+def test_sticky_leaves_no_partition_that_could_move_to_a_member_with_two_fewer(group: Group) -> None:
     members, counts = group
     assert is_balanced(STICKY.assign(members, counts), members)
 
 
 @given(groups(alike=True), ASSIGNORS.filter(lambda name: name != "range"))
-def test_members_that_read_the_same_have_as_many_but_one(group: Group, name: str) -> None:
+def test_members_with_equal_subscriptions_differ_by_at_most_one_partition(group: Group, name: str) -> None:
     members, counts = group
     loads = [len(partitions) for partitions in BUILT_IN[name].assign(members, counts).values()]
     assert not loads or max(loads) - min(loads) <= 1
 
 
 @given(st.sampled_from(["any", "right"]).flatmap(lambda claims: groups(alike=True, claims=claims)))
-def test_members_that_read_the_same_keep_as_much_as_balance_allows(group: Group) -> None:
+def test_members_with_equal_subscriptions_keep_as_many_partitions_as_balance_allows(group: Group) -> None:
     members, counts = group
     had = rightful(members, counts)
     target = STICKY.assign(members, counts)
@@ -183,7 +183,7 @@ def test_sticky_changes_nothing_that_is_balanced_and_complete(group: Group, gene
 
 
 @given(groups(alike=True), st.data())
-def test_when_members_leave_nothing_moves_between_those_that_stay(group: Group, data: st.DataObject) -> None:
+def test_when_members_leave_no_partition_moves_between_remaining_members(group: Group, data: st.DataObject) -> None:
     members, counts = group
     before = STICKY.assign(members, counts)
     stay = [one for one in holding(members, before, 3) if data.draw(st.booleans())]
@@ -192,7 +192,7 @@ def test_when_members_leave_nothing_moves_between_those_that_stay(group: Group, 
 
 
 @given(groups(alike=True), st.integers(0, 3))
-def test_when_members_join_partitions_go_to_those_alone(group: Group, newcomers: int) -> None:
+def test_when_members_join_partitions_move_only_to_new_members(group: Group, newcomers: int) -> None:
     members, counts = group
     before = STICKY.assign(members, counts)
     new = [MemberSubscription(f"new-{number}", members[0].topics) for number in range(newcomers) if members]
@@ -201,7 +201,7 @@ def test_when_members_join_partitions_go_to_those_alone(group: Group, newcomers:
 
 
 @given(groups(), ASSIGNORS)
-def test_an_older_claim_is_as_good_as_none(group: Group, name: str) -> None:
+def test_a_claim_of_an_older_generation_is_ignored(group: Group, name: str) -> None:
     members, counts = group
     newest: dict[TopicPartition, int] = {}
     for one in members:
@@ -217,7 +217,7 @@ def test_an_older_claim_is_as_good_as_none(group: Group, name: str) -> None:
 
 
 @given(groups(), ASSIGNORS)
-def test_who_rightly_holds_what_it_shall_have_is_given_it_at_once(group: Group, name: str) -> None:
+def test_a_member_keeps_the_partitions_that_it_owns_and_is_to_have(group: Group, name: str) -> None:
     members, counts = group
     target = BUILT_IN[name].assign(members, counts)
     given_now = owner_of_each(withhold_owned(target, members))
@@ -227,7 +227,7 @@ def test_who_rightly_holds_what_it_shall_have_is_given_it_at_once(group: Group, 
 
 
 @given(groups(), ASSIGNORS)
-def test_what_is_withheld_is_what_another_holds_and_nobody_is_given_it(group: Group, name: str) -> None:
+def test_a_partition_is_withheld_exactly_while_another_member_owns_it(group: Group, name: str) -> None:
     members, counts = group
     target = BUILT_IN[name].assign(members, counts)
     wanted, given_now = owner_of_each(target), owner_of_each(withhold_owned(target, members))
@@ -240,7 +240,7 @@ def test_what_is_withheld_is_what_another_holds_and_nobody_is_given_it(group: Gr
 
 
 @given(groups(alike=True, claims="right"))
-def test_a_cooperative_group_that_reads_the_same_has_what_was_wanted_once_holders_let_go(group: Group) -> None:
+def test_a_cooperative_group_reaches_its_target_assignment_once_owners_revoke(group: Group) -> None:
     members, counts = group
     wanted = STICKY.assign(members, counts)
     rejoined = holding(members, withhold_owned(wanted, members), 2)
@@ -249,7 +249,7 @@ def test_a_cooperative_group_that_reads_the_same_has_what_was_wanted_once_holder
 
 
 @given(st.sampled_from(["any", "right"]).flatmap(lambda claims: groups(claims=claims)))
-def test_a_cooperative_group_settles_in_balance_and_takes_from_each_step_only_what_must_move(group: Group) -> None:
+def test_a_cooperative_group_reaches_balance_and_revokes_only_what_must_move(group: Group) -> None:
     members, counts = group
     for generation in range(3, 8):
         wanted = STICKY.assign(members, counts)

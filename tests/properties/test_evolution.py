@@ -87,13 +87,13 @@ histories = st.builds(
 
 
 @given(histories)
-def test_every_version_is_read_as_the_changes_since_then_say(history: History) -> None:
+def test_every_version_is_read_with_all_later_changes_applied(history: History) -> None:
     for version in range(len(history.at_version)):
         assert history.read(version) == history.at_version[-1]
 
 
 @given(histories, st.data())
-def test_a_misspelt_name_is_refused_at_import_or_at_the_event(history: History, data: st.DataObject) -> None:
+def test_a_misspelled_field_name_is_refused_at_import_or_at_the_event(history: History, data: st.DataObject) -> None:
     places = [
         (version, number, place)
         for version, steps in enumerate(history.steps)

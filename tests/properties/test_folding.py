@@ -41,7 +41,7 @@ def interleaved(commits: list[Commit], random: Random) -> list[Commit]:
 
 
 @given(worlds, streams, st.lists(st.integers(0, 9), max_size=9))
-def test_events_may_be_applied_in_any_portions(world: World, stream: str, sizes: list[int]) -> None:
+def test_events_applied_in_any_batches_give_the_same_state(world: World, stream: str, sizes: list[int]) -> None:
     again = STREAMS[stream]()
     for events in in_batches(world.events(stream), sizes):
         again.apply_all(events)
@@ -49,7 +49,7 @@ def test_events_may_be_applied_in_any_portions(world: World, stream: str, sizes:
 
 
 @given(worlds)
-def test_a_snapshot_restored_gives_the_same_snapshot(world: World) -> None:
+def test_a_restored_aggregate_returns_the_same_snapshot(world: World) -> None:
     for aggregate in world.aggregates.values():
         assert snapshot_of(restored(aggregate)) == snapshot_of(aggregate)
 
@@ -62,7 +62,7 @@ def test_a_restored_aggregate_decides_as_the_original(world: World) -> None:
 
 
 @given(worlds, streams, st.integers(0, 200))
-def test_a_prefix_a_snapshot_and_the_rest_make_the_whole(world: World, stream: str, length: int) -> None:
+def test_a_snapshot_of_a_prefix_and_the_rest_give_the_whole_state(world: World, stream: str, length: int) -> None:
     events = world.events(stream)
     prefix = STREAMS[stream]()
     prefix.apply_all(events[:length])
@@ -81,7 +81,7 @@ def test_live_equals_replay(world: World) -> None:
 
 
 @given(worlds, st.floats(0, 1))
-def test_a_replay_up_to_a_position_equals_the_replay_of_a_log_cut_there(world: World, share: float) -> None:
+def test_a_replay_up_to_a_position_equals_a_replay_of_the_truncated_log(world: World, share: float) -> None:
     position = round(share * (world.log.head().position + 1)) - 1
     travelled = SystemState.replay(world.log, until=position)
     cut = SystemState.replay(log_up_to(world.log, position))
@@ -127,7 +127,7 @@ def test_a_high_watermark_falls_only_with_its_topic(world: World) -> None:
 
 
 @given(worlds, st.sampled_from(list(STREAMS)))
-def test_what_happens_in_one_stream_changes_no_other(world: World, stream: str) -> None:
+def test_an_event_in_one_stream_does_not_change_another(world: World, stream: str) -> None:
     alone = MemoryLog()
     for commit in world.log.commits(stream=stream):
         record(alone, stream, *commit.events)

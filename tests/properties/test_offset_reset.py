@@ -53,9 +53,7 @@ def test_a_shift_is_exact_inside_the_range_and_stops_at_its_ends(
 
 
 @given(bounds, st.lists(numbers, min_size=4, max_size=4), targets)
-def test_a_reset_to_a_place_done_again_changes_nothing(
-    parts: list[list[int]], offsets: list[int], to: ResetTarget
-) -> None:
+def test_repeating_a_reset_changes_nothing(parts: list[list[int]], offsets: list[int], to: ResetTarget) -> None:
     group = ConsumerGroup("g")
     group.committed.restore(committed(offsets).all())
     plan = planned(parts, group.committed, to)

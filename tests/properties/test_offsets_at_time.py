@@ -31,7 +31,7 @@ def recorded(log: MemoryLog, topic_id: str, commits: list[list[tuple[int, int]]]
 
 
 @given(commits, commits, st.integers(-1, 21), st.integers(0, 12))
-def test_a_moment_means_the_first_readable_message_as_young(
+def test_an_offset_for_a_time_is_the_first_readable_message_at_or_after_it(
     earlier: list[list[tuple[int, int]]], present: list[list[tuple[int, int]]], seconds: int, deleted: int
 ) -> None:
     log = MemoryLog()

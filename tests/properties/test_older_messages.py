@@ -36,7 +36,7 @@ def messages_of(batches: list[list[int]]) -> list[list[MessageProduced]]:
 
 
 @given(batches, batches, st.booleans(), st.sampled_from([0, 1, 700, 1 << 20]), st.data())
-def test_a_read_gives_what_follows_in_the_partition(
+def test_a_read_returns_the_next_messages_of_the_partition(
     earlier: list[list[int]], present: list[list[int]], in_one_commit: bool, limit: int, data: st.DataObject
 ) -> None:
     log = MemoryLog()
@@ -78,7 +78,7 @@ def test_a_commit_is_decoded_once_for_all_its_partitions() -> None:
     assert codec.decoded == 5
 
 
-def test_a_read_ends_before_it_drives_out_what_the_next_one_needs() -> None:
+def test_a_read_ends_before_it_evicts_commits_that_the_next_one_needs() -> None:
     codec = CountingCodec()
     log = MemoryLog(codec)
     record(log, "topic/orders", TopicCreated("orders", "t-1", PARTITIONS, NOON))
@@ -98,7 +98,7 @@ def test_a_read_ends_before_it_drives_out_what_the_next_one_needs() -> None:
 
 
 @given(st.integers(1, 2000))
-def test_commits_larger_than_the_limit_are_not_decoded_anew_for_each_poll(limit: int) -> None:
+def test_commits_larger_than_the_limit_are_not_decoded_again_for_each_poll(limit: int) -> None:
     codec = CountingCodec()
     log = MemoryLog(codec)
     record(log, "topic/orders", TopicCreated("orders", "t-1", PARTITIONS, NOON))

@@ -50,7 +50,7 @@ def start_by_rule(messages: list[MessageProduced], start: int, oldest: datetime 
     st.none() | st.integers(1, 4000 * KIB) | st.sampled_from([1, 1024 * KIB, 2048 * KIB]),
     st.integers(0, 5),
 )
-def test_retention_keeps_exactly_what_the_limits_say(
+def test_retention_keeps_exactly_the_messages_within_the_limits(
     drawn: list[tuple[int, int, int]], ms: int | None, size: int | None, deleted: int
 ) -> None:
     topic, messages = given_topic(partitions=2), messages_of(drawn)
@@ -89,7 +89,7 @@ def log_of(commits: list[list[tuple[int, int, int]]], now: datetime, topic_id: s
 
 @fewer(2)  # each example runs a system
 @given(commits, commits, st.none() | st.integers(1, 6), st.none() | st.integers(1, 300), st.integers(0, 5))
-def test_actors_let_go_what_the_limits_say_whatever_commits_hold(
+def test_actors_apply_retention_whatever_the_size_of_commits(
     earlier: list[list[tuple[int, int, int]]],
     present: list[list[tuple[int, int, int]]],
     hours: int | None,
@@ -114,7 +114,7 @@ def test_actors_let_go_what_the_limits_say_whatever_commits_hold(
 
 
 @given(drawn, st.lists(st.integers(0, 9), max_size=9), st.lists(st.tuples(st.integers(0, 25), st.integers(0, 25))))
-def test_marks_are_the_same_in_whatever_portions_events_are_applied(
+def test_size_marks_do_not_depend_on_how_events_are_batched(
     drawn: list[tuple[int, int, int]], portions: list[int], deletions: list[tuple[int, int]]
 ) -> None:
     events: list[Any] = list(messages_of([(size, age, 0) for size, age, _ in drawn]))
@@ -129,7 +129,7 @@ def test_marks_are_the_same_in_whatever_portions_events_are_applied(
 
 
 @given(drawn, st.integers(0, 25))
-def test_a_mark_tells_the_bytes_below_its_offset(drawn: list[tuple[int, int, int]], start: int) -> None:
+def test_a_size_mark_has_the_bytes_below_its_offset(drawn: list[tuple[int, int, int]], start: int) -> None:
     messages = messages_of([(size, age, 0) for size, age, _ in drawn])
     partition = Partition(0, NOON)
     partition.append_messages(messages, None)

@@ -54,9 +54,7 @@ def copy_of(log: MemoryLog, share: float) -> MemoryLog:
 
 @fewer(4)  # each example runs four systems
 @given(worlds, st.floats(0, 1), st.floats(0, 1))
-def test_actors_recover_the_same_through_snapshots_of_any_earlier_moments(
-    world: World, earlier: float, later: float
-) -> None:
+def test_actors_recover_the_same_state_from_snapshots_of_any_age(world: World, earlier: float, later: float) -> None:
     snapshots = MemorySnapshots()
     for share in sorted((earlier, later)):  # at each of these moments a run ends in order
         asked(copy_of(world.log, share), snapshots)

@@ -51,7 +51,7 @@ def rows(path: Path, query: str) -> list[Any]:
 
 @fewer(4)  # each example writes two files
 @given(worlds, st.lists(st.floats(0, 1), max_size=4), st.integers(1, 50))
-def test_kept_up_in_steps_equals_built_at_once(world: World, shares: list[float], batch: int) -> None:
+def test_a_view_updated_in_steps_equals_one_built_at_once(world: World, shares: list[float], batch: int) -> None:
     head = world.log.head().position
     with tempfile.TemporaryDirectory() as directory:
         stepwise, at_once = Path(directory) / "stepwise.db", Path(directory) / "at-once.db"
@@ -75,7 +75,7 @@ FORGOTTEN = [("topic/payments", 6, 0, 0), ("group/g", 0, 1, 3), ("topic/payments
 @fewer(4)  # each example writes a file
 @given(worlds)
 @example(World(FORGOTTEN))
-def test_views_say_what_the_state_of_the_system_says(world: World) -> None:
+def test_views_agree_with_the_state_of_the_system(world: World) -> None:
     state = SystemState.replay(world.log)
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "views.db"
@@ -125,7 +125,7 @@ def by_key(world: World) -> Iterable[tuple[Any, ...]]:
     return [(*place, *row) for place, row in latest.items()]
 
 
-def test_the_lag_of_each_commit_is_that_of_its_moment() -> None:
+def test_the_lag_of_each_commit_is_the_lag_when_it_was_recorded() -> None:
     world = World([("topic/orders", 3, 3, 0), ("group/g", 0, 0, 1), ("topic/orders", 3, 5, 1), ("group/g", 0, 0, 2)])
     positions = [position for position, *_ in commits(world)]
     with tempfile.TemporaryDirectory() as directory:

@@ -1,9 +1,9 @@
-"""The process that the durable suite kills: it opens a log and appends for ever, saying what was acknowledged.
+"""The process that the durable suite kills: it opens a log, appends forever, and prints each acknowledged commit.
 
-Run by its path, as `python -P appender.py OPENER LOG`: through the package it would import pytest and Hypothesis each
-time. The value of every event begins with the number and the size of its commit, so that a half is told from a whole. A
-line is `<first position> <last position> <commit>`. With `--only-open` it opens the log, prints why if it cannot, and
-closes it.
+Run it by path, as `python -P appender.py OPENER LOG`: through the package it would import pytest and Hypothesis each
+time. The value of every event starts with the number and the size of its commit, so that partial commits are detected.
+Each output line is `<first position> <last position> <commit>`. With `--only-open` it only opens and closes the log,
+and prints the error if opening fails.
 """
 
 from __future__ import annotations
@@ -24,16 +24,18 @@ _START = datetime(2024, 5, 1, 12, 0, tzinfo=UTC)
 
 
 def opener_named(name: str) -> Callable[[str], LogStore]:
-    """Return the function that `name` ("package.module:function") names; ValueError if it names none."""
+    """Return the function called `name` ("package.module:function"); raise ValueError if it does not exist."""
     module, _, function = name.partition(":")
     opener = getattr(importlib.import_module(module), function, None) if module and function else None
     if not callable(opener):
-        raise ValueError(f"{name!r} names no opener; use 'package.module:function', a function from a path to a log")
-    return opener  # type: ignore[no-any-return]  # what it returns is for the tests to show
+        raise ValueError(
+            f"{name!r} is not an opener; use 'package.module:function' for a function that opens the log at a path"
+        )
+    return opener  # type: ignore[no-any-return]  # the tests check what it returns
 
 
 def append_for_ever(log: LogStore) -> None:
-    """Append calls of one to three commits of one to thirteen events, and print each commit that is acknowledged."""
+    """Append one to three commits of one to thirteen events per call, forever; print each acknowledged commit."""
     for call in itertools.count(log.head().position + 1):
         requests = []
         for part in range(1 + call % 3):
@@ -48,7 +50,7 @@ def append_for_ever(log: LogStore) -> None:
 
 
 def only_open(opener: str, path: str) -> None:
-    """Open a log and close it; print the error if it does not open."""
+    """Open a log and close it; print the error if opening fails."""
     try:
         opener_named(opener)(path).close()
     except Exception as error:

@@ -1,4 +1,4 @@
-"""Case A, writing: what is appended is there, with its place, all or none, and nothing else changes."""
+"""Case A, writing: appends are atomic, assign positions and versions, and change nothing else."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ __all__ = ["AppendCases"]
 
 
 class AppendCases(LogSuite):
-    """What every log promises to those who append."""
+    """What every log guarantees to writers."""
 
     def test_an_empty_log_has_no_head_no_streams_and_no_events(self, log: LogStore) -> None:
         assert (log.head().position, log.head().recorded_at) == (-1, None)
@@ -35,12 +35,12 @@ class AppendCases(LogSuite):
         assert list(log.read()) == []
         assert list(log.commits()) == []
 
-    def test_a_stream_that_nobody_wrote_is_empty(self, log: LogStore) -> None:
+    def test_an_unknown_stream_is_empty(self, log: LogStore) -> None:
         append(log, "topic/a", created("a"))
         assert log.stream_version("topic/b") == -1
         assert list(log.read(stream="topic/b")) == []
 
-    def test_what_is_appended_is_read_with_its_place(self, log: LogStore) -> None:
+    def test_appended_events_are_read_with_their_positions_and_versions(self, log: LogStore) -> None:
         append(log, "topic/a", created("a"), produced(0, "a"))
         append(log, "topic/b", created("b"))
         append(log, "topic/a", produced(1, "a"))
@@ -65,7 +65,7 @@ class AppendCases(LogSuite):
         assert positions(log, stream="topic") == []
         assert list(log.streams()) == ["topic/a", "topic/b"]
 
-    def test_positions_and_versions_have_no_gaps_whatever_was_refused_between(self, log: LogStore) -> None:
+    def test_refused_appends_leave_no_gaps_in_positions_and_versions(self, log: LogStore) -> None:
         for number in range(12):
             append(log, f"topic/{number % 3}", *(produced(n) for n in range(number % 4)))
             refusal(log, f"topic/{number % 3}", [produced(0)], expected=99)
@@ -75,7 +75,7 @@ class AppendCases(LogSuite):
             versions = [r.version for r in log.read(stream=stream)]
             assert versions == list(range(log.stream_version(stream) + 1))
 
-    def test_an_append_of_nothing_is_fine_and_checks_the_expected_version(self, log: LogStore) -> None:
+    def test_an_append_of_no_events_checks_the_expected_version_and_writes_nothing(self, log: LogStore) -> None:
         head = log.head()
         nothing = append(log, "topic/a", expected=NO_STREAM)
         assert (nothing.first_position, nothing.last_position, nothing.first_version, nothing.last_version) == (
@@ -96,7 +96,7 @@ class AppendCases(LogSuite):
         )
         assert isinstance(refusal(log, "topic/a", [], expected=NO_STREAM), WrongExpectedVersion)
 
-    def test_a_call_without_requests_has_no_verdicts(self, log: LogStore) -> None:
+    def test_a_call_without_requests_returns_no_verdicts(self, log: LogStore) -> None:
         assert log.append([], START) == []
 
     # -- expected versions --------------------------------------------------------------------------------------------
@@ -110,7 +110,7 @@ class AppendCases(LogSuite):
             assert (error.stream, error.expected, error.current) == ("topic/a", wrong, 2)
         assert log.head().position == 2
 
-    def test_events_at_a_version_that_is_taken_are_refused_with_those_behind_it(self, log: LogStore) -> None:
+    def test_an_append_at_a_version_that_is_taken_is_refused_as_a_whole(self, log: LogStore) -> None:
         append(log, "topic/a", created())
         head = log.head()
         refusal(log, "topic/a", [produced(0), produced(1)], expected=NO_STREAM)
@@ -142,7 +142,7 @@ class AppendCases(LogSuite):
     @pytest.mark.parametrize(
         "stream", ["", "topic", "/a", "topic/", "topic/" + "x" * 250, "topic/a\nb", "topic/\ud800"]
     )
-    def test_a_stream_that_is_no_stream_is_refused(self, log: LogStore, stream: str) -> None:
+    def test_an_invalid_stream_name_is_refused(self, log: LogStore, stream: str) -> None:
         assert isinstance(refusal(log, stream, [created()]), InvalidStream)
         assert log.head().position == -1
 
@@ -167,7 +167,7 @@ class AppendCases(LogSuite):
             commit.events.pop()
         assert [r.event for r in log.read()] == [Listed(["tea"]), produced(0)]
 
-    def test_values_come_back_as_they_went_in(self, log: LogStore) -> None:
+    def test_values_are_read_as_they_were_appended(self, log: LogStore) -> None:
         values = [None, b"", b"\x00\xff", bytes(range(256)), "ünï\0☃".encode(), b"x" * 100_000]
         append(log, "topic/a", *(produced(n, value=value) for n, value in enumerate(values)))
         assert [r.event.value for r in log.read()] == values
@@ -185,7 +185,7 @@ class AppendCases(LogSuite):
             log.append([Append(stream="topic/a", events=[created()])], START.replace(tzinfo=None))
         assert log.head().position == -1
 
-    def test_a_closed_log_takes_no_append_and_may_be_closed_again(self, log: LogStore) -> None:
+    def test_a_closed_log_refuses_appends_and_may_be_closed_again(self, log: LogStore) -> None:
         assert not log.is_closed
         log.close()
         log.close()

@@ -1,7 +1,8 @@
-"""Case B: many writers and readers at once.
+"""Case B: many concurrent writers and readers.
 
-A barrier alone does not find a version that is taken after the read it belongs to, or a check that is not one with the
-append: so races come barriered, and staggered, where each racer has looked before the one before it has appended.
+A barrier alone does not detect a version that is read after the events it belongs to, or a check that is not atomic
+with the append. So races come in two forms: started at a barrier, and staggered, where each writer has read before the
+previous one appends.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ _LAPS = 25
 
 
 def _together(racers: int, run: Callable[[int], T]) -> list[T]:
-    """Run so many threads, all begun at once, and return what each returned."""
+    """Run `racers` threads that start at the same time, and return their results."""
     barrier = threading.Barrier(racers)
 
     def start(number: int) -> T:
@@ -49,10 +50,10 @@ def _together(racers: int, run: Callable[[int], T]) -> list[T]:
 
 
 def _do_laps(look: Callable[[], T], act: Callable[[int, T], bool]) -> None:
-    """Let writers look and act on what they saw, lap by lap, until each has succeeded once a lap.
+    """Let concurrent writers read and then append, in laps, until each has succeeded once per lap.
 
-    All have looked before the first acts, and some while others of the lap before still acted. Whoever is refused saw
-    another succeed, so a few attempts are enough.
+    All writers read before the first appends, some while others still append in the previous lap. A writer is refused
+    only if another succeeded, so a few attempts are enough.
     """
     all_have_looked = threading.Barrier(_WRITERS)
 
@@ -62,7 +63,7 @@ def _do_laps(look: Callable[[], T], act: Callable[[int, T], bool]) -> None:
             all_have_looked.wait(PATIENCE)
             attempts = 1
             while not act(number, seen):
-                assert attempts < 2 * _WRITERS, "refused again and again, though nobody else has appended"
+                assert attempts < 2 * _WRITERS, "an append was refused repeatedly, although no other writer appended"
                 seen = look()
                 attempts += 1
 
@@ -70,11 +71,11 @@ def _do_laps(look: Callable[[], T], act: Callable[[int, T], bool]) -> None:
 
 
 class ConcurrencyCases(LogSuite):
-    """What every log promises when several use it at once."""
+    """What every log guarantees to concurrent users."""
 
     # -- one winner ---------------------------------------------------------------------------------------------------
 
-    def test_of_racers_on_one_expected_version_exactly_one_wins(self, log: LogStore) -> None:
+    def test_exactly_one_of_several_concurrent_appends_at_one_expected_version_succeeds(self, log: LogStore) -> None:
         append(log, "topic/a", created())
 
         def race(number: int) -> Appended | AppendError:
@@ -87,7 +88,7 @@ class ConcurrencyCases(LogSuite):
         losers = [error for error in answers if isinstance(error, AppendError)]
         assert all(isinstance(error, WrongExpectedVersion) and error.current == 2 for error in losers)
 
-    def test_of_racers_on_one_condition_exactly_one_wins(self, log: LogStore) -> None:
+    def test_exactly_one_of_several_concurrent_appends_on_one_condition_succeeds(self, log: LogStore) -> None:
         append(log, "topic/a", created("a"))
         seen = log.head().position
 
@@ -101,7 +102,7 @@ class ConcurrencyCases(LogSuite):
         assert len(positions(log, tags=["topic:seat"])) == 1
 
     @pytest.mark.parametrize("by", ["version", "condition"])
-    def test_who_looked_before_another_appended_is_refused(self, log: LogStore, by: str) -> None:
+    def test_an_append_based_on_a_stale_read_is_refused(self, log: LogStore, by: str) -> None:
         append(log, "topic/a", created("a"))
         looks = [(log.stream_version("topic/a"), log.head().position) for _ in range(_RACERS)]
         requests = [
@@ -115,7 +116,7 @@ class ConcurrencyCases(LogSuite):
 
     # -- nothing is lost ----------------------------------------------------------------------------------------------
 
-    def test_nobody_overwrites_what_another_added_by_version(self, log: LogStore) -> None:
+    def test_concurrent_writers_with_expected_versions_lose_no_update(self, log: LogStore) -> None:
         append(log, "topic/a", created())
 
         def look() -> int:
@@ -129,7 +130,7 @@ class ConcurrencyCases(LogSuite):
         _do_laps(look, act)
         assert [r.event.offset for r in log.read(after=0)] == list(range(_WRITERS * _LAPS))
 
-    def test_nobody_overwrites_what_another_added_by_condition(self, log: LogStore) -> None:
+    def test_concurrent_writers_with_conditions_lose_no_update(self, log: LogStore) -> None:
         def look() -> tuple[int, int]:
             seen = log.head().position
             return seen, len(positions(log, tags=["topic:counted"], until=seen))
@@ -177,7 +178,7 @@ class ConcurrencyCases(LogSuite):
 
     # -- order --------------------------------------------------------------------------------------------------------
 
-    def test_two_calls_of_a_thousand_events_lie_wholly_one_before_the_other(self, log: LogStore) -> None:
+    def test_two_concurrent_calls_of_a_thousand_events_do_not_interleave(self, log: LogStore) -> None:
         def run(number: int) -> tuple[int, int]:
             requests = [Append(stream=f"topic/{number}", events=[produced(n) for n in range(100)])] * 10
             verdicts = [verdict for verdict in log.append(requests, START) if isinstance(verdict, Appended)]
@@ -198,14 +199,16 @@ class ConcurrencyCases(LogSuite):
             writing = pool.submit(write)
             while len(seen) <= total:
                 is_written = writing.done()
-                found = positions(log, after=seen[-1] if seen else -1, limit=7)  # many looks, however fast it grows
+                found = positions(
+                    log, after=seen[-1] if seen else -1, limit=7
+                )  # many short reads, however fast it grows
                 seen.extend(found)
                 if is_written and not found:
                     break
             writing.result()
         assert seen == list(range(total))
 
-    def test_a_racing_reader_never_sees_half_a_commit_nor_a_version_beyond_the_head(self, log: LogStore) -> None:
+    def test_a_concurrent_reader_never_sees_part_of_a_commit_or_a_version_behind_the_head(self, log: LogStore) -> None:
         def write() -> None:
             for number in range(100):
                 append(log, "topic/a", produced(2 * number), produced(2 * number + 1))
@@ -219,7 +222,7 @@ class ConcurrencyCases(LogSuite):
             writing.result()
         assert log.head().position == 199
 
-    def test_what_racing_readers_locate_is_there_to_be_read(self, log: LogStore) -> None:
+    def test_a_concurrent_reader_can_read_every_position_that_it_locates(self, log: LogStore) -> None:
         append(log, "topic/orders", created(), produced(0))
         is_written = threading.Event()
 

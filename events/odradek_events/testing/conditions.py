@@ -1,4 +1,4 @@
-"""Conditions: an append may demand that no event matches a query after a position (a dynamic consistency boundary)."""
+"""Conditions: an append can require that no event after a position matches a query (a dynamic consistency boundary)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["ConditionCases"]
 
 
 class ConditionCases(LogSuite):
-    """What every log promises to those who append on a condition."""
+    """What every log guarantees to writers with conditions."""
 
     def conditional(self, log: LogStore, condition: Condition, stream: str = "topic/new") -> Appended | AppendError:
         """Append an event on this condition."""
@@ -26,12 +26,12 @@ class ConditionCases(LogSuite):
         append(log, "topic/a", created("a"), produced(0, "a", producer="p1"), produced(1, "a", producer="p2"))  # 0..2
         append(log, "topic/b", created("b"), produced(0, "b", producer="p2"))  # 3, 4
 
-    def test_an_append_whose_condition_nothing_breaks_is_stored(self, log: LogStore) -> None:
+    def test_an_append_whose_condition_holds_is_stored(self, log: LogStore) -> None:
         self.two_producers(log)
         assert isinstance(self.conditional(log, none_with("producer:p3")), Appended)
         assert isinstance(self.conditional(log, none_with("producer:p2", after=4)), Appended)
 
-    def test_a_matching_event_refuses_the_append_and_its_position_is_told(self, log: LogStore) -> None:
+    def test_a_matching_event_refuses_the_append_with_its_position(self, log: LogStore) -> None:
         self.two_producers(log)
         head = log.head()
         error = self.conditional(log, none_with("producer:p2", types=("MessageProduced",), after=2))
@@ -39,12 +39,12 @@ class ConditionCases(LogSuite):
         assert (error.stream, error.position, error.after) == ("topic/new", 4, 2)
         assert log.head() == head
 
-    def test_a_condition_looks_behind_its_position_only_in_the_middle_of_a_commit_too(self, log: LogStore) -> None:
+    def test_a_condition_ignores_events_up_to_its_position_even_inside_a_commit(self, log: LogStore) -> None:
         self.two_producers(log)
         assert isinstance(self.conditional(log, none_with("topic:a", after=1)), ConditionNotMet)
         assert isinstance(self.conditional(log, none_with("topic:a", after=2)), Appended)
 
-    def test_a_match_has_its_type_and_all_tags_on_the_one_event(self, log: LogStore) -> None:
+    def test_a_condition_needs_the_type_and_all_tags_on_one_event(self, log: LogStore) -> None:
         self.two_producers(log)
         assert isinstance(self.conditional(log, none_with("topic:a", "topic:b")), Appended)
         assert isinstance(self.conditional(log, none_with("partition:a/0", "producer:p9")), Appended)
@@ -58,13 +58,13 @@ class ConditionCases(LogSuite):
         assert isinstance(error, ConditionNotMet)
         assert error.position == 3
 
-    def test_a_condition_without_types_and_tags_demands_that_the_log_has_not_grown(self, log: LogStore) -> None:
+    def test_a_condition_on_any_event_fails_once_the_log_has_grown(self, log: LogStore) -> None:
         self.two_producers(log)
         everything = Query((QueryItem(),))
         assert isinstance(self.conditional(log, Condition(everything, after=3)), ConditionNotMet)
         assert isinstance(self.conditional(log, Condition(everything, after=4)), Appended)
 
-    def test_a_condition_that_nothing_could_break_is_refused(self, log: LogStore) -> None:
+    def test_a_condition_that_cannot_fail_is_refused(self, log: LogStore) -> None:
         self.two_producers(log)
         error = self.conditional(log, none_with("producer:p3", after=5))
         assert isinstance(error, ConditionBeyondHead)
@@ -74,7 +74,7 @@ class ConditionCases(LogSuite):
         with pytest.raises(ValueError, match="can never fail"):
             Condition(Query(()))
 
-    def test_a_condition_sees_what_earlier_requests_of_its_call_append(self, log: LogStore) -> None:
+    def test_a_condition_includes_events_of_earlier_requests_in_the_same_call(self, log: LogStore) -> None:
         append(log, "topic/a", created("a"))
         once = none_with("topic:x", types=("TopicCreated",))
         requests = [Append(stream=f"topic/{n}", events=[created("x"), produced(0, "x")], condition=once) for n in "abc"]
@@ -84,7 +84,7 @@ class ConditionCases(LogSuite):
         errors = [verdict.error for verdict in verdicts if isinstance(verdict, Rejected)]
         assert [error.position for error in errors if isinstance(error, ConditionNotMet)] == [1, 1, 2]
 
-    def test_a_condition_does_not_see_what_later_requests_of_its_call_append(self, log: LogStore) -> None:
+    def test_a_condition_excludes_events_of_later_requests_in_the_same_call(self, log: LogStore) -> None:
         first = Append(stream="topic/a", events=[created("a")], condition=none_with("topic:b"))
         second = Append(stream="topic/b", events=[created("b")])
         assert [type(verdict) for verdict in log.append([first, second], START)] == [Appended, Appended]
@@ -98,7 +98,7 @@ class ConditionCases(LogSuite):
         broken = Append(stream="topic/a", events=[produced(0, "a")], expected_version=0, condition=none_with("topic:a"))
         assert isinstance(answer(log, broken), ConditionNotMet)
 
-    def test_an_event_that_nobody_here_knows_may_match_by_the_tags_of_its_commit(self, log: LogStore) -> None:
+    def test_an_unknown_event_may_match_by_the_tags_of_its_commit(self, log: LogStore) -> None:
         append(log, "topic/a", created("a"), produced(0, "a", producer="p1"))
         log.codec = codec_that_knows(TopicCreated)
 

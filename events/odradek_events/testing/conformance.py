@@ -1,4 +1,4 @@
-"""The suite for a store of any kind: every case that needs no more than the log itself."""
+"""The suite for every store: all cases that need only the log itself."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class LogConformance(
     ProjectionCases,
     DeterminismCases,
 ):
-    """Every case for a log, whatever it is kept in. Subclass it with a `log` fixture.
+    """All cases for a log, whatever it is stored in. Subclass it with a `log` fixture.
 
     class TestMyLog(LogConformance):
         @pytest.fixture

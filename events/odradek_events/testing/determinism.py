@@ -1,6 +1,6 @@
-"""Case J: the same events give the same state, whoever reads them, however often and in whatever pieces.
+"""Case J: every read returns the same events, however often and in whatever pieces.
 
-The log in memory is the measure: a store that was asked the same holds the same, byte for byte and digest by digest.
+The log in memory is the reference: after the same calls, a store must contain the same bytes and digests.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from odradek_events.record import ANY, Append, Decision, Recorded, Rejected
 from odradek_events.testing.samples import Measured, at, created, none_with, produced
 from odradek_events.testing.suite import LogSuite
 
-__all__ = ["DeterminismCases", "digest_of", "told"]
+__all__ = ["DeterminismCases", "comparable", "digest_of"]
 
 
 def digest_of(events: Iterable[Recorded]) -> str:
-    """Return a digest of events with their places and metadata, in their order."""
+    """Return a digest of events with their positions, versions and metadata, in order."""
     digest = hashlib.sha256()
     for recorded in events:
         digest.update(msgspec.json.encode([recorded.position, recorded.stream, recorded.version]))
@@ -31,15 +31,15 @@ def digest_of(events: Iterable[Recorded]) -> str:
     return digest.hexdigest()
 
 
-def told(verdicts: Iterable[Any]) -> list[object]:
-    """Return what verdicts say, so that those of two logs can be compared."""
+def comparable(verdicts: Iterable[Any]) -> list[object]:
+    """Return verdicts in a form that can be compared between two logs."""
     return [
         (type(verdict.error), str(verdict.error)) if isinstance(verdict, Rejected) else verdict for verdict in verdicts
     ]
 
 
 def _history() -> Iterator[tuple[list[Append], float]]:
-    """Yield calls that append, are refused, conditional and repeated, in a mixture that never changes."""
+    """Yield a fixed mixture of calls: appends, refused, conditional and repeated ones."""
     for number in range(60):
         stream, topic = f"topic/{number % 5}", "abc"[number % 3]
         events: list[Any] = [produced(n, topic, n % 2, f"p{number % 4}") for n in range(number * 7 % 5)]
@@ -61,7 +61,7 @@ def _history() -> Iterator[tuple[list[Append], float]]:
 
 
 class DeterminismCases(LogSuite):
-    """What every log promises to those who replay it."""
+    """What every log guarantees to a replay."""
 
     def fill(self, log: LogStore) -> None:
         """Append the history."""
@@ -69,10 +69,10 @@ class DeterminismCases(LogSuite):
             log.append(requests, at(when))
         assert log.head().position > 80
 
-    def test_the_log_in_memory_asked_the_same_answers_and_holds_the_same(self, log: LogStore) -> None:
+    def test_a_log_returns_and_stores_the_same_as_the_log_in_memory(self, log: LogStore) -> None:
         memory = MemoryLog()
         for requests, when in _history():
-            assert told(log.append(requests, at(when))) == told(memory.append(requests, at(when)))
+            assert comparable(log.append(requests, at(when))) == comparable(memory.append(requests, at(when)))
             assert log.head() == memory.head()
         assert list(log.read()) == list(memory.read())
         assert list(log.streams()) == list(memory.streams())
@@ -80,14 +80,14 @@ class DeterminismCases(LogSuite):
         for tag in ("topic:a", "producer:p1", "partition:b/1", "kind:ünï ☃"):
             assert list(log.read(tags=[tag])) == list(memory.read(tags=[tag]))
 
-    def test_reading_twice_gives_the_same(self, log: LogStore) -> None:
+    def test_reading_twice_returns_the_same_events(self, log: LogStore) -> None:
         self.fill(log)
         first = digest_of(log.read())
         assert digest_of(log.read()) == first
         log.reopen()
         assert digest_of(log.read()) == first
 
-    def test_reading_in_pieces_gives_the_same(self, log: LogStore) -> None:
+    def test_reading_in_pieces_returns_the_same_events(self, log: LogStore) -> None:
         self.fill(log)
         whole = digest_of(log.read())
         for length in (1, 3, 10):
@@ -98,12 +98,12 @@ class DeterminismCases(LogSuite):
             )
             assert digest_of(pieces) == whole
 
-    def test_the_streams_together_are_the_log(self, log: LogStore) -> None:
+    def test_the_streams_together_contain_every_event(self, log: LogStore) -> None:
         self.fill(log)
         parts = [recorded for stream in log.streams() for recorded in log.read(stream=stream)]
         assert digest_of(sorted(parts, key=lambda recorded: recorded.position)) == digest_of(log.read())
 
-    def test_each_digest_continues_the_chain_and_the_last_is_the_heads(self, log: LogStore) -> None:
+    def test_the_digests_form_a_chain_that_ends_at_the_head(self, log: LogStore) -> None:
         self.fill(log)
         digest = EMPTY_DIGEST
         for stored in log.stored():
@@ -112,7 +112,7 @@ class DeterminismCases(LogSuite):
             assert stored.digest == digest
         assert log.head().digest == digest
 
-    def test_verify_finds_nothing_wrong(self, log: LogStore) -> None:
+    def test_verify_finds_no_damage(self, log: LogStore) -> None:
         self.fill(log)
         report = verify(log)
         assert report.findings == ()

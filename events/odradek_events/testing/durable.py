@@ -1,4 +1,4 @@
-"""Case G: a log on disk keeps what it acknowledged, whenever its process dies, and has one writer."""
+"""Case G: a log on disk keeps what it acknowledged even if its process is killed, and has one writer."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from odradek_events.maintenance.verify import verify
 from odradek_events.record import ANY, Append
 from odradek_events.testing import appender
 from odradek_events.testing.appender import opener_named
-from odradek_events.testing.determinism import told
+from odradek_events.testing.determinism import comparable
 from odradek_events.testing.samples import Measured, append, at, created, positions, produced
 
 __all__ = ["DurableLogConformance"]
 
-_ACKNOWLEDGED_BEFORE_KILL = (1, 2, 4, 9, 17, 33)  # lines; the kill then strikes in the middle of whatever follows
+_ACKNOWLEDGED_BEFORE_KILL = (1, 2, 4, 9, 17, 33)  # lines; the process is killed during a later append
 _FLIPS = 160
-_APPENDER = [sys.executable, "-P", appender.__file__]  # without the folder of this module in its path
+_APPENDER = [sys.executable, "-P", appender.__file__]  # -P: keep this module's folder out of its path
 
 _events: st.SearchStrategy[Any] = st.one_of(
     st.builds(created, st.sampled_from("abc"), st.text(st.characters(codec="utf-8"), max_size=5)),
@@ -53,25 +53,25 @@ _histories = st.lists(st.tuples(st.sampled_from(["append", "append", "reopen", "
 
 
 def _environment() -> dict[str, str]:
-    """Return what another process needs to import what this one does."""
+    """Return the environment with which another process can import the same modules."""
     return {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
 
 
 class DurableLogConformance:
-    """Every case for a log that outlives its process. Subclass it and name what opens the log at a path for writing.
+    """All cases for a log on disk. Subclass it, and set `opener` to the name of a function that opens a log to write.
 
     class TestMyLogOnDisk(DurableLogConformance):
         opener = "mypackage.store:MyLog"
 
-    The name is imported by other processes too. It is called with the path as a string, of a file or directory that
-    does not exist at first; all that the log keeps must lie there or beside it.
+    Other processes import the function too. It is called with the path, as a str, of a file or directory that does not
+    exist at first. The log must keep all its data there or in files next to it.
     """
 
     opener: ClassVar[str]
 
     @pytest.fixture
     def path(self, tmp_path: Path) -> Path:
-        """Give a place for a log, in a directory of its own."""
+        """Return a path for a log in an empty directory."""
         (tmp_path / "place").mkdir()
         return tmp_path / "place" / "log"
 
@@ -81,7 +81,7 @@ class DurableLogConformance:
 
     # -- closing and opening ------------------------------------------------------------------------------------------
 
-    def test_a_log_opened_again_goes_on_where_it_ended(self, path: Path) -> None:
+    def test_a_reopened_log_continues_where_it_ended(self, path: Path) -> None:
         with self.open(path) as log:
             append(log, "topic/a", created("a"), produced(0, "a"), when=50)
             append(log, "topic/b", created("b"), when=50)
@@ -99,7 +99,7 @@ class DurableLogConformance:
         suppress_health_check=[HealthCheck.differing_executors, HealthCheck.function_scoped_fixture],
     )
     @given(history=_histories)
-    def test_any_history_with_closings_is_what_the_log_in_memory_makes_of_it(
+    def test_any_history_with_closings_gives_the_same_log_as_in_memory(
         self, history: list[tuple[str, list[Append]]]
     ) -> None:
         with tempfile.TemporaryDirectory() as place:
@@ -107,7 +107,8 @@ class DurableLogConformance:
             try:
                 for step, (act, requests) in enumerate(history):
                     if act == "append":
-                        assert told(log.append(requests, at(step))) == told(memory.append(requests, at(step)))
+                        verdicts, expected = log.append(requests, at(step)), memory.append(requests, at(step))
+                        assert comparable(verdicts) == comparable(expected)
                     elif act == "reopen":
                         log.reopen()
                     else:
@@ -120,7 +121,7 @@ class DurableLogConformance:
 
     # -- one writer ---------------------------------------------------------------------------------------------------
 
-    def test_a_second_writer_is_refused_and_told_who_holds_the_log(self, path: Path) -> None:
+    def test_a_second_writer_is_refused_with_the_process_that_holds_the_log(self, path: Path) -> None:
         with self.open(path) as log:
             with pytest.raises(LogLocked) as refused:
                 self.open(path)
@@ -139,7 +140,7 @@ class DurableLogConformance:
 
     # -- crashes ------------------------------------------------------------------------------------------------------
 
-    def test_what_was_acknowledged_survives_a_killed_process_and_no_commit_is_there_in_part(self, path: Path) -> None:
+    def test_acknowledged_commits_survive_a_killed_process_and_no_commit_is_partial(self, path: Path) -> None:
         acknowledged: list[tuple[int, int, int]] = []
         for lines in _ACKNOWLEDGED_BEFORE_KILL:
             acknowledged += self.append_until_killed(path, lines)
@@ -152,15 +153,15 @@ class DurableLogConformance:
                 ]
             assert len(stored) == report.head + 1
             for (number, size), count in Counter(stored).items():
-                assert count == size, f"of commit {number} with {size} events {count} are there"
+                assert count == size, f"commit {number} has {size} events, but only {count} are stored"
             for first, last, number in acknowledged:
                 kept = [number for number, _ in stored[first : last + 1]]
-                assert kept == [number] * (last - first + 1), f"commit {number} was acknowledged and is not there"
+                assert kept == [number] * (last - first + 1), f"commit {number} was acknowledged, but is not stored"
         with self.open(path) as log:
             append(log, "topic/after", created())
 
     def append_until_killed(self, path: Path, lines: int) -> list[tuple[int, int, int]]:
-        """Let another process append until it has acknowledged so much, kill it, and return what it acknowledged."""
+        """Let another process append until it has printed `lines`, kill it, and return the acknowledged commits."""
         with subprocess.Popen(
             [*_APPENDER, self.opener, str(path)], stdout=subprocess.PIPE, text=True, env=_environment()
         ) as process:
@@ -169,13 +170,13 @@ class DurableLogConformance:
             process.kill()
             text += process.stdout.read()
         assert text.count("\n") >= lines, "the process ended before it was killed"
-        whole = text[: text.rfind("\n") + 1].splitlines()  # a line cut short was not acknowledged to anybody
+        whole = text[: text.rfind("\n") + 1].splitlines()  # a partial line is not an acknowledgement
         return [(int(first), int(last), int(number)) for first, last, number in map(str.split, whole)]
 
     # -- damage -------------------------------------------------------------------------------------------------------
 
-    def test_a_flipped_bit_is_noticed_or_changes_nothing(self, path: Path) -> None:
-        """Noticed: the log does not open, or `verify` finds it, or the head is not the one known from before."""
+    def test_a_flipped_bit_is_detected_or_changes_nothing(self, path: Path) -> None:
+        """Detected means: the log does not open, `verify` reports it, or the head differs from the known one."""
         with self.open(path) as log:
             for number in range(8):
                 append(log, f"topic/{number % 3}", created(), produced(number, value=b"a value %d" % number))
@@ -192,7 +193,7 @@ class DurableLogConformance:
         assert unnoticed == []
 
     def flipped(self, place: Path) -> Iterator[tuple[Path, str]]:
-        """Yield copies of a directory, each with one bit of one file flipped, spread evenly over all of them."""
+        """Yield copies of a directory, each with one bit of one file flipped, spread evenly over all files."""
         files = sorted(file for file in place.rglob("*") if file.is_file())
         total = sum(file.stat().st_size for file in files)
         for number in range(min(_FLIPS, total)):

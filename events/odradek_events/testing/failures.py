@@ -1,7 +1,6 @@
-"""Case F: rejected means that nothing was written, failed that nobody knows; a log that failed must be reopened.
+"""Case F: Rejected means that nothing was written, Failed that the outcome is unknown and the log must be reopened.
 
-The failures are a FaultyLog's, around the store. What a store does when its own disk is full or does not sync has to
-be tested with that store's means.
+A FaultyLog around the store produces the failures. A store needs its own tests for a full disk or a failing sync.
 """
 
 from __future__ import annotations
@@ -20,9 +19,9 @@ __all__ = ["FailureCases"]
 
 
 class FailureCases(LogSuite):
-    """What every log promises when things go wrong."""
+    """What every log guarantees after failures."""
 
-    def test_reopening_a_log_that_is_well_changes_nothing(self, log: LogStore) -> None:
+    def test_reopening_a_healthy_log_changes_nothing(self, log: LogStore) -> None:
         log.reopen()
         append(log, "topic/a", created(), produced(0), when=3)
         head, events = log.head(), list(log.read())
@@ -31,7 +30,7 @@ class FailureCases(LogSuite):
         assert append(log, "topic/a", produced(1), expected=1).first_position == 2
         assert verify(log).is_sound
 
-    def test_what_is_rejected_is_not_written_and_can_be_repeated(self, log: LogStore) -> None:
+    def test_a_rejected_request_is_not_written_and_can_be_repeated(self, log: LogStore) -> None:
         faulty = FaultyLog(log)
         faulty.reject("topic/b")
         requests = [Append(stream=name, events=[created()]) for name in ("topic/a", "topic/b", "topic/c")]
@@ -45,7 +44,7 @@ class FailureCases(LogSuite):
         assert verify(log).is_sound
 
     @pytest.mark.parametrize("written", [True, False])
-    def test_after_an_append_of_unknown_outcome_nothing_is_taken_until_the_log_is_reopened(
+    def test_an_append_of_unknown_outcome_blocks_appends_until_the_log_is_reopened(
         self, log: LogStore, written: bool
     ) -> None:
         faulty = FaultyLog(log)
@@ -73,7 +72,7 @@ class FailureCases(LogSuite):
         assert (repeated.first_position, repeated.is_repeat) == (0, written)
         assert positions(log) == [0, 1]
 
-    def test_many_lost_answers_later_everything_is_there_once(self, log: LogStore) -> None:
+    def test_after_many_lost_answers_every_event_is_stored_once(self, log: LogStore) -> None:
         faulty = FaultyLog(log)
         faulty.lose_every(3)
         for number in range(30):
@@ -81,7 +80,7 @@ class FailureCases(LogSuite):
                 stream="topic/a", events=[produced(number)], expected_version=number - 1, commit_id=f"c{number}"
             )
             verdicts = faulty.append([request], START)
-            if isinstance(verdicts[0], Failed):  # and no stream's answer is lost twice running
+            if isinstance(verdicts[0], Failed):  # FaultyLog never loses two answers of a stream in a row
                 faulty.reopen()
                 verdicts = faulty.append([request], START)
             (verdict,) = verdicts
@@ -99,7 +98,7 @@ class FailureCases(LogSuite):
             list(faulty.read())
         assert positions(faulty) == [0]
 
-    def test_a_read_left_half_way_disturbs_nobody(self, log: LogStore) -> None:
+    def test_an_abandoned_read_does_not_block_appends(self, log: LogStore) -> None:
         append(log, "topic/a", created(), produced(0))
         append(log, "topic/b", created())
         reading = log.read()

@@ -1,4 +1,4 @@
-"""Case I: a view and its position change together, whatever happens between, and rebuilding it changes nothing."""
+"""Case I: a view and its checkpoint change together even after failures, and a rebuild gives the same view."""
 
 from __future__ import annotations
 
@@ -44,15 +44,15 @@ class _Seen:
 
 
 class ProjectionCases(LogSuite):
-    """What every log promises to those who make views of it."""
+    """What every log guarantees to projections."""
 
     @pytest.fixture
     def views(self, tmp_path: Path) -> Path:
-        """Give a place for a file of views."""
+        """Return a path for a views file."""
         return tmp_path / "views.db"
 
     def rows(self, views: Path) -> list[tuple[object, ...]]:
-        """Return the view, having made sure that its two tables agree."""
+        """Return the view; check that its two tables agree."""
         db = open_views(views)
         try:
             rows = db.execute("SELECT position, topic, value FROM seen ORDER BY rowid").fetchall()
@@ -62,16 +62,16 @@ class ProjectionCases(LogSuite):
             db.close()
 
     def fill(self, log: LogStore, name: str = "a") -> None:
-        """Append ten messages, and another event."""
+        """Append ten messages and one other event."""
         for number in range(0, 10, 2):
             append(log, f"topic/{name}", produced(number, name), produced(number + 1, name))
         append(log, f"topic/{name}", created(name))
 
     def wanted(self, log: LogStore) -> list[tuple[object, ...]]:
-        """Return what the view must hold."""
+        """Return the rows that the view must have."""
         return [(r.position, r.event.topic, r.event.value) for r in log.read(types=["MessageProduced"])]
 
-    def test_a_view_holds_what_matches_in_order_and_a_second_delivery_changes_nothing(
+    def test_a_view_has_all_matching_events_in_order_and_a_second_catch_up_changes_nothing(
         self, log: LogStore, views: Path
     ) -> None:
         self.fill(log)
@@ -84,7 +84,7 @@ class ProjectionCases(LogSuite):
             assert runner.lag()["seen"].events == 0
         assert self.rows(views) == self.wanted(log)
 
-    def test_a_failure_between_view_and_position_leaves_both_where_they_were(self, log: LogStore, views: Path) -> None:
+    def test_a_failed_batch_changes_neither_the_view_nor_its_checkpoint(self, log: LogStore, views: Path) -> None:
         self.fill(log)
         with ProjectionRunner(log, views, [_Seen(fails_at=6)], batch=4) as runner:
             with pytest.raises(ProjectionFailed):
@@ -95,7 +95,7 @@ class ProjectionCases(LogSuite):
             assert runner.catch_up() == 6
         assert self.rows(views) == self.wanted(log)
 
-    def test_a_view_built_anew_is_the_one_that_grew_with_the_log(self, log: LogStore, views: Path) -> None:
+    def test_a_rebuilt_view_equals_the_one_that_followed_the_log(self, log: LogStore, views: Path) -> None:
         with ProjectionRunner(log, views, [_Seen()], batch=2) as runner:
             for name in "abc":
                 self.fill(log, name)

@@ -18,7 +18,7 @@ __all__ = ["ReadCases"]
 
 
 class ReadCases(LogSuite):
-    """What every log promises to those who read."""
+    """What every log guarantees to readers."""
 
     def three_commits(self, log: LogStore) -> None:
         """Fill positions 0 to 2, 3 to 6 and 7 to 9."""
@@ -35,7 +35,7 @@ class ReadCases(LogSuite):
 
     # -- bounds -------------------------------------------------------------------------------------------------------
 
-    def test_every_pair_of_bounds_gives_exactly_the_positions_between(self, log: LogStore) -> None:
+    def test_every_pair_of_bounds_selects_exactly_the_positions_between_them(self, log: LogStore) -> None:
         self.three_commits(log)
         for after in range(-1, 11):
             for until in range(-1, 10):
@@ -51,12 +51,12 @@ class ReadCases(LogSuite):
             assert positions(log, after=1, until=8, limit=limit) == list(range(2, 9))[:limit]
             assert positions(log, stream="topic/a", limit=limit) == [0, 1, 2, 7, 8, 9][:limit]
 
-    def test_a_limit_of_none_gives_nothing_and_the_head_is_told_all_the_same(self, log: LogStore) -> None:
+    def test_a_limit_of_0_returns_nothing(self, log: LogStore) -> None:
         self.three_commits(log)
         assert list(log.read(limit=0)) == []
         assert log.head().position == 9
 
-    def test_a_limit_below_none_is_refused(self, log: LogStore) -> None:
+    def test_a_negative_limit_is_refused(self, log: LogStore) -> None:
         with pytest.raises(ValueError, match="a limit is a number of events from 0 on, not -1"):
             log.read(limit=-1)
 
@@ -69,31 +69,31 @@ class ReadCases(LogSuite):
         read = list(log.read(after=1, until=3))
         assert [(r.version, r.metadata.event_id, r.event.offset) for r in read] == [(2, "c/1", 1), (3, "c/2", 2)]
 
-    def test_until_minus_one_is_the_empty_log(self, log: LogStore) -> None:
+    def test_until_minus_one_reads_nothing(self, log: LogStore) -> None:
         self.three_commits(log)
         assert list(log.read(until=-1)) == []
         assert list(log.commits(until=-1)) == []
 
     @pytest.mark.parametrize("until", [10, 1 << 70, -2])
-    def test_until_outside_the_log_is_an_error_that_names_the_head(self, log: LogStore, until: int) -> None:
+    def test_until_outside_the_log_raises_an_error_with_the_head(self, log: LogStore, until: int) -> None:
         self.three_commits(log)
         with pytest.raises(PositionBeyondHead, match=f"position {until} .* last position is 9"):
             list(log.read(until=until))
 
-    def test_after_beyond_the_head_gives_nothing(self, log: LogStore) -> None:
+    def test_after_beyond_the_head_reads_nothing(self, log: LogStore) -> None:
         self.three_commits(log)
         assert positions(log, after=9) == []
         assert positions(log, after=1 << 70) == []
         assert [c.first_position for c in log.commits(after=-(1 << 70), until=1 << 70)] == [0, 3, 7]
 
-    def test_a_read_ends_at_the_head_it_began_at(self, log: LogStore) -> None:
+    def test_a_read_ends_at_the_head_as_of_its_start(self, log: LogStore) -> None:
         self.three_commits(log)
         reading = log.read()
         first = next(reading)
         append(log, "topic/b", produced(4))
         assert [first.position, *(r.position for r in reading)] == list(range(10))
 
-    def test_the_commit_at_a_position_is_the_one_that_holds_it(self, log: LogStore) -> None:
+    def test_the_commit_at_a_position_contains_it(self, log: LogStore) -> None:
         self.three_commits(log)
         assert [log.commit_at(position).first_position for position in range(10)] == [0] * 3 + [3] * 4 + [7] * 3
         for outside in (-1, 10):
@@ -110,7 +110,7 @@ class ReadCases(LogSuite):
         assert log.commit_of_version("topic/\ud800", 0) is None
         assert log.commit_of_version("topic/a", 1 << 70) is None
 
-    def test_many_commits_are_read_as_few_are(self, log: LogStore) -> None:
+    def test_hundreds_of_commits_are_read_completely(self, log: LogStore) -> None:
         for number in range(700):
             append(log, f"topic/{number % 2}", produced(number, str(number % 7)))
         assert positions(log) == list(range(700))
@@ -120,19 +120,19 @@ class ReadCases(LogSuite):
 
     # -- time ---------------------------------------------------------------------------------------------------------
 
-    def test_until_a_time_splits_at_commits_and_includes_that_moment(self, log: LogStore) -> None:
+    def test_until_a_time_includes_commits_recorded_at_that_time(self, log: LogStore) -> None:
         self.three_commits(log)
         found = [len(positions(log, until=at(seconds))) for seconds in (-1, 0, 9.999999, 10, 19, 20, 1e6)]
         assert found == [0, 3, 3, 7, 7, 10, 10]
 
-    def test_every_moment_among_many_commits_finds_its_last_position(self, log: LogStore) -> None:
+    def test_a_time_resolves_to_the_last_position_recorded_by_then(self, log: LogStore) -> None:
         for number in range(9):
             append(log, "topic/a", *[produced(0)] * (number % 3 + 1), when=number // 2)
         for seconds in range(-1, 6):
             wanted = max((r.position for r in log.read() if r.metadata.recorded_at <= at(seconds)), default=-1)
             assert log.resolve(at(seconds)) == wanted
 
-    def test_a_time_to_read_up_to_needs_a_zone(self, log: LogStore) -> None:
+    def test_until_a_time_needs_a_time_zone(self, log: LogStore) -> None:
         with pytest.raises(ValueError, match="time zone"):
             list(log.read(until=START.replace(tzinfo=None)))
 
@@ -145,14 +145,14 @@ class ReadCases(LogSuite):
 
     # -- filters ------------------------------------------------------------------------------------------------------
 
-    def test_types_name_any_of(self, log: LogStore) -> None:
+    def test_a_read_selects_events_of_any_given_type(self, log: LogStore) -> None:
         self.mixed(log)
         assert positions(log, types=["TopicCreated"]) == [0, 3]
         assert positions(log, types=["TopicCreated", "TopicDeleted"]) == [0, 3, 5]
         assert positions(log, types=["Nothing"]) == []
         assert positions(log, types={"MessageProduced", "Nothing"}) == [1, 2, 4, 6]
 
-    def test_tags_name_all_of(self, log: LogStore) -> None:
+    def test_a_read_selects_events_that_have_all_given_tags(self, log: LogStore) -> None:
         self.mixed(log)
         assert positions(log, tags=["topic:a"]) == [0, 1, 2, 5]
         assert positions(log, tags=["topic:a", "producer:p1"]) == [1]
@@ -166,7 +166,7 @@ class ReadCases(LogSuite):
         assert positions(log, tags=["partition:a/0", "producer:p2"]) == []
         assert positions(log, types=["MessageProduced"], tags=["topic:a"]) == [1, 2]
 
-    def test_a_query_reads_what_matches_any_of_its_items_once_and_in_order(self, log: LogStore) -> None:
+    def test_a_query_returns_events_that_match_any_item_once_and_in_order(self, log: LogStore) -> None:
         self.mixed(log)
         items = [
             QueryItem(("MessageProduced",), ("producer:p2",)),
@@ -179,7 +179,7 @@ class ReadCases(LogSuite):
         assert positions(log, query=query, stream="topic/b") == [3, 4, 6]
         assert list(log.read(query=Query(()))) == []
 
-    def test_an_unknown_event_has_no_tags_that_its_commit_lacks_whatever_else_is_asked_for(self, log: LogStore) -> None:
+    def test_an_unknown_event_matches_only_tags_of_its_commit(self, log: LogStore) -> None:
         self.mixed(log)
         log.codec = codec_that_knows(TopicCreated, TopicDeleted)
         births = QueryItem(("TopicCreated",))
@@ -204,27 +204,25 @@ class ReadCases(LogSuite):
         ("wrong", "reason"),
         [({"query": Query(()), "tags": ["topic:a"]}, "pass either"), ({"types": "TopicCreated"}, "must be lists")],
     )
-    def test_filters_that_contradict_themselves_are_refused(
-        self, log: LogStore, wrong: dict[str, Any], reason: str
-    ) -> None:
+    def test_contradictory_filters_are_refused(self, log: LogStore, wrong: dict[str, Any], reason: str) -> None:
         with pytest.raises(TypeError, match=reason):
             log.read(**wrong)
 
-    def test_filters_join_streams_and_bounds(self, log: LogStore) -> None:
+    def test_filters_combine_with_streams_and_bounds(self, log: LogStore) -> None:
         self.mixed(log)
         assert positions(log, types=["MessageProduced"], stream="topic/b", after=4) == [6]
         assert positions(log, tags=["producer:p1"], after=0, until=3) == [1]
         assert positions(log, tags=["producer:p2"], types=["MessageProduced", "TopicCreated"], until=5) == [2]
         assert positions(log, stream="topic/\ud800") == []
 
-    def test_a_tag_may_hold_anything(self, log: LogStore) -> None:
+    def test_a_tag_may_contain_any_character(self, log: LogStore) -> None:
         for number, name in enumerate(("a/b", "a'b", "☃", "nul\0nul", "%")):
             append(log, "topic/a", produced(0, name))
             assert positions(log, tags=[f"topic:{name}"]) == [number]
 
     # -- offsets ------------------------------------------------------------------------------------------------------
 
-    def test_an_offset_is_located_in_the_commit_that_covers_it(self, log: LogStore) -> None:
+    def test_an_offset_is_located_in_the_commit_that_contains_it(self, log: LogStore) -> None:
         append(log, "topic/orders", created(), produced(0), produced(1), produced(0, partition=1))  # 0..3
         append(log, "topic/orders", produced(1, partition=1), produced(2), produced(3))  # 4..6
         append(log, "topic/other", produced(0, "other"))  # 7
@@ -239,7 +237,7 @@ class ReadCases(LogSuite):
         assert log.locate("partition:orders/9", 0) is None
         assert log.locate("topic:orders", 0) is None
 
-    def test_a_topic_created_again_is_located_from_its_new_birth_on(self, log: LogStore) -> None:
+    def test_offsets_of_a_recreated_topic_are_located_after_its_creation(self, log: LogStore) -> None:
         append(log, "topic/orders", created(), *(produced(n) for n in range(3)))  # 0..3
         append(log, "topic/orders", *(produced(n) for n in range(3, 6)))  # 4..6
         append(log, "topic/orders", TopicDeleted(topic="orders", topic_id="t-1", timestamp=START))  # 7

@@ -1,9 +1,9 @@
-"""Case C: a request repeated by its commit id is answered with its first place, and stored once.
+"""Case C: a request repeated with its commit id is stored once, and its verdict is its first place.
 
-What is known of the place that the expected version names decides:
+The commit stored at the expected version decides:
 
-    expected version      what stands there                        answer
-    is the current one    nothing yet                              appended
+    expected version      commit stored there                      verdict
+    is the current one    none yet                                 appended
     below                 the same commit: id and content          appended, as a repeat, at the first place
     below                 the same id, other content               CommitIdReused
     below                 another id                               WrongExpectedVersion
@@ -26,14 +26,14 @@ __all__ = ["RepeatCases"]
 
 
 class RepeatCases(LogSuite):
-    """What every log promises to those who append the same again."""
+    """What every log guarantees to writers that repeat a request."""
 
     def request(self, commit_id: str = "c1", expected: int = 0, count: int = 2, **more: Any) -> Append:
-        """Return a request for `topic/a`, to be changed in one thing."""
+        """Return a request for `topic/a`, with defaults for everything that a test does not vary."""
         events = [produced(n, "a") for n in range(count)]
         return Append(stream="topic/a", events=events, expected_version=expected, commit_id=commit_id, **more)
 
-    def test_a_request_repeated_by_its_commit_id_is_answered_with_its_first_place(self, log: LogStore) -> None:
+    def test_a_request_repeated_with_its_commit_id_returns_its_first_place(self, log: LogStore) -> None:
         append(log, "topic/a", created("a"))
         first = answer(log, self.request())
         append(log, "topic/a", produced(2, "a"), when=5)
@@ -59,7 +59,7 @@ class RepeatCases(LogSuite):
         assert isinstance(again, Appended)
         assert (again.is_repeat, again.first_version) == (True, 0)
 
-    def test_a_repeat_is_recognised_after_a_reopening(self, log: LogStore) -> None:
+    def test_a_repeat_is_recognised_after_reopening(self, log: LogStore) -> None:
         append(log, "topic/a", created("a"))
         answer(log, self.request())
         log.reopen()
@@ -79,7 +79,7 @@ class RepeatCases(LogSuite):
         [{"count": 1}, {"count": 3}, {"actor": "somebody"}, {"decisions": (Decision(2, "other"),)}],
         ids=["a prefix", "a prefix and more", "another actor", "other decisions"],
     )
-    def test_a_commit_id_that_comes_with_other_content_is_refused(self, log: LogStore, change: dict[str, Any]) -> None:
+    def test_a_commit_id_reused_with_different_content_is_refused(self, log: LogStore, change: dict[str, Any]) -> None:
         append(log, "topic/a", created("a"))
         answer(log, self.request())
         error = answer(log, self.request(**change))
@@ -87,8 +87,8 @@ class RepeatCases(LogSuite):
         assert (error.commit_id, error.position) == ("c1", 1)
         assert log.head().position == 2
 
-    def test_a_set_has_no_order_in_which_a_repeat_could_differ(self, log: LogStore) -> None:
-        orders = [0, 8], [8, 0]  # of one hash in a small table: who was first comes first
+    def test_a_repeat_may_have_a_set_in_a_different_order(self, log: LogStore) -> None:
+        orders = [0, 8], [8, 0]  # hash collisions in a small table: iteration order is insertion order
         assert list(frozenset(orders[0])) != list(frozenset(orders[1]))
         for place, is_checked in enumerate((False, True)):
             first, again = (
@@ -108,17 +108,17 @@ class RepeatCases(LogSuite):
             assert isinstance(again, Appended)
             assert again.is_repeat
 
-    def test_a_version_beyond_the_end_is_wrong_whatever_the_commit_id(self, log: LogStore) -> None:
+    def test_a_version_beyond_the_end_is_a_wrong_expected_version_whatever_the_commit_id(self, log: LogStore) -> None:
         append(log, "topic/a", created("a"))
         answer(log, self.request())
         assert isinstance(answer(log, self.request(expected=7)), WrongExpectedVersion)
 
-    def test_a_version_inside_the_commit_of_that_id_is_wrong(self, log: LogStore) -> None:
+    def test_a_version_inside_the_commit_with_that_id_is_a_wrong_expected_version(self, log: LogStore) -> None:
         append(log, "topic/a", created("a"))
         answer(log, self.request())
         assert isinstance(answer(log, self.request(expected=1)), WrongExpectedVersion)
 
-    def test_a_conditional_request_repeated_is_not_refused_because_of_itself(self, log: LogStore) -> None:
+    def test_a_repeated_conditional_request_is_not_refused_because_of_its_own_commit(self, log: LogStore) -> None:
         append(log, "topic/b", created("b"))
         request = self.request(expected=ANY, condition=none_with("topic:a"))
         first = answer(log, request)

@@ -1,4 +1,4 @@
-"""Events, requests and moments of the suites, and short ways to append and to ask."""
+"""Sample events, requests and times for the suites, and short functions to append and read."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ __all__ = [
 
 START = datetime(2024, 5, 1, 12, 0, tzinfo=UTC)
 PATIENCE = 20.0
-"""Seconds to wait for what is sure to come."""
+"""Timeout in seconds for events that always happen in a correct store."""
 
 
 @event("odradek.testing.Measured", tags=(OffsetTag("series:{series}", "offset"), "kind:{kind}"))
 class Measured(msgspec.Struct, frozen=True):
-    """An event like those of people's own, with fields that can be filled wrongly."""
+    """An event like those of users' models, with fields that can have wrong values."""
 
     series: str
     offset: int
@@ -50,31 +50,31 @@ class Measured(msgspec.Struct, frozen=True):
 
 @event("odradek.testing.Listed")
 class Listed(msgspec.Struct, frozen=True):
-    """An event with a value that can be changed, as none should have."""
+    """An event with a mutable field, which real events should not have."""
 
     items: list[str]
 
 
 @event("odradek.testing.Chosen")
 class Chosen(msgspec.Struct, frozen=True):
-    """An event with a value that JSON has no order for."""
+    """An event with a set, which has no fixed order in JSON."""
 
     numbers: frozenset[int]
 
 
 class Unregistered(msgspec.Struct, frozen=True):
-    """An event that nobody declared."""
+    """A struct that is not registered as an event."""
 
     name: str
 
 
 def at(seconds: float) -> datetime:
-    """Return a moment so many seconds after the start of every test."""
+    """Return the time `seconds` after START."""
     return START + timedelta(seconds=seconds)
 
 
 def created(topic: str = "orders", topic_id: str = "t-1") -> TopicCreated:
-    """Return the birth of a topic."""
+    """Return the creation of a topic."""
     return TopicCreated(topic=topic, topic_id=topic_id, partition_count=2, timestamp=START)
 
 
@@ -98,7 +98,7 @@ def produced(
 def append(
     log: EventLog, stream: str, *events: Any, expected: int = ANY, when: float = 0, commit_id: str = ""
 ) -> Appended:
-    """Append events that the log is sure to take."""
+    """Append events that the log must accept."""
     request = Append(stream=stream, events=events, expected_version=expected, commit_id=commit_id)
     (verdict,) = log.append([request], at(when))
     assert isinstance(verdict, Appended), verdict
@@ -106,14 +106,14 @@ def append(
 
 
 def answer(log: EventLog, request: Append) -> Appended | AppendError:
-    """Append, and return the verdict or why it was rejected."""
+    """Append, and return the verdict, or the error of a rejection."""
     (verdict,) = log.append([request], START)
     assert isinstance(verdict, Appended | Rejected), verdict
     return verdict.error if isinstance(verdict, Rejected) else verdict
 
 
 def refusal(log: EventLog, stream: str, events: Sequence[Any], expected: int = ANY) -> AppendError:
-    """Append events that the log must reject, and return why."""
+    """Append events that the log must reject, and return the error."""
     error = answer(log, Append(stream=stream, events=events, expected_version=expected))
     assert isinstance(error, AppendError), error
     return error
@@ -125,12 +125,12 @@ def none_with(*tags: str, types: tuple[str, ...] = (), after: int = -1) -> Condi
 
 
 def positions(log: ReadableLog, **bounds: Any) -> list[int]:
-    """Return the positions of what a read gives."""
+    """Return the positions of the events that a read returns."""
     return [recorded.position for recorded in log.read(**bounds)]
 
 
 def codec_that_knows(*classes: type[Any]) -> Codec:
-    """Return the codec of a program that knows these events and no others."""
+    """Return a codec that knows only these event types."""
     few = Catalogue()
     for cls in classes:
         entry = CATALOGUE.by_class(cls)

@@ -1,4 +1,4 @@
-"""Case E: what is stored can be read for as long as the log lives, and by whoever knows the types."""
+"""Case E: stored events stay readable for every program that registers their types."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ from odradek_events.types import TopicCreated
 __all__ = ["SerialisationCases"]
 
 _NOT_STORABLE: Mapping[str, Callable[[], object]] = {
-    "an event that nobody declared": lambda: Unregistered("x"),
-    "no event": lambda: {"type": "TopicCreated"},
-    "a value that is no JSON": lambda: Measured("s", 0, kind=object()),
-    "a text that is no UTF-8": lambda: Measured("\ud800", 0),
-    "a number that is none": lambda: Measured("s", 0, amount=float("nan")),
+    "an unregistered event": lambda: Unregistered("x"),
+    "a dict instead of an event": lambda: {"type": "TopicCreated"},
+    "a value that JSON cannot represent": lambda: Measured("s", 0, kind=object()),
+    "text that UTF-8 cannot encode": lambda: Measured("\ud800", 0),
+    "not a number": lambda: Measured("s", 0, amount=float("nan")),
     "a value of a wrong type": lambda: Measured("s", "zero"),  # type: ignore[arg-type]  # the mistake
     "a tag of a list": lambda: Measured("s", 0, kind=["unhashable"]),
     "a negative offset": lambda: Measured("s", -1),
@@ -44,18 +44,18 @@ _NOT_STORABLE: Mapping[str, Callable[[], object]] = {
 
 
 class SerialisationCases(LogSuite):
-    """What every log promises about the form of what it keeps."""
+    """What every log guarantees about stored events and metadata."""
 
     # -- metadata -----------------------------------------------------------------------------------------------------
 
-    def test_every_event_carries_id_actor_time_and_schema_version(self, log: LogStore) -> None:
+    def test_every_event_has_an_id_actor_time_and_schema_version(self, log: LogStore) -> None:
         log.append([Append(stream="topic/a", events=[created(), produced(0)], commit_id="c7", actor="topic-1")], at(4))
         _, second = log.read()
         metadata = second.metadata
         assert (metadata.event_id, metadata.commit_id, metadata.actor) == ("c7/1", "c7", "topic-1")
         assert (metadata.type, metadata.schema_version, metadata.recorded_at) == ("MessageProduced", 1, at(4))
 
-    def test_a_commit_without_an_id_is_named_by_its_place(self, log: LogStore) -> None:
+    def test_a_commit_without_an_id_gets_an_id_from_its_stream_and_version(self, log: LogStore) -> None:
         append(log, "topic/a", created())
         append(log, "topic/a", produced(0), produced(1))
         assert [r.metadata.event_id for r in log.read()] == ["topic/a@0/0", "topic/a@1/0", "topic/a@1/1"]
@@ -76,7 +76,7 @@ class SerialisationCases(LogSuite):
     # -- events that cannot be stored ---------------------------------------------------------------------------------
 
     @pytest.mark.parametrize("bad", _NOT_STORABLE)
-    def test_an_event_that_cannot_be_stored_is_refused_and_nothing_else_is_lost(self, log: LogStore, bad: str) -> None:
+    def test_an_event_that_cannot_be_stored_rejects_only_its_own_request(self, log: LogStore, bad: str) -> None:
         verdicts = log.append(
             [
                 Append(stream="topic/a", events=[created("a")]),
@@ -91,7 +91,7 @@ class SerialisationCases(LogSuite):
         assert str(verdicts[1].error).startswith("an event for stream 'series/s' cannot be stored: ")
         assert [r.stream for r in log.read()] == ["topic/a", "series/s"]
 
-    def test_metadata_that_cannot_be_stored_is_refused_and_nothing_else_is_lost(self, log: LogStore) -> None:
+    def test_metadata_that_cannot_be_stored_rejects_only_its_own_request(self, log: LogStore) -> None:
         requests = [
             Append(stream="topic/a", events=[created("a")], commit_id="\ud800"),
             Append(stream="topic/a", events=[created("a")], decisions=(Decision(1, "x" * 2000),)),
@@ -111,7 +111,7 @@ class SerialisationCases(LogSuite):
         ]
         assert log.codec.metadata(stored).types == (("TopicCreated", 1), ("odradek.testing.Measured", 1))
 
-    def test_an_event_of_an_older_version_and_name_is_read_and_found_as_one_of_the_current(self, log: LogStore) -> None:
+    def test_an_event_of_an_older_version_and_name_is_read_and_found_as_the_current_type(self, log: LogStore) -> None:
         before, now = Catalogue(), Catalogue()
 
         @event("testing.CashMoved", version=1, tags=("account:{account}",), catalogue=before)
@@ -148,7 +148,7 @@ class SerialisationCases(LogSuite):
 
     # -- unknown types ------------------------------------------------------------------------------------------------
 
-    def test_an_unknown_type_is_an_error_that_names_type_and_position(self, log: LogStore) -> None:
+    def test_an_unknown_type_raises_an_error_with_its_type_and_position(self, log: LogStore) -> None:
         append(log, "topic/a", created("a"))
         append(log, "topic/a", created("a"), produced(0, "a"))
         log.codec = codec_that_knows(TopicCreated)
@@ -157,13 +157,13 @@ class SerialisationCases(LogSuite):
         with pytest.raises(UnknownEventType):
             list(log.commits())
 
-    def test_an_unknown_type_stops_no_read_that_does_not_come_to_it(self, log: LogStore) -> None:
+    def test_an_unknown_type_does_not_stop_a_read_that_does_not_reach_it(self, log: LogStore) -> None:
         append(log, "topic/a", created("a"), produced(0, "a"), created("a"))
         log.codec = codec_that_knows(TopicCreated)
         assert positions(log, until=0) == [0]
         assert positions(log, types=["TopicCreated"]) == [0, 2]
 
-    def test_unknown_types_can_be_looked_at_as_they_are_stored(self, log: LogStore) -> None:
+    def test_an_opaque_read_returns_unknown_types_as_stored(self, log: LogStore) -> None:
         append(log, "topic/a", created("a"), produced(0, "a"))
         log.codec = codec_that_knows(TopicCreated)
         first, second = log.read(opaque=True)

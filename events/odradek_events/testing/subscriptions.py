@@ -1,4 +1,4 @@
-"""Case H: reading on as a log grows, without loss or repeat, and waiting for a position."""
+"""Case H: following a growing log without loss or repeats, and waiting for a position."""
 
 from __future__ import annotations
 
@@ -20,20 +20,18 @@ __all__ = ["SubscriptionCases"]
 
 
 class SubscriptionCases(LogSuite):
-    """What every log promises to those who follow it.
+    """What every log guarantees to subscribers.
 
-    `log` is written and `followed` is read: by default they are one; a store that other processes can read has a
-    second suite in which `followed` is such a reader.
+    The tests write to `log` and read from `followed`. By default they are the same log. A store that other processes
+    can read should run a second suite, in which `followed` is such a reader.
     """
 
     @pytest.fixture
     def followed(self, log: LogStore) -> LogStore:
-        """Give the log that is followed."""
+        """Return the log to read from."""
         return log
 
-    def test_what_is_there_is_given_out_first_and_what_comes_next_after_it(
-        self, log: LogStore, followed: LogStore
-    ) -> None:
+    def test_a_subscription_returns_existing_events_and_then_new_ones(self, log: LogStore, followed: LogStore) -> None:
         append(log, "topic/a", created("a"), produced(0, "a"))
         with followed.subscribe() as subscription:
             assert [subscription.take(PATIENCE) for _ in range(2)] == list(log.read())
@@ -44,7 +42,7 @@ class SubscriptionCases(LogSuite):
             assert (found.position, found.stream) == (2, "topic/b")
             assert subscription.position == 2
 
-    def test_a_subscription_begins_after_the_position_given(self, log: LogStore, followed: LogStore) -> None:
+    def test_a_subscription_starts_after_the_given_position(self, log: LogStore, followed: LogStore) -> None:
         append(log, "topic/a", created("a"), *(produced(n, "a") for n in range(4)))
         with followed.subscribe(after=2) as subscription:
             found = [subscription.take(0) for _ in range(3)]
@@ -52,7 +50,7 @@ class SubscriptionCases(LogSuite):
         with followed.subscribe(after=10) as ahead:
             assert ahead.take(0) is None
 
-    def test_types_tags_streams_and_queries_select(self, log: LogStore, followed: LogStore) -> None:
+    def test_a_subscription_selects_by_type_tag_stream_and_query(self, log: LogStore, followed: LogStore) -> None:
         append(log, "topic/a", created("a"), produced(0, "a", producer="p1"), produced(1, "a", producer="p2"))
         append(log, "topic/b", created("b"), produced(0, "b", producer="p2"))
         for selected, positions in (
@@ -73,23 +71,21 @@ class SubscriptionCases(LogSuite):
         with pytest.raises(TypeError):
             followed.subscribe(types="TopicCreated")
 
-    def test_a_subscriber_loses_nothing_and_sees_nothing_twice_while_others_append(
-        self, log: LogStore, followed: LogStore
-    ) -> None:
+    def test_a_subscriber_sees_every_event_once_while_others_append(self, log: LogStore, followed: LogStore) -> None:
         total = 400
         is_begun = threading.Event()
 
         def write(name: str) -> None:
             for number in range(total // 4):
                 if number == total // 8:
-                    is_begun.wait(PATIENCE)  # so that some events come after the subscriber's first look
+                    is_begun.wait(PATIENCE)  # so that some events come after the first read
                 append(log, f"topic/{name}", produced(2 * number, name), produced(2 * number + 1, name))
 
         seen: list[int] = []
         with ThreadPoolExecutor(2) as pool, followed.subscribe() as subscription:
             writing = [pool.submit(write, name) for name in "ab"]
             while len(seen) <= total:
-                is_written = all(writer.done() for writer in writing)  # then nothing more is to be waited for
+                is_written = all(writer.done() for writer in writing)  # then no more events follow
                 recorded = subscription.take(0 if is_written else 0.01)
                 if recorded is not None:
                     seen.append(recorded.position)
@@ -99,18 +95,20 @@ class SubscriptionCases(LogSuite):
             for writer in writing:
                 writer.result()
         lost, repeated = set(range(total)) - set(seen), len(seen) - len(set(seen))
-        assert not lost, f"the subscriber never saw positions {sorted(lost)[:10]}, though all appends were acknowledged"
+        assert not lost, f"the subscriber never saw positions {sorted(lost)[:10]} of acknowledged appends"
         assert not repeated, f"the subscriber saw {repeated} events more than once"
         assert seen == list(range(total))
 
-    def test_a_subscription_stopped_before_it_begins_gives_nothing(self, log: LogStore, followed: LogStore) -> None:
+    def test_a_subscription_stopped_before_its_first_read_returns_nothing(
+        self, log: LogStore, followed: LogStore
+    ) -> None:
         append(log, "topic/a", created("a"))
         subscription = followed.subscribe()
         subscription.stop()
         assert list(subscription) == []
         assert subscription.is_stopped
 
-    def test_a_subscription_stopped_in_between_gives_no_more_and_says_how_far_it_came(
+    def test_a_stopped_subscription_returns_no_further_events_and_keeps_its_position(
         self, log: LogStore, followed: LogStore
     ) -> None:
         append(log, "topic/a", *(produced(n, "a") for n in range(5)))
@@ -122,7 +120,7 @@ class SubscriptionCases(LogSuite):
         assert subscription.position == 1
         assert [r.position for r in followed.read(after=subscription.position)] == [2, 3, 4]
 
-    def test_a_stop_from_elsewhere_ends_one_that_waits(self, log: LogStore, followed: LogStore) -> None:
+    def test_a_stop_from_another_thread_ends_a_waiting_subscription(self, log: LogStore, followed: LogStore) -> None:
         append(log, "topic/a", created("a"))
         subscription = followed.subscribe()
         begun = threading.Event()
@@ -152,7 +150,7 @@ class SubscriptionCases(LogSuite):
                     subscription.take(0)
             assert subscription.position == 0
 
-    def test_a_closed_log_ends_a_subscription_that_waits_with_a_clear_error(self, followed: LogStore) -> None:
+    def test_closing_the_log_ends_a_waiting_subscription_with_log_unavailable(self, followed: LogStore) -> None:
         with ThreadPoolExecutor(1) as pool:
             waiting = pool.submit(followed.subscribe().take, PATIENCE)
             followed.close()
@@ -161,7 +159,9 @@ class SubscriptionCases(LogSuite):
         with pytest.raises(LogUnavailable, match="closed"):
             followed.wait_for(0, PATIENCE)
 
-    def test_waiting_for_a_position_returns_the_head_once_it_is_there(self, log: LogStore, followed: LogStore) -> None:
+    def test_waiting_for_a_position_returns_the_head_once_it_is_reached(
+        self, log: LogStore, followed: LogStore
+    ) -> None:
         append(log, "topic/a", created("a"))
         assert followed.wait_for(-1, PATIENCE).position == 0
         assert followed.wait_for(0, timeout=0).position == 0

@@ -1,4 +1,4 @@
-"""What all cases have in common: the log they are about."""
+"""The base class of all cases, with the log under test."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ __all__ = ["LogSuite"]
 
 
 class LogSuite:
-    """Subclass with a `log` fixture, which gives an empty log for each test and closes it afterwards."""
+    """Subclass it with a `log` fixture that yields an empty log for each test and closes it afterwards."""
 
     @pytest.fixture
     def log(self) -> Iterator[LogStore]:
-        """Give an empty log."""
+        """Yield an empty log."""
         raise NotImplementedError(f"{type(self).__name__} needs a fixture `log` that yields an empty log")

@@ -18,7 +18,7 @@ def loaded_by(program: str) -> set[str]:
     return set(done.stdout.split())
 
 
-def test_naming_the_errors_of_exports_and_views_loads_no_store() -> None:
+def test_importing_error_classes_of_exports_and_views_loads_no_store() -> None:
     loaded = loaded_by(
         "from odradek_events.exchange import NotAnExport\nfrom odradek_events.projections import NotViews"
     )
@@ -26,13 +26,13 @@ def test_naming_the_errors_of_exports_and_views_loads_no_store() -> None:
     assert loaded.isdisjoint({"sqlite3", "odradek_events.log.port", "odradek_events.exchange.jsonl"})
 
 
-def test_a_name_is_imported_with_the_modules_it_needs() -> None:
+def test_using_a_name_imports_only_the_modules_it_needs() -> None:
     loaded = loaded_by("from odradek_events.exchange import export_log")
     assert "odradek_events.exchange.jsonl" in loaded
     assert "odradek_events.exchange.parquet" not in loaded
 
 
-def test_events_load_the_catalogue_of_types_and_no_store() -> None:
+def test_importing_the_package_loads_the_event_types_and_no_store() -> None:
     loaded = loaded_by("import odradek_events")
     assert "odradek_events.types.topics" in loaded, "every log can read its events"
     assert loaded.isdisjoint({"sqlite3", "odradek_events.log.port"})
@@ -50,7 +50,7 @@ def test_dir_lists_names_before_they_are_used() -> None:
     assert set(odradek_events.__all__) <= set(dir(odradek_events))
 
 
-def test_an_unknown_name_is_refused_as_by_any_module() -> None:
+def test_an_unknown_name_raises_attribute_error_as_in_any_module() -> None:
     with pytest.raises(AttributeError, match=r"module 'odradek_events.exchange' has no attribute 'eksport'") as refused:
         exchange.eksport  # type: ignore[attr-defined]  # noqa: B018  # the mistake under test
     assert (refused.value.name, refused.value.obj) == ("eksport", exchange)  # for Python's "Did you mean"

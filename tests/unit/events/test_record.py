@@ -9,7 +9,7 @@ from odradek_events.record import Head
 
 
 @pytest.mark.parametrize("head", [Head(-1, EMPTY_DIGEST, None), Head(41, bytes.fromhex("ab" * 32), None)])
-def test_a_head_survives_its_text_form(head: Head) -> None:
+def test_a_head_survives_a_round_trip_through_text(head: Head) -> None:
     assert Head.from_text(head.to_text()) == head
 
 

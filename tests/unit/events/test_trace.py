@@ -56,7 +56,7 @@ def outline(found: Trace | TracedDecision | TracedEvent) -> Any:
             return (name, *below) if below else name
 
 
-def test_a_conversation_is_its_decisions_and_what_their_events_caused(log: LogStore) -> None:
+def test_a_trace_has_the_decisions_and_everything_their_events_caused(log: LogStore) -> None:
     decided(log, "a/1", "ab", [(2, "talk", "")], "first")
     decided(log, "b/1", "x", [(1, "other", "")])
     decided(log, "b/1", "cd", [(2, "talk", "first/1")], "second")
@@ -68,7 +68,7 @@ def test_a_conversation_is_its_decisions_and_what_their_events_caused(log: LogSt
     assert (found.correlation_id, found.event_count, found.omitted) == ("talk", 6, 0)
 
 
-def test_only_the_decisions_of_the_conversation_count_in_a_commit_of_several(log: LogStore) -> None:
+def test_a_trace_leaves_out_other_decisions_of_a_shared_commit(log: LogStore) -> None:
     decided(log, "a/1", "abcd", [(1, "other", ""), (2, "talk", ""), (1, "another", "")])
 
     assert outline(trace(log, "talk")) == [["b", "c"]]
@@ -77,7 +77,7 @@ def test_only_the_decisions_of_the_conversation_count_in_a_commit_of_several(log
     assert [item.recorded.version for item in decision.events] == [1, 2]
 
 
-def test_what_was_asked_for_on_behalf_of_the_first_command_stands_below_it(log: LogStore) -> None:
+def test_decisions_on_behalf_of_the_first_command_are_below_it(log: LogStore) -> None:
     decided(log, "topic/t", "c", [(1, "talk", "talk")])
     decided(log, "topic/t", "m", [(1, "talk", "")])
     decided(log, "group/g", "o", [(1, "talk", "talk")])
@@ -85,7 +85,7 @@ def test_what_was_asked_for_on_behalf_of_the_first_command_stands_below_it(log: 
     assert outline(trace(log, "talk")) == [[("for it", ["c"]), ("for it", ["o"]), "m"]]
 
 
-def test_with_several_first_commands_each_has_what_its_stream_or_its_time_gives_it(log: LogStore) -> None:
+def test_decisions_on_behalf_are_attached_by_stream_or_by_time(log: LogStore) -> None:
     decided(log, "topic/t", "c", [(1, "talk", "talk")])
     decided(log, "topic/s", "m", [(1, "talk", "")])
     decided(log, "topic/t", "n", [(1, "talk", "")])
@@ -94,14 +94,14 @@ def test_with_several_first_commands_each_has_what_its_stream_or_its_time_gives_
     assert outline(trace(log, "talk")) == [["m"], [("for it", ["c"]), ("for it", ["o"]), "n"]]
 
 
-def test_a_command_that_left_no_event_does_not_hide_what_was_asked_on_its_behalf(log: LogStore) -> None:
+def test_decisions_on_behalf_of_a_command_without_events_are_shown(log: LogStore) -> None:
     decided(log, "group/g", "o", [(1, "talk", "talk")])
 
     assert outline(trace(log, "talk")) == [["o"]]
 
 
 @pytest.mark.parametrize("cause", ["nobody knows", "second/0", "first/0", "first/1", "/", "first/", "first/9"])
-def test_a_cause_that_is_not_an_earlier_event_of_the_conversation_is_none(log: LogStore, cause: str) -> None:
+def test_a_causation_id_of_no_earlier_event_in_the_trace_is_ignored(log: LogStore, cause: str) -> None:
     decided(log, "a/1", "a", [(1, "talk", cause)], "first")
     decided(log, "b/1", "b", [(1, "talk", "")], "second")
 
@@ -120,7 +120,7 @@ def test_a_chain_of_causes_may_be_long(log: LogStore) -> None:
     assert (depth, found.event_count) == (1100, 1100)
 
 
-def test_a_beginning_that_only_one_has_is_enough(log: LogStore) -> None:
+def test_a_unique_prefix_of_a_correlation_id_is_enough(log: LogStore) -> None:
     decided(log, "a/1", "a", [(1, "order-17", "")])
     decided(log, "a/1", "b", [(1, "order-170", "")])
     decided(log, "a/1", "c", [(1, "invoice-3", "")])
@@ -131,7 +131,7 @@ def test_a_beginning_that_only_one_has_is_enough(log: LogStore) -> None:
         trace(log, "order")
 
 
-def test_the_very_id_is_found_behind_many_that_begin_like_it(log: LogStore) -> None:
+def test_an_exact_id_is_found_among_many_with_the_same_prefix(log: LogStore) -> None:
     for number in range(20):
         decided(log, "a/1", "a", [(1, f"order-{number}", "")])
     decided(log, "a/1", "z", [(1, "order-", "")])
@@ -145,7 +145,7 @@ def test_the_very_id_is_found_behind_many_that_begin_like_it(log: LogStore) -> N
 @pytest.mark.parametrize(
     "name", ["", "nothing", "/", "/0", "a/1@0/2", "a/1@0/x", "a/1@0/²", '"', "\ud800", "rder", "actor"]
 )
-def test_a_name_that_nothing_has_is_not_found(log: LogStore, name: str) -> None:
+def test_an_unknown_id_raises_correlation_not_found(log: LogStore, name: str) -> None:
     decided(log, "a/1", "ab", [(2, "order-1", "")])
     with pytest.raises(CorrelationNotFound, match="no event has the event id or correlation id prefix"):
         trace(log, name)
@@ -157,7 +157,7 @@ def test_an_id_may_be_any_text(log: LogStore, name: str) -> None:
     assert outline(trace(log, name)) == [["a"]]
 
 
-def test_the_id_of_an_event_names_its_conversation(log: LogStore) -> None:
+def test_an_event_id_identifies_its_conversation(log: LogStore) -> None:
     decided(log, "a/1", "ab", [(1, "one", ""), (1, "two", "")], "c-1")
     decided(log, "a/1", "c", [(1, "two", "")])
 
@@ -166,7 +166,7 @@ def test_the_id_of_an_event_names_its_conversation(log: LogStore) -> None:
     assert outline(trace(log, "a/1@2/0")) == [["b"], ["c"]]
 
 
-def test_a_position_names_the_conversation_of_its_event(log: LogStore) -> None:
+def test_a_position_identifies_the_conversation_of_its_event(log: LogStore) -> None:
     decided(log, "a/1", "ab", [(1, "one", ""), (1, "two", "")])
     decided(log, "a/1", "c", [(1, "one", "")])
 
@@ -185,7 +185,7 @@ def test_an_event_without_a_correlation_id_is_traced_by_itself(log: LogStore) ->
     assert trace_at(log, 3).correlation_id == ""
 
 
-def test_no_more_events_are_kept_than_asked_for_and_the_rest_is_counted(log: LogStore) -> None:
+def test_a_trace_keeps_at_most_the_limit_and_counts_the_rest(log: LogStore) -> None:
     decided(log, "a/1", "abcd", [(4, "talk", "")])
     decided(log, "b/1", "ef", [(2, "talk", "a/1@0/3")])
 
@@ -195,7 +195,7 @@ def test_no_more_events_are_kept_than_asked_for_and_the_rest_is_counted(log: Log
     assert trace(log, "talk", limit=0).decisions == ()
 
 
-def test_whoever_follows_events_is_given_those_of_the_conversation(log: LogStore) -> None:
+def test_follow_is_called_with_the_events_of_the_conversation(log: LogStore) -> None:
     decided(log, "a/1", "a", [(1, "talk", "")])
     decided(log, "b/1", "x", [(1, "other", "")])
     (other,) = log.read(after=0)
@@ -204,7 +204,7 @@ def test_whoever_follows_events_is_given_those_of_the_conversation(log: LogStore
     assert outline(found) == [[("a", "x")]]
 
 
-def test_progress_is_told_to_the_end(log: LogStore) -> None:
+def test_progress_is_reported_up_to_the_end(log: LogStore) -> None:
     for _ in range(3):
         decided(log, "a/1", "ab", [(2, "talk", "")])
     told: list[int] = []
@@ -212,7 +212,7 @@ def test_progress_is_told_to_the_end(log: LogStore) -> None:
     assert told == [1, 3, 5]
 
 
-def test_events_of_unknown_types_are_part_of_it(tmp_path: Path) -> None:
+def test_a_trace_includes_events_of_unknown_types(tmp_path: Path) -> None:
     with SqliteLog(tmp_path / "log.db", durability="off") as log:
         decided(log, "a/1", "a", [(1, "talk", "")])
     with SqliteLog(tmp_path / "log.db", read_only=True, codec=Codec(Catalogue())) as log:
@@ -227,7 +227,7 @@ def test_an_empty_log_has_no_conversation() -> None:
         trace(MemoryLog(), "talk")
 
 
-def test_a_conversation_may_hold_kafkas_events_too(log: LogStore) -> None:
+def test_a_trace_includes_built_in_events(log: LogStore) -> None:
     log.append(
         [Append(stream="topic/orders", events=[created(), produced(0)], decisions=(Decision(2, "talk"),))], at(0)
     )

@@ -52,12 +52,12 @@ class Unshowable:
 
 
 @pytest.mark.parametrize("value", [Text("red"), Colour.RED])
-def test_text_of_a_subclass_becomes_what_it_holds(value: str) -> None:
+def test_text_of_a_subclass_becomes_a_plain_str(value: str) -> None:
     found = validation.text("name", value)
     assert (type(found), found) == (str, "red")
 
 
-def test_text_has_a_most() -> None:
+def test_text_has_a_maximum_length() -> None:
     assert validation.text("name", "abc", 3) == "abc"
     with pytest.raises(ValueError, match=r"^name must have at most 3 characters, not 4$"):
         validation.text("name", "abcd", 3)
@@ -69,13 +69,13 @@ def test_a_lone_surrogate_gets_one_sentence() -> None:
 
 
 @pytest.mark.parametrize("hours", [-3, 3])
-def test_a_moment_outside_the_years_of_utc_is_a_value_error(hours: int) -> None:
+def test_a_time_outside_the_years_of_utc_raises_value_error(hours: int) -> None:
     edge = datetime.max if hours < 0 else datetime.min  # noqa: DTZ901  # it gets its zone below
     with pytest.raises(ValueError, match=r"^at .* is outside the years 1 to 9999 in UTC; use a time within them$"):
         validation.moment("at", edge.replace(tzinfo=timezone(timedelta(hours=hours))))
 
 
-def test_a_moment_of_a_subclass_becomes_a_plain_one() -> None:
+def test_a_datetime_of_a_subclass_becomes_a_plain_one() -> None:
     found = validation.moment("at", FakeDatetime(2026, 5, 1, 12, 30, 0, 5, UTC))
     assert type(found) is datetime
     assert found == datetime(2026, 5, 1, 12, 30, 0, 5, UTC)
@@ -97,7 +97,7 @@ def test_values_of_subclasses_are_encoded_as_plain_ones(value: Any, plain: Any) 
     assert msgspec.json.encode([value], enc_hook=validation.as_plain) == msgspec.json.encode([plain])
 
 
-def test_what_json_has_no_type_for_stays_refused() -> None:
+def test_values_without_a_json_type_are_still_refused() -> None:
     with pytest.raises(TypeError, match="Encoding objects of type Unshowable is unsupported"):
         msgspec.json.encode(Unshowable(), enc_hook=validation.as_plain)
 
@@ -130,6 +130,6 @@ def test_a_wrong_value_is_shown_on_one_short_line(value: object) -> None:
         lambda: validation.moment("count", datetime(2026, 5, 1)),  # noqa: DTZ001  # the mistake under test
     ],
 )
-def test_a_wrong_argument_is_named(call: Callable[[], object]) -> None:
+def test_a_wrong_argument_is_named_in_the_error(call: Callable[[], object]) -> None:
     with pytest.raises((TypeError, ValueError), match="count"):
         call()

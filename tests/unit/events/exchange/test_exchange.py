@@ -75,7 +75,7 @@ def lines() -> bytes:
         return exported(log)
 
 
-def test_an_imported_log_is_the_one_that_was_exported(log: LogStore, tmp_path: Path) -> None:
+def test_an_imported_log_equals_the_exported_log(log: LogStore, tmp_path: Path) -> None:
     fill(log)
     found = imported(exported(log), tmp_path / "new.db")
     assert found.head == log.head()
@@ -89,7 +89,7 @@ def test_an_imported_log_is_the_one_that_was_exported(log: LogStore, tmp_path: P
         assert exported(new) == exported(log)
 
 
-def test_an_empty_log_becomes_an_empty_log(log: LogStore, tmp_path: Path) -> None:
+def test_an_empty_log_is_imported_as_an_empty_log(log: LogStore, tmp_path: Path) -> None:
     lines = exported(log)
     assert lines.count(b"\n") == 1
     assert imported(lines, tmp_path / "new.db").head == log.head()
@@ -98,14 +98,14 @@ def test_an_empty_log_becomes_an_empty_log(log: LogStore, tmp_path: Path) -> Non
         assert verify(new).is_sound
 
 
-def test_an_imported_log_takes_appends(lines: bytes, tmp_path: Path) -> None:
+def test_an_imported_log_accepts_appends(lines: bytes, tmp_path: Path) -> None:
     imported(lines, tmp_path / "new.db")
     with SqliteLog(tmp_path / "new.db") as new:
         append(new, "topic/a", produced(4, "a"), expected=4, when=3)
         assert verify(new).is_sound
 
 
-def test_types_that_nobody_registers_pass_and_keep_their_tags(tmp_path: Path) -> None:
+def test_events_of_unregistered_types_are_exported_and_imported_with_their_tags(tmp_path: Path) -> None:
     logs: list[LogStore] = [MemoryLog(Codec(ELSEWHERE)), SqliteLog(tmp_path / "a.db", codec=Codec(ELSEWHERE))]
     for number, log in enumerate(logs):
         append(log, "thing/1", Thing("one"))
@@ -121,7 +121,7 @@ def test_types_that_nobody_registers_pass_and_keep_their_tags(tmp_path: Path) ->
         log.close()
 
 
-def test_the_header_names_the_head_and_a_line_is_a_commit(lines: bytes) -> None:
+def test_the_header_has_the_head_and_each_other_line_one_commit(lines: bytes) -> None:
     header, first, *_ = map(json.loads, lines.splitlines())
     with MemoryLog() as log:
         fill(log)
@@ -133,7 +133,7 @@ def test_the_header_names_the_head_and_a_line_is_a_commit(lines: bytes) -> None:
     assert stored.events in lines.splitlines()[1]
 
 
-def test_the_format_of_an_export_stays() -> None:
+def test_the_export_format_does_not_change() -> None:
     with MemoryLog() as log:
         append(log, "topic/a", created("a"), commit_id="c")
         assert exported(log) == (
@@ -165,13 +165,15 @@ def test_an_export_ends_at_a_time(log: LogStore) -> None:
     assert exported(log, at(2) + timedelta(days=1)) == exported(log)
 
 
-def test_a_position_that_is_not_there_is_refused(log: LogStore) -> None:
+def test_an_export_up_to_a_position_beyond_the_head_is_refused(log: LogStore) -> None:
     fill(log)
     with pytest.raises(PositionBeyondHead):
         exported(log, 8)
 
 
-def test_a_log_that_grows_meanwhile_is_exported_as_it_was(log: LogStore, tmp_path: Path) -> None:
+def test_a_log_that_grows_during_an_export_is_exported_up_to_its_head_at_the_start(
+    log: LogStore, tmp_path: Path
+) -> None:
     fill(log)
     before = log.head()
     written: list[bytes] = []
@@ -197,7 +199,7 @@ def test_a_damaged_log_is_not_exported(tmp_path: Path) -> None:
     assert {file.name for file in tmp_path.iterdir() if "jsonl" in file.name} == {"sound.jsonl"}
 
 
-def test_an_existing_file_is_refused_and_left_alone(lines: bytes, tmp_path: Path) -> None:
+def test_an_existing_file_is_refused_and_left_unchanged(lines: bytes, tmp_path: Path) -> None:
     for name in ("x.jsonl", "new.db"):
         (tmp_path / name).write_text("precious")
     with MemoryLog() as log, pytest.raises(LogNotWritable, match="exists already"):
@@ -207,7 +209,7 @@ def test_an_existing_file_is_refused_and_left_alone(lines: bytes, tmp_path: Path
     assert {file.read_text() for file in tmp_path.iterdir()} == {"precious"}
 
 
-def test_progress_is_told_both_ways(log: LogStore, tmp_path: Path) -> None:
+def test_export_and_import_report_progress(log: LogStore, tmp_path: Path) -> None:
     for number in range(130):
         append(log, "topic/a", produced(number), produced(number))
     told: list[int] = []
@@ -240,7 +242,7 @@ def test_progress_is_told_both_ways(log: LogStore, tmp_path: Path) -> None:
     ],
     ids=lambda content: repr(content[:20]),
 )
-def test_what_is_no_export_is_refused(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_not_an_export_is_refused(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(NotAnExport, match=r"^x\.jsonl is not an export of a log \([^\n]*\); .*odradek export"):
         imported(content, tmp_path / "new.db")
     assert list(tmp_path.iterdir()) == []
@@ -309,7 +311,7 @@ def with_header(head: bytes) -> Callable[[list[bytes]], list[bytes]]:
         (with_header(b"9:" + b"00" * 32), 5, "says that the log ends at position 9, but it ends at 7"),
     ],
 )
-def test_a_damaged_export_becomes_no_log_and_the_line_is_named(
+def test_a_damaged_export_is_refused_with_the_line_number_and_creates_no_log(
     lines: bytes, tmp_path: Path, damage: Callable[[list[bytes]], list[bytes]], number: int, reason: str
 ) -> None:
     with pytest.raises(DamagedExport, match=rf"^line {number} of x\.jsonl is damaged: ") as caught:
@@ -333,7 +335,7 @@ def test_a_change_of_any_byte_of_a_commits_line_is_refused(lines: bytes, tmp_pat
             imported(bytes(damaged), tmp_path / "new.db")
 
 
-def test_a_line_without_end_is_refused_before_it_fills_memory(lines: bytes, tmp_path: Path) -> None:
+def test_an_endless_line_is_refused_before_it_fills_memory(lines: bytes, tmp_path: Path) -> None:
     class Endless(io.RawIOBase):
         """A header, and then one line of a gigabyte."""
 
@@ -356,7 +358,7 @@ def test_a_line_without_end_is_refused_before_it_fills_memory(lines: bytes, tmp_
     assert peak < 20 << 20
 
 
-def test_what_fails_on_the_way_leaves_nothing_behind(log: LogStore, tmp_path: Path) -> None:
+def test_a_failed_export_or_import_leaves_no_files_behind(log: LogStore, tmp_path: Path) -> None:
     fill(log)
     before = set(os.listdir(tmp_path))
 

@@ -42,7 +42,7 @@ def rows(log: LogStore, until: int | datetime | None = None) -> list[dict[str, A
     return found
 
 
-def test_an_event_is_a_row_of_typed_columns() -> None:
+def test_each_event_is_exported_as_a_row_with_typed_columns() -> None:
     with MemoryLog() as log:
         request = Append(
             stream="topic/ä",
@@ -97,12 +97,12 @@ def test_fields_of_other_types_stay_in_the_event(tmp_path: Path) -> None:
         assert unknown["event"] == row["event"]
 
 
-def test_an_empty_log_is_a_table_without_rows() -> None:
+def test_an_empty_log_is_exported_as_a_table_without_rows() -> None:
     with MemoryLog() as log:
         assert rows(log) == []
 
 
-def test_it_ends_with_the_last_whole_commit_up_to_a_place() -> None:
+def test_a_parquet_export_ends_with_the_last_whole_commit_before_its_bound() -> None:
     with MemoryLog() as log:
         append(log, "topic/a", created("a"), produced(0, "a"), when=0)
         append(log, "topic/a", produced(1, "a"), produced(2, "a"), when=1)
@@ -119,7 +119,7 @@ def test_it_ends_with_the_last_whole_commit_up_to_a_place() -> None:
 
 
 @pytest.mark.slow
-def test_the_file_says_where_the_log_ended_and_bounds_its_row_groups(tmp_path: Path) -> None:
+def test_a_parquet_file_records_the_head_and_limits_its_row_groups(tmp_path: Path) -> None:
     with MemoryLog() as log:
         for number in range(9):
             append(log, "topic/a", *(produced(number * 100 + n, "a", value=b"x" * 60_000) for n in range(100)))

@@ -38,14 +38,14 @@ def verdicts(log: LogStore, *names: str) -> list[str]:
     return [type(verdict).__name__ for verdict in log.append(requests, START)]
 
 
-def test_it_stands_around_a_new_log_in_memory_when_no_store_is_given() -> None:
+def test_a_faulty_log_wraps_a_new_log_in_memory_by_default() -> None:
     log = FaultyLog()
     append(log, "topic/a", created())
     assert isinstance(log.store, MemoryLog)
     assert log.store.head() == log.head()
 
 
-def test_a_rejected_request_is_not_written_and_the_others_of_its_call_are(log: FaultyLog) -> None:
+def test_a_rejected_request_is_not_written_but_the_others_of_its_call_are(log: FaultyLog) -> None:
     log.reject("topic/b")
     assert verdicts(log, "topic/a", "topic/b", "topic/c") == ["Appended", "Rejected", "Appended"]
     assert streams(log) == ["topic/a", "topic/c"]
@@ -53,7 +53,7 @@ def test_a_rejected_request_is_not_written_and_the_others_of_its_call_are(log: F
     assert isinstance(verdict, Appended), "only the next one was to be rejected"
 
 
-def test_a_rejection_is_one_for_want_of_room_and_may_be_repeated(log: FaultyLog) -> None:
+def test_a_requested_rejection_is_log_full_and_the_request_may_be_repeated(log: FaultyLog) -> None:
     log.reject(times=2)
     for _ in range(2):
         (verdict,) = log.append([Append(stream="topic/a", events=[created()])], START)
@@ -64,7 +64,7 @@ def test_a_rejection_is_one_for_want_of_room_and_may_be_repeated(log: FaultyLog)
     assert log.fired == ["rejected", "rejected"]
 
 
-def test_a_fault_strikes_only_what_holds_such_an_event(log: FaultyLog) -> None:
+def test_a_fault_for_an_event_type_fails_only_requests_with_that_type(log: FaultyLog) -> None:
     log.reject("topic/", "MessageProduced")
     append(log, "topic/a", created())
     append(log, "other/a", produced(0))
@@ -73,7 +73,7 @@ def test_a_fault_strikes_only_what_holds_such_an_event(log: FaultyLog) -> None:
 
 
 @pytest.mark.parametrize("written", [True, False])
-def test_a_lost_answer_is_a_failure_whatever_was_written_and_poisons_the_log(log: FaultyLog, written: bool) -> None:
+def test_a_lost_answer_fails_the_request_and_poisons_the_log(log: FaultyLog, written: bool) -> None:
     log.lose_answer("topic/b", written=written)
     requests = [Append(stream=name, events=[created()]) for name in ("topic/a", "topic/b")]
     for verdict in log.append(requests, START):
@@ -87,7 +87,7 @@ def test_a_lost_answer_is_a_failure_whatever_was_written_and_poisons_the_log(log
     assert verify(log).is_sound
 
 
-def test_a_failed_sync_poisons_the_log_and_what_was_written_is_there_after_a_reopening(log: FaultyLog) -> None:
+def test_a_failed_sync_poisons_the_log_and_its_events_are_visible_after_reopening(log: FaultyLog) -> None:
     log.fail("sync")
     assert verdicts(log, "topic/a") == ["Failed"]
     with pytest.raises(LogUnavailable, match="could not be synced"):
@@ -96,7 +96,7 @@ def test_a_failed_sync_poisons_the_log_and_what_was_written_is_there_after_a_reo
     assert streams(log) == ["topic/a"]
 
 
-def test_a_request_that_the_store_rejects_is_rejected_though_the_answers_of_its_call_are_lost(log: FaultyLog) -> None:
+def test_a_lost_answer_does_not_hide_a_rejection_by_the_store(log: FaultyLog) -> None:
     log.lose_answer("topic/a", written=True)
     wrong = Append(stream="topic/b", events=[created()], expected_version=7)
     lost, rejected = log.append([Append(stream="topic/a", events=[created()]), wrong], START)
@@ -105,7 +105,7 @@ def test_a_request_that_the_store_rejects_is_rejected_though_the_answers_of_its_
     assert isinstance(rejected.error, WrongExpectedVersion)
 
 
-def test_an_append_that_cannot_reach_the_log_writes_nothing_and_poisons_nothing(log: FaultyLog) -> None:
+def test_an_append_that_cannot_reach_the_log_writes_nothing_and_does_not_poison_it(log: FaultyLog) -> None:
     log.fail("append", "topic/b")
     append(log, "topic/a", created())
     with pytest.raises(LogUnavailable, match="could not be reached"):
@@ -114,7 +114,7 @@ def test_an_append_that_cannot_reach_the_log_writes_nothing_and_poisons_nothing(
     assert streams(log) == ["topic/a", "topic/b"]
 
 
-def test_a_reopening_may_fail_too(log: FaultyLog) -> None:
+def test_reopening_can_fail_on_request(log: FaultyLog) -> None:
     log.lose_answer(written=False)
     log.fail("reopen", times=2)
     assert verdicts(log, "topic/a") == ["Failed"]
@@ -128,7 +128,7 @@ def test_a_reopening_may_fail_too(log: FaultyLog) -> None:
     assert log.fired == ["unwritten", "reopen", "reopen"]
 
 
-def test_a_log_that_is_away_takes_nothing_until_it_is_back(log: FaultyLog) -> None:
+def test_a_log_that_is_away_refuses_appends_and_reopening_until_it_is_back(log: FaultyLog) -> None:
     append(log, "topic/a", created())
     log.is_away = True
     with pytest.raises(LogUnavailable, match="it is away"):
@@ -140,7 +140,7 @@ def test_a_log_that_is_away_takes_nothing_until_it_is_back(log: FaultyLog) -> No
     append(log, "topic/a", created())
 
 
-def test_a_read_fails_at_once_or_where_it_comes_to_what_is_meant(log: FaultyLog) -> None:
+def test_a_read_fails_at_the_start_or_at_a_matching_commit(log: FaultyLog) -> None:
     append(log, "topic/a", created())
     append(log, "topic/b", created())
     append(log, "topic/b", produced(0))
@@ -160,7 +160,7 @@ def test_a_read_fails_at_once_or_where_it_comes_to_what_is_meant(log: FaultyLog)
     assert log.fired == ["read"] * 3
 
 
-def test_nothing_of_an_unreadable_log_is_read_and_it_can_be_written(log: FaultyLog) -> None:
+def test_an_unreadable_log_refuses_reads_and_accepts_appends(log: FaultyLog) -> None:
     append(log, "topic/a", created(), produced(0))
     log.is_unreadable = True
     for reading in (
@@ -177,7 +177,7 @@ def test_nothing_of_an_unreadable_log_is_read_and_it_can_be_written(log: FaultyL
     assert len(streams(log)) == 3
 
 
-def test_every_third_answer_is_lost_by_turns_written_and_not(log: FaultyLog) -> None:
+def test_every_third_answer_is_lost_alternately_written_and_not(log: FaultyLog) -> None:
     log.lose_every(3)
     told: list[str] = []
     for number in range(9):
@@ -189,7 +189,7 @@ def test_every_third_answer_is_lost_by_turns_written_and_not(log: FaultyLog) -> 
     assert streams(log) == [f"topic/{number}" for number in (0, 1, 2, 3, 4, 6, 7, 8)]
 
 
-def test_no_streams_answer_is_lost_twice_running(log: FaultyLog) -> None:
+def test_no_stream_loses_two_answers_in_a_row(log: FaultyLog) -> None:
     log.lose_every(1)
     assert verdicts(log, "topic/a") == ["Failed"]
     log.reopen()
@@ -197,7 +197,7 @@ def test_no_streams_answer_is_lost_twice_running(log: FaultyLog) -> None:
     assert verdicts(log, "topic/a") == ["Failed"]
 
 
-def test_a_healed_log_takes_everything(log: FaultyLog) -> None:
+def test_a_healed_log_accepts_appends_and_reads(log: FaultyLog) -> None:
     log.reject(times=3)
     log.fail("read", times=3)
     log.lose_every(1)
@@ -210,7 +210,7 @@ def test_a_healed_log_takes_everything(log: FaultyLog) -> None:
     assert log.fired == []
 
 
-def test_an_append_that_is_held_waits_until_it_is_released(log: FaultyLog) -> None:
+def test_a_held_append_waits_until_it_is_released(log: FaultyLog) -> None:
     hold = log.hold("topic/a")
     append(log, "topic/b", created())
     thread = threading.Thread(target=append, args=(log, "topic/a", created()))
@@ -222,7 +222,7 @@ def test_an_append_that_is_held_waits_until_it_is_released(log: FaultyLog) -> No
     assert streams(log) == ["topic/b", "topic/a"]
 
 
-def test_it_shares_its_stores_codec_and_its_closing(log: FaultyLog) -> None:
+def test_a_faulty_log_shares_the_codec_and_closing_of_its_store(log: FaultyLog) -> None:
     codec = Codec(Catalogue())
     log.codec = codec
     assert log.store.codec is codec
@@ -231,7 +231,7 @@ def test_it_shares_its_stores_codec_and_its_closing(log: FaultyLog) -> None:
     assert log.store.is_closed
 
 
-def test_who_waits_for_the_log_to_grow_is_woken_by_its_store(log: FaultyLog) -> None:
+def test_an_append_to_the_store_wakes_readers_of_the_faulty_log(log: FaultyLog) -> None:
     with log.subscribe() as subscription:
         append(log, "topic/a", created())
         append(log.store, "topic/b", created())
@@ -241,7 +241,7 @@ def test_who_waits_for_the_log_to_grow_is_woken_by_its_store(log: FaultyLog) -> 
         ]
 
 
-def test_it_needs_no_test_framework() -> None:
+def test_a_faulty_log_needs_no_test_framework() -> None:
     program = """
 import sys
 sys.modules["pytest"] = sys.modules["hypothesis"] = None  # importing either raises ModuleNotFoundError
@@ -259,5 +259,5 @@ with FaultyLog() as log:
     assert done.stdout.split() == ["Rejected", "Appended"]
 
 
-def test_it_is_offered_beside_the_suites_too() -> None:
+def test_the_testing_package_also_exports_faulty_log() -> None:
     assert odradek_events.testing.FaultyLog is FaultyLog

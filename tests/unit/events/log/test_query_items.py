@@ -11,14 +11,14 @@ from odradek_events.types import TopicCreated
 
 
 @pytest.mark.parametrize("wrong", ["TopicCreated", (TopicCreated,), (7,)])
-def test_what_is_no_tuple_of_names_is_refused(wrong: Any) -> None:
+def test_a_query_item_needs_tuples_of_names(wrong: Any) -> None:
     with pytest.raises(TypeError, match="tuples of names"):
         QueryItem(types=wrong)
     with pytest.raises(TypeError, match="tuples of names"):
         QueryItem(tags=wrong)
 
 
-def test_a_class_in_place_of_its_name_is_refused_by_whoever_reads() -> None:
+def test_a_read_by_class_instead_of_name_is_refused() -> None:
     wrong: Any = [TopicCreated]
     log = MemoryLog()
     for ask in (log.read, log.commits, log.subscribe):
@@ -30,12 +30,12 @@ EVERYTHING = Query((QueryItem(),))
 
 
 @pytest.mark.parametrize(("query", "after"), [(None, -1), (QueryItem(), -1), (EVERYTHING, None), (EVERYTHING, "5")])
-def test_a_condition_has_a_query_and_a_position(query: Any, after: Any) -> None:
+def test_a_condition_needs_a_query_and_a_position(query: Any, after: Any) -> None:
     with pytest.raises(TypeError, match="a condition needs a Query and a position"):
         Condition(query, after)
 
 
-def test_what_is_no_query_and_what_is_no_position_is_refused_by_whoever_reads() -> None:
+def test_a_read_needs_a_query_and_a_position() -> None:
     wrong: Any = QueryItem()
     log = MemoryLog()
     for ask in (log.read, log.subscribe):

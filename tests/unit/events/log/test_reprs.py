@@ -27,7 +27,7 @@ def test_a_log_in_a_file_shows_its_name_and_head(tmp_path: Path) -> None:
     assert repr(log) == f"<SqliteLog {name!r} closed durability=off head=0>"
 
 
-def test_a_reader_of_a_file_shows_no_head_as_it_would_have_to_read_it(tmp_path: Path) -> None:
+def test_a_reader_of_a_file_shows_no_head_since_that_would_need_a_read(tmp_path: Path) -> None:
     name = str(tmp_path / "log.db")
     SqliteLog(name, durability="off").close()
     with SqliteLog(name, read_only=True) as log:

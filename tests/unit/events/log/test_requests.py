@@ -32,7 +32,7 @@ class Text(str):
         ({"condition": "none"}, "condition must be a Condition or None"),
     ],
 )
-def test_a_request_of_other_types_names_what_is_wrong_with_it(wrong: dict[str, Any], named: str) -> None:
+def test_a_request_with_a_wrong_type_raises_an_error_that_names_the_field(wrong: dict[str, Any], named: str) -> None:
     with pytest.raises((TypeError, ValueError), match=named):
         Append(**{"stream": "s/1", "events": [], **wrong})
 
@@ -50,7 +50,7 @@ def test_a_request_of_other_types_names_what_is_wrong_with_it(wrong: dict[str, A
         ({"decisions": (Decision(10**5000),)}, "make them add up"),
     ],
 )
-def test_what_no_log_can_store_is_rejected_alone(wrong: dict[str, Any], named: str) -> None:
+def test_a_request_that_cannot_be_stored_does_not_reject_others(wrong: dict[str, Any], named: str) -> None:
     with MemoryLog() as log:
         bad = Append(**{"stream": "s/1", "events": [created()], **wrong})
         before, rejected, after = log.append(

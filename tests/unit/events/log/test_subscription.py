@@ -32,7 +32,7 @@ def test_a_subscription_interrupted_anywhere_returns_every_event_once(how: str) 
     assert count > 100
 
 
-def test_notifying_wakes_readers_and_waits_for_none_of_them() -> None:
+def test_notify_wakes_readers_and_never_waits_for_them() -> None:
     growth = Growth()
     grown = threading.Event()
     readers = [threading.Thread(target=growth.wait, args=(grown.is_set, 20), daemon=True) for _ in range(5)]

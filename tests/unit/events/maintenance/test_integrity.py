@@ -89,7 +89,7 @@ def found(path: Path) -> set[int]:
     return {finding.position for finding in verified(path).findings}
 
 
-def test_a_good_log_is_sound_on_disk_and_in_memory(path: Path) -> None:
+def test_an_undamaged_log_is_sound_on_disk_and_in_memory(path: Path) -> None:
     with MemoryLog() as memory:
         fill(memory)
         reports = [verified(path), checked(memory)]
@@ -107,7 +107,7 @@ def test_an_empty_log_is_sound() -> None:
     assert (report.commits, report.events, report.head, report.digest) == (0, 0, -1, "00" * 32)
 
 
-def test_a_log_that_grows_meanwhile_is_verified_as_it_was_at_the_start(tmp_path: Path) -> None:
+def test_a_log_that_grows_during_verify_is_verified_up_to_its_head_at_the_start(tmp_path: Path) -> None:
     with SqliteLog(tmp_path / "log.db", durability="off") as log:
         for number in range(64):
             append(log, "topic/a", produced(number))
@@ -121,7 +121,7 @@ def test_a_log_that_grows_meanwhile_is_verified_as_it_was_at_the_start(tmp_path:
         assert log.head().position == 64
 
 
-def test_progress_is_told_now_and_then(tmp_path: Path) -> None:
+def test_progress_is_reported_from_time_to_time(tmp_path: Path) -> None:
     told: list[int] = []
     with SqliteLog(tmp_path / "log.db", durability="off") as log:
         for number in range(200):
@@ -203,7 +203,7 @@ def changed_entries(tag: bytes, position: int, offset: int | None) -> Iterator[t
 
 @pytest.mark.parametrize("column", ["stream", "metadata", "digest", "events"])
 @pytest.mark.parametrize("first", FIRSTS)
-def test_a_column_that_holds_its_bytes_as_another_type_is_found(
+def test_a_column_with_the_same_bytes_of_another_type_is_found(
     path: Path, raw: sqlite3.Connection, column: str, first: int
 ) -> None:
     other = "TEXT" if column == "digest" else "BLOB"
@@ -211,18 +211,18 @@ def test_a_column_that_holds_its_bytes_as_another_type_is_found(
     assert found(path) == {first}  # no search by stream would find it
 
 
-def test_an_index_entry_that_holds_its_tag_as_another_type_is_found(path: Path, raw: sqlite3.Connection) -> None:
+def test_an_index_entry_whose_tag_has_another_type_is_found(path: Path, raw: sqlite3.Connection) -> None:
     raw.execute("UPDATE tags SET tag = CAST(tag AS BLOB) WHERE tag = 'topic:b' AND first_position = 5")
     assert found(path) == {5}
 
 
 @pytest.mark.parametrize("place", ["1.5", "'text'", "x'00'", "-3"])
-def test_an_index_entry_at_no_position_is_found(path: Path, raw: sqlite3.Connection, place: str) -> None:
+def test_an_index_entry_with_an_invalid_position_is_found(path: Path, raw: sqlite3.Connection, place: str) -> None:
     raw.execute(f"INSERT INTO tags VALUES ('topic:a', {place}, NULL)")
     assert found(path) == {-3 if place == "-3" else -1}
 
 
-def test_an_index_that_is_gone_is_one_finding(path: Path, raw: sqlite3.Connection) -> None:
+def test_a_missing_index_is_one_finding(path: Path, raw: sqlite3.Connection) -> None:
     raw.execute("DROP TABLE tags")
     (finding,) = verified(path).findings
     assert finding.position == -1
@@ -233,7 +233,7 @@ def test_an_index_that_is_gone_is_one_finding(path: Path, raw: sqlite3.Connectio
 @pytest.mark.parametrize("column", ["last_position", "stream", "first_version", "metadata", "digest", "events"])
 @pytest.mark.parametrize("value", ["x'00ff'", "'text'", "''", "1.5", "-1", "9223372036854775807"])
 @pytest.mark.parametrize("first", [2, 5])
-def test_a_value_of_any_other_kind_is_found_at_its_position(
+def test_a_value_of_a_wrong_type_is_found_at_its_position(
     path: Path, raw: sqlite3.Connection, column: str, value: str, first: int
 ) -> None:
     raw.execute(f"UPDATE commits SET {column} = {value} WHERE first_position = {first}")
@@ -248,14 +248,14 @@ def test_a_value_of_any_other_kind_is_found_at_its_position(
                 continue  # whatever a reader meets, it is told in the log's own words
 
 
-def test_the_rest_is_verified_behind_a_commit_that_cannot_be_read(path: Path, raw: sqlite3.Connection) -> None:
+def test_commits_after_an_unreadable_one_are_still_verified(path: Path, raw: sqlite3.Connection) -> None:
     raw.execute("UPDATE commits SET stream = x'ff' WHERE first_position = 2")
     raw.execute("UPDATE commits SET events = '[]' WHERE first_position = 5")
     assert found(path) >= {2, 5}
 
 
 @pytest.mark.parametrize(("missing", "named"), [(0, 2), (2, 3), (3, 5)])
-def test_a_missing_commit_is_found_where_it_is_missed(
+def test_a_missing_commit_is_found_at_the_next_one(
     path: Path, raw: sqlite3.Connection, missing: int, named: int
 ) -> None:
     raw.execute(f"DELETE FROM commits WHERE first_position = {missing}")
@@ -265,7 +265,7 @@ def test_a_missing_commit_is_found_where_it_is_missed(
     assert f"it begins at position {named}, but position {missing} was expected" in problems
 
 
-def test_a_missing_end_is_found_against_a_known_head_only(path: Path, raw: sqlite3.Connection) -> None:
+def test_a_missing_end_is_found_only_with_a_known_head(path: Path, raw: sqlite3.Connection) -> None:
     with SqliteLog(path, read_only=True) as log:
         known = log.head()
         assert checked(log, head=known).is_sound
@@ -287,7 +287,7 @@ def test_a_log_that_has_grown_since_a_known_head_is_sound() -> None:
         assert checked(log, head=Head(-1, EMPTY_DIGEST, None)).is_sound
 
 
-def test_a_log_with_another_history_at_a_known_head_is_told_from_one_without_end() -> None:
+def test_a_different_history_at_a_known_head_is_distinguished_from_a_missing_end() -> None:
     with MemoryLog() as log, MemoryLog() as other:
         fill(log)
         append(other, "topic/a", *(produced(offset, "a") for offset in range(6)))
@@ -306,7 +306,7 @@ def taken(log: SqliteLog | MemoryLog, position: int) -> StoredSnapshot:
     return StoredSnapshot.sealed(end, "state", 1, b"state")
 
 
-def test_snapshots_of_commits_that_the_log_has_are_sound() -> None:
+def test_snapshots_of_existing_commits_are_sound() -> None:
     with MemoryLog() as log:
         fill(log)
         snapshots = MemorySnapshots()
@@ -317,7 +317,7 @@ def test_snapshots_of_commits_that_the_log_has_are_sound() -> None:
         assert (report.snapshots, report.notes) == (3, ())
 
 
-def test_a_snapshot_beyond_the_head_tells_that_the_log_has_lost_its_end() -> None:
+def test_a_snapshot_beyond_the_head_shows_that_the_log_has_lost_its_end() -> None:
     with MemoryLog() as log, MemoryLog() as shorter, MemoryLog() as other:
         fill(log)
         append(shorter, "topic/a", created("a"), produced(0, "a"), when=0)
@@ -332,7 +332,7 @@ def test_a_snapshot_beyond_the_head_tells_that_the_log_has_lost_its_end() -> Non
         assert "another history" in second.problem
 
 
-def test_a_damaged_snapshot_is_told_and_is_no_damage_of_the_log(path: Path) -> None:
+def test_a_damaged_snapshot_is_reported_but_is_not_damage_of_the_log(path: Path) -> None:
     with SqliteLog(path, read_only=True) as log, closing(SqliteSnapshots(f"{path}.snapshots")) as snapshots:
         snapshots.save([taken(log, 4), msgspec.structs.replace(taken(log, 2), payload=b"other")])
         report = checked(log, snapshots=snapshots)
@@ -348,7 +348,7 @@ def test_a_damaged_snapshot_is_told_and_is_no_damage_of_the_log(path: Path) -> N
         assert "cannot be used" in report.notes[0]
 
 
-def test_two_commits_that_changed_places_are_both_found(path: Path, raw: sqlite3.Connection) -> None:
+def test_two_swapped_commits_are_both_found(path: Path, raw: sqlite3.Connection) -> None:
     raw.execute("UPDATE commits SET first_position = 99, last_position = 99 WHERE first_position = 2")
     raw.execute("UPDATE commits SET first_position = 2, last_position = 2 WHERE first_position = 5")
     raw.execute("UPDATE commits SET first_position = 5, last_position = 5 WHERE first_position = 99")
@@ -378,7 +378,7 @@ def test_a_changed_index_entry_is_found_at_its_commit(
     assert named in found(path)
 
 
-def test_a_commit_recorded_before_its_predecessor_is_found(tmp_path: Path) -> None:
+def test_a_commit_recorded_before_the_previous_one_is_found(tmp_path: Path) -> None:
     with MemoryLog() as log:
         fill(log)
         early = log._rows[1].metadata.replace(b"12:00:01", b"11:59:59")
@@ -406,7 +406,7 @@ def test_decisions_that_do_not_add_up_to_the_events_are_found(tmp_path: Path, co
             assert trace(found, "conversation").event_count == 2
 
 
-def test_of_a_type_that_nobody_registers_here_its_name_must_be_in_the_index(path: Path) -> None:
+def test_an_unregistered_type_must_have_its_name_in_the_index(path: Path) -> None:
     with SqliteLog(path, codec=Codec(CATALOGUE_ELSEWHERE)) as log:
         append(log, "elsewhere/1", Elsewhere("x"))
     assert verified(path).is_sound
@@ -415,7 +415,7 @@ def test_of_a_type_that_nobody_registers_here_its_name_must_be_in_the_index(path
     assert found(path) == {6}
 
 
-def test_types_that_nobody_registers_here_are_named_and_are_no_damage(path: Path) -> None:
+def test_unregistered_types_are_listed_and_are_not_damage(path: Path) -> None:
     with SqliteLog(path, codec=Codec(CATALOGUE_ELSEWHERE)) as log:
         append(log, "elsewhere/1", Elsewhere("x"))
     report = verified(path)
@@ -435,7 +435,7 @@ def outcome(path: Path) -> Any:
 
 
 @pytest.mark.parametrize("filling", [b"\x00", b"\xff", b"\x55"])
-def test_a_damaged_page_is_found_wherever_it_is(path: Path, tmp_path: Path, filling: bytes) -> None:
+def test_a_damaged_page_is_found_anywhere_in_the_file(path: Path, tmp_path: Path, filling: bytes) -> None:
     good = path.read_bytes()
     size = 4096
     broken = tmp_path / "broken.db"
@@ -445,7 +445,7 @@ def test_a_damaged_page_is_found_wherever_it_is(path: Path, tmp_path: Path, fill
 
 
 @pytest.mark.parametrize("length", [1, 99, 100, 4096, 3 * 4096, 4 * 4096 + 5])
-def test_a_file_cut_short_is_found(path: Path, tmp_path: Path, length: int) -> None:
+def test_a_truncated_file_is_found(path: Path, tmp_path: Path, length: int) -> None:
     good = path.read_bytes()
     assert length < len(good)
     broken = tmp_path / "broken.db"
@@ -484,7 +484,7 @@ def test_verify_repairs_nothing(path: Path, raw: sqlite3.Connection, tmp_path: P
         "DROP VIEW events",
     ],
 )
-def test_a_part_of_the_schema_that_is_gone_is_found(tmp_path: Path, change: str) -> None:
+def test_a_missing_part_of_the_schema_is_found(tmp_path: Path, change: str) -> None:
     path = tmp_path / "log.db"
     with SqliteLog(path) as log:
         fill(log)

@@ -92,7 +92,7 @@ def salvaged(path: Path, good: bytes) -> tuple[Salvage, Path]:
     return found, target
 
 
-def test_a_sound_log_is_copied_whole(path: Path, good: bytes) -> None:
+def test_a_sound_log_is_copied_completely(path: Path, good: bytes) -> None:
     found, target = salvaged(path, good)
     assert found.is_whole
     assert (found.commits, found.left_out_until, found.left_out_commits, found.left_out_events) == (COMMITS, None, 0, 0)
@@ -101,7 +101,7 @@ def test_a_sound_log_is_copied_whole(path: Path, good: bytes) -> None:
     assert index(target) == index(path)
 
 
-def test_an_empty_log_is_copied_whole(tmp_path: Path) -> None:
+def test_an_empty_log_is_copied_as_an_empty_log(tmp_path: Path) -> None:
     SqliteLog(tmp_path / "empty.db").close()
     found = salvage(tmp_path / "empty.db", tmp_path / "new.db")
     assert found.is_whole
@@ -109,7 +109,7 @@ def test_an_empty_log_is_copied_whole(tmp_path: Path) -> None:
     assert rows(tmp_path / "new.db") == []
 
 
-def test_a_copy_takes_appends_again(path: Path, good: bytes, raw: sqlite3.Connection) -> None:
+def test_a_salvaged_log_accepts_appends(path: Path, good: bytes, raw: sqlite3.Connection) -> None:
     raw.execute("UPDATE commits SET events = '[]' WHERE first_position = 100")
     found, target = salvaged(path, good)
     with SqliteLog(target) as log:
@@ -130,7 +130,7 @@ def test_a_copy_takes_appends_again(path: Path, good: bytes, raw: sqlite3.Connec
         ("DELETE FROM commits WHERE first_position = 50", "begins at position 52, but position 50 was expected"),
     ],
 )
-def test_the_copy_ends_before_the_first_damaged_commit_and_says_why(
+def test_the_copy_ends_before_the_first_damaged_commit_with_the_reason(
     path: Path, good: bytes, raw: sqlite3.Connection, damage: str, reason: str
 ) -> None:
     raw.execute(damage)
@@ -144,7 +144,7 @@ def test_the_copy_ends_before_the_first_damaged_commit_and_says_why(
     assert found.is_end_known
 
 
-def test_commits_that_only_the_index_still_tells_of_are_left_out_and_told(
+def test_commits_that_only_the_index_has_are_reported_as_left_out(
     path: Path, good: bytes, raw: sqlite3.Connection
 ) -> None:
     raw.execute("DELETE FROM commits WHERE first_position >= 100")
@@ -166,7 +166,7 @@ def test_commits_that_only_the_index_still_tells_of_are_left_out_and_told(
         ("PRAGMA application_id = 1", "application"),
     ],
 )
-def test_what_is_wrong_beside_the_commits_is_right_in_the_copy(
+def test_damage_outside_the_commits_is_repaired_in_the_copy(
     path: Path, good: bytes, raw: sqlite3.Connection, damage: str, note: str | None
 ) -> None:
     raw.execute(damage)
@@ -176,14 +176,14 @@ def test_what_is_wrong_beside_the_commits_is_right_in_the_copy(
     assert note is None or any(note in each for each in found.notes)
 
 
-def test_tags_of_unknown_types_are_kept_as_they_were(path: Path, good: bytes) -> None:
+def test_tags_of_unknown_types_are_kept(path: Path, good: bytes) -> None:
     _, target = salvaged(path, good)
     with SqliteLog(target, read_only=True, codec=Codec(ELSEWHERE)) as log:
         assert [recorded.event for recorded in log.read(tags=["thing:two"])] == [Thing("two")]
         assert [recorded.position for recorded in log.read(types=["SalvageTestThing"])] == [6, 7]
 
 
-def test_without_the_index_unknown_types_are_still_found_by_their_name(
+def test_without_the_index_unknown_types_can_still_be_read_by_name(
     path: Path, good: bytes, raw: sqlite3.Connection
 ) -> None:
     raw.execute("DROP TABLE tags")
@@ -231,7 +231,7 @@ def outcome(path: Path, good: bytes) -> str:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("filling", [b"\x00", b"\xff", b"\x55"])
-def test_a_damaged_page_costs_what_lies_behind_it_at_most(path: Path, good: bytes, filling: bytes) -> None:
+def test_a_damaged_page_loses_at_most_the_commits_after_it(path: Path, good: bytes, filling: bytes) -> None:
     outcomes = []
     for page in range(len(good) // PAGE):
         path.write_bytes(good[: page * PAGE] + filling * PAGE + good[(page + 1) * PAGE :])
@@ -243,7 +243,7 @@ def test_a_damaged_page_costs_what_lies_behind_it_at_most(path: Path, good: byte
 
 
 @pytest.mark.slow
-def test_of_a_file_cut_short_the_beginning_is_copied(path: Path, good: bytes) -> None:
+def test_the_start_of_a_truncated_file_is_copied(path: Path, good: bytes) -> None:
     outcomes = []
     for length in range(0, len(good), 2048 + 7):
         path.write_bytes(good[:length])
@@ -253,7 +253,7 @@ def test_of_a_file_cut_short_the_beginning_is_copied(path: Path, good: bytes) ->
     assert outcomes.count("part") > 10
 
 
-def test_of_a_file_cut_short_it_is_not_known_how_much_is_gone(path: Path, good: bytes) -> None:
+def test_the_loss_of_a_truncated_file_is_reported_as_unknown(path: Path, good: bytes) -> None:
     path.write_bytes(good[: len(good) // 2])
     found, _ = salvaged(path, good)
     assert not found.is_whole
@@ -277,7 +277,7 @@ def overwritten(good: bytes, start: int, filling: bytes) -> bytes:
     ],
     ids=["random beginning", "random page", "empty page", "no schema", "another page size", "no page size"],
 )
-def test_damage_of_the_first_page_alone_costs_nothing(path: Path, good: bytes, start: int, filling: bytes) -> None:
+def test_damage_to_the_first_page_alone_loses_nothing(path: Path, good: bytes, start: int, filling: bytes) -> None:
     path.write_bytes(overwritten(good, start, filling))
     with pytest.raises(DamagedCommit):
         SqliteLog(path, read_only=True)
@@ -290,7 +290,7 @@ def test_damage_of_the_first_page_alone_costs_nothing(path: Path, good: bytes, s
     assert rows(target) == rows(path.with_name("whole.db"))
 
 
-def test_with_its_first_page_a_log_keeps_what_is_in_its_write_ahead_log(path: Path, tmp_path: Path) -> None:
+def test_restoring_the_first_page_keeps_commits_in_the_write_ahead_log(path: Path, tmp_path: Path) -> None:
     with SqliteLog(path) as log:
         for number in range(3):
             append(log, "topic/c", produced(number, "c"), when=1000)
@@ -302,21 +302,21 @@ def test_with_its_first_page_a_log_keeps_what_is_in_its_write_ahead_log(path: Pa
     assert (found.is_whole, found.head.position) == (True, 124)
 
 
-def test_another_header_before_a_logs_commits_is_damage(path: Path, good: bytes, raw: sqlite3.Connection) -> None:
+def test_a_foreign_header_before_a_logs_commits_is_damage(path: Path, good: bytes, raw: sqlite3.Connection) -> None:
     raw.execute("PRAGMA application_id = 7")
     with pytest.raises(DamagedCommit, match="its header gives 7 as its application"):
         SqliteLog(path, read_only=True)
     assert salvaged(path, good)[0].is_whole
 
 
-def test_an_empty_file_is_no_log_whoever_asks(tmp_path: Path) -> None:
+def test_an_empty_file_is_not_a_log_for_any_command(tmp_path: Path) -> None:
     (tmp_path / "empty.db").touch()
     for ask in (lambda path: SqliteLog(path, read_only=True), lambda path: salvage(path, tmp_path / "new.db")):
         with pytest.raises(NotALog, match=r"is not an Odradek log \(it is empty\)"):
             ask(tmp_path / "empty.db")
 
 
-def test_without_room_for_a_copy_to_work_on_that_is_said(public_place: Path, good: bytes) -> None:
+def test_a_full_disk_for_the_working_copy_is_reported(public_place: Path, good: bytes) -> None:
     source = public_place / "log.db"
     source.write_bytes(b"\0" * PAGE + good[PAGE:])
     place = public_place / "place"
@@ -335,7 +335,7 @@ def test_a_log_whose_writer_died_is_copied_with_its_write_ahead_log(path: Path, 
     assert salvage(died, tmp_path / "new.db").head.position == 122
 
 
-def test_where_nothing_is_sound_no_copy_is_made(path: Path, raw: sqlite3.Connection) -> None:
+def test_a_log_without_a_sound_commit_is_not_copied(path: Path, raw: sqlite3.Connection) -> None:
     raw.execute("UPDATE commits SET events = '[]' WHERE first_position = 0")
     with pytest.raises(NothingToSalvage, match=r"no commit of .*log\.db can be salvaged \(.*restore a backup"):
         salvage(path, path.with_name("new.db"))
@@ -359,7 +359,7 @@ def a_database_with_such_a_table(path: Path) -> None:
 
 
 @pytest.mark.parametrize("make", [a_text, another_database, a_database_with_such_a_table, lambda path: path.unlink()])
-def test_what_is_no_log_is_refused(path: Path, make: Callable[[Path], None]) -> None:
+def test_a_file_that_is_not_a_log_is_refused(path: Path, make: Callable[[Path], None]) -> None:
     make(path)
     with pytest.raises((NotALog, LogNotFound)):
         salvage(path, path.with_name("new.db"))
@@ -371,7 +371,7 @@ def test_a_directory_is_refused(tmp_path: Path) -> None:
         salvage(tmp_path, tmp_path / "new.db")
 
 
-def test_an_existing_target_is_refused_and_left_alone(path: Path) -> None:
+def test_an_existing_target_is_refused_and_left_unchanged(path: Path) -> None:
     target = path.with_name("new.db")
     target.write_text("precious")
     with pytest.raises(LogNotWritable, match="exists already"):
@@ -381,7 +381,7 @@ def test_an_existing_target_is_refused_and_left_alone(path: Path) -> None:
         salvage(path, path)
 
 
-def test_a_place_that_cannot_be_written_is_one_sentence(public_place: Path, good: bytes) -> None:
+def test_a_target_that_cannot_be_written_is_refused(public_place: Path, good: bytes) -> None:
     (public_place / "log.db").write_bytes(good)
     place = public_place / "place"
     place.mkdir(mode=0o555)
@@ -390,7 +390,7 @@ def test_a_place_that_cannot_be_written_is_one_sentence(public_place: Path, good
     assert list(place.iterdir()) == []
 
 
-def test_progress_is_told_now_and_then(path: Path, tmp_path: Path) -> None:
+def test_progress_is_reported_from_time_to_time(path: Path, tmp_path: Path) -> None:
     told: list[int] = []
     with SqliteLog(path) as log:
         for number in range(70):
@@ -399,7 +399,7 @@ def test_progress_is_told_now_and_then(path: Path, tmp_path: Path) -> None:
     assert told == [125, 189]
 
 
-def test_a_log_that_grows_meanwhile_is_copied_as_it_was_at_one_moment(tmp_path: Path) -> None:
+def test_a_log_that_grows_during_salvage_is_copied_as_of_one_moment(tmp_path: Path) -> None:
     path = tmp_path / "log.db"
     codec = Codec(ELSEWHERE)
     with SqliteLog(path, durability="off", codec=codec) as log:

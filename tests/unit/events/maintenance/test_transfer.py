@@ -22,7 +22,7 @@ def log(tmp_path: Path) -> Iterator[SqliteLog]:
         yield log
 
 
-def test_a_backup_is_the_log_as_it_stands(log: SqliteLog, tmp_path: Path) -> None:
+def test_a_backup_equals_the_log(log: SqliteLog, tmp_path: Path) -> None:
     assert backup(log, tmp_path / "copy.db") == log.head()
     with SqliteLog(tmp_path / "copy.db", read_only=True) as copy:
         assert list(copy.read()) == list(log.read())
@@ -44,7 +44,7 @@ def test_a_backup_can_be_written_to(log: SqliteLog, tmp_path: Path) -> None:
     assert log.head().position == 1
 
 
-def test_a_backup_whilst_writing_holds_whole_commits_and_ends(log: SqliteLog, tmp_path: Path) -> None:
+def test_a_backup_during_writes_has_whole_commits_and_finishes(log: SqliteLog, tmp_path: Path) -> None:
     done = threading.Event()
 
     def write() -> None:
@@ -70,7 +70,7 @@ def test_a_backup_whilst_writing_holds_whole_commits_and_ends(log: SqliteLog, tm
 
 
 @pytest.mark.parametrize("kind", ["file", "directory", "dangling link"])
-def test_an_existing_target_is_refused_and_left_alone(log: SqliteLog, tmp_path: Path, kind: str) -> None:
+def test_an_existing_target_is_refused_and_left_unchanged(log: SqliteLog, tmp_path: Path, kind: str) -> None:
     target = tmp_path / "copy.db"
     if kind == "file":
         target.write_text("precious")
@@ -89,7 +89,7 @@ def test_a_target_without_a_directory_is_refused(log: SqliteLog, tmp_path: Path)
         backup(log, tmp_path / "no" / "copy.db")
 
 
-def test_a_target_that_cannot_be_written_is_one_sentence_and_leaves_nothing(public_place: Path) -> None:
+def test_a_target_that_cannot_be_written_is_refused_and_leaves_no_files(public_place: Path) -> None:
     place = public_place / "place"
     place.mkdir(mode=0o555)
     with ordinary_user(), SqliteLog(public_place / "log.db") as log:

@@ -104,14 +104,14 @@ def breaks(_: sqlite3.Connection) -> None:
 # -- catching up ------------------------------------------------------------------------------------------------------
 
 
-def test_a_view_holds_all_that_matches_and_stands_at_the_head(runner: ProjectionRunner, views: Path) -> None:
+def test_a_view_has_all_matching_events_and_a_checkpoint_at_the_head(runner: ProjectionRunner, views: Path) -> None:
     assert runner.catch_up() == 10
     assert seen(views) == list(range(1, 11))
     assert runner.lag() == {"message_values": ProjectionLag(10, 0, 0.0)}
     assert runner.catch_up() == 0
 
 
-def test_a_view_goes_on_where_it_stands(log: MemoryLog, runner: ProjectionRunner, views: Path) -> None:
+def test_a_view_continues_from_its_checkpoint(log: MemoryLog, runner: ProjectionRunner, views: Path) -> None:
     runner.catch_up()
     runner.close()
     append(log, "topic/orders", produced(10), when=9)
@@ -120,7 +120,7 @@ def test_a_view_goes_on_where_it_stands(log: MemoryLog, runner: ProjectionRunner
     assert seen(views) == list(range(1, 12))
 
 
-def test_what_does_not_match_moves_the_checkpoint_all_the_same(log: MemoryLog, runner: ProjectionRunner) -> None:
+def test_events_that_do_not_match_still_move_the_checkpoint(log: MemoryLog, runner: ProjectionRunner) -> None:
     runner.catch_up()
     append(log, "topic/payments", created("payments"), when=9)
     assert runner.lag()["message_values"] == ProjectionLag(10, 1, 4.0)
@@ -138,13 +138,13 @@ def test_an_empty_log_has_empty_views(views: Path) -> None:
         assert runner.lag() == {"message_values": ProjectionLag(-1, 0, 0.0)}
 
 
-def test_progress_is_told_after_each_transaction_and_at_the_end(runner: ProjectionRunner) -> None:
+def test_progress_is_reported_after_each_transaction_and_at_the_end(runner: ProjectionRunner) -> None:
     told: list[tuple[str, int]] = []
     runner.catch_up(lambda name, position: told.append((name, position)))
     assert told == [("message_values", position) for position in (3, 6, 9, 10, 10)]
 
 
-def test_several_projections_share_a_file_and_each_has_its_own_checkpoint(log: MemoryLog, views: Path) -> None:
+def test_projections_in_one_file_have_separate_checkpoints(log: MemoryLog, views: Path) -> None:
     with ProjectionRunner(log, views, [Values("one")]) as runner:
         runner.catch_up()
     append(log, "topic/orders", produced(10))
@@ -157,7 +157,7 @@ def test_several_projections_share_a_file_and_each_has_its_own_checkpoint(log: M
 # -- at most once, at least once --------------------------------------------------------------------------------------
 
 
-def test_a_second_runner_on_the_file_applies_nothing_twice(log: MemoryLog, views: Path) -> None:
+def test_a_second_runner_on_the_file_does_not_apply_events_again(log: MemoryLog, views: Path) -> None:
     with ProjectionRunner(log, views, [Values()], batch=2) as other:
 
         def told(_: str, position: int) -> None:
@@ -169,7 +169,7 @@ def test_a_second_runner_on_the_file_applies_nothing_twice(log: MemoryLog, views
     assert seen(views) == list(range(1, 11))
 
 
-def test_runners_in_several_threads_do_no_harm(views: Path, tmp_path: Path) -> None:
+def test_runners_in_several_threads_apply_each_event_once(views: Path, tmp_path: Path) -> None:
     with SqliteLog(tmp_path / "log.db", durability="off") as log:
         filled(log, 300)
         runners = [ProjectionRunner(log, views, [Values()], batch=7) for _ in range(3)]
@@ -188,7 +188,7 @@ def test_runners_in_several_threads_do_no_harm(views: Path, tmp_path: Path) -> N
 # -- failure ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_projection_that_raises_leaves_view_and_checkpoint_before_its_batch(log: MemoryLog, views: Path) -> None:
+def test_a_projection_that_raises_rolls_back_its_view_and_checkpoint(log: MemoryLog, views: Path) -> None:
     broken = Values(hook=at_position(5, breaks))
     with ProjectionRunner(log, views, [broken], batch=3) as runner:
         with pytest.raises(ProjectionFailed, match=r"'message_values' failed at position 5") as caught:
@@ -201,7 +201,7 @@ def test_a_projection_that_raises_leaves_view_and_checkpoint_before_its_batch(lo
     assert seen(views) == list(range(1, 11))
 
 
-def test_a_projection_that_cannot_make_its_tables_leaves_nothing(log: MemoryLog, views: Path) -> None:
+def test_a_projection_that_fails_to_create_its_tables_leaves_none(log: MemoryLog, views: Path) -> None:
     with (
         ProjectionRunner(log, views, [Values('no"such')]) as runner,
         pytest.raises(ProjectionFailed, match="while creating its tables"),
@@ -252,7 +252,7 @@ def killed_at_8(log: Path, views: Path, **environment: str) -> None:
     assert done.returncode == -signal.SIGKILL
 
 
-def test_a_killed_process_leaves_view_and_checkpoint_at_one_place(tmp_path: Path, views: Path) -> None:
+def test_a_killed_process_leaves_view_and_checkpoint_consistent(tmp_path: Path, views: Path) -> None:
     with SqliteLog(tmp_path / "log.db", durability="off") as log:
         filled(log)
         killed_at_8(tmp_path / "log.db", views)
@@ -262,7 +262,7 @@ def test_a_killed_process_leaves_view_and_checkpoint_at_one_place(tmp_path: Path
     assert seen(views) == list(range(1, 11))
 
 
-def test_a_rebuild_that_is_killed_leaves_the_old_view(tmp_path: Path, views: Path) -> None:
+def test_a_killed_rebuild_keeps_the_old_view(tmp_path: Path, views: Path) -> None:
     with SqliteLog(tmp_path / "log.db", durability="off") as log:
         filled(log)
         with ProjectionRunner(log, views, [Values()]) as runner:
@@ -283,7 +283,7 @@ def test_readers_see_the_old_view_until_the_new_one_is_complete(runner: Projecti
     assert seen(views) == list(range(1, 11))
 
 
-def test_a_rebuild_that_fails_leaves_the_old_view(log: MemoryLog, views: Path) -> None:
+def test_a_failed_rebuild_keeps_the_old_view(log: MemoryLog, views: Path) -> None:
     with ProjectionRunner(log, views, [Values()]) as runner:
         runner.catch_up()
     with ProjectionRunner(log, views, [Values(hook=at_position(5, breaks))]) as runner:
@@ -292,7 +292,7 @@ def test_a_rebuild_that_fails_leaves_the_old_view(log: MemoryLog, views: Path) -
         assert (standing(runner), seen(views)) == (10, list(range(1, 11)))
 
 
-def test_another_version_is_told_to_rebuild_and_then_goes_on(log: MemoryLog, views: Path) -> None:
+def test_a_changed_projection_version_needs_a_rebuild(log: MemoryLog, views: Path) -> None:
     class Positions(Values):
         def create(self, db: sqlite3.Connection) -> None:
             db.execute("CREATE TABLE message_values (position INTEGER)")
@@ -328,7 +328,7 @@ def test_a_view_is_not_continued_on_another_log(log: MemoryLog, runner: Projecti
     assert seen(views) == list(range(2, 12))
 
 
-def test_a_copy_of_the_log_is_the_same_log(log: MemoryLog, runner: ProjectionRunner, views: Path) -> None:
+def test_a_view_continues_on_a_copy_of_its_log(log: MemoryLog, runner: ProjectionRunner, views: Path) -> None:
     runner.catch_up()
     copy = MemoryLog()
     filled(copy, 12)
@@ -368,7 +368,7 @@ def changed(path: Path, script: str) -> None:
         db.executescript(script)
 
 
-def test_what_is_no_file_of_views_is_left_untouched(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_views_file_is_left_unchanged(tmp_path: Path) -> None:
     with SqliteLog(tmp_path / "log.db") as log:
         filled(log)
     (tmp_path / "text").write_text("not a database at all" * 100)
@@ -413,7 +413,9 @@ def test_closing_twice_is_fine(runner: ProjectionRunner) -> None:
 
 
 @pytest.mark.parametrize("wrong", [object(), Values, "topics", None])
-def test_what_is_no_projection_is_refused_at_once_and_no_file_made(log: MemoryLog, views: Path, wrong: Any) -> None:
+def test_an_object_that_is_not_a_projection_is_refused_and_no_file_is_created(
+    log: MemoryLog, views: Path, wrong: Any
+) -> None:
     with pytest.raises(TypeError, match="is not a projection; pass an object with name, version, query, create, apply"):
         ProjectionRunner(log, views, [wrong])
     assert not views.exists()

@@ -62,7 +62,7 @@ def committed(offset: int, topic_id: str = "t-1", partition: int = 0) -> OffsetC
     return OffsetCommitted("group/g", "orders", topic_id, partition, offset, START, "c")
 
 
-def test_a_commit_below_the_first_readable_message_lags_by_what_can_be_read(views: Views) -> None:
+def test_the_lag_of_a_commit_below_the_log_start_counts_readable_messages_only(views: Views) -> None:
     views.topic(RecordsDeleted("orders", 0, 3, START))
     views.group(committed(1))
     assert views.rows("SELECT committed, end_offset, lag FROM consumer_lag") == [(1, 5, 2)]
@@ -71,7 +71,7 @@ def test_a_commit_below_the_first_readable_message_lags_by_what_can_be_read(view
     assert views.rows("SELECT lag FROM consumer_lag") == [(2,)]
 
 
-def test_the_lag_of_a_commit_stays_and_that_of_now_goes_on(views: Views) -> None:
+def test_the_lag_at_a_commit_is_fixed_and_the_current_lag_grows(views: Views) -> None:
     views.group(committed(2), when=1)
     views.topic(produced(5))
     views.group(committed(4), when=2)
@@ -83,7 +83,7 @@ def test_the_lag_of_a_commit_stays_and_that_of_now_goes_on(views: Views) -> None
     assert views.rows("SELECT owner, committed, end_offset, lag FROM consumer_lag_now") == [("group/g", 4, 8, 4)]
 
 
-def test_commits_for_a_topic_that_is_gone_have_no_lag_also_when_it_begins_again(views: Views) -> None:
+def test_commits_for_a_deleted_topic_have_no_lag_even_after_it_is_recreated(views: Views) -> None:
     views.group(committed(2))
     views.topic(TopicDeleted("orders", "t-1", START))
     views.group(committed(3))
@@ -95,14 +95,14 @@ def test_commits_for_a_topic_that_is_gone_have_no_lag_also_when_it_begins_again(
     assert views.rows("SELECT committed, end_offset, lag FROM consumer_lag_now") == [(1, 1, 0)]
 
 
-def test_a_commit_for_another_life_of_a_topic_ends_what_was_committed_for_its_partitions(views: Views) -> None:
+def test_a_commit_for_a_recreated_topic_replaces_the_offsets_of_the_old_one(views: Views) -> None:
     views.group(committed(2, partition=0))
     views.group(committed(0, "t-2", partition=1))
     assert views.rows("SELECT topic_id, partition FROM consumer_lag_now") == [("t-2", 1)]
     assert len(views.rows("SELECT * FROM consumer_lag")) == 2
 
 
-def test_an_operators_reset_of_a_group_is_a_row_and_a_seek_of_a_consumer_is_none(views: Views) -> None:
+def test_a_group_reset_is_recorded_and_a_consumer_seek_is_not(views: Views) -> None:
     views.group(committed(4))
     views.group(OffsetReset("group/g", "orders", "t-1", 0, 1, "operator", START))
     append(views.log, "consumer/c", OffsetReset("consumer/c", "orders", "t-1", 0, 0, "seek", START))
@@ -112,7 +112,7 @@ def test_an_operators_reset_of_a_group_is_a_row_and_a_seek_of_a_consumer_is_none
     ]
 
 
-def test_what_is_expired_or_deleted_is_no_longer_committed_and_was_all_the_same(views: Views) -> None:
+def test_expired_and_deleted_offsets_leave_the_current_lag_but_stay_in_its_history(views: Views) -> None:
     views.group(committed(1))
     views.group(committed(0, partition=1))
     views.group(OffsetsExpired("group/g", (("orders", 0),), "deleted", START))
@@ -122,7 +122,7 @@ def test_what_is_expired_or_deleted_is_no_longer_committed_and_was_all_the_same(
     assert len(views.rows("SELECT * FROM consumer_lag")) == 2
 
 
-def test_the_catalogue_keeps_every_life_of_a_topic(views: Views) -> None:
+def test_the_catalogue_has_a_row_for_every_creation_of_a_topic(views: Views) -> None:
     views.topic(PartitionsAdded("orders", 3, START), produced(0, partition=2))
     views.topic(RecordsDeleted("orders", 0, 2, START))
     views.topic(TopicDeleted("orders", "t-1", START), when=1)
@@ -135,7 +135,7 @@ def test_the_catalogue_keeps_every_life_of_a_topic(views: Views) -> None:
     assert views.rows(bounds) == [(0, 2, 5), (1, 0, 0), (2, 0, 1)]
 
 
-def test_the_latest_message_of_each_key_is_kept_and_keyless_ones_are_not(views: Views) -> None:
+def test_the_latest_message_of_each_key_is_kept_and_messages_without_a_key_are_skipped(views: Views) -> None:
     def keyed(offset: int, key: bytes | None, value: bytes | None) -> Any:
         return msgspec.structs.replace(produced(offset, value=value), key=key)
 

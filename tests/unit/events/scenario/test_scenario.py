@@ -89,14 +89,14 @@ def failure(scenario: Callable[[], object]) -> str:
 # -- what passes ------------------------------------------------------------------------------------------------------
 
 
-def test_a_scenario_goes_on_from_what_was_decided() -> None:
+def test_a_scenario_continues_from_the_decided_events() -> None:
     scenario = given(Account(), catalogue=BANK).when(Account.open, "ann", cents=700).then(Opened("ann", 700))
     scenario.when(Account.withdraw, 300, times=2).then(Withdrawn(300), Withdrawn(300)).then_state(cents=100, version=2)
     assert scenario.history == [Opened("ann", 700), Withdrawn(300), Withdrawn(300)]
     assert scenario.aggregate.lines == [700, -300, -300]
 
 
-def test_a_decision_may_be_one_event_several_or_none_in_whatever_form() -> None:
+def test_a_decision_may_return_one_event_several_or_none() -> None:
     for decide, events in [
         (lambda _: Withdrawn(1), [Withdrawn(1)]),
         (lambda _: (Withdrawn(1), Withdrawn(2)), [Withdrawn(1), Withdrawn(2)]),
@@ -107,7 +107,7 @@ def test_a_decision_may_be_one_event_several_or_none_in_whatever_form() -> None:
     account().when(Account.withdraw, 0).then_nothing()
 
 
-def test_an_error_is_told_by_class_text_and_what_it_carries() -> None:
+def test_an_error_is_checked_by_class_text_and_attributes() -> None:
     outcome = account().when(Account.withdraw, 900)
     outcome.then_raises(InsufficientFunds)
     outcome.then_raises(Exception, match=r"there are \d+ cents")
@@ -115,13 +115,13 @@ def test_an_error_is_told_by_class_text_and_what_it_carries() -> None:
     scenario.when(Account.withdraw, 700).then(Withdrawn(700)).then_state(cents=0)
 
 
-def test_the_outcome_can_be_looked_at() -> None:
+def test_an_outcome_has_its_events_and_error() -> None:
     outcome: Outcome[Account] = account().when(Account.withdraw, 1)
     assert (outcome.events, outcome.error) == ([Withdrawn(1)], None)
     assert isinstance(account().when(Account.withdraw, 900).error, InsufficientFunds)
 
 
-def test_an_aggregate_needs_no_base() -> None:
+def test_an_aggregate_needs_no_base_class() -> None:
     class Counter:
         """State of another kind, with slots, a private one, and a method in an attribute."""
 
@@ -149,7 +149,7 @@ def test_an_aggregate_needs_no_base() -> None:
     assert "__seen['cents'][7] was missing and is 7" in failure(lambda: scenario.when(Counter.spoil))
 
 
-def test_registered_types_are_those_of_everybody_unless_told_otherwise() -> None:
+def test_a_scenario_uses_the_default_catalogue_unless_given_another() -> None:
     with pytest.raises(AssertionError, match=r"a log cannot store the event: .*Withdrawn is not registered"):
         given(Account(), Withdrawn(1))
     assert CATALOGUE.by_name("Withdrawn") is None
@@ -167,7 +167,7 @@ class UnderUnittest(unittest.TestCase):
 # -- what fails, and its story ----------------------------------------------------------------------------------------
 
 
-def test_other_events_are_shown_beside_those_expected_and_how_they_differ() -> None:
+def test_a_failure_shows_expected_and_decided_events_and_their_differences() -> None:
     assert failure(lambda: account().when(Account.withdraw, 200, times=2).then(Withdrawn(200), Withdrawn(20))) == (
         "other events were decided than expected\n"
         "\n"
@@ -186,7 +186,7 @@ def test_other_events_are_shown_beside_those_expected_and_how_they_differ() -> N
     )
 
 
-def test_too_many_too_few_and_no_events_are_counted() -> None:
+def test_a_failure_counts_missing_and_extra_events() -> None:
     assert "there should be 0 events, but there are 1" in failure(
         lambda: account().when(Account.withdraw, 1).then_nothing()
     )
@@ -195,13 +195,13 @@ def test_too_many_too_few_and_no_events_are_counted() -> None:
     )
 
 
-def test_an_event_of_another_class_is_told_by_its_place() -> None:
+def test_an_event_of_another_class_is_reported_with_its_module() -> None:
     said = failure(lambda: account().when(Account.withdraw, 1).then(Unregistered(1)))
     assert "event 1 should be a " in said
     assert said.endswith("test_scenario.Withdrawn")
 
 
-def test_the_text_of_a_lambda_is_the_call() -> None:
+def test_a_lambda_is_shown_by_its_source_text() -> None:
     said = failure(lambda: account().when(lambda account: account.withdraw(1)).then())
     assert "when\n  account.withdraw(1)\nthen expected\n  nothing" in said
     said = failure(
@@ -219,14 +219,14 @@ def test_the_text_of_a_lambda_is_the_call() -> None:
     assert "when\n  account.withdraw( 1, times=2, )\n" in said
 
 
-def test_a_long_history_and_long_values_are_cut() -> None:
+def test_a_long_history_and_long_values_are_truncated() -> None:
     said = failure(lambda: given(Account(), *[Opened("x" * 400)] * 20, catalogue=BANK).then_state(cents=1))
     assert said.startswith("cents should be 1, but is 0\n\ngiven Account, and then\n  (8 more)\n  9. Opened(owner='xxx")
     assert "xxx... (" in said
     assert len(said) < 6000
 
 
-def test_an_error_in_place_of_events_is_the_cause() -> None:
+def test_an_unexpected_error_is_the_cause_of_the_failure() -> None:
     with pytest.raises(AssertionError, match="the decision raised an error") as failed:
         account().when(Account.withdraw, 900).then(Withdrawn(900))
     assert isinstance(failed.value.__cause__, InsufficientFunds)
@@ -258,11 +258,11 @@ def test_an_error_in_place_of_events_is_the_cause() -> None:
         (lambda: account().when(lambda _: [Withdrawn]), "is not an event"),
     ],
 )
-def test_whatever_is_not_so_is_said(check: Callable[[], object], reason: str) -> None:
+def test_each_failed_check_gives_its_reason(check: Callable[[], object], reason: str) -> None:
     assert reason in failure(check)
 
 
-def test_deciding_must_change_nothing() -> None:
+def test_a_decision_must_not_change_the_aggregate() -> None:
     def careless(account: Account) -> Withdrawn:
         account.cents -= 1
         account.lines.append(-1)
@@ -275,7 +275,7 @@ def test_deciding_must_change_nothing() -> None:
     assert "lines.size was 1 and is 2\n  lines[1] was missing and is -1" in said
 
 
-def test_deciding_must_change_nothing_even_if_it_is_refused() -> None:
+def test_a_refused_decision_must_not_change_the_aggregate() -> None:
     def careless(account: Account) -> None:
         account.lines.clear()
         raise InsufficientFunds(0, 0)
@@ -283,7 +283,7 @@ def test_deciding_must_change_nothing_even_if_it_is_refused() -> None:
     assert "lines.size was 1 and is 0" in failure(lambda: account().when(careless))
 
 
-def test_state_is_what_a_snapshot_says_where_there_is_one() -> None:
+def test_the_state_is_the_snapshot_if_the_aggregate_has_one() -> None:
     class Cached(Account):
         """An account that remembers what it was asked: no part of its state."""
 
@@ -302,7 +302,7 @@ def test_state_is_what_a_snapshot_says_where_there_is_one() -> None:
     assert "cents was 5 and is 4" in failure(lambda: scenario.when(Cached.steal))
 
 
-def test_apply_may_not_refuse() -> None:
+def test_apply_must_not_raise() -> None:
     class Strict(Account):
         def apply_all(self, events: Sequence[Any]) -> None:
             raise ValueError("not this one")
@@ -312,7 +312,7 @@ def test_apply_may_not_refuse() -> None:
     assert "applying\n  1. Opened(owner='ann', cents=0)" in said
 
 
-def test_apply_must_advance_the_version_by_one_for_each_event() -> None:
+def test_apply_must_increase_the_version_by_one_for_each_event() -> None:
     class Forgetful(Account):
         def apply_all(self, events: Sequence[Any]) -> None:
             super().apply_all(events)
@@ -323,7 +323,7 @@ def test_apply_must_advance_the_version_by_one_for_each_event() -> None:
     assert said.startswith("apply_all changed the version from 0 to 0; increase it by 1 per event")
 
 
-def test_one_by_one_and_all_at_once_must_lead_to_the_same_state() -> None:
+def test_applying_one_by_one_and_all_at_once_must_give_the_same_state() -> None:
     class Hasty(Account):
         """Looks at the first event of a batch only."""
 
@@ -363,6 +363,6 @@ class Rounded(msgspec.Struct, frozen=True, eq=False):
         (Rounded(1), "all fields are equal, but == is false; declare it without eq=False"),
     ],
 )
-def test_an_event_must_come_back_from_a_log_as_it_went_in(item: Any, reason: str) -> None:
+def test_a_log_must_return_an_event_unchanged(item: Any, reason: str) -> None:
     assert reason in failure(lambda: given(Account(), item, catalogue=BANK))
     assert reason in failure(lambda: account().when(lambda _: item).then(item))

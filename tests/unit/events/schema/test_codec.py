@@ -298,7 +298,7 @@ def test_every_event_has_its_golden_bytes(item: Any, golden: str) -> None:
 
 
 @pytest.mark.parametrize(("item", "golden"), GOLDEN, ids=lambda value: type(value).__name__)
-def test_golden_bytes_are_read_as_the_event_they_were(item: Any, golden: str) -> None:
+def test_golden_bytes_are_decoded_to_the_same_event(item: Any, golden: str) -> None:
     entry = CATALOGUE.by_name(type(item).__name__)
     assert entry is not None
     row = stored(f"[{golden}]".encode(), (entry.name, entry.version))
@@ -334,14 +334,14 @@ def test_metadata_has_its_golden_bytes() -> None:
     )
 
 
-def test_an_index_entry_carries_the_lowest_offset_of_its_commit() -> None:
+def test_an_index_entry_has_the_lowest_offset_of_its_commit() -> None:
     first, second = GOLDEN[4][0], GOLDEN[12][0]
     later = msgspec.structs.replace(first, offset=5)
     assert Codec().index([second, first, later])["partition:orders/1"] == 2
     assert Codec().index([second, first, later])["partition:orders/0"] is None
 
 
-def test_an_index_entry_carries_the_lowest_offset_even_if_offsets_fall() -> None:
+def test_an_index_entry_has_the_lowest_offset_even_if_offsets_fall() -> None:
     catalogue = Catalogue()
 
     @event("Sampled", tags=(OffsetTag("series:{series}"), OffsetTag("by-row", "row"), "all"), catalogue=catalogue)
@@ -360,7 +360,7 @@ def test_an_index_entry_carries_the_lowest_offset_even_if_offsets_fall() -> None
     }
 
 
-def test_a_tag_without_fields_carries_an_offset_too() -> None:
+def test_a_tag_without_fields_also_has_an_offset() -> None:
     catalogue = Catalogue()
 
     @event("Counted", tags=(OffsetTag("ledger"),), catalogue=catalogue)
@@ -405,7 +405,7 @@ def test_metadata_that_does_not_decode_is_a_damaged_commit_with_its_position(met
         Codec().commit(row)
 
 
-def test_a_commit_that_holds_too_few_events_is_damaged() -> None:
+def test_a_commit_with_too_few_events_is_damaged() -> None:
     row = stored(GOLDEN[0][1].encode().join((b"[", b"]")), ("TopicCreated", 1), count=2)
     with pytest.raises(DamagedCommit, match="it has 1 events, which does not match its positions"):
         Codec().commit(row)

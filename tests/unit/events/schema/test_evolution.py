@@ -86,7 +86,7 @@ def test_steps_may_be_declared_in_any_order_of_versions() -> None:
     assert (item.owner, item.currency) == ("ann", "EUR")
 
 
-def test_a_version_without_steps_is_read_as_it_is() -> None:
+def test_a_version_without_steps_is_read_unchanged() -> None:
     assert read(declared(version=2, upcasters=[Upcaster(1)]), b'{"owner":"ann"}').currency == "?"
 
 
@@ -121,7 +121,7 @@ def test_a_step_does_what_it_says(step: Upcaster, fields: bytes, is_read_as: tup
     assert (item.owner, item.currency) == is_read_as
 
 
-def test_a_value_to_add_is_stored_as_json_would_store_it() -> None:
+def test_an_added_value_is_converted_as_json_would_store_it() -> None:
     class Opened(msgspec.Struct, frozen=True):
         at: datetime
         secret: bytes
@@ -132,7 +132,7 @@ def test_a_value_to_add_is_stored_as_json_would_store_it() -> None:
     assert (item.at, item.secret, item.sizes) == (T, b"\xff", {1: ["a"]})
 
 
-def test_one_event_cannot_change_what_is_added_to_the_next() -> None:
+def test_each_event_gets_its_own_copy_of_an_added_value() -> None:
     class Opened(msgspec.Struct, frozen=True):
         names: list[str]
 
@@ -165,18 +165,18 @@ def test_large_numbers_pass_unchanged() -> None:
 # -- former names -----------------------------------------------------------------------------------------------------
 
 
-def test_an_event_of_a_former_name_is_read_as_the_type_it_became() -> None:
+def test_an_event_of_a_former_name_is_read_as_its_current_type() -> None:
     codec = declared(version=3, formerly=("Opened", "Account.Opened"), upcasters=STEPS)
     for name in ("Opened", "Account.Opened", "AccountOpened"):
         assert read(codec, b'{"name":"ann"}', 1, name).owner == "ann"
         assert read(codec, b'{"owner":"ann"}', 3, name).owner == "ann"
 
 
-def test_a_change_of_name_alone_needs_no_new_version() -> None:
+def test_renaming_a_type_needs_no_new_version() -> None:
     assert read(declared(formerly=["Opened"]), b'{"owner":"ann"}', 1, "Opened").owner == "ann"
 
 
-def test_an_event_of_a_former_name_says_what_it_is_now_and_in_which_version_it_is_stored() -> None:
+def test_an_event_of_a_former_name_has_its_current_name_and_stored_version() -> None:
     with written(Account, "Opened", [("s/1", "ann")]) as log:
         log.codec = declared(version=2, formerly=("Opened",), upcasters=[Upcaster(1)])
         (recorded,) = log.read()
@@ -187,7 +187,7 @@ def test_an_event_of_a_former_name_says_what_it_is_now_and_in_which_version_it_i
     )
 
 
-def test_a_name_belongs_to_one_type_whether_present_or_former() -> None:
+def test_a_name_belongs_to_one_type_whether_current_or_former() -> None:
     catalogue = Catalogue()
     event("A", formerly=("B",), catalogue=catalogue)(Account)
 
@@ -204,7 +204,7 @@ def test_a_name_belongs_to_one_type_whether_present_or_former() -> None:
     assert catalogue.names() == ["A"]
 
 
-def test_a_module_loaded_again_with_a_new_name_replaces_the_type() -> None:
+def test_reloading_a_module_with_a_new_event_name_replaces_the_type() -> None:
     catalogue = Catalogue()
     event("Old", catalogue=catalogue)(Account)
     event("New", formerly=("Old",), catalogue=catalogue)(Account)
@@ -227,12 +227,12 @@ def test_a_module_loaded_again_with_a_new_name_replaces_the_type() -> None:
         ({"version": 3, "upcasters": STEPS[1:], "since": 2}, 1),
     ],
 )
-def test_a_version_that_nothing_covers_is_unknown(how: dict[str, Any], version: int) -> None:
+def test_a_version_without_an_upcaster_is_unknown(how: dict[str, Any], version: int) -> None:
     with pytest.raises(UnknownEventType, match=f"position 7 is a 'AccountOpened' version {version}, which is not"):
         read(declared(**how), b'{"owner":"ann"}', version, position=7)
 
 
-def test_an_old_and_an_unknown_event_beside_each_other_are_each_read_as_they_can_be() -> None:
+def test_an_old_event_is_upcast_even_if_its_commit_has_an_unknown_event() -> None:
     codec = declared(version=3, upcasters=STEPS, tags=("owner:{owner}",))
     mixed = b'[{"type":"Elsewhere","x":1},{"type":"AccountOpened","name":"ann"}]'
     row = stored(mixed, ("AccountOpened", 1), ("Elsewhere", 4), count=2, position=7)
@@ -280,7 +280,9 @@ def refusing(value: object) -> object:
     ],
     ids=str,
 )
-def test_a_failing_up_caster_is_named_with_type_version_and_place(step: Upcaster, fields: bytes, reason: str) -> None:
+def test_a_failing_upcaster_is_reported_with_type_version_and_position(
+    step: Upcaster, fields: bytes, reason: str
+) -> None:
     codec = declared(version=2, upcasters=[step])
     with pytest.raises(UpcasterFailed, match=reason) as failed:
         read(codec, fields, position=5)
@@ -290,7 +292,7 @@ def test_a_failing_up_caster_is_named_with_type_version_and_place(step: Upcaster
     )
 
 
-def test_one_event_that_cannot_be_led_on_does_not_hide_those_beside_it() -> None:
+def test_an_event_that_cannot_be_upcast_does_not_hide_others_of_its_commit() -> None:
     codec = declared(version=2, upcasters=[A_STEP])
     mixed = b'[{"type":"AccountOpened","name":"ann"},{"type":"AccountOpened"},{"type":"AccountOpened","name":"cid"}]'
     row = stored(mixed, ("AccountOpened", 1), count=3, position=7)
@@ -300,14 +302,14 @@ def test_one_event_that_cannot_be_led_on_does_not_hide_those_beside_it() -> None
         codec.commit(row)
 
 
-def test_a_version_without_steps_that_lacks_a_field_is_no_damage() -> None:
+def test_an_older_version_that_lacks_a_field_is_a_failing_upcaster_not_damage() -> None:
     with pytest.raises(
         UpcasterFailed, match=r"do not form a 'AccountOpened' version 2 .*missing required field `owner`"
     ):
         read(declared(version=2, upcasters=[Upcaster(1)]), b"{}")
 
 
-def test_what_the_class_itself_refuses_is_a_failing_up_caster_too() -> None:
+def test_an_error_raised_by_the_event_class_is_a_failing_upcaster() -> None:
     class Checked(msgspec.Struct, frozen=True):
         owner: str
 
@@ -318,7 +320,7 @@ def test_what_the_class_itself_refuses_is_a_failing_up_caster_too() -> None:
         read(declared(Checked, version=2, upcasters=[Upcaster(1)]), b'{"owner":"ann"}')
 
 
-def test_a_log_with_a_failing_up_caster_is_read_around_the_event() -> None:
+def test_a_log_with_a_failing_upcaster_is_readable_except_for_that_event() -> None:
     with written(Account, "AccountOpened", [("s/1", "ann"), ("s/2", "bob")]) as log:
         log.codec = declared(version=2, upcasters=[Upcaster(1).convert("owner", refused_for_bob)])
         (first, second) = log.read(opaque=True)
@@ -384,7 +386,7 @@ def refused_for_bob(owner: str) -> str:
         ),
     ],
 )  # fmt: skip
-def test_a_wrong_declaration_is_refused_when_it_is_made(how: dict[str, Any], reason: str) -> None:
+def test_a_wrong_declaration_is_refused_at_import(how: dict[str, Any], reason: str) -> None:
     with pytest.raises(RegistrationError, match=reason):
         declared(**how)
 
@@ -402,12 +404,12 @@ def test_a_wrong_declaration_is_refused_when_it_is_made(how: dict[str, Any], rea
         (lambda: Upcaster(1).add("x", object()), "has the value <object .*, which JSON cannot represent"),
     ],
 )
-def test_a_wrong_step_is_refused_where_it_is_written(declare: Callable[[], object], reason: str) -> None:
+def test_a_wrong_step_is_refused_when_it_is_declared(declare: Callable[[], object], reason: str) -> None:
     with pytest.raises(RegistrationError, match=reason):
         declare()
 
 
-def test_what_comes_before_a_function_of_all_fields_cannot_be_checked_and_may_be_anything() -> None:
+def test_steps_before_a_transform_are_not_checked() -> None:
     def gathered(fields: dict[str, object]) -> dict[str, object]:
         return {"owner": f"{fields['first']} {fields['last']}"}
 
@@ -466,7 +468,7 @@ def grown(any_log: LogStore) -> LogStore:
     return any_log
 
 
-def test_reading_by_type_finds_what_is_stored_under_a_former_name(grown: LogStore) -> None:
+def test_reading_by_type_finds_events_stored_under_a_former_name(grown: LogStore) -> None:
     assert owners(grown, types=["AccountOpened"]) == ["ann", "bob", "cid", "ann"]
     assert owners(grown, types=["AccountOpened", "Elsewhere"], stream="s/1") == ["ann", "cid"]
     assert [event.owner for commit in grown.commits(types=["AccountOpened"]) for event in commit.events] == [
@@ -482,7 +484,7 @@ def test_a_former_name_stands_for_the_type(grown: LogStore) -> None:
     assert owners(grown, types=["Elsewhere"]) == []
 
 
-def test_reading_by_tag_finds_events_that_were_stored_without_it(grown: LogStore) -> None:
+def test_reading_by_tag_finds_older_events_stored_without_the_tag(grown: LogStore) -> None:
     assert owners(grown, tags=["owner:ann"]) == ["ann", "ann"]
     assert owners(grown, tags=["owner:bob"], types=["AccountOpened"]) == ["bob"]
     assert owners(grown, tags=["owner:bob"], types=["Elsewhere"]) == []
@@ -490,7 +492,7 @@ def test_reading_by_tag_finds_events_that_were_stored_without_it(grown: LogStore
     assert [commit.first_position for commit in grown.commits(tags=["owner:cid"], types=["Opened"])] == [0, 1, 2, 3]
 
 
-def test_the_index_alone_is_asked_for_what_was_stored_with_its_present_tags(grown: LogStore) -> None:
+def test_events_stored_with_current_tags_are_found_by_the_index_alone(grown: LogStore) -> None:
     """Version 1 was stored without tags: who says otherwise does not find it."""
     how: dict[str, Any] = {"version": 3, "formerly": ("Opened",), "upcasters": STEPS, "tags": ("owner:{owner}",)}
     grown.codec = declared(**how, tags_since=1)
@@ -517,7 +519,7 @@ def test_the_index_alone_is_asked_for_what_was_stored_with_its_present_tags(grow
     ],
     ids=str,
 )
-def test_tags_that_the_steps_change_cannot_be_declared_as_stored(step: Upcaster, is_retagged: bool) -> None:
+def test_tags_since_must_not_cover_versions_whose_tags_a_step_changes(step: Upcaster, is_retagged: bool) -> None:
     how: dict[str, Any] = {"version": 2, "upcasters": [step], "tags": ("owner:{owner}",)}
     declared(**how)
     declared(**how, tags_since=2)
@@ -531,7 +533,7 @@ def test_tags_that_the_steps_change_cannot_be_declared_as_stored(step: Upcaster,
         declared(**how, tags_since=1)
 
 
-def test_a_condition_sees_older_versions_former_names_and_what_the_same_call_appends(grown: LogStore) -> None:
+def test_a_condition_matches_older_versions_former_names_and_events_of_the_same_call(grown: LogStore) -> None:
     kind = grown.codec.catalogue.by_name("AccountOpened")
     assert kind is not None
 
@@ -554,7 +556,7 @@ def test_a_condition_sees_older_versions_former_names_and_what_the_same_call_app
     assert list(map(position, verdicts)) == [1, 3, None, 4]
 
 
-def test_a_subscription_gives_older_versions_as_current_ones(grown: LogStore) -> None:
+def test_a_subscription_returns_older_versions_upcast(grown: LogStore) -> None:
     with grown.subscribe(types=["AccountOpened"], tags=["owner:bob"]) as subscription:
         found = subscription.take(timeout=0)
         assert found is not None
@@ -562,7 +564,7 @@ def test_a_subscription_gives_older_versions_as_current_ones(grown: LogStore) ->
         assert subscription.take(timeout=0) is None
 
 
-def test_a_log_with_older_versions_and_former_names_is_sound_and_counted_by_present_names(grown: LogStore) -> None:
+def test_a_log_with_older_versions_and_former_names_is_sound_and_counted_by_current_names(grown: LogStore) -> None:
     report = verify(grown)
     assert (report.is_sound, report.events, report.unknown_types) == (True, 4, ())
     assert log_statistics(grown).events_by_type == {"AccountOpened": 4}

@@ -87,13 +87,13 @@ def append(*batches: list[Any]) -> list[Any]:
         lambda number: Closed("a", several=(number,)),
     ],
 )
-def test_a_number_that_json_does_not_have_is_refused_wherever_it_stands(make: Any, number: float) -> None:
+def test_a_number_that_json_cannot_represent_is_refused_anywhere_in_an_event(make: Any, number: float) -> None:
     (verdict,) = append([make(number)])
     assert isinstance(verdict, Rejected)
     assert isinstance(verdict.error, EventNotSerializable)
 
 
-def test_numbers_and_none_are_stored_where_either_may_stand() -> None:
+def test_a_field_of_number_or_none_stores_both() -> None:
     (verdict,) = append([Weighed(1.5, None, (None, 2.5), {"a": None}, Inner(None), Pair("a", 1.0), [None, 2.5])])
     assert isinstance(verdict, Appended)
 
@@ -106,7 +106,7 @@ def nested(levels: int) -> Any:
     return found
 
 
-def test_values_may_be_nested_to_a_depth_that_every_reader_can_read() -> None:
+def test_values_may_be_nested_to_the_maximum_depth() -> None:
     assert isinstance(append([Weighed(anything=nested(MAX_DEPTH - 1))])[0], Appended)
 
 
@@ -117,25 +117,25 @@ def test_values_nested_deeper_are_refused(levels: int) -> None:
     assert f"nested deeper than {MAX_DEPTH} levels" in str(verdict.error)
 
 
-def test_a_list_that_holds_itself_is_refused() -> None:
+def test_a_list_that_contains_itself_is_refused() -> None:
     endless: list[Any] = []
     endless.append(endless)
     assert isinstance(append([Weighed(anything=endless)])[0], Rejected)
 
 
-def test_a_type_that_holds_its_own_kind_is_limited_too() -> None:
+def test_a_recursive_type_is_limited_to_the_maximum_depth() -> None:
     tree = Tree()
     for _ in range(500):
         tree = Tree((tree,))
     assert isinstance(append([Grown(tree)])[0], Rejected)
 
 
-def test_only_types_that_leave_something_open_are_looked_at() -> None:
+def test_only_types_with_open_fields_are_checked() -> None:
     found = {name: entry.is_open for name in CATALOGUE.names() if (entry := CATALOGUE.by_name(name)) is not None}
     assert found == {"Weighed": True, "Grown": True, "Closed": False, "Stubborn": False}
 
 
-def test_what_the_events_of_one_request_raise_fails_that_request_only() -> None:
+def test_an_error_raised_by_an_event_rejects_only_its_request() -> None:
     bad = Stubborn("good")
     msgspec.structs.force_setattr(bad, "name", "bad")
     before, failed, after = append([Closed("a")], [bad], [Closed("b")])

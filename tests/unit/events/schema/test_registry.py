@@ -50,7 +50,7 @@ def test_a_declared_type_is_stored_under_its_name_and_read_back(catalogue: Catal
     assert Opened.__qualname__.endswith("<locals>.Opened")
 
 
-def test_renames_keyword_fields_factories_and_checks_of_a_declaration_stay(catalogue: Catalogue) -> None:
+def test_a_declaration_keeps_renames_keyword_fields_factories_and_checks(catalogue: Catalogue) -> None:
     @event("Moved", catalogue=catalogue)
     class Moved(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         seen_by: tuple[str, ...] = ()
@@ -67,7 +67,7 @@ def test_renames_keyword_fields_factories_and_checks_of_a_declaration_stay(catal
         Moved(from_place="")
 
 
-def test_fields_of_a_base_are_fields_of_the_event(catalogue: Catalogue) -> None:
+def test_an_event_inherits_fields_of_its_base_class(catalogue: Catalogue) -> None:
     class Base(msgspec.Struct, frozen=True):
         account: str
 
@@ -100,7 +100,7 @@ def test_a_renamed_or_moved_class_keeps_its_stored_name() -> None:
     assert recorded.metadata.type == "AccountOpened"
 
 
-def test_a_module_loaded_again_replaces_its_types(catalogue: Catalogue) -> None:
+def test_reloading_a_module_replaces_its_types(catalogue: Catalogue) -> None:
     def module() -> Any:
         @event("AccountOpened", catalogue=catalogue)
         class Opened(msgspec.Struct, frozen=True):
@@ -114,7 +114,7 @@ def test_a_module_loaded_again_replaces_its_types(catalogue: Catalogue) -> None:
     assert catalogue.names() == ["AccountOpened"]
 
 
-def test_a_type_declared_after_a_log_was_read_is_known_from_then_on(catalogue: Catalogue) -> None:
+def test_a_type_registered_after_a_read_is_known_to_later_reads(catalogue: Catalogue) -> None:
     codec = Codec(catalogue)
     row = next(elsewhere().stored())
     for _ in range(2):
@@ -141,7 +141,7 @@ def elsewhere() -> MemoryLog:
     return log
 
 
-def test_tags_are_filled_from_the_fields_of_each_event(catalogue: Catalogue) -> None:
+def test_tags_are_computed_from_the_fields_of_each_event(catalogue: Catalogue) -> None:
     @event("Paid", tags=("account:{account}", "all", OffsetTag("book:{account}/{page}", "line")), catalogue=catalogue)
     class Paid(msgspec.Struct, frozen=True):
         account: str
@@ -168,7 +168,7 @@ def test_an_event_without_tags_is_indexed_by_its_type_alone(catalogue: Catalogue
     assert Codec(catalogue).index([Ticked(), Ticked()]) == {"type:Ticked": None, "clock": None}
 
 
-def test_tags_of_more_events_than_are_remembered_are_right(catalogue: Catalogue) -> None:
+def test_tags_are_correct_beyond_the_size_of_the_cache(catalogue: Catalogue) -> None:
     @event("Paid", tags=("account:{account}",), catalogue=catalogue)
     class Paid(msgspec.Struct, frozen=True):
         account: int
@@ -262,7 +262,7 @@ def test_a_wrong_declaration_is_refused_with_its_reason(
     assert catalogue.names() == []
 
 
-def test_a_name_is_taken_by_the_first_class(catalogue: Catalogue) -> None:
+def test_a_name_belongs_to_the_first_class_registered_with_it(catalogue: Catalogue) -> None:
     event("X", catalogue=catalogue)(Fine)
     with pytest.raises(RegistrationError, match=r"event name 'X' is already used by .*\.Fine; choose another"):
 

@@ -45,7 +45,7 @@ def taken(log: LogStore, position: int = 4) -> StoredSnapshot:
     return StoredSnapshot.sealed(end, "topic", 1, b"{}")
 
 
-def test_the_end_of_a_commit_is_known_from_any_of_its_positions(log: LogStore) -> None:
+def test_commit_end_accepts_any_position_of_a_commit(log: LogStore) -> None:
     stored = list(log.stored())
     digests = [commit.digest for commit in stored]
 
@@ -81,7 +81,7 @@ def test_a_changed_snapshot_is_not_used(log: LogStore, change: dict[str, object]
     assert reason in str(why_unusable(log, changed, "topic", 1))
 
 
-def test_a_snapshot_of_another_kind_or_schema_is_not_used(log: LogStore) -> None:
+def test_a_snapshot_of_another_format_is_not_used(log: LogStore) -> None:
     assert "'topic' version 1" in str(why_unusable(log, taken(log), "topic", 2))
     assert "'topic' version 1" in str(why_unusable(log, taken(log), "account", 1))
 
@@ -106,7 +106,7 @@ def test_a_snapshot_beyond_the_end_of_the_log_is_not_used(log: LogStore) -> None
     assert why_unusable(log, beyond, "topic", 1) == "the log ends before its position 6"
 
 
-def test_a_commit_that_says_the_same_in_a_log_that_began_otherwise_is_another(log: LogStore) -> None:
+def test_an_equal_commit_after_a_different_history_is_another_commit(log: LogStore) -> None:
     other = MemoryLog()
     append(other, "topic/a", created("a"), produced(0, "a", value=b"other"))
     append(other, "topic/b", created("b"))
@@ -134,7 +134,7 @@ def saved(path: Path, *snapshots: StoredSnapshot) -> None:
         store.save(snapshots or [at_version(10), at_version(20)])
 
 
-def test_snapshots_lie_beside_the_log_whatever_link_it_is_opened_by(tmp_path: Path) -> None:
+def test_snapshots_are_next_to_the_log_even_if_opened_through_a_link(tmp_path: Path) -> None:
     (tmp_path / "link.db").symlink_to(tmp_path / "log.db")
     with open_log(tmp_path / "link.db") as log, closing(open_snapshots(log)) as store:
         store.save([at_version(1)])
@@ -145,32 +145,32 @@ def test_snapshots_lie_beside_the_log_whatever_link_it_is_opened_by(tmp_path: Pa
             store.save([at_version(2)])
 
 
-def test_a_log_without_a_file_has_its_snapshots_in_memory() -> None:
+def test_a_log_without_a_file_has_snapshots_in_memory() -> None:
     assert isinstance(open_snapshots(MemoryLog()), MemorySnapshots)
 
 
-def test_opening_and_loading_make_no_file(path: Path) -> None:
+def test_opening_and_loading_create_no_file(path: Path) -> None:
     with opened(path) as store:
         assert store.load("topic/a") is None
         assert list(store.scan()) == []
     assert os.listdir(path.parent) == []
 
 
-def test_the_file_is_complete_by_itself_once_closed(path: Path) -> None:
+def test_a_closed_snapshots_file_is_complete_without_a_write_ahead_log(path: Path) -> None:
     with opened(path) as store:
         store.save([at_version(10)])
         assert store.load("topic/a") == at_version(10)
     assert os.listdir(path.parent) == [path.name]
 
 
-def test_a_load_sees_what_was_saved_a_moment_ago(path: Path) -> None:
+def test_a_load_sees_the_latest_save(path: Path) -> None:
     with opened(path) as store:
         for version in range(50):
             store.save([at_version(version)])
             assert store.load("topic/a") == at_version(version)
 
 
-def test_loads_go_on_while_saves_do(path: Path) -> None:
+def test_loads_work_during_saves(path: Path) -> None:
     with opened(path) as store:
         store.save([at_version(0)])
         seen: list[int] = []
@@ -198,7 +198,7 @@ def flip(path: Path, what: bytes) -> None:
     path.write_bytes(content)
 
 
-def test_a_flipped_byte_of_a_payload_is_told_by_the_checksum(path: Path) -> None:
+def test_a_flipped_byte_of_a_payload_is_detected_by_the_checksum(path: Path) -> None:
     saved(path, at_version(10, payload=b"the payload"), at_version(20, payload=b"the other payload"))
     flip(path, b"the other payload")
 
@@ -261,7 +261,7 @@ SPOILERS: list[Callable[[Path], None]] = [
 
 
 @pytest.mark.parametrize("spoil", SPOILERS)
-def test_a_file_that_is_not_as_it_should_be_gives_none_and_is_put_aside_by_the_next_save(
+def test_an_unusable_file_has_no_snapshots_and_the_next_save_renames_it(
     path: Path, spoil: Callable[[Path], None]
 ) -> None:
     spoil(path)
@@ -279,22 +279,20 @@ def test_a_file_that_is_not_as_it_should_be_gives_none_and_is_put_aside_by_the_n
 
 
 @pytest.mark.parametrize("spoil", SPOILERS[:5])
-def test_a_file_that_is_not_as_it_should_be_is_put_aside_by_a_save_without_a_load(
-    path: Path, spoil: Callable[[Path], None]
-) -> None:
+def test_a_save_without_a_previous_load_renames_an_unusable_file(path: Path, spoil: Callable[[Path], None]) -> None:
     spoil(path)
     with opened(path) as store:
         store.save([at_version(30)])
         assert versions(store) == [30]
 
 
-def test_a_scan_of_a_file_that_is_not_as_it_should_be_says_so(path: Path) -> None:
+def test_a_scan_of_an_unusable_file_raises_an_error(path: Path) -> None:
     _garbage(path)
     with opened(path, read_only=True) as store, pytest.raises(SnapshotsUnavailable, match="not a database"):
         list(store.scan())
 
 
-def test_a_deleted_file_is_made_anew_without_what_was_left_of_it(path: Path) -> None:
+def test_a_deleted_file_is_recreated_without_its_old_write_ahead_log(path: Path) -> None:
     with opened(path) as store:
         store.save([at_version(10)])
         left = Path(f"{path}-wal").read_bytes()
@@ -317,7 +315,7 @@ def test_read_only_media_can_be_read(public_place: Path) -> None:
         assert versions(store) == [10, 20]
 
 
-def test_a_place_that_takes_no_file_is_told(public_place: Path) -> None:
+def test_a_directory_that_cannot_be_written_is_reported(public_place: Path) -> None:
     public_place.chmod(0o555)
     with ordinary_user(), opened(public_place / "log.db.snapshots") as store:
         assert store.load("topic/a") is None
@@ -325,7 +323,7 @@ def test_a_place_that_takes_no_file_is_told(public_place: Path) -> None:
             store.save([at_version(1)])
 
 
-def test_a_directory_in_the_place_of_the_file_is_left_alone(path: Path) -> None:
+def test_a_directory_with_the_files_name_is_left_unchanged(path: Path) -> None:
     path.mkdir()
     with opened(path) as store:
         for _ in range(2):
@@ -334,7 +332,7 @@ def test_a_directory_in_the_place_of_the_file_is_left_alone(path: Path) -> None:
     assert path.is_dir()
 
 
-def test_a_full_disk_is_told_and_saving_goes_on_once_there_is_room(path: Path) -> None:
+def test_a_full_disk_is_reported_and_saving_works_again_once_there_is_space(path: Path) -> None:
     with opened(path) as store:
         store.save([at_version(10)])
         with limited_files(200_000), pytest.raises(SnapshotsUnavailable):
@@ -357,7 +355,7 @@ def limited_files(size: int) -> Iterator[None]:
         signal.signal(signal.SIGXFSZ, handler)
 
 
-def test_a_file_locked_by_a_stranger_is_told_within_a_moment(path: Path) -> None:
+def test_a_file_locked_by_another_program_is_reported_within_seconds(path: Path) -> None:
     saved(path)
     with closing(sqlite3.connect(path)) as stranger, opened(path) as store:
         stranger.execute("BEGIN IMMEDIATE")
@@ -368,7 +366,7 @@ def test_a_file_locked_by_a_stranger_is_told_within_a_moment(path: Path) -> None
         store.save([at_version(30)])
 
 
-def test_a_save_is_all_or_none(path: Path) -> None:
+def test_a_save_is_atomic(path: Path) -> None:
     with opened(path) as store:
         store.save([at_version(10)])
         with pytest.raises(SnapshotsUnavailable):
@@ -376,7 +374,7 @@ def test_a_save_is_all_or_none(path: Path) -> None:
         assert versions(store) == [10]
 
 
-def test_closed_snapshots_say_so(path: Path) -> None:
+def test_closed_snapshots_refuse_every_call(path: Path) -> None:
     store = SqliteSnapshots(path)
     store.close()
     with pytest.raises(SnapshotsUnavailable, match="closed"):
@@ -385,7 +383,7 @@ def test_closed_snapshots_say_so(path: Path) -> None:
         store.load("topic/a")
 
 
-def test_a_forked_child_is_refused_and_harms_nothing(path: Path) -> None:
+def test_a_forked_child_is_refused_and_does_not_disturb_the_parent(path: Path) -> None:
     with opened(path) as store:
         store.save([at_version(10)])
         child = os.fork()
@@ -402,7 +400,7 @@ def test_a_forked_child_is_refused_and_harms_nothing(path: Path) -> None:
         assert store.load("topic/a") == at_version(20)
 
 
-def test_what_was_saved_before_the_process_was_killed_is_there(path: Path) -> None:
+def test_snapshots_saved_before_the_process_was_killed_are_kept(path: Path) -> None:
     program = (
         "import os, sys\n"
         "from support.snapshots import at_version\n"
@@ -416,7 +414,7 @@ def test_what_was_saved_before_the_process_was_killed_is_there(path: Path) -> No
         assert store.load("topic/a") == at_version(10)
 
 
-def test_an_empty_file_holds_no_snapshots_and_is_not_put_aside(tmp_path: Path) -> None:
+def test_an_empty_file_has_no_snapshots_and_is_not_renamed(tmp_path: Path) -> None:
     path = tmp_path / "log.db.snapshots"
     path.touch()  # as the first save leaves it for a moment
     with closing(SqliteSnapshots(path)) as store:
