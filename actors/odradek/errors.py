@@ -42,7 +42,7 @@ arguments raise ValueError or TypeError instead, at once.
     DomainError                         a rule refused the request
     ├── ValidationError                 a value that is never valid; also a ValueError
     │   ├── InvalidTopicName · InvalidIdentifier · InvalidMessageId · InvalidOffset · InvalidPartitionCount
-    │   ├── InvalidMessage · InvalidHeader · MessageTooLarge · InvalidRetention
+    │   ├── InvalidMessage · InvalidHeader · InvalidPattern · MessageTooLarge · InvalidRetention
     │   ├── OffsetAlreadyAssigned
     │   └── InvalidAppend               the partitions or sequence numbers do not fit the messages
     ├── TopicNotFound · TopicAlreadyExists · UnknownTopicId · PartitionNotFound · PartitionCountMustGrow
@@ -102,6 +102,7 @@ from odradek_domain.errors import (
     InvalidMessageId,
     InvalidOffset,
     InvalidPartitionCount,
+    InvalidPattern,
     InvalidTopicName,
     MessagesNotHeld,
     MessageTooLarge,
@@ -225,6 +226,7 @@ __all__ = [
     "InvalidMessageId",
     "InvalidOffset",
     "InvalidPartitionCount",
+    "InvalidPattern",
     "InvalidRetention",
     "InvalidStream",
     "InvalidTopicName",

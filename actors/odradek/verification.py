@@ -14,11 +14,12 @@ from odradek_actors.producer.actor import ProducerActor
 from odradek_actors.topic.actor import TopicActor, TopicActorSnapshot
 from odradek_domain.replay.fold_check import FoldCheck, StateClaim
 from odradek_events.errors import SnapshotsUnavailable
-from odradek_events.log.port import ReadableLog
+from odradek_events.log.port import ReadableLog, check_log
 from odradek_events.maintenance.verify import Finding, Verification
 from odradek_events.maintenance.verify import verify as verify_structure
 from odradek_events.record import Head
 from odradek_events.snapshots.store import SnapshotStore, StoredSnapshot
+from odradek_events.validation import check_instance
 
 __all__ = ["verify"]
 
@@ -50,6 +51,9 @@ def verify(
     Streams of your own types are not folded; `unfolded_streams` counts them. Memory grows with the state of the system,
     not with its log.
     """
+    check_log(log)
+    if snapshots is not None:
+        check_instance("snapshots", snapshots, SnapshotStore, "a store of snapshots or None")
     findings: list[Finding] = []
     fold = FoldCheck(() if snapshots is None else _claims(snapshots, findings))
     found = verify_structure(log, progress, head=head, snapshots=snapshots, on_commit=fold.add)

@@ -6,6 +6,7 @@ import msgspec
 
 from odradek_actors.validation import seconds, whole_number
 from odradek_domain.topic.partition import REMEMBERED_BATCHES
+from odradek_events.validation import shown
 
 __all__ = ["Settings"]
 
@@ -58,7 +59,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         """Reject values of the wrong type or out of range."""
         if type(self.auto_create_topics) is not bool:
-            raise TypeError(f"auto_create_topics is True or False, not {self.auto_create_topics!r}")
+            raise TypeError(f"auto_create_topics must be True or False, not {shown(self.auto_create_topics)}")
         for name in ("max_block_ms", "tail_messages", "tail_bytes", "read_cache_bytes", "snapshot_interval"):
             whole_number(name, getattr(self, name))
         for name in _AT_LEAST_ONE:

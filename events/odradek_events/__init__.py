@@ -2,8 +2,8 @@
 
 In order of their layers, where each imports only those before it:
 
-    errors  lazy_names  validation
-                           the error classes; imports on first use; checks of arguments
+    validation             checks of arguments
+    errors  lazy_names     the error classes; imports on first use
     record                 the values that the log accepts and returns
     schema                 declares event types, encodes events, reads events of former versions
     types  log             the catalogue of events; the log's port, and the log in memory

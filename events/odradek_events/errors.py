@@ -32,6 +32,8 @@ succeed later. `code` is stable and machine-readable.
 
 from __future__ import annotations
 
+from odradek_events.validation import shown
+
 __all__ = [
     "AppendError",
     "CommitIdReused",
@@ -274,7 +276,8 @@ class PositionBeyondHead(LogError):
 
     def __init__(self, position: int, head: int) -> None:
         super().__init__(
-            f"position {position} is outside the log, whose last position is {head}; use a position from -1 to {head}"
+            f"position {shown(position)} is outside the log, whose last position is {head}; "
+            f"use a position from -1 to {head}"
         )
         self.position, self.head = position, head
 
@@ -287,7 +290,8 @@ class PositionNotReached(LogError, TimeoutError):
 
     def __init__(self, position: int, head: int, timeout: float) -> None:
         super().__init__(
-            f"position {position} was not reached within {timeout:g} s, the log ends at {head}; use a longer timeout"
+            f"position {shown(position)} was not reached within {timeout:g} s, the log ends at {head}; "
+            "use a longer timeout"
         )
         self.position, self.head, self.timeout = position, head, timeout
 

@@ -6,7 +6,8 @@ import os
 
 from odradek_events.errors import LogNotFound
 from odradek_events.log.memory import MemoryLog
-from odradek_events.sqlite.log import Durability, SqliteLog
+from odradek_events.sqlite.log import Durability, SqliteLog, check_durability
+from odradek_events.validation import check_instance, file_name
 
 __all__ = ["open_log"]
 
@@ -19,10 +20,11 @@ def open_log(
     Open it with `read_only` to read while another process writes. Raises a subclass of OpenError if it cannot be
     opened.
     """
-    if durability not in ("full", "normal", "off"):
-        raise ValueError(f"durability must be 'full', 'normal' or 'off', not {durability!r}")
-    if not os.fspath(path):
+    check_durability(durability)
+    check_instance("read_only", read_only, bool, "True or False")
+    name = file_name("path", path)
+    if not name:
         raise LogNotFound("''")
-    if os.fspath(path) == ":memory:":
+    if name == ":memory:":
         return MemoryLog()
-    return SqliteLog(path, read_only=read_only, durability=durability)
+    return SqliteLog(name, read_only=read_only, durability=durability)

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Self
 import msgspec
 
 from odradek_events.errors import AppendError, LogError
-from odradek_events.validation import plain_text, shown
+from odradek_events.validation import items, plain_text, shown
 
 __all__ = [
     "ANY",
@@ -60,12 +60,16 @@ class QueryItem(msgspec.Struct, frozen=True, gc=False):
 
     def __post_init__(self) -> None:
         """Reject a string in place of a tuple, and a class in place of a name: a condition on them would never fail."""
-        for names in (self.types, self.tags):
-            if isinstance(names, str) or not all(isinstance(name, str) for name in names):
+        for field in ("types", "tags"):
+            given = getattr(self, field)
+            names = items(field, given)
+            if not all(isinstance(name, str) for name in names):
                 raise TypeError(
-                    f"types and tags must be tuples of names, not {names!r}; use the name that an event type is "
+                    f"{field} must be a tuple of names, not {shown(given)}; use the name that an event type is "
                     "registered under, such as 'MessageProduced', not its class"
                 )
+            if type(given) is not tuple:
+                msgspec.structs.force_setattr(self, field, tuple(names))
 
 
 class Query(msgspec.Struct, frozen=True, gc=False):
@@ -75,6 +79,13 @@ class Query(msgspec.Struct, frozen=True, gc=False):
     """
 
     items: tuple[QueryItem, ...]
+
+    def __post_init__(self) -> None:
+        """Reject what is not a tuple of items."""
+        if not isinstance(self.items, tuple | list) or not all(isinstance(item, QueryItem) for item in self.items):
+            raise TypeError(f"items must be a tuple of QueryItem, not {shown(self.items)}")
+        if type(self.items) is not tuple:
+            msgspec.structs.force_setattr(self, "items", tuple(self.items))
 
 
 class Condition(msgspec.Struct, frozen=True, gc=False):
@@ -91,7 +102,11 @@ class Condition(msgspec.Struct, frozen=True, gc=False):
     def __post_init__(self) -> None:
         """Reject wrong types, and a query that nothing matches."""
         if not isinstance(self.query, Query) or type(self.after) is not int:
-            raise TypeError(f"a condition needs a Query and a position, not {self.query!r} and {self.after!r}")
+            raise TypeError(
+                f"query must be a Query and after a position, not {shown(self.query)} and {shown(self.after)}"
+            )
+        if self.after < -1:
+            raise ValueError(f"after must be a position, or -1 for the beginning, not {shown(self.after)}")
         if not self.query.items:
             raise ValueError(
                 "a condition whose query has no items can never fail; add items for the events that must not exist "

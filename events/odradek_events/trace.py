@@ -18,8 +18,9 @@ from datetime import datetime
 import msgspec
 
 from odradek_events.errors import CorrelationIsAmbiguous, CorrelationNotFound
-from odradek_events.log.port import ReadableLog
+from odradek_events.log.port import ReadableLog, check_log
 from odradek_events.record import CommitMetadata, Recorded, StoredCommit
+from odradek_events.validation import check_function, check_instance, whole_number
 
 __all__ = ["Follow", "Trace", "TracedDecision", "TracedEvent", "trace", "trace_at"]
 
@@ -89,6 +90,8 @@ def trace(
     `progress` with the last position of each commit read. Events of unknown types appear as stored. Raises
     CorrelationNotFound or CorrelationIsAmbiguous.
     """
+    _check(log, follow, limit, progress)
+    check_instance("name", name, str, "a str")
     if not name:
         raise CorrelationNotFound(name)
     found = _searched(log, name, progress)
@@ -110,12 +113,20 @@ def trace_at(
 
     The limit never omits that event. Raises PositionBeyondHead if it does not exist. See `trace` for the rest.
     """
+    _check(log, follow, limit, progress)
     stored = log.commit_at(position)
     correlation_id = _correlation_at(log.codec.metadata(stored), position - stored.first_position)
     if not correlation_id:
         return _tree(log, "", [stored], follow, limit, position)
     places = _searched(log, correlation_id, progress).places[correlation_id]
     return _tree(log, correlation_id, map(log.commit_at, places), follow, limit, position)
+
+
+def _check(log: object, follow: object, limit: int, progress: object) -> None:
+    check_log(log)
+    check_function("follow", follow)
+    whole_number("limit", limit)
+    check_function("progress", progress)
 
 
 def _searched(log: ReadableLog, name: str, progress: Callable[[int], None] | None) -> _Search:

@@ -8,6 +8,7 @@ subclasses, and methods that a subclass overrides must not take effect here.
 from __future__ import annotations
 
 import operator
+import os
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from typing import Any
@@ -16,10 +17,16 @@ __all__ = [
     "MAX_COMMIT_ID",
     "MAX_ID",
     "as_plain",
+    "check_function",
+    "check_instance",
+    "check_int",
+    "file_name",
+    "items",
     "moment",
     "names",
     "plain_moment",
     "plain_text",
+    "printable",
     "seconds",
     "shown",
     "text",
@@ -31,6 +38,8 @@ MAX_ID = 1024
 MAX_COMMIT_ID = 1000
 """The maximum length of a commit id, in characters: an event id, which may be a causation id, adds `/<number>`."""
 
+_LARGEST = (1 << 63) - 1
+_LONGEST_PATH = 4096  # bytes: PATH_MAX of Linux
 _MOST_SECONDS = 1_000_000_000  # 31 years; the longest timeout of a lock is somewhat above
 _MOST_SHOWN = 80
 _PLAIN = (datetime, date)  # in a tuple, where tools that freeze the clock do not replace the classes
@@ -44,21 +53,31 @@ def shown(value: object) -> str:
         value = value[: _MOST_SHOWN + 1]
     try:
         found = repr(value)
-    except Exception:  # a class whose __repr__ fails
+    except Exception:  # a class whose __repr__ fails, or lists nested too deep
         found = f"<{type(value).__name__}>"
     found = found if found.isprintable() else found.encode("unicode_escape", "backslashreplace").decode()
     return found if len(found) <= _MOST_SHOWN else f"{found[:_MOST_SHOWN]}…"
 
 
-def whole_number(name: str, value: Any, minimum: int | None = 0, maximum: int | None = None) -> int:
-    """Return a whole number between `minimum` and `maximum`; raise TypeError or ValueError for any other value."""
+def whole_number(name: str, value: Any, minimum: int | None = 0, maximum: int = _LARGEST) -> int:
+    """Return a whole number between `minimum` and `maximum`; raise TypeError or ValueError for any other value.
+
+    The limits are those of 64 bits, as in SQLite and in Kafka's protocol; `minimum` None is the least of them.
+    """
+    least = -_LARGEST - 1 if minimum is None else minimum
     if type(value) is not int:
         raise TypeError(f"{name} must be an int, not {shown(value)}")
-    if minimum is not None and value < minimum:
-        raise ValueError(f"{name} must be {minimum} or more, not {shown(value)}")
-    if maximum is not None and value > maximum:
+    if value < least:
+        raise ValueError(f"{name} must be {least} or more, not {shown(value)}")
+    if value > maximum:
         raise ValueError(f"{name} must be {maximum} or less, not {shown(value)}")
     return value
+
+
+def check_int(name: str, value: Any) -> None:
+    """Raise TypeError unless `value` is a whole number, however large: to read after 2**70 gives nothing."""
+    if type(value) is not int:
+        raise TypeError(f"{name} must be an int, not {shown(value)}")
 
 
 def seconds(name: str, value: Any) -> float:
@@ -88,13 +107,50 @@ def text(name: str, value: Any, most: int | None = None) -> str:
 
 def names(name: str, values: Iterable[str]) -> list[str]:
     """Return a list of str; refuse a single str, which is most likely a mistake."""
+    return [text(f"each of {name}", value) for value in items(name, values)]
+
+
+def items(name: str, values: Any) -> list[Any]:
+    """Return what is in `values` as a list; raise TypeError for what is not iterable, and for a single str."""
     if isinstance(values, str | bytes):
         raise TypeError(f"{name} must be a list; use [{shown(values)}]")
     try:
-        listed = list(values)
+        return list(values)
     except TypeError as error:
-        raise TypeError(f"{name} must be a list of str, not {shown(values)}") from error
-    return [text(f"each of {name}", value) for value in listed]
+        raise TypeError(f"{name} must be a list, not {shown(values)}") from error
+
+
+def file_name(name: str, value: Any) -> str:
+    """Return the name of a file, given as str or path; ValueError for one that no file can have."""
+    if not isinstance(value, str | os.PathLike) or isinstance(path := os.fspath(value), bytes):
+        raise TypeError(f"{name} must be a str or a path, not {shown(value)}")
+    plain = plain_text(path)
+    try:
+        encoded = os.fsencode(plain)
+    except UnicodeEncodeError:
+        encoded = b"\0"
+    if b"\0" in encoded:
+        raise ValueError(f"{name} {shown(plain)} has a character that no file name can have; use another name")
+    if len(encoded) > _LONGEST_PATH:
+        raise ValueError(f"{name} must have at most {_LONGEST_PATH} bytes, not {len(encoded)}")
+    return plain
+
+
+def printable(path: str) -> str:
+    """Return the name of a file as messages show it: on one line."""
+    return path if path.isprintable() else path.encode("unicode_escape", "surrogateescape").decode(errors="replace")
+
+
+def check_function(name: str, value: Any) -> None:
+    """Raise TypeError unless `value` can be called, or is None."""
+    if value is not None and not callable(value):
+        raise TypeError(f"{name} must be a function or None, not {shown(value)}")
+
+
+def check_instance(name: str, value: Any, kind: type[Any], wanted: str) -> None:
+    """Raise TypeError unless `value` is a `kind`, which the message calls `wanted`."""
+    if not isinstance(value, kind):
+        raise TypeError(f"{name} must be {wanted}, not {shown(value)}")
 
 
 def moment(name: str, value: Any) -> datetime:

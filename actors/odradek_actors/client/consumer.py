@@ -8,8 +8,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from odradek_actors.client.consumer_commits import ConsumerCommits
-from odradek_actors.client.rebalance_listener import RebalanceListener
-from odradek_actors.client.uncommitted import checked_pattern, checked_place
+from odradek_actors.client.rebalance_listener import RebalanceListener, check_listener
+from odradek_actors.client.uncommitted import checked_pattern, checked_place, checked_places
 from odradek_actors.errors import RequestTimedOut
 from odradek_actors.messages.consumers import (
     Assign,
@@ -68,6 +68,8 @@ class ConsumerHandle(ConsumerCommits):
         if not wanted and expression is None:
             self.unsubscribe()
             return
+        if listener is not None:
+            check_listener(listener)
         self._ask(Subscribe(self._number, wanted, expression))
         self._listener = listener or RebalanceListener()
         if self.group_id is None:
@@ -86,7 +88,7 @@ class ConsumerHandle(ConsumerCommits):
         The consumer is then not a member of its group, and can commit to the group only while the group has no members.
         Raises SubscriptionConflict after `subscribe`: call `unsubscribe` first.
         """
-        wanted = tuple(sorted({checked_place(pair) for pair in partitions}))
+        wanted = tuple(sorted(checked_places(partitions)))
         if not wanted:
             self.unsubscribe()
             return
@@ -106,11 +108,11 @@ class ConsumerHandle(ConsumerCommits):
 
         Raises ConsumerNotAssigned or ConsumerNotSubscribed for a partition that the consumer does not read.
         """
-        self._set_paused(self._reading.paused | {checked_place(pair) for pair in partitions})
+        self._set_paused(self._reading.paused | checked_places(partitions))
 
     def resume(self, partitions: Iterable[tuple[str, int]]) -> None:
         """Let `poll` return messages of these (topic, partition) pairs again. Pairs that are not paused are ignored."""
-        self._set_paused(self._reading.paused - {checked_place(pair) for pair in partitions})
+        self._set_paused(self._reading.paused - checked_places(partitions))
 
     @property
     def paused(self) -> tuple[TopicPartition, ...]:
@@ -302,11 +304,12 @@ class ConsumerHandle(ConsumerCommits):
 
     def position(self, topic: str, partition: int) -> int | None:
         """Return the offset of the next message `poll` will return, or None before the first poll or seek."""
+        place = checked_place((topic, partition))
         self._require_open()
         for event in self._reading.waiting:
-            if (event.topic, event.partition) == (topic, partition):
+            if (event.topic, event.partition) == place:
                 return event.offset
-        offset: int | None = self._query(PositionOf(TopicPartition(topic, partition)))
+        offset: int | None = self._query(PositionOf(place))
         return None if offset is None else int(offset)
 
     def _seek(self, description: TopicDescription, partition: int, offset: int) -> None:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from odradek_actors.client.rebalance_listener import RebalanceListener
 from odradek_actors.client.topics import TopicCalls
-from odradek_actors.client.uncommitted import OffsetsToCommit, Reading, Uncommitted, wanted_offsets
+from odradek_actors.client.uncommitted import OffsetsToCommit, Reading, Uncommitted, checked_place, wanted_offsets
 from odradek_actors.errors import ActorError, RequestTimedOut
 from odradek_actors.logs import get_logger
 from odradek_actors.messages.consumers import (
@@ -22,8 +22,8 @@ from odradek_actors.runtime.promise import Promise
 from odradek_actors.validation import whole_number
 from odradek_domain.errors import ConsumerClosed, DomainError, TopicNotFound
 from odradek_domain.values.names import ConsumerId, GroupId
-from odradek_domain.values.positions import TopicPartition
 from odradek_events.errors import LogError
+from odradek_events.validation import shown
 
 __all__ = ["AutoOffsetReset", "ConsumerCommits"]
 
@@ -44,8 +44,10 @@ class ConsumerCommits:
         max_poll_records: int = 500,
         auto_commit_interval: float | None = None,
     ) -> None:
-        if auto_offset_reset not in ("earliest", "latest", "none"):
-            raise ValueError(f"auto_offset_reset is 'earliest', 'latest' or 'none', not {auto_offset_reset!r}")
+        if not isinstance(auto_offset_reset, str) or auto_offset_reset not in ("earliest", "latest", "none"):
+            raise ValueError(
+                f"auto_offset_reset must be 'earliest', 'latest' or 'none', not {shown(auto_offset_reset)}"
+            )
         self.consumer_id = str(ConsumerId(consumer_id))
         self.group_id = None if group is None else str(GroupId(group))
         self._system = system
@@ -115,12 +117,13 @@ class ConsumerCommits:
 
     def committed(self, topic: str, partition: int) -> int | None:
         """Return the committed offset, of the group if there is one; None if there is none or the topic is missing."""
+        place = checked_place((topic, partition))
         self._require_open()
         try:
             topic_id = self._system.describe_topic(topic).topic_id
         except TopicNotFound:
             return None
-        offset: int | None = self._query(CommittedOf(TopicPartition(topic, partition), topic_id))
+        offset: int | None = self._query(CommittedOf(place, topic_id))
         return offset
 
     def _require_open(self) -> None:

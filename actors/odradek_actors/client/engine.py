@@ -40,6 +40,7 @@ from odradek_events.opening import open_log
 from odradek_events.snapshots.sqlite import open_snapshots
 from odradek_events.snapshots.store import SnapshotStore
 from odradek_events.sqlite.log import Durability, SqliteLog
+from odradek_events.validation import check_instance, shown
 
 __all__ = ["RunningSystem"]
 
@@ -59,9 +60,18 @@ class RunningSystem:
     ) -> None:
         if isinstance(log, SqliteLog) and log.read_only:
             raise LogUnavailable(log.name, "it was opened read-only, and a system writes; open it for writing")
+        check_instance("log", log, LogStore, "the name of a log or a log that can be written")
+        if actors is not None:
+            check_instance("actors", actors, Mapping, "a dict of stream types to EventSourcedActor classes")
+        if settings is not None:
+            check_instance("settings", settings, Settings, "Settings or None")
+        if snapshots is not None:
+            check_instance("snapshots", snapshots, SnapshotStore, "a store of snapshots or None")
         for kind, actor_class in (actors or {}).items():
             if not (isinstance(actor_class, type) and issubclass(actor_class, EventSourcedActor)):
-                raise TypeError(f"actors maps stream types to EventSourcedActor classes; {kind!r} has {actor_class!r}")
+                raise TypeError(
+                    f"actors maps stream types to EventSourcedActor classes; {shown(kind)} has {shown(actor_class)}"
+                )
         self.log = log
         self.settings = settings or Settings()
         self.runtime: Runtime = ThreadedRuntime() if runtime is None else checked_runtime(runtime)
@@ -207,6 +217,7 @@ class RunningSystem:
         self._refs.pop(stream, None)
 
     def _ref(self, stream: str) -> pykka.ActorRef[Any]:
+        check_instance("stream", stream, str, "a str")
         ref = self._refs.get(stream)
         if ref is None or not ref.is_alive():
             self._require_open()

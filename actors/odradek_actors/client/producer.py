@@ -37,6 +37,7 @@ from odradek_actors.validation import (
 from odradek_domain.errors import MessageTooLarge
 from odradek_domain.values.message import Headers, Message, checked_headers
 from odradek_domain.values.names import ProducerId, TopicName
+from odradek_events.validation import items
 
 __all__ = ["Acks", "ProducerHandle", "Unacknowledged"]
 
@@ -141,10 +142,10 @@ class ProducerHandle:
             raise TypeError(
                 f"send_batch takes a list of entries, not {type(entries).__name__}; use send for one message"
             )
-        items = list(entries)
+        listed = items("entries", entries)
         now = runtime.now() if timestamp is None else moment("timestamp", timestamp)
-        ids = runtime.new_ids(len(items))
-        messages, size = self._messages(ids, items, now)
+        ids = runtime.new_ids(len(listed))
+        messages, size = self._messages(ids, listed, now)
         promise: Promise[list[Receipt]] = runtime.promise()
         if not messages:
             TopicName(topic)

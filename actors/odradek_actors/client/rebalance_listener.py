@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from odradek_domain.values.positions import TopicPartition
+from odradek_events.validation import shown
 
-__all__ = ["RebalanceListener"]
+__all__ = ["RebalanceListener", "check_listener"]
 
 
 class RebalanceListener:
@@ -24,3 +25,13 @@ class RebalanceListener:
     def on_partitions_lost(self, partitions: Sequence[TopicPartition]) -> None:
         """Handle partitions that another member may already own, so a commit fails. Calls on_partitions_revoked."""
         self.on_partitions_revoked(partitions)
+
+
+def check_listener(listener: object) -> None:
+    """Raise TypeError unless `listener` has the methods of a RebalanceListener."""
+    missing = [name for name in _METHODS if not callable(getattr(listener, name, None))]
+    if missing or isinstance(listener, type):
+        raise TypeError(f"listener must be a RebalanceListener, not {shown(listener)}")
+
+
+_METHODS = ("on_partitions_assigned", "on_partitions_revoked", "on_partitions_lost")

@@ -19,6 +19,7 @@ from odradek_domain.values.names import TopicName
 from odradek_domain.values.positions import TopicPartition
 from odradek_domain.values.topic_pattern import check_pattern
 from odradek_events.types import MessageProduced
+from odradek_events.validation import items, shown
 
 __all__ = [
     "OffsetsToCommit",
@@ -27,6 +28,7 @@ __all__ = [
     "Wanted",
     "checked_pattern",
     "checked_place",
+    "checked_places",
     "wanted_offsets",
 ]
 
@@ -128,14 +130,22 @@ class Uncommitted:
 
 def wanted_offsets(offsets: OffsetsToCommit) -> Wanted:
     """Check the offsets that a caller passed to `commit`, each perhaps with metadata, and return them sorted."""
-    return tuple((checked_place(key), *_with_metadata(offsets[key]), None) for key in sorted(offsets))
+    if not isinstance(offsets, Mapping):
+        raise TypeError(f"offsets must be a dict of (topic, partition) to offset, not {shown(offsets)}")
+    checked = sorted((checked_place(key), _with_metadata(offset)) for key, offset in offsets.items())
+    return tuple((place, *wanted, None) for place, wanted in checked)
 
 
 def checked_place(partition: Any) -> TopicPartition:
     """Check a (topic, partition) pair and return it."""
     if not isinstance(partition, tuple) or len(partition) != 2:
-        raise TypeError(f"a partition must be a (topic, number) tuple, not {partition!r}")
+        raise TypeError(f"a partition must be a (topic, number) tuple, not {shown(partition)}")
     return TopicPartition(str(TopicName(partition[0])), whole_number("partition", partition[1]))
+
+
+def checked_places(partitions: Any) -> set[TopicPartition]:
+    """Check (topic, partition) pairs and return them."""
+    return {checked_place(pair) for pair in items("partitions", partitions)}
 
 
 def checked_pattern(pattern: str | re.Pattern[str]) -> str:

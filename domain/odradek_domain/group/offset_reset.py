@@ -17,6 +17,7 @@ from odradek_domain.group.errors import NothingToShift
 from odradek_domain.topic.bounds import Bounds, TopicBounds
 from odradek_domain.values.committed_offsets import CommittedOffset, OffsetToCommit
 from odradek_domain.values.positions import Offset, TopicPartition
+from odradek_events.validation import items, moment, plain_text, shown, whole_number
 
 __all__ = [
     "PlannedReset",
@@ -73,25 +74,24 @@ def checked_target(to: object, now: datetime) -> ResetTarget:
         case "earliest" | "latest":
             return to
         case int():
-            return int(Offset(to))
+            return int(Offset(whole_number("to", int(to), None)))
         case datetime():
-            if to.tzinfo is None:
-                raise ValueError(f"the time to reset to, {to}, has no time zone; pass an aware datetime")
-            return to
+            return moment("to", to)
         case timedelta():
             if to < timedelta():
-                raise ValueError(f"the timedelta to go back must be 0 or more, not {to}")
+                raise ValueError(f"the timedelta to go back must be 0 or more, not {shown(to)}")
             try:
                 return now - to
             except OverflowError:  # before the year 1
                 return _EARLIEST
         case ShiftBy(messages) if type(messages) is int:
+            whole_number("messages", messages, None)
             return to
         case _:
             pass
     raise TypeError(
         "the reset target must be 'earliest', 'latest', an offset, an aware datetime, a timedelta back from now, or "
-        f"ShiftBy(messages), not {to!r}"
+        f"ShiftBy(messages), not {shown(to)}"
     )
 
 
@@ -100,19 +100,17 @@ def wanted_partitions(places: Iterable[str | tuple[str, int]]) -> dict[str, tupl
 
     Raises TypeError for anything but a topic or a (topic, partition) pair.
     """
-    if isinstance(places, str):
-        raise TypeError(f"topics and partitions must be a list, not {places!r}; use [{places!r}]")
     partitions: dict[str, set[int] | None] = {}
-    for place in places:
+    for place in items("places", places):
         match place:
             case str():
-                partitions[str(place)] = None
+                partitions[plain_text(place)] = None
             case (str() as topic, int() as partition) if type(partition) is int:
-                known = partitions.setdefault(topic, set())
+                known = partitions.setdefault(plain_text(topic), set())
                 if known is not None:
                     known.add(partition)
             case _:
-                raise TypeError(f"use topics or (topic, partition) pairs, not {place!r}")
+                raise TypeError(f"use topics or (topic, partition) pairs, not {shown(place)}")
     return {topic: None if some is None else tuple(sorted(some)) for topic, some in sorted(partitions.items())}
 
 

@@ -14,10 +14,11 @@ from functools import cache
 import msgspec
 
 from odradek_domain.errors import OffsetNotFound, TopicNotFound
-from odradek_events.log.port import ReadableLog
+from odradek_events.log.port import ReadableLog, check_log
 from odradek_events.record import Commit, Recorded, StoredCommit
 from odradek_events.trace import TracedDecision, TracedEvent
 from odradek_events.types import MessageConsumed, MessageProduced, OffsetCommitted
+from odradek_events.validation import items, shown
 
 __all__ = ["command_of", "follow_messages", "position_of", "sender_of"]
 
@@ -65,6 +66,9 @@ def follow_messages(log: ReadableLog, events: Sequence[Recorded]) -> Mapping[int
     These are each delivery, followed by that consumer's first commit beyond the message, and the first such commit of
     every other owner. Reads the index of each partition from the message to the end of the log.
     """
+    check_log(log)
+    if not all(isinstance(recorded, Recorded) for recorded in items("events", events)):
+        raise TypeError(f"events must be a list of Recorded, as a log's read yields, not {shown(events)}")
     partitions: dict[tuple[str, int, str], _Followed] = {}
     births = cache(lambda topic: _births(log, topic))
     for recorded in events:

@@ -24,7 +24,7 @@ from odradek_domain.topic.topic import Topic, TopicSnapshot
 from odradek_domain.values.names import TopicName
 from odradek_events.record import Commit, Head
 from odradek_events.schema.registry import CATALOGUE
-from odradek_events.validation import as_plain
+from odradek_events.validation import as_plain, check_function, check_instance, items, shown
 
 __all__ = ["AggregateSnapshot", "ReplayableLog", "SystemState"]
 
@@ -89,6 +89,9 @@ class SystemState:
         `until` is a position (-1: the empty state), an aware datetime (compared with recorded-at), or None for all.
         Raises PositionBeyondHead. `progress` is called with the position after each commit.
         """
+        if not callable(getattr(log, "commits", None)) or isinstance(log, type):
+            raise TypeError(f"log must be a log, such as open_log returns, not {shown(log)}")
+        check_function("progress", progress)
         state = cls()
         last = log.head().position if until is None else log.resolve(until)
         for commit in log.commits(until=last, opaque=True):
@@ -103,7 +106,9 @@ class SystemState:
         """Return the state of these snapshots, without aggregates that have no events."""
         state = cls()
         state.position = position
-        for snapshot in snapshots:
+        for snapshot in items("snapshots", snapshots):
+            if not isinstance(snapshot, AggregateSnapshot):
+                raise TypeError(f"snapshots must be those of aggregates, not {shown(snapshot)}")
             if snapshot.version < 0:
                 continue
             stream, aggregate = _restore(snapshot)
@@ -113,6 +118,7 @@ class SystemState:
 
     def apply_commit(self, commit: Commit) -> None:
         """Fold one commit into the aggregate of its stream."""
+        check_instance("commit", commit, Commit, "a Commit, as a log's commits yields")
         stream = commit.stream
         aggregate = self._aggregates.get(stream)
         if aggregate is None:
@@ -149,15 +155,18 @@ class SystemState:
 
     def topic_of(self, stream: str) -> Topic | None:
         """Return the topic of a stream, even if it is deleted; None if the stream is not a topic's."""
+        check_instance("stream", stream, str, "a str")
         found = self._aggregates.get(stream)
         return found if isinstance(found, Topic) else None
 
     def is_folded(self, stream: str) -> bool:
         """Return whether an aggregate was folded from this stream."""
+        check_instance("stream", stream, str, "a str")
         return stream in self._aggregates
 
     def snapshot_of(self, stream: str) -> AggregateSnapshot | None:
         """Return the snapshot of a stream's aggregate; None if the stream is not folded."""
+        check_instance("stream", stream, str, "a str")
         found: Any = self._aggregates.get(stream)
         snapshot: AggregateSnapshot | None = None if found is None else found.snapshot()
         return snapshot

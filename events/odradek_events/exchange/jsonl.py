@@ -24,12 +24,13 @@ from odradek_events.errors import DamagedCommit, LogFull, LogNotWritable
 from odradek_events.exchange.errors import DamagedExport, ExportTooNew, NotAnExport
 from odradek_events.log.checker import Checker
 from odradek_events.log.judging import EMPTY_DIGEST
-from odradek_events.log.port import ReadableLog
+from odradek_events.log.port import ReadableLog, check_log
 from odradek_events.maintenance.builder import building, new_file
 from odradek_events.record import Commit, Head, StoredCommit
 from odradek_events.schema.codec import Codec
 from odradek_events.sqlite.index_walk import IndexWalk
 from odradek_events.sqlite.log import SqliteLog
+from odradek_events.validation import check_function, check_instance, printable, shown, whole_number
 
 __all__ = [
     "EXPORT_FORMAT",
@@ -93,6 +94,8 @@ def export_log(
 
     See `write_lines`. Raises LogNotWritable if the target exists.
     """
+    check_log(log)
+    check_function("progress", progress)
     with new_export(target) as file:
         return write_lines(log, file.write, until=until, progress=progress)
 
@@ -142,6 +145,12 @@ def import_log(
     that the log ends at the header's head; otherwise creates no log. Raises NotAnExport, ExportTooNew, or DamagedExport
     with the line number; raises LogNotWritable if the target exists.
     """
+    if not callable(getattr(source, "readline", None)):
+        raise TypeError(f"source must be a file that is open for reading bytes, not {shown(source)}")
+    check_function("progress", progress)
+    whole_number("max_line_bytes", max_line_bytes, 1)
+    if codec is not None:
+        check_instance("codec", codec, Codec, "a Codec or None")
     with building(target, codec or Codec()) as builder:
         end = _header(source, name)
         decode = msgspec.json.Decoder(_Line).decode
@@ -172,8 +181,8 @@ def new_export(target: str | os.PathLike[str]) -> Iterator[BinaryIO]:
                 yield file
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
-                raise LogFull(str(target), error.strerror or str(error)) from error
-            raise LogNotWritable(str(target), error.strerror or str(error)) from error
+                raise LogFull(printable(str(target)), error.strerror or str(error)) from error
+            raise LogNotWritable(printable(str(target)), error.strerror or str(error)) from error
 
 
 def end_of(log: ReadableLog, until: int | datetime | None) -> Head:

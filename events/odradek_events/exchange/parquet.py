@@ -15,8 +15,9 @@ import msgspec
 
 from odradek_events.exchange.errors import LibraryMissing
 from odradek_events.exchange.jsonl import checked_commits, end_of, new_export
-from odradek_events.log.port import ReadableLog
+from odradek_events.log.port import ReadableLog, check_log
 from odradek_events.record import Commit, Head, StoredCommit, type_name
+from odradek_events.validation import check_function
 
 __all__ = ["export_parquet", "write_parquet"]
 
@@ -37,6 +38,8 @@ def export_parquet(
 
     See `write_parquet`. Raises LogNotWritable if the target exists.
     """
+    check_log(log)
+    check_function("progress", progress)
     with new_export(target) as file:
         return write_parquet(log, file.write, until=until, progress=progress)
 

@@ -14,8 +14,8 @@ from odradek_events.lazy_names import lazy_names
 from odradek_events.log.checker import Checker
 from odradek_events.log.judging import EMPTY_DIGEST, Judged, chain, chain_raw, judge, split_stream
 from odradek_events.log.memory import MemoryLog
-from odradek_events.log.port import EventLog, LogStore, ReadableLog
-from odradek_events.log.queries import merged
+from odradek_events.log.port import EventLog, LogStore, ReadableLog, check_log
+from odradek_events.log.queries import check_bounds, check_items, merged
 from odradek_events.log.subscription import Subscription
 
 if TYPE_CHECKING:
@@ -36,6 +36,9 @@ __all__ = [
     "Subscription",
     "chain",
     "chain_raw",
+    "check_bounds",
+    "check_items",
+    "check_log",
     "judge",
     "merged",
     "split_stream",

@@ -98,7 +98,8 @@ def judge(
 
     A request that is invalid, or whose events raise, is rejected; the others are judged all the same.
     """
-    if isinstance(requests, Append) or not all(isinstance(request, Append) for request in requests):
+    is_list = isinstance(requests, Sequence) and not isinstance(requests, str | bytes)
+    if not is_list or not all(isinstance(request, Append) for request in requests):
         raise TypeError(f"requests must be a list of Append, not {shown(requests)}")
     recorded_at = moment("recorded_at", recorded_at)
     if head.recorded_at is not None and recorded_at < head.recorded_at:

@@ -13,8 +13,10 @@ from datetime import datetime
 from odradek_events.errors import LogUnavailable, PositionBeyondHead
 from odradek_events.log.judging import EMPTY_DIGEST, judge
 from odradek_events.log.port import LogStore
+from odradek_events.log.queries import check_bounds
 from odradek_events.record import Append, Head, StoredCommit, Verdict
 from odradek_events.schema.codec import Codec
+from odradek_events.validation import check_instance, check_int
 
 __all__ = ["MemoryLog"]
 
@@ -66,6 +68,7 @@ class MemoryLog(LogStore):
 
     def stream_version(self, stream: str) -> int:
         """Return the version of a stream's last event, or -1."""
+        check_instance("stream", stream, str, "a str")
         numbers = self._by_stream.get(stream)
         if not numbers:
             return -1
@@ -86,6 +89,7 @@ class MemoryLog(LogStore):
         types: Collection[str] = (),
     ) -> Iterator[StoredCommit]:
         """Yield stored commits; see ReadableLog."""
+        check_bounds(after, until, stream, tags, types)
         last = self._head.position if until is None else min(until, self._head.position)
         rows, firsts = self._rows, self._firsts
         low = max(0, bisect.bisect_right(firsts, after + 1) - 1)
@@ -107,6 +111,9 @@ class MemoryLog(LogStore):
 
     def locate(self, tag: str, offset: int, not_before: int = 0) -> int | None:
         """Return the first position of the commit that covers `offset` of `tag`; see ReadableLog."""
+        check_instance("tag", tag, str, "a str")
+        check_int("offset", offset)
+        check_int("not_before", not_before)
         entries = self._by_offset.get(tag, [])
         for number in range(bisect.bisect_left(entries, (offset + 1, -1)) - 1, -1, -1):
             if not_before <= entries[number][1] <= self._head.position:  # exclude an append in progress
@@ -115,12 +122,15 @@ class MemoryLog(LogStore):
 
     def commit_of_version(self, stream: str, version: int) -> StoredCommit | None:
         """Return the stored commit that holds this version of a stream, or None."""
+        check_instance("stream", stream, str, "a str")
+        check_int("version", version)
         numbers = self._by_stream.get(stream, [])
         found = bisect.bisect_right(numbers, version, key=lambda number: self._rows[number].first_version)
         return self._rows[numbers[found - 1]] if found and version <= self.stream_version(stream) else None
 
     def commit_at(self, position: int) -> StoredCommit:
         """Return the stored commit that holds `position`."""
+        check_int("position", position)
         if not 0 <= position <= self._head.position:
             raise PositionBeyondHead(position, self._head.position)
         return self._rows[bisect.bisect_right(self._firsts, position) - 1]

@@ -16,6 +16,7 @@ one primitive that a store supplies, `stored`; `LogStore` adds writing. A store 
 from __future__ import annotations
 
 import itertools
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
@@ -28,12 +29,13 @@ from odradek_events.errors import (
     PositionBeyondHead,
     PositionNotReached,
 )
-from odradek_events.log.queries import Matcher, indexed, merged, query_of
+from odradek_events.log.queries import Matcher, check_bounds, check_items, indexed, merged, query_of
 from odradek_events.log.subscription import Growth, Subscription
 from odradek_events.record import Append, Commit, CommitEnd, Head, Query, QueryItem, Recorded, StoredCommit, Verdict
 from odradek_events.schema.codec import Codec, OpaqueEvent
+from odradek_events.validation import check_instance, check_int, moment, seconds, shown
 
-__all__ = ["EventLog", "LogStore", "ReadableLog", "resolve_until"]
+__all__ = ["EventLog", "LogStore", "ReadableLog", "check_log", "resolve_until"]
 
 
 class EventLog(Protocol):
@@ -109,6 +111,7 @@ class ReadableLog(ABC):
 
         Each item has a tag, or exactly one type, as they are stored.
         """
+        check_items(items)
         return merged(
             self.stored(after=after, until=until, stream=stream, tags=item.tags, types=item.types) for item in items
         )
@@ -159,8 +162,15 @@ class ReadableLog(ABC):
         opaque: bool = False,
     ) -> Iterator[Commit]:
         """Yield decoded commits; see EventLog. `opaque` yields unknown events as OpaqueEvent instead of raising."""
+        return self._decoded(
+            self.encoded_commits(after=after, until=until, stream=stream, tags=tags, types=types), after, until, opaque
+        )
+
+    def _decoded(
+        self, encoded: Iterator[StoredCommit], after: int, until: int | None, opaque: bool
+    ) -> Iterator[Commit]:
         decode = self.codec.commit
-        for stored in self.encoded_commits(after=after, until=until, stream=stream, tags=tags, types=types):
+        for stored in encoded:
             commit = decode(stored, opaque=opaque)
             if commit.first_position <= after or (until is not None and commit.last_position > until):
                 commit = commit.between(after, commit.last_position if until is None else until)
@@ -180,6 +190,7 @@ class ReadableLog(ABC):
 
         Unlike `stored` it knows what types were called and tagged with before.
         """
+        check_bounds(after, until, stream)
         return self._may_hold(query_of(types, tags, None), after, until, stream)
 
     def _may_hold(self, query: Query, after: int, until: int | None, stream: str | None) -> Iterator[StoredCommit]:
@@ -211,16 +222,19 @@ class ReadableLog(ABC):
         registers (and the types asked for do not rule it out). With `opaque` such an event is yielded as it is stored;
         what it is tagged with nobody knows, so it passes where its commit has the tags.
         """
-        if limit is not None and limit < 0:
-            raise ValueError(f"a limit is a number of events from 0 on, not {limit}")
-        if type(after) is not int:
-            raise TypeError(f"a place to read after is a position, not {after!r}")
+        if limit is not None:
+            check_int("limit", limit)
+            if limit < 0:
+                raise ValueError(f"limit must be 0 or more, not {shown(limit)}")
+            limit = min(limit, sys.maxsize)
+        check_bounds(after, None, stream)
         wanted = query_of(types, tags, query)
         last = self.head().position if until is None else self.resolve(until)
         return itertools.islice(self._matching(wanted, after, last, stream, opaque), limit)
 
     def commit_of_version(self, stream: str, version: int) -> StoredCommit | None:
         """Return the stored commit that holds this version of a stream, or None. A store can do better than walk."""
+        check_int("version", version)
         for stored in self.stored(stream=stream):
             if version < stored.first_version + stored.last_position - stored.first_position + 1:
                 return stored if version >= stored.first_version else None
@@ -228,6 +242,7 @@ class ReadableLog(ABC):
 
     def first_match(self, query: Query, after: int) -> int | None:
         """Return the position of the first event after `after` that matches, or may (see `read`, `opaque`); or None."""
+        check_instance("query", query, Query, "a Query")
         return next((found.position for found in self.read(after=after, query=query, opaque=True)), None)
 
     def _matching(self, query: Query, after: int, last: int, stream: str | None, opaque: bool) -> Iterator[Recorded]:
@@ -275,8 +290,7 @@ class ReadableLog(ABC):
         It waits for more events until its `stop` is called; LogUnavailable once the log is closed. It waits in real
         time, whatever runtime appends to the log.
         """
-        if type(after) is not int:
-            raise TypeError(f"a place to follow from is a position, not {after!r}")
+        check_bounds(after, None, stream)
         return Subscription(self, max(after, -1), stream, query_of(types, tags, query), opaque)
 
     def wait_for(self, position: int, timeout: float | None = None) -> Head:
@@ -285,6 +299,9 @@ class ReadableLog(ABC):
         PositionNotReached after `timeout` seconds of real time, whatever runtime appends to the log; LogUnavailable
         when the log is closed meanwhile.
         """
+        check_int("position", position)
+        if timeout is not None:
+            seconds("timeout", timeout)
         if not self.growth.wait(lambda: self.open_head().position >= position, timeout):
             raise PositionNotReached(position, self.head().position, timeout or 0.0)
         return self.head()
@@ -325,12 +342,12 @@ def resolve_until(log: ReadableLog, until: int | datetime) -> int:
     head = log.head().position
     if not isinstance(until, datetime):
         if type(until) is not int:
-            raise TypeError(f"a place to read up to is a position or an aware datetime, not {until!r}")
+            raise TypeError(f"until must be a position or an aware datetime, not {shown(until)}")
+        check_int("until", until)
         if not -1 <= until <= head:
             raise PositionBeyondHead(until, head)
         return until
-    if until.tzinfo is None:
-        raise ValueError("a time to read up to needs a time zone; pass an aware datetime")
+    until = moment("until", until)
     low, high = -1, head  # invariant: everything up to `low` was recorded by then, nothing above `high`
     while low < high:
         commit = log.commit_at(low + (high - low + 1) // 2)
@@ -339,3 +356,8 @@ def resolve_until(log: ReadableLog, until: int | datetime) -> int:
         else:
             high = commit.first_position - 1
     return low
+
+
+def check_log(log: object) -> None:
+    """Raise TypeError unless `log` is a log that can be read."""
+    check_instance("log", log, ReadableLog, "a log, such as open_log returns")

@@ -14,22 +14,47 @@ from typing import Any
 from odradek_events.record import Query, QueryItem, StoredCommit, type_name
 from odradek_events.schema.codec import Codec
 from odradek_events.schema.registry import Catalogue
+from odradek_events.validation import check_instance, check_int, items, shown
 
-__all__ = ["Matcher", "indexed", "merged", "query_of"]
+__all__ = ["Matcher", "check_bounds", "check_items", "indexed", "merged", "query_of"]
 
 
 def query_of(types: Collection[str], tags: Collection[str], query: Query | None) -> Query:
     """Return `query`, or a query for `types` and `tags`; raise TypeError for both, and for a string as a list."""
-    if isinstance(types, str) or isinstance(tags, str):
-        wrong = types if isinstance(types, str) else tags
-        raise TypeError(f"types and tags must be lists, not the string {wrong!r}; use [{wrong!r}]")
+    for name, names in (("types", types), ("tags", tags)):
+        if isinstance(names, str):
+            raise TypeError(f"{name} must be a list; use [{shown(names)}]")
     if query is None:
-        return Query((QueryItem(tuple(types), tuple(tags)),))
+        return Query((QueryItem(tuple(items("types", types)), tuple(items("tags", tags))),))
     if not isinstance(query, Query):
-        raise TypeError(f"query must be a Query, not {query!r}; use Query((QueryItem(types, tags),))")
+        raise TypeError(f"query must be a Query, not {shown(query)}; use Query((QueryItem(types, tags),))")
     if types or tags:
         raise TypeError("query was given together with types or tags; pass either a query, or types and tags")
     return query
+
+
+def check_bounds(
+    after: int, until: int | None, stream: str | None, tags: Collection[str] = (), types: Collection[str] = ()
+) -> None:
+    """Raise TypeError for what cannot bound a walk through the log: a wrong argument is no damage of the log."""
+    check_int("after", after)
+    if until is not None:
+        check_int("until", until)
+    if stream is not None:
+        check_instance("stream", stream, str, "a str or None")
+    for name, names in (("tags", tags), ("types", types)):
+        if (
+            isinstance(names, str)
+            or not isinstance(names, Collection)
+            or not all(isinstance(each, str) for each in names)
+        ):
+            raise TypeError(f"{name} must be a list of names, not {shown(names)}")
+
+
+def check_items(items: Collection[QueryItem]) -> None:
+    """Raise TypeError unless these are items of a query."""
+    if not isinstance(items, Collection) or not all(isinstance(item, QueryItem) for item in items):
+        raise TypeError(f"items must be a list of QueryItem, not {shown(items)}")
 
 
 def indexed(query: Query, catalogue: Catalogue) -> list[QueryItem]:

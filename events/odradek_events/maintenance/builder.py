@@ -18,6 +18,7 @@ from odradek_events.record import Commit, StoredCommit
 from odradek_events.schema.codec import Codec, OpaqueEvent
 from odradek_events.sqlite.connections import is_full
 from odradek_events.sqlite.rows import SCHEMA, write_commits
+from odradek_events.validation import file_name, printable
 
 __all__ = ["LogBuilder", "building", "check_is_new", "entries_for", "new_file"]
 
@@ -33,9 +34,9 @@ PRAGMA cache_size = -65536;
 def check_is_new(path: Path) -> None:
     """Raise LogNotWritable if there is something at `path`, or no directory for it."""
     if os.path.lexists(path):
-        raise LogNotWritable(str(path), "it exists already, and is never overwritten")
+        raise LogNotWritable(printable(str(path)), "it exists already, and is never overwritten")
     if not os.path.isdir(path.absolute().parent):
-        raise LogNotWritable(str(path), "its directory does not exist")
+        raise LogNotWritable(printable(str(path)), "its directory does not exist")
 
 
 @contextmanager
@@ -44,7 +45,7 @@ def new_file(target: str | os.PathLike[str]) -> Iterator[Path]:
 
     Raises LogNotWritable if the target exists, or cannot be made.
     """
-    path = Path(target)
+    path = Path(file_name("target", target))
     check_is_new(path)
     partial = path.with_name(path.name + ".partial")
     with _said_of(path):
@@ -74,7 +75,7 @@ def _said_of(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise LogNotWritable(str(path), error.strerror or str(error)) from error
+        raise LogNotWritable(printable(str(path)), error.strerror or str(error)) from error
 
 
 class LogBuilder:
@@ -132,8 +133,8 @@ def building(target: str | os.PathLike[str], codec: Codec) -> Iterator[LogBuilde
                 builder.flush()
         except sqlite3.Error as error:
             if is_full(error, partial):
-                raise LogFull(str(target), str(error)) from error
-            raise LogNotWritable(str(target), str(error)) from error
+                raise LogFull(printable(str(target)), str(error)) from error
+            raise LogNotWritable(printable(str(target)), str(error)) from error
 
 
 def entries_for(commit: Commit, codec: Codec, kept: Mapping[str, int | None]) -> dict[str, int | None]:

@@ -27,6 +27,7 @@ from odradek_events.sqlite.index_walk import IndexWalk, sorted_index
 from odradek_events.sqlite.interruption import Interruptible
 from odradek_events.sqlite.rows import APPLICATION_ID, FORMAT, KIND, SCAN, commit_of_row
 from odradek_events.sqlite.write_ahead_log import why_damaged
+from odradek_events.validation import check_function, check_instance, file_name
 
 __all__ = ["Salvage", "salvage"]
 
@@ -80,8 +81,12 @@ def salvage(
     Raises NothingToSalvage if not one commit is sound, NotALog for another kind of file, LogNotWritable if the target
     exists.
     """
-    path, name = Path(source), str(source)
-    check_is_new(Path(target))
+    check_function("progress", progress)
+    if codec is not None:
+        check_instance("codec", codec, Codec, "a Codec or None")
+    name = file_name("source", source)
+    path = Path(name)
+    check_is_new(Path(file_name("target", target)))
     lost = why_damaged(os.path.realpath(path))
     try:
         with closing(_connected(path, name)) as connection:

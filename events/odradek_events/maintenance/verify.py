@@ -10,11 +10,12 @@ import msgspec
 from odradek_events.errors import DamagedCommit, LogError, SnapshotsUnavailable
 from odradek_events.log.checker import Checker
 from odradek_events.log.judging import EMPTY_DIGEST
-from odradek_events.log.port import ReadableLog
+from odradek_events.log.port import ReadableLog, check_log
 from odradek_events.record import Commit, CommitEnd, Head, StoredCommit
 from odradek_events.snapshots.store import SnapshotStore
 from odradek_events.sqlite.index_walk import IndexWalk
 from odradek_events.sqlite.log import SqliteLog
+from odradek_events.validation import check_function, check_instance
 
 __all__ = ["Finding", "Verification", "verify"]
 
@@ -78,6 +79,13 @@ def verify(
     its types are known, and None for one that is damaged. Raises nothing for what is wrong with the log. Memory stays
     flat, some words per stream aside.
     """
+    check_log(log)
+    check_function("progress", progress)
+    check_function("on_commit", on_commit)
+    if head is not None:
+        check_instance("head", head, Head, "a Head or None")
+    if snapshots is not None:
+        check_instance("snapshots", snapshots, SnapshotStore, "a store of snapshots or None")
     findings: list[Finding] = []
     checker = Checker(log.codec)
     marks = _Marks(snapshots)  # before the log, which is always ahead of them

@@ -20,10 +20,11 @@ from typing import Protocol, Self
 import msgspec
 
 from odradek_events.errors import LogError, PositionBeyondHead
-from odradek_events.log.port import ReadableLog
+from odradek_events.log.port import ReadableLog, check_log
 from odradek_events.projections.errors import ProjectionFailed, ProjectionOutdated, ViewsOfAnotherLog
 from odradek_events.projections.view_file import Checkpoint, ViewFile
 from odradek_events.record import Query, Recorded
+from odradek_events.validation import items, shown, whole_number
 
 __all__ = ["Projection", "ProjectionLag", "ProjectionRunner"]
 
@@ -75,14 +76,15 @@ class ProjectionRunner:
         *,
         batch: int = _BATCH,
     ) -> None:
+        check_log(log)
+        projections = items("projections", projections)
         for projection in projections:
             if isinstance(projection, type) or not all(hasattr(projection, name) for name in _REQUIRED):
-                raise TypeError(f"{projection!r} is not a projection; pass an object with {', '.join(_REQUIRED)}")
+                raise TypeError(f"{shown(projection)} is not a projection; pass an object with {', '.join(_REQUIRED)}")
         names = [projection.name for projection in projections]
         if len(set(names)) < len(names):
             raise ValueError(f"several projections have the same name among {names}; use different names")
-        if batch < 1:
-            raise ValueError(f"batch must be at least 1 event, not {batch}")
+        whole_number("batch", batch, 1)
         self.log = log
         self.projections = tuple(projections)
         self._batch = batch

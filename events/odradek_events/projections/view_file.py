@@ -20,6 +20,7 @@ import msgspec
 from odradek_events.log.judging import EMPTY_DIGEST
 from odradek_events.projections.errors import NotViews, ViewsUnavailable
 from odradek_events.sqlite.identity import read_header
+from odradek_events.validation import file_name, printable
 
 __all__ = ["Checkpoint", "ViewFile", "open_views"]
 
@@ -55,12 +56,13 @@ class ViewFile:
     """The views file at `path`, created if missing. Raises NotViews for any other file, and leaves it unchanged."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(os.path.realpath(path))
-        self.name = str(path)
+        name = file_name("path", path)
+        self.name = printable(name)
+        self.path = Path(os.path.realpath(name))
         try:
             _check(self.path, self.name, must_exist=False)
             self._db = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=10.0)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             raise ViewsUnavailable(self.name, str(error)) from error
         try:
             with self._as_ours():
@@ -154,11 +156,12 @@ def open_views(path: str | os.PathLike[str]) -> sqlite3.Connection:
 
     Raises NotViews if the file does not exist or is not a views file.
     """
-    real, name = Path(os.path.realpath(path)), str(path)
+    given = file_name("path", path)
+    real, name = Path(os.path.realpath(given)), printable(given)
     try:
         _check(real, name, must_exist=True)
         return sqlite3.connect(f"file:{quote(os.fsencode(real))}?mode=ro", uri=True, isolation_level=None)
-    except sqlite3.Error as error:
+    except (sqlite3.Error, OSError) as error:
         raise ViewsUnavailable(name, str(error)) from error
 
 

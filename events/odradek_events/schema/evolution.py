@@ -24,6 +24,7 @@ from collections.abc import Iterable, Sequence
 
 from odradek_events.errors import RegistrationError
 from odradek_events.schema.upcasters import Fields, Shape, Upcaster
+from odradek_events.validation import items, shown
 
 __all__ = ["Evolution"]
 
@@ -49,7 +50,7 @@ class Evolution:
         for what, chosen in (("since", since), ("tags_since", self.tags_since)):
             if type(chosen) is not int or not 1 <= chosen <= version:
                 raise RegistrationError(
-                    f"{what} of event {name!r} must be a version from 1 to {version}, not {chosen!r}"
+                    f"{what} of event {name!r} must be a version from 1 to {version}, not {shown(chosen)}"
                 )
         self._upcasters = self._checked_steps(upcasters)
 
@@ -88,16 +89,18 @@ class Evolution:
                 )
 
     def _checked_names(self, formerly: Sequence[str]) -> tuple[str, ...]:
+        if not isinstance(formerly, str):
+            formerly = items("formerly", formerly)
         if isinstance(formerly, str):
             raise RegistrationError(
-                f"the former names of event {self.name!r} must be a sequence, not the string {formerly!r}; "
-                f"use formerly=({formerly!r},)"
+                f"the former names of event {self.name!r} must be a sequence, not the string {shown(formerly)}; "
+                f"use formerly=({shown(formerly)},)"
             )
         names = tuple(formerly)
         for number, name in enumerate(names):
             if not isinstance(name, str) or not name:
                 raise RegistrationError(
-                    f"the former name {name!r} of event {self.name!r} is not a name; use a non-empty string"
+                    f"the former name {shown(name)} of event {self.name!r} is not a name; use a non-empty string"
                 )
             if name == self.name:
                 raise RegistrationError(f"event {name!r} has its own name as a former name; remove it from formerly")
@@ -107,10 +110,11 @@ class Evolution:
 
     def _checked_steps(self, upcasters: Iterable[Upcaster]) -> tuple[Upcaster, ...]:
         by_version: dict[int, Upcaster] = {}
-        for upcaster in upcasters:
+        for upcaster in items("upcasters", upcasters):
             if not isinstance(upcaster, Upcaster):
                 raise RegistrationError(
-                    f"{upcaster!r} is not an upcaster of event {self.name!r}; use Upcaster(<version>) and its steps"
+                    f"{shown(upcaster)} is not an upcaster of event {self.name!r}; "
+                    "use Upcaster(<version>) and its steps"
                 )
             start = upcaster.from_version
             if start in by_version:

@@ -28,6 +28,7 @@ from odradek_events.errors import RegistrationError
 from odradek_events.schema.evolution import Evolution
 from odradek_events.schema.open_values import is_open
 from odradek_events.schema.upcasters import Upcaster
+from odradek_events.validation import check_instance, items, shown, whole_number
 
 __all__ = ["CATALOGUE", "Catalogue", "EventType", "OffsetTag", "event", "lower_offset"]
 
@@ -75,9 +76,10 @@ class EventType:
         self.type_tag = f"type:{name}"
         if isinstance(tags, str):
             raise RegistrationError(
-                f"the tags of event {name!r} must be a sequence of templates, not the string {tags!r}; "
-                f"use tags=({tags!r},)"
+                f"the tags of event {name!r} must be a sequence of templates, not the string {shown(tags)}; "
+                f"use tags=({shown(tags)},)"
             )
+        tags = items("tags", tags)
         self.templates = tuple(t.template if isinstance(t, OffsetTag) else t for t in tags)
         self.offset_tags = {t.template: t.field for t in tags if isinstance(t, OffsetTag)}
         try:
@@ -269,13 +271,18 @@ def event(
     all older versions), it reads all events of the type instead, which takes time in proportion to their number. Set
     `tags_since` to the first version that was stored with the tags given here. Adding a tag needs a new version.
     """
+    check_instance("name", name, str, "a str")
+    whole_number("version", version, None)
+    check_instance("catalogue", catalogue, Catalogue, "a Catalogue")
     if not name or version < 1:
-        raise RegistrationError(f"an event type needs a name and a version of 1 or more, not {name!r} and {version!r}")
+        raise RegistrationError(
+            f"an event type needs a name and a version of 1 or more, not {shown(name)} and {shown(version)}"
+        )
     evolution = Evolution(name, version, since=since, formerly=formerly, upcasters=upcasters, tags_since=tags_since)
 
     def register(cls: type[E]) -> type[E]:
         if not (isinstance(cls, type) and issubclass(cls, msgspec.Struct)):
-            raise RegistrationError(f"event {name!r} must be a msgspec.Struct, not {cls!r}")
+            raise RegistrationError(f"event {name!r} must be a msgspec.Struct, not {shown(cls)}")
         if not cls.__struct_config__.frozen:
             raise RegistrationError(f"event {name!r} must not be mutable; declare it with frozen=True")
         if "type" in cls.__struct_fields__:

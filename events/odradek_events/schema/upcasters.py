@@ -17,6 +17,7 @@ from typing import Protocol
 import msgspec
 
 from odradek_events.errors import RegistrationError
+from odradek_events.validation import shown
 
 __all__ = ["Fields", "Shape", "StepFailed", "Upcaster"]
 
@@ -206,8 +207,8 @@ class Upcaster:
     def __post_init__(self) -> None:
         if type(self.from_version) is not int or self.from_version < 1:
             raise RegistrationError(
-                f"an upcaster's from_version must be an int of 1 or more, not {self.from_version!r}; use one as in "
-                "Upcaster(1)"
+                f"an upcaster's from_version must be an int of 1 or more, not {shown(self.from_version)}; "
+                "use one as in Upcaster(1)"
             )
 
     def __repr__(self) -> str:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Iterator, Sequence
-from typing import Protocol, Self
+from typing import Protocol, Self, runtime_checkable
 
 import msgspec
 
@@ -57,6 +57,7 @@ class SnapshotMark(msgspec.Struct, frozen=True, gc=False):
     is_intact: bool
 
 
+@runtime_checkable
 class SnapshotStore(Protocol):
     """Stores snapshots. `save`, `load` and `scan` may raise SnapshotsUnavailable; callers then continue without them.
 

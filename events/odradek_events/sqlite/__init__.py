@@ -11,7 +11,7 @@ from odradek_events.sqlite.first_page import has_layout_of_a_log, with_first_pag
 from odradek_events.sqlite.identity import FileKind, Header, read_header
 from odradek_events.sqlite.index_walk import IndexWalk, sorted_index
 from odradek_events.sqlite.interruption import Interruptible
-from odradek_events.sqlite.log import Durability, SqliteLog
+from odradek_events.sqlite.log import Durability, SqliteLog, check_durability
 from odradek_events.sqlite.rows import APPLICATION_ID, FORMAT, KIND, SCAN, SCHEMA, commit_of_row, write_commits
 from odradek_events.sqlite.write_ahead_log import why_damaged
 from odradek_events.sqlite.writer_lock import WriterLock
@@ -30,6 +30,7 @@ __all__ = [
     "LogFile",
     "SqliteLog",
     "WriterLock",
+    "check_durability",
     "commit_of_row",
     "has_layout_of_a_log",
     "is_full",

@@ -25,7 +25,7 @@ from odradek_events.errors import (
 )
 from odradek_events.log.judging import EMPTY_DIGEST, Judged, judge
 from odradek_events.log.port import LogStore
-from odradek_events.log.queries import merged
+from odradek_events.log.queries import check_bounds, check_items, merged
 from odradek_events.record import Append, Appended, CommitEnd, Failed, Head, QueryItem, Rejected, StoredCommit, Verdict
 from odradek_events.schema.codec import Codec
 from odradek_events.sqlite.connections import LogFile, is_full
@@ -59,8 +59,9 @@ from odradek_events.sqlite.rows import (
     write_commits,
 )
 from odradek_events.sqlite.write_ahead_log import why_damaged
+from odradek_events.validation import check_instance, check_int, file_name, printable, shown
 
-__all__ = ["APPLICATION_ID", "FORMAT", "Durability", "SqliteLog"]
+__all__ = ["APPLICATION_ID", "FORMAT", "Durability", "SqliteLog", "check_durability"]
 
 Durability = Literal["full", "normal", "off"]
 
@@ -70,6 +71,13 @@ _MAX = (1 << 63) - 1
 _MERGED = 100  # walks through the index in one query; SQLite joins at most 500 in one
 _PLACES = 255  # found by it at a time
 _TOLD_APART = (32, 1000)  # commits; most tags are rare and soon counted, and 1000 take about as long as reading one
+
+
+def check_durability(durability: object) -> None:
+    """Raise TypeError or ValueError unless this is a durability."""
+    check_instance("durability", durability, str, "'full', 'normal' or 'off'")
+    if durability not in _SYNCHRONOUS:
+        raise ValueError(f"durability must be 'full', 'normal' or 'off', not {shown(durability)}")
 
 
 class _FilesChanged(Exception):
@@ -91,9 +99,12 @@ class SqliteLog(LogStore):
         durability: Durability = "full",
         codec: Codec | None = None,
     ) -> None:
-        if durability not in _SYNCHRONOUS:
-            raise ValueError(f"durability is 'full', 'normal' or 'off', not {durability!r}")
-        super().__init__(str(path), codec)
+        check_durability(durability)
+        check_instance("read_only", read_only, bool, "True or False")
+        if codec is not None:
+            check_instance("codec", codec, Codec, "a Codec or None")
+        path = file_name("path", path)
+        super().__init__(printable(path), codec)
         self.path = Path(os.path.realpath(path))  # one file, one lock, whatever name or link it was opened by
         self.read_only = read_only
         self.durability = durability
@@ -248,7 +259,8 @@ class SqliteLog(LogStore):
 
     def stream_version(self, stream: str) -> int:
         """Return the version of a stream's last event, or -1."""
-        return self._file.read(lambda reader: stream_version(reader, stream))
+        check_instance("stream", stream, str, "a str")
+        return self._file.read(lambda reader: stream_version(reader, stream)) if is_storable(stream) else -1
 
     def streams(self) -> Iterator[str]:
         """Yield every stream's name, sorted; one index look-up each."""
@@ -272,9 +284,10 @@ class SqliteLog(LogStore):
         types: Collection[str] = (),
     ) -> Iterator[StoredCommit]:
         """Yield stored commits; see ReadableLog. Reads in chunks, so memory stays flat."""
+        check_bounds(after, until, stream, tags, types)
         head = self._last_position()
         last = head if until is None else min(until, head)
-        if after >= last:
+        if after >= last or not is_storable(stream or "", *tags, *types):
             return
         low = self._first_position_of(max(after, -1) + 1)
         if stream is not None and low > 0:
@@ -301,6 +314,8 @@ class SqliteLog(LogStore):
 
         One walk for a hundred items: one for each would hold open as many connections as there are items.
         """
+        check_items(items)
+        check_bounds(after, until, stream)
         if stream is not None:
             return super().stored_for_any(items, after=after, until=until, stream=stream)
         storable = [item for item in items if is_storable(*item.tags, *item.types)]
@@ -337,6 +352,11 @@ class SqliteLog(LogStore):
 
     def locate(self, tag: str, offset: int, not_before: int = 0) -> int | None:
         """Return the first position of the commit that covers `offset` of `tag`; see ReadableLog."""
+        check_instance("tag", tag, str, "a str")
+        check_int("offset", offset)
+        check_int("not_before", not_before)
+        if not is_storable(tag):
+            return None
         rows = self._file.fetch(
             "SELECT first_position FROM tags WHERE tag = ? AND first_offset <= ? AND first_offset IS NOT NULL "
             "AND first_position BETWEEN ? AND ? ORDER BY first_offset DESC, first_position DESC LIMIT 1",
@@ -349,6 +369,7 @@ class SqliteLog(LogStore):
 
     def commit_at(self, position: int) -> StoredCommit:
         """Return the stored commit that holds `position`."""
+        check_int("position", position)
         last = self._last_position()
         rows = self._file.fetch(COMMIT_AT, position) if 0 <= position <= last else []
         if not rows or position > integer(rows[0][1], rows[0][0]):
@@ -357,11 +378,16 @@ class SqliteLog(LogStore):
 
     def commit_end(self, position: int) -> CommitEnd | None:
         """Return where the commit that holds `position` ends, or None."""
+        check_int("position", position)
         rows = self._file.fetch(COMMIT_END, max(-1, min(position, _MAX)))
         return None if not rows or position > integer(rows[0][1], position) else end_of_row(rows[0])
 
     def commit_of_version(self, stream: str, version: int) -> StoredCommit | None:
         """Return the stored commit that holds this version of a stream, or None."""
+        check_instance("stream", stream, str, "a str")
+        check_int("version", version)
+        if not is_storable(stream):
+            return None
         rows = self._file.fetch(COMMIT_OF_VERSION, stream, max(-1, min(version, _MAX)))
         if not rows:
             return None
@@ -395,9 +421,9 @@ class SqliteLog(LogStore):
             *([] if in_wal is None else [DamagedCommit(-1, f"in its write-ahead log {in_wal}")]),
         ]
 
-    def backup(self, target: Path) -> None:
+    def backup(self, target: str | os.PathLike[str]) -> None:
         """Copy the log, as it is now, into the new file `target` while writing may go on."""
-        self._file.backup(target)
+        self._file.backup(Path(file_name("target", target)))
 
     def _head_after(self, last: StoredCommit | None) -> Head:
         if last is None:

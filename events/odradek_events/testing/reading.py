@@ -57,7 +57,7 @@ class ReadCases(LogSuite):
         assert log.head().position == 9
 
     def test_a_negative_limit_is_refused(self, log: LogStore) -> None:
-        with pytest.raises(ValueError, match="a limit is a number of events from 0 on, not -1"):
+        with pytest.raises(ValueError, match="limit must be 0 or more, not -1"):
             log.read(limit=-1)
 
     def test_a_bound_may_split_a_commit_and_events_keep_their_versions_and_ids(self, log: LogStore) -> None:
@@ -202,7 +202,7 @@ class ReadCases(LogSuite):
 
     @pytest.mark.parametrize(
         ("wrong", "reason"),
-        [({"query": Query(()), "tags": ["topic:a"]}, "pass either"), ({"types": "TopicCreated"}, "must be lists")],
+        [({"query": Query(()), "tags": ["topic:a"]}, "pass either"), ({"types": "TopicCreated"}, "must be a list")],
     )
     def test_contradictory_filters_are_refused(self, log: LogStore, wrong: dict[str, Any], reason: str) -> None:
         with pytest.raises(TypeError, match=reason):

@@ -21,6 +21,7 @@ from odradek_domain.errors import DomainError
 from odradek_domain.group.assignors.sticky import CooperativeStickyAssignor, StickyAssignor
 from odradek_domain.group.assignors.subscription import MemberSubscription, in_assignment_order, withhold_owned
 from odradek_domain.values.positions import TopicPartition
+from odradek_events.validation import shown
 
 __all__ = [
     "BUILT_IN",
@@ -149,14 +150,14 @@ def assignors_by_name(own: Iterable[Assignor]) -> Mapping[str, Assignor]:
     Raises TypeError for an object that is not an assignor, ValueError for a name that is already used.
     """
     if not isinstance(own, Iterable):
-        raise TypeError(f"assignors must be a list of assignors, not {own!r}")
+        raise TypeError(f"assignors must be a list of assignors, not {shown(own)}")
     by_name = dict(BUILT_IN)
     for assignor in own:
         problem = _no_assignor(assignor)
         if problem:
-            raise TypeError(f"{assignor!r} is not an assignor: {problem}")
+            raise TypeError(f"{shown(assignor)} is not an assignor: {problem}")
         if assignor.name in by_name:
-            raise ValueError(f"two assignors are named {assignor.name!r}; give {assignor!r} another name")
+            raise ValueError(f"two assignors are named {assignor.name!r}; give {shown(assignor)} another name")
         by_name[assignor.name] = assignor
     return by_name
 
@@ -167,7 +168,7 @@ def _no_assignor(candidate: object) -> str:
         return f"pass an instance, {candidate.__name__}(), not the class"
     name = getattr(candidate, "name", None)
     if not isinstance(name, str) or not name:
-        return f"its name must be a non-empty str, not {name!r}"
+        return f"its name must be a non-empty str, not {shown(name)}"
     if not isinstance(getattr(candidate, "is_cooperative", None), bool):
         return "its is_cooperative must be True or False"
     return "" if callable(getattr(candidate, "assign", None)) else "it has no method assign"

@@ -12,9 +12,9 @@ from odradek_events.types import TopicCreated
 
 @pytest.mark.parametrize("wrong", ["TopicCreated", (TopicCreated,), (7,)])
 def test_a_query_item_needs_tuples_of_names(wrong: Any) -> None:
-    with pytest.raises(TypeError, match="tuples of names"):
+    with pytest.raises(TypeError, match=r"(types|tags) must be a"):
         QueryItem(types=wrong)
-    with pytest.raises(TypeError, match="tuples of names"):
+    with pytest.raises(TypeError, match=r"(types|tags) must be a"):
         QueryItem(tags=wrong)
 
 
@@ -31,7 +31,7 @@ EVERYTHING = Query((QueryItem(),))
 
 @pytest.mark.parametrize(("query", "after"), [(None, -1), (QueryItem(), -1), (EVERYTHING, None), (EVERYTHING, "5")])
 def test_a_condition_needs_a_query_and_a_position(query: Any, after: Any) -> None:
-    with pytest.raises(TypeError, match="a condition needs a Query and a position"):
+    with pytest.raises(TypeError, match="query must be a Query and after a position"):
         Condition(query, after)
 
 
@@ -43,5 +43,5 @@ def test_a_read_needs_a_query_and_a_position() -> None:
             ask(query=wrong)
         for place in ("3", None, 2.0, True):
             odd: Any = place
-            with pytest.raises(TypeError, match="is a position, not"):
+            with pytest.raises(TypeError, match="after must be an int, not"):
                 ask(after=odd)

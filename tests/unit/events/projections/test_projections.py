@@ -403,7 +403,7 @@ def test_readers_cannot_write(runner: ProjectionRunner, views: Path) -> None:
 def test_wrong_arguments_are_refused_at_once(log: MemoryLog, views: Path) -> None:
     with pytest.raises(ValueError, match="several projections have the same name"):
         ProjectionRunner(log, views, [Values(), Values()])
-    with pytest.raises(ValueError, match="at least 1"):
+    with pytest.raises(ValueError, match="batch must be 1 or more"):
         ProjectionRunner(log, views, [Values()], batch=0)
 
 

@@ -245,7 +245,7 @@ def test_a_log_that_was_not_closed_is_not_read_without_its_latest_events(public_
 
 
 def test_an_unknown_durability_is_refused(path: Path) -> None:
-    with pytest.raises(ValueError, match="durability is 'full', 'normal' or 'off', not 'fast'"):
+    with pytest.raises(ValueError, match="durability must be 'full', 'normal' or 'off', not 'fast'"):
         SqliteLog(path, durability="fast")  # type: ignore[arg-type]  # the mistake under test
 
 
