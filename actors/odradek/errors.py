@@ -68,7 +68,8 @@ arguments raise ValueError or TypeError instead, at once.
     ├── SystemClosed                    the system is closed
     ├── NotUnderstood                   the actor has no handler for the message
     ├── HandlerAborted                  an actor's code raised SystemExit or the like
-    └── ForkedProcess                   the system belongs to the parent process
+    ├── ForkedProcess                   the system belongs to the parent process
+    └── WaitOnActorThread               a promise callback made a call that waits
 
 `SnapshotWarning` is a UserWarning, not an error: an actor of your own failed to save or to load its snapshot.
 """
@@ -87,6 +88,7 @@ from odradek_actors.errors import (
     RequestTimedOut,
     SnapshotWarning,
     SystemClosed,
+    WaitOnActorThread,
 )
 from odradek_domain.errors import (
     CommitWouldGoBackwards,
@@ -282,5 +284,6 @@ __all__ = [
     "ValidationError",
     "ViewsOfAnotherLog",
     "ViewsUnavailable",
+    "WaitOnActorThread",
     "WrongExpectedVersion",
 ]

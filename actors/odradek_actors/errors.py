@@ -9,7 +9,8 @@ ActorError
 ├── SystemClosed        the system, or a handle of it, is closed
 ├── NotUnderstood       the actor has no handler for the message
 ├── HandlerAborted      an actor's code raised a BaseException that is not an Exception
-└── ForkedProcess       the system was opened before this process was forked
+├── ForkedProcess       the system was opened before this process was forked
+└── WaitOnActorThread   a call that waits was made on an actor's thread, as in a promise's callback
 
 SnapshotWarning         a warning, not an error: a user-defined actor fails to take or restore its snapshots
 """
@@ -30,6 +31,7 @@ __all__ = [
     "RequestTimedOut",
     "SnapshotWarning",
     "SystemClosed",
+    "WaitOnActorThread",
     "as_error",
 ]
 
@@ -136,6 +138,18 @@ class ForkedProcess(ActorError):
 
     def __init__(self) -> None:
         super().__init__("the system was opened before this process was forked; open another system in this process")
+
+
+class WaitOnActorThread(ActorError):
+    """A call that waits was made on an actor's thread, which it could block for good."""
+
+    code = "wait_on_actor_thread"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "a call that waits was made on an actor's thread, where handlers and promise callbacks run; "
+            "make it on another thread"
+        )
 
 
 def as_error(raised: BaseException) -> Exception:

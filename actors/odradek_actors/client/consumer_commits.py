@@ -18,6 +18,7 @@ from odradek_actors.messages.consumers import (
     MemberSettings,
     OpenConsumer,
 )
+from odradek_actors.runtime.actor_thread import actor_thread
 from odradek_actors.runtime.promise import Promise
 from odradek_actors.validation import whole_number
 from odradek_domain.errors import ConsumerClosed, DomainError, TopicNotFound
@@ -77,12 +78,13 @@ class ConsumerCommits:
         IllegalGeneration if the group has rebalanced without this consumer, in which case uncommitted messages are
         delivered to other members.
         """
+        actor_thread.refuse_to_wait()
         self.commit_async(offsets).result()
 
     def commit_async(self, offsets: OffsetsToCommit | None = None) -> Promise[None]:
         """Commit like `commit`, but return a promise at once. Commits of one consumer take effect in call order.
 
-        A callback added to the promise runs on an actor's thread and must not block.
+        A callback added to the promise runs on an actor's thread and must not wait (WaitOnActorThread).
         """
         self._require_open()
         reading, uncommitted = self._reading, self._uncommitted
@@ -132,6 +134,7 @@ class ConsumerCommits:
 
     def _ask(self, body: object, because_of: str = "") -> Any:
         self._require_open()
+        actor_thread.refuse_to_wait()
         command = self._system.command(self._stream, body, correlation_id=because_of, causation_id=because_of)
         return command.result()
 

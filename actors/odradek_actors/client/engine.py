@@ -26,6 +26,7 @@ from odradek_actors.infrastructure.log_reader import LogReaderActor
 from odradek_actors.infrastructure.snapshot_writer import SnapshotWriterActor
 from odradek_actors.messages.core import Command, GetSnapshot, GetStatus, LookUp, Query, Running, Snapshot, Status, Stop
 from odradek_actors.producer.actor import ProducerActor
+from odradek_actors.runtime.actor_thread import actor_thread
 from odradek_actors.runtime.port import Runtime, checked_runtime
 from odradek_actors.runtime.promise import Promise
 from odradek_actors.runtime.threads import ThreadedRuntime
@@ -201,6 +202,11 @@ class RunningSystem:
         self.tell(stream, Command(body, promise, 0, correlation_id, text("causation_id", causation_id, MAX_ID)))
         return promise
 
+    def execute(self, stream: str, body: object, timeout: float | None = None) -> Any:
+        """Send a command to a stream's actor and wait for the answer, 30 s or `timeout` seconds."""
+        actor_thread.refuse_to_wait()
+        return self.command(stream, body).result(timeout)
+
     def query(self, stream: str, body: object) -> Promise[Any]:
         """Send a query to a stream's actor; the promise gives the answer."""
         promise: Promise[Any] = self.runtime.promise()
@@ -221,7 +227,7 @@ class RunningSystem:
         ref = self._refs.get(stream)
         if ref is None or not ref.is_alive():
             self._require_open()
-            ref = self._refs[stream] = self._ask(self._directory, LookUp(stream)).result()
+            ref = self._refs[stream] = self._ask(self._directory, LookUp(stream)).prompt_result()
         return ref
 
     def _running(self, *kinds: str, timeout: float | None = None) -> tuple[tuple[str, pykka.ActorRef[Any]], ...]:
@@ -259,6 +265,7 @@ class RunningSystem:
         limit = time_limit("timeout", timeout)
         if self._is_released:
             return
+        actor_thread.refuse_to_wait()
         self.is_closed = True
         try:
             is_orderly = self._stop_all(self.runtime.monotonic() + limit)

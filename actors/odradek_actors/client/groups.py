@@ -61,7 +61,7 @@ class GroupCalls(TopicCalls):
 
         Raises GroupNotFound, or GroupNotEmpty while it has members.
         """
-        self.command(f"group/{GroupId(group)}", DeleteGroup()).result()
+        self.execute(f"group/{GroupId(group)}", DeleteGroup())
 
     # -- offsets ------------------------------------------------------------------------------------------------------
 
@@ -112,7 +112,7 @@ class GroupCalls(TopicCalls):
             self._require_no_members(snapshot)
         else:
             command = ResetGroupOffsets(planned_offsets(plan), reset_reason(target))
-            self.command(f"group/{snapshot.group_id}", command).result()
+            self.execute(f"group/{snapshot.group_id}", command)
         return plan
 
     def delete_offsets(self, group: str, places: Iterable[str | tuple[str, int]]) -> None:
@@ -124,7 +124,7 @@ class GroupCalls(TopicCalls):
         wanted = wanted_partitions(places)
         committed = (TopicPartition(item.topic, item.partition) for item in self.describe_group(group).committed)
         gone = tuple(place for place in committed if _is_meant(place, wanted))
-        self.command(f"group/{GroupId(group)}", DeleteGroupOffsets(gone)).result()
+        self.execute(f"group/{GroupId(group)}", DeleteGroupOffsets(gone))
 
     # -- asking -------------------------------------------------------------------------------------------------------
 

@@ -23,6 +23,7 @@ from odradek_actors.messages.producers import (
     Receipt,
     Send,
 )
+from odradek_actors.runtime.actor_thread import actor_thread
 from odradek_actors.runtime.promise import Promise
 from odradek_actors.validation import (
     MAX_ID,
@@ -162,6 +163,7 @@ class ProducerHandle:
         """
         limit = time_limit("timeout", timeout)
         self._require_open()
+        actor_thread.refuse_to_wait()
         sent = self._buffer.holders()
         self._system.command(self._stream, FlushProducer()).result(limit)
         self._system.runtime.wait_for_all(sent, limit)
@@ -183,6 +185,7 @@ class ProducerHandle:
         if self._system.is_closed:
             self._is_closed = True
             return
+        actor_thread.refuse_to_wait()
         closed = self._system.command(self._stream, CloseProducer(self._number))
         self._is_closed = True
         sent = self._buffer.holders()
@@ -260,8 +263,11 @@ class ProducerHandle:
 
     def _open(self) -> None:
         """Register this handle with the producer's actor, which then does not passivate: that could reorder sends."""
+        opened = self._system.command(self._stream, OpenProducer(self._number))
+        if actor_thread.is_current:  # in a promise's callback, perhaps of this very actor, which is alive then
+            return
         with suppress(ActorStopped):  # the next actor learns of the handle from its first send
-            self._system.command(self._stream, OpenProducer(self._number)).result()
+            opened.result()
         self._has_actor = True
 
     def _answered(self, send: Send, promise: Promise[Any]) -> None:

@@ -77,7 +77,7 @@ class TopicCalls(RunningSystem):
 
     def delete_topic(self, name: str) -> None:
         """Delete a topic. Its history stays in the log. A new topic of the same name starts at offset 0."""
-        self.command(f"topic/{TopicName(name)}", DeleteTopic()).result()
+        self.execute(f"topic/{TopicName(name)}", DeleteTopic())
 
     def delete_records(self, name: str, partition: int, before_offset: int) -> TopicDescription:
         """Make messages below `before_offset` unreadable; -1 stands for the high watermark.
@@ -112,5 +112,5 @@ class TopicCalls(RunningSystem):
         return self._topic(name, ApplyRetention(), None if timeout is None else seconds("timeout", timeout))
 
     def _topic(self, name: str, body: object, timeout: float | None = None) -> TopicDescription:
-        description: TopicDescription = self.command(f"topic/{TopicName(name)}", body).result(timeout)
+        description: TopicDescription = self.execute(f"topic/{TopicName(name)}", body, timeout)
         return description

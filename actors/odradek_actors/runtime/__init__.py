@@ -2,8 +2,8 @@
 
 `port` defines the protocols that all code is typed on. `threads` implements them on real threads and real time, with
 `timer_thread`, `dead_letters` and `forwarding` (for requests that reach an actor after it has passivated). Callers wait
-on `promise` and `budget`, without a lock that an interrupted caller could leave held. `fork` detects a fork. Imports
-errors and messages. Start reading at `port`.
+on `promise` and `budget`, without a lock that an interrupted caller could leave held. `fork` detects a fork,
+`actor_thread` a call that would make an actor wait. Imports errors and messages. Start reading at `port`.
 """
 
 from odradek_actors.runtime.dead_letters import DeadLetter

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 from odradek_actors.errors import ForkedProcess, RequestTimedOut
 from odradek_actors.logs import get_logger
 from odradek_actors.messages.core import Reply
+from odradek_actors.runtime.actor_thread import actor_thread
 from odradek_actors.runtime.fork import forks
 
 __all__ = ["Promise"]
@@ -38,13 +39,15 @@ class Promise(concurrent.futures.Future[T]):
 
     A promise cannot be cancelled, because its request is already on its way: `cancel` returns False, as for Kafka's
     futures, and cancelling an asyncio future that wraps it does not affect the promise. A callback added by
-    `add_done_callback` runs on an actor's thread, so it must not block; an exception that it raises is logged.
+    `add_done_callback` runs on an actor's thread. There, calls that wait raise WaitOnActorThread; `send` and
+    `commit_async` do not wait. An exception that it raises is logged.
     """
 
     default_timeout = 30.0
 
     _answer: _Answer | None = None
     _seen_by_waiters: bool | None = None
+    _may_block_actors = False
 
     def __init__(self, convert: Callable[[Any], T] | None = None) -> None:
         self._convert = convert
@@ -109,6 +112,8 @@ class Promise(concurrent.futures.Future[T]):
         """Block this thread until there is an answer, for at most `timeout` seconds. Runtimes override this."""
         if self._forks != forks.count:
             raise ForkedProcess()
+        if not self._may_block_actors:
+            actor_thread.refuse_to_wait()
         lock = _new_lock()
         lock.acquire()
         self._wakes.append(lock)
@@ -125,6 +130,11 @@ class Promise(concurrent.futures.Future[T]):
             raise value
         finally:
             del self, value  # break the reference cycle with the traceback
+
+    def prompt_result(self) -> T:
+        """As `result`, and also on an actor's thread: for the answers of an actor that never waits for others."""
+        self._may_block_actors = True
+        return self.result()
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """Return the error that was the answer, or None, waiting up to `timeout` seconds (default: 30)."""

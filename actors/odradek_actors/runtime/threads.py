@@ -24,6 +24,7 @@ import pykka
 from odradek_actors.errors import ForkedProcess, RequestTimedOut
 from odradek_actors.logs import get_logger
 from odradek_actors.messages.core import Recipient
+from odradek_actors.runtime.actor_thread import actor_thread
 from odradek_actors.runtime.budget import Budget
 from odradek_actors.runtime.dead_letters import DeadLetter, DeadLetters
 from odradek_actors.runtime.fork import forks
@@ -234,6 +235,7 @@ class _ThreadedActor(pykka.ThreadingActor):
         self._actor_ref = pykka.ActorRef(self)  # a new ref, because a ref copies the flag
 
     def _actor_loop_setup(self) -> None:
+        actor_thread.is_current = True
         try:
             self.on_start()
         except BaseException as error:
