@@ -240,7 +240,7 @@ def test_limits_that_are_changed_during_a_walk_are_applied_after_it() -> None:
     system = world.open()
     send_aged(system, 5, 4, 3)
     assert isinstance(world.log, HookedLog)
-    world.log.on_walk = lambda: system.set_retention("orders", retention_ms=HOUR)
+    world.log.on_walk = lambda: in_threads(lambda: system.set_retention("orders", retention_ms=HOUR))
 
     system.set_retention("orders", retention_ms=4 * HOUR)
     system.settle()
