@@ -74,6 +74,15 @@ def uses_forbidden_powers(tree: ast.Module) -> Iterable[str]:
             yield f"line {getattr(node, 'lineno', 0)}: ActorRegistry"
 
 
+def stops_without_the_runtime(tree: ast.Module) -> Iterable[str]:
+    """Find calls of `ActorRef.stop`, which makes one of Pykka's futures; an actor's own `self.stop()` is allowed."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "stop":
+            owner = ast.unparse(node.func.value)
+            if owner != "self" and owner.rpartition(".")[2] != "runtime":
+                yield f"line {node.lineno}: {owner}.stop()"
+
+
 def lacks_a_docstring(tree: ast.Module) -> Iterable[str]:
     """Find a module without a docstring."""
     if not ast.get_docstring(tree):
@@ -129,9 +138,8 @@ def _all_order(name: str) -> tuple[int, list[int | str]]:
     return kind, [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
 
 
-DICE_AND_CLOCKS = ("time", "uuid", "random", "secrets", "threading")
-WORLD = (*DICE_AND_CLOCKS, "asyncio", "concurrent", "io", "multiprocessing", "os", "pathlib", "pykka", "sqlite3")
 CONCURRENCY = ("time", "uuid", "secrets", "threading", "asyncio", "concurrent", "multiprocessing", "queue", "signal")
+WORLD = (*CONCURRENCY, "random", "io", "os", "pathlib", "pykka", "sqlite3")
 STORE_MODULES = (
     "log.memory",
     "maintenance.builder",
@@ -146,8 +154,12 @@ RULES: dict[str, tuple[Rule, list[str]]] = {
     "the domain touches no clock, dice, threads or files": (imports_any(*WORLD), DOMAIN),
     "the domain takes the time as an argument": (calls_now, DOMAIN),
     "the domain knows the log's port and no store": (imports_any(*STORES), DOMAIN),
-    "actors get time, ids and randomness from the runtime": (imports_any(*DICE_AND_CLOCKS), WITHOUT_CLOCKS),
+    "actors get time, ids, randomness and waiting from the runtime": (
+        imports_any(*CONCURRENCY, "random"),
+        WITHOUT_CLOCKS,
+    ),
     "actors read no clock": (reads_the_clock, WITHOUT_CLOCKS),
+    "actors are stopped by the runtime": (stops_without_the_runtime, WITHOUT_CLOCKS),
     "a simulation gets time, waiting and clients from the runtime": (imports_any(*CONCURRENCY), SIMULATION),
     "a simulation draws no ids and no randomness": (imports_any("random"), sorted({*SIMULATION} - {SEEDED})),
     "a simulation reads no clock": (reads_the_clock, SIMULATION),
@@ -203,6 +215,7 @@ OFFENCES: list[tuple[Rule, str, str]] = [
     (uses_forbidden_powers, "answer = ref.ask(message)", "line 1: ref.ask()"),
     (uses_forbidden_powers, "pykka.ActorRegistry.stop_all()", "line 1: ActorRegistry"),
     (uses_forbidden_powers, "from pykka import ActorRegistry", "line 1: ActorRegistry"),
+    (stops_without_the_runtime, "self._journal.stop(block=False)", "line 1: self._journal.stop()"),
     (lacks_a_docstring, "x = 1", "no docstring"),
     (has_a_wrong_all, "x = 1", "no __all__"),
     (has_a_wrong_all, "__all__ = ['b', 'a']\na = b = 1", "__all__ is not sorted: constants, classes, functions"),
@@ -224,6 +237,7 @@ def test_a_rule_finds_its_offence(rule: Rule, source: str, offence: str) -> None
         (calls_now, "from datetime import datetime\ndef f(at: datetime): return at.isoformat()"),
         (reads_the_clock, "at = self.runtime.now()\nwait = time.monotonic()"),
         (uses_forbidden_powers, "ref.tell(message)\nliteral_eval('1')"),
+        (stops_without_the_runtime, "self.stop()\nself.runtime.stop(ref)"),
         (lacks_a_docstring, "'What it is.'"),
         (has_a_wrong_all, "'A package, described.'"),
         (has_a_wrong_all, "__all__ = ['ONE', 'Two', 'three']\nfrom x import ONE, Two\ndef three(): ..."),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future
 from typing import Any, Literal
 
 from odradek_actors.client.rebalance_listener import RebalanceListener
@@ -99,7 +98,7 @@ class ConsumerCommits:
             self._stream, body, correlation_id=reading.correlation_id, causation_id=reading.correlation_id
         )
 
-        def done(answer: Future[None]) -> None:
+        def done(answer: Promise[None]) -> None:
             if answer.exception() is None:
                 uncommitted.committed(wanted)
 

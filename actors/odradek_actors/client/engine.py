@@ -250,7 +250,7 @@ class RunningSystem:
         stream starts a new actor, which recovers from the log.
         """
         self._require_open()
-        self._ref(text("stream", stream)).stop(block=False)
+        self.runtime.stop(self._ref(text("stream", stream)))
 
     # -- closing ------------------------------------------------------------------------------------------------------
 
@@ -303,7 +303,7 @@ class RunningSystem:
     def _stop_at_once(self) -> None:
         """Stop the infrastructure without waiting for work in progress; the directory stops the actors it started."""
         for ref in (self._directory, self._snapshot_writer, self._log_reader, self._journal):
-            ref.stop(block=False)
+            self.runtime.stop(ref)
 
     def _release(self) -> None:
         """Close the log, snapshot store and runtime that this system owns, each even if another fails; idempotent."""
@@ -323,7 +323,7 @@ class RunningSystem:
         wait = self.runtime.wait_until_stopped
         late = [ref for ref in refs if not wait(ref, max(0.0, deadline - self.runtime.monotonic()))]
         for ref in late:
-            ref.stop(block=False)
+            self.runtime.stop(ref)
         return not late
 
     def __repr__(self) -> str:

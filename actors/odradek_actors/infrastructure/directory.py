@@ -85,7 +85,7 @@ class DirectoryActor(OdradekActor):
         """Stop all running actors at once, because nothing could find them without the directory."""
         self._closing = True
         for _, ref in self._alive(()):
-            ref.stop(block=False)
+            self.runtime.stop(ref)
         super().on_stop()
 
     def _stop_orderly(self, _: Stop) -> None:

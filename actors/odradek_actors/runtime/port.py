@@ -11,13 +11,14 @@ callers wait, and every wait has a time-out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
 import pykka
 
 from odradek_actors.messages.core import Recipient
+from odradek_actors.runtime.dead_letters import DeadLetter
 from odradek_actors.runtime.forwarding import Forwarding
 from odradek_actors.runtime.promise import Promise
 
@@ -81,6 +82,11 @@ class Mail(Protocol):
         """Record a message that no actor will handle as a dead letter, and answer its sender."""
         ...
 
+    @property
+    def dead_letters(self) -> Sequence[DeadLetter]:
+        """The dead letters, oldest first; a runtime may keep only the first ones."""
+        ...
+
     def drain(self, ref: pykka.ActorRef[Any]) -> None:
         """Bury or forward the messages left in the inbox of an actor that has stopped."""
         ...
@@ -136,6 +142,10 @@ class Host(Protocol):
         """Run client code beside the caller; the promise gives what it returns or raises."""
         ...
 
+    def stop(self, ref: pykka.ActorRef[Any]) -> None:
+        """Stop an actor after the messages already in its inbox, even if its work is unfinished. Never blocks."""
+        ...
+
     def wait_until_stopped(self, ref: pykka.ActorRef[Any], timeout: float) -> bool:
         """Wait up to `timeout` seconds until an actor has stopped; return whether it has."""
         ...
@@ -150,19 +160,16 @@ class Runtime(Clock, Ids, Mail, Promises, Host, Protocol):
 
 
 _OFFERED = sorted(
-    name
-    for port in (Clock, Ids, Mail, Promises, Host)
-    for name, member in vars(port).items()
-    if callable(member) and not name.startswith("_")
+    name for port in (Clock, Ids, Mail, Promises, Host) for name in vars(port) if not name.startswith("_")
 )
 
 
 def checked_runtime(runtime: Any) -> Runtime:
-    """Return `runtime`; TypeError, naming the methods that are missing, for an object that is not a runtime."""
-    missing = [name for name in _OFFERED if not callable(getattr(runtime, name, None))]
+    """Return `runtime`; TypeError, naming what is missing, for an object that is not a runtime."""
+    missing = [name for name in _OFFERED if getattr(runtime, name, None) is None]
     if missing:
         raise TypeError(
-            f"runtime must offer the methods {', '.join(_OFFERED)}; {type(runtime).__name__} lacks {', '.join(missing)}"
+            f"runtime must offer {', '.join(_OFFERED)}; {type(runtime).__name__} lacks {', '.join(missing)}"
         )
     checked: Runtime = runtime
     return checked

@@ -199,6 +199,10 @@ class ThreadedRuntime:
         threading.Thread(target=run, name=f"odradek-{getattr(client, '__name__', 'client')}", daemon=True).start()
         return promise
 
+    def stop(self, ref: pykka.ActorRef[Any]) -> None:
+        """Stop an actor after the messages already in its inbox."""
+        ref.stop(block=False)
+
     def wait_until_stopped(self, ref: pykka.ActorRef[Any], timeout: float) -> bool:
         """Wait up to `timeout` seconds until an actor has stopped; return whether it has."""
         return ref.actor_stopped.wait(timeout)

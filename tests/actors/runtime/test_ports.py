@@ -18,7 +18,7 @@ from odradek_actors.runtime.threads import ThreadedRuntime
 
 def test_an_object_that_is_no_runtime_is_refused_with_what_it_lacks() -> None:
     not_a_runtime: Any = object()
-    with pytest.raises(TypeError, match=r"^runtime must offer the methods budget, bury, .*; object lacks budget, bury"):
+    with pytest.raises(TypeError, match=r"^runtime must offer budget, bury, .*; object lacks budget, bury"):
         ActorSystem.open(runtime=not_a_runtime)
 
 
