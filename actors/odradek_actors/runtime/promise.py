@@ -10,6 +10,7 @@ lock, which only the answering thread releases. Promise keeps Future's interface
 from __future__ import annotations
 
 import concurrent.futures
+import reprlib
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -26,8 +27,12 @@ __all__ = ["Promise"]
 T = TypeVar("T")
 _log = get_logger(actor="runtime")
 _new_lock = threading.Lock
+_MAX_REPR = 200  # characters
 _LONGEST_WAIT = min(threading.TIMEOUT_MAX, 1e9)  # seconds
 _Answer = tuple[Any, bool]  # the value, and whether it is an exception to raise
+_shortened = reprlib.Repr()
+_shortened.maxlist = 1
+_shortened.maxother = _shortened.maxstring = _MAX_REPR
 
 
 class Promise(concurrent.futures.Future[T]):
@@ -60,7 +65,7 @@ class Promise(concurrent.futures.Future[T]):
         answer = self._answer
         if answer is None:
             return "<Promise pending>"
-        return f"<Promise {'failed: ' if answer[1] else ''}{answer[0]!r}>"
+        return f"<Promise {'failed: ' if answer[1] else ''}{_shortened.repr(answer[0])}>"
 
     # -- answering ----------------------------------------------------------------------------------------------------
 

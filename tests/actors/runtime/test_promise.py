@@ -10,9 +10,11 @@ from functools import partial
 
 import pytest
 from support.actors import in_threads
+from support.domain import NOON
 
 from odradek_actors.errors import RequestTimedOut
 from odradek_actors.messages.core import Reply
+from odradek_actors.messages.producers import Receipt
 from odradek_actors.runtime.promise import Promise
 
 
@@ -203,3 +205,10 @@ def test_a_promise_shows_its_answer() -> None:
         "<Promise 3>",
         "<Promise failed: ValueError('no')>",
     ]
+
+
+def test_a_promise_of_many_receipts_shows_the_first() -> None:
+    sent: Promise[list[Receipt]] = Promise()
+    first, *others = (Receipt("orders", 0, offset, offset, NOON) for offset in range(1000))
+    sent.tell([first, *others])
+    assert repr(sent) == f"<Promise [{first!r}, ...]>"
