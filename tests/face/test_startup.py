@@ -85,12 +85,6 @@ def test_the_help_of_simulate_needs_only_the_limits_of_a_workload() -> None:
     assert not found & (DEAR | {"pykka", "sqlite3"})
 
 
-def test_the_help_of_simulate_needs_the_limits_of_a_workload_and_runs_none() -> None:
-    found, text = imported("-m", "odradek", "simulate", "--help")
-    assert "--churn" in text
-    assert not found & (DEAR | {"pykka", "sqlite3"})
-
-
 def test_completion_needs_no_library() -> None:
     found, text = imported("-c", _COMPLETION, *COMPLETED)
     assert {"state", "stats", "delete-records", "--key-separator", "--to-earliest"} <= set(text.split())

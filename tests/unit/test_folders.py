@@ -59,6 +59,11 @@ def folder_of(module: str) -> str:
     return module if MODULES[module].name == "__init__.py" else module.rpartition(".")[0]
 
 
+def test_every_source_root_is_in_the_wheel() -> None:
+    packages = {place.parent for place in ROOT.glob("*/odradek*/__init__.py")}
+    assert packages == set(PACKAGES.values())
+
+
 def test_the_source_roots_are_known_to_every_tool() -> None:
     tool = PROJECT["tool"]
     for names in (
