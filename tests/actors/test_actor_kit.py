@@ -44,7 +44,7 @@ def test_a_sound_actor_is_driven_to_the_end(actor: ActorClass, rejecting: bool) 
         assert kit.events == [MoneyDeposited("alice", 100), MoneyWithdrawn("alice", 30)]
 
 
-def test_a_refusal_is_what_became_of_a_command() -> None:
+def test_sent_carries_the_error_of_a_refused_command() -> None:
     with ActorKit(AccountActor, "account/alice") as kit:
         kit.send(Deposit(10))
         refused = kit.send(Withdraw(11))
@@ -56,7 +56,7 @@ def test_a_refusal_is_what_became_of_a_command() -> None:
         assert kit.send(Withdraw(10)).result() == 0
 
 
-def test_a_failing_response_and_a_failing_query_are_told() -> None:
+def test_exceptions_in_respond_and_answer_are_reported() -> None:
     with ActorKit(SavedAccountActor, "account/alice") as kit:
         sent = kit.send(Deposit(13))
         assert isinstance(sent.error, ArithmeticError)
@@ -66,7 +66,7 @@ def test_a_failing_response_and_a_failing_query_are_told() -> None:
         assert kit.send(Deposit(1)).result() == 14  # and "what" is asked again
 
 
-def test_what_is_looked_at_is_a_copy() -> None:
+def test_the_kits_state_is_a_copy() -> None:
     with ActorKit(AccountActor, "account/alice") as kit:
         kit.state.balance = 1_000_000
         assert isinstance(kit.send(Withdraw(5)).error, Overdrawn)
@@ -205,7 +205,7 @@ FINDS: list[tuple[ActorClass, str]] = [
 
 
 @pytest.mark.parametrize(("actor", "reason"), FINDS, ids=[actor.__name__ for actor, _ in FINDS])
-def test_what_a_restart_brings_to_light_is_found(actor: ActorClass, reason: str) -> None:
+def test_the_kit_finds_faults_that_a_restart_reveals(actor: ActorClass, reason: str) -> None:
     def drive() -> None:
         with ActorKit(actor, "account/alice") as kit:
             kit.query(Balance())
@@ -216,7 +216,7 @@ def test_what_a_restart_brings_to_light_is_found(actor: ActorClass, reason: str)
         drive()
 
 
-def test_a_state_changed_before_it_was_stored_is_found_by_a_rejection() -> None:
+def test_the_kit_finds_state_that_changes_before_the_append() -> None:
     def drive(*, rejecting: bool) -> None:
         with ActorKit(ChangesBeforeItIsStored, "account/alice", rejecting=rejecting) as kit:
             kit.send(Deposit(100))
@@ -239,7 +239,7 @@ class NeverAnswers(AccountActor):
             super().reply(request, value)
 
 
-def test_an_actor_that_does_not_answer_is_waited_for_no_longer_than_said() -> None:
+def test_the_kit_waits_for_an_answer_only_until_its_timeout() -> None:
     with pytest.raises(RequestTimedOut), ActorKit(NeverAnswers, "account/alice", timeout=0.1) as kit:
         kit.send(Deposit(100))
 

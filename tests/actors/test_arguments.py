@@ -104,12 +104,12 @@ def test_a_topic_cannot_have_an_impossible_number_of_partitions(count: int) -> N
         {"auto_create_topics": 1},
     ],
 )
-def test_settings_that_no_system_could_work_with_are_refused(setting: dict[str, Any]) -> None:
+def test_invalid_settings_are_refused(setting: dict[str, Any]) -> None:
     with pytest.raises((TypeError, ValueError), match=next(iter(setting))):
         ActorSystem.open(**setting)
 
 
-def test_a_class_that_is_no_actor_is_refused() -> None:
+def test_a_class_that_is_not_an_actor_is_refused() -> None:
     with pytest.raises(TypeError, match="EventSourcedActor"):
         ActorSystem.open(actors={"account": int})  # type: ignore[dict-item]  # the mistake under test
 
@@ -167,6 +167,6 @@ RECORDS = [name for name in odradek.__all__ if issubclass(type(getattr(odradek, 
 
 
 @pytest.mark.parametrize("name", RECORDS)
-def test_what_people_import_tells_its_arguments(name: str) -> None:
+def test_public_names_have_a_readable_signature(name: str) -> None:
     record = getattr(odradek, name)
     assert list(inspect.signature(record).parameters) == list(record.__struct_fields__)

@@ -134,7 +134,7 @@ def answers(system: ActorSystem, hook: str) -> bool:
 
 @pytest.mark.filterwarnings("ignore::odradek_actors.errors.SnapshotWarning")
 @pytest.mark.parametrize("hook", HOOKS)
-def test_an_abort_in_a_hook_is_answered_and_stays_with_its_actor(
+def test_a_base_exception_in_a_hook_is_answered_and_affects_only_its_actor(
     hook: str, abort: BaseException, bystanders: tuple[ActorSystem, pykka.ActorRef[Echo]]
 ) -> None:
     del bystanders

@@ -82,7 +82,7 @@ def test_a_send_is_the_cause_of_all_that_was_done_for_it(world: World) -> None:
     assert {other.causation_id for other in send.on_behalf} == {"order-17"}
 
 
-def test_a_new_life_of_a_producer_begins_for_a_send_too(world: World) -> None:
+def test_a_new_epoch_has_the_send_that_started_it_as_its_cause(world: World) -> None:
     with world.open() as system, system.producer("till") as producer:
         producer.send("orders", "tea").result()
     with world.open() as system, system.producer("till") as producer:
@@ -92,7 +92,7 @@ def test_a_new_life_of_a_producer_begins_for_a_send_too(world: World) -> None:
     assert [item.recorded.type for item in send.on_behalf[0].events][-1] == "ProducerEpochBumped"
 
 
-def test_what_somebody_sends_because_of_an_event_says_so(world: World) -> None:
+def test_a_send_can_name_the_event_that_caused_it(world: World) -> None:
     system = world.open()
     with system.producer("till") as producer:
         first = producer.send("orders", "tea", correlation_id="order-17").result()
@@ -108,7 +108,7 @@ def test_what_somebody_sends_because_of_an_event_says_so(world: World) -> None:
     ]
 
 
-def test_a_commit_goes_on_with_the_conversation_of_its_poll(world: World) -> None:
+def test_a_commit_has_the_correlation_id_of_its_poll(world: World) -> None:
     system = world.open()
     with system.producer("till") as producer:
         receipt = producer.send("orders", "tea", correlation_id="order-17").result()

@@ -137,7 +137,7 @@ def test_a_producer_refused_again_and_again_asks_only_when_something_is_sent(
     assert produce(system, "orders", "second")[0].offset == 1
 
 
-def test_a_refused_progress_record_fails_nobody_and_is_made_up_for(faulty_world: World, faulty: FaultyLog) -> None:
+def test_a_refused_progress_record_fails_no_send_and_is_recorded_later(faulty_world: World, faulty: FaultyLog) -> None:
     system = faulty_world.open()
     producer = system.producer("p")
     producer.send("orders", "v").result()
@@ -386,7 +386,7 @@ def test_after_a_failing_apply_the_actor_recovers_and_answers_what_is_durable(
     assert produce(system, "orders", "d")[0].offset == 3
 
 
-def test_an_actor_whose_apply_always_fails_gives_up_and_tells_everybody(faulty_world: World) -> None:
+def test_an_actor_whose_apply_always_fails_stops_and_answers_every_caller(faulty_world: World) -> None:
     system = faulty_world.open(actors={"topic": FragileTopic}, retry_backoff=0.001)
     produce(system, "orders", "a")
     Fragile.failures = 10**9
@@ -405,7 +405,7 @@ def settled(system: ActorSystem) -> ActorSystem:
     return system
 
 
-def test_a_failing_decide_is_the_answer_and_changes_nothing(faulty_world: World) -> None:
+def test_an_exception_in_decide_is_the_answer_and_changes_nothing(faulty_world: World) -> None:
     system = faulty_world.open(actors={"topic": FragileTopic})
     produce(system, "orders", "a")
 
@@ -434,7 +434,7 @@ class UndecidedTopic(TopicActor):
         return Undecided(self.id)
 
 
-def test_where_deciding_fails_everybody_it_was_decided_for_is_told(faulty_world: World, faulty: FaultyLog) -> None:
+def test_an_exception_while_deciding_a_batch_answers_all_its_commands(faulty_world: World, faulty: FaultyLog) -> None:
     system = faulty_world.open(actors={"topic": UndecidedTopic})
     produce(system, "orders", "first")
     hold = faulty.hold("topic/")
@@ -501,7 +501,7 @@ def test_a_topic_killed_with_an_append_under_way_stores_everything_once(
 
 @pytest.mark.parametrize("group", [None, "g"], ids=["alone", "grouped"])
 @pytest.mark.parametrize("topic", ["orders", "orders-eu"])
-def test_a_change_that_a_topic_died_before_it_told_of_reaches_who_reads_it(
+def test_consumers_learn_of_a_change_that_a_killed_topic_did_not_announce(
     faulty_world: World, system: ActorSystem, faulty: FaultyLog, group: str | None, topic: str
 ) -> None:
     consumer = system.consumer("c", group)
@@ -523,7 +523,9 @@ def test_a_change_that_a_topic_died_before_it_told_of_reaches_who_reads_it(
     assert values(read_all(consumer, 1)) == ["second"]
 
 
-def test_whoever_waits_on_a_killed_actor_is_told(faulty_world: World, system: ActorSystem, faulty: FaultyLog) -> None:
+def test_callers_waiting_for_a_killed_actor_get_an_error(
+    faulty_world: World, system: ActorSystem, faulty: FaultyLog
+) -> None:
     hold = faulty.hold("producer/q")
     sent = system.producer("q").send("orders", "v")
     flushed = system.command("producer/q", FlushProducer())
@@ -552,7 +554,7 @@ def test_a_killed_consumer_answers_its_poll_and_its_handle_is_closed(faulty_worl
     RawConsumer(system, "raw", ["orders"])
 
 
-def test_a_member_whose_actor_was_killed_holds_nobody_up(faulty_world: World, system: ActorSystem) -> None:
+def test_a_killed_member_does_not_block_the_group(faulty_world: World, system: ActorSystem) -> None:
     first = system.consumer("c1", "g")
     first.subscribe(["orders"])
     read_all(first, 1)
@@ -591,7 +593,7 @@ def test_members_stay_members_when_their_groups_actor_dies(faulty_world: World, 
     assert system.describe_group("g").generation == 1
 
 
-def test_a_message_to_an_actor_that_is_gone_is_answered(faulty_world: World, system: ActorSystem) -> None:
+def test_a_message_to_a_stopped_actor_is_answered(faulty_world: World, system: ActorSystem) -> None:
     runtime = faulty_world.runtime
     ref = runtime.actors["topic/orders"]
     runtime.kill("topic/orders")
@@ -623,7 +625,7 @@ def test_sends_wait_for_a_log_that_comes_back(system: ActorSystem, faulty: Fault
     assert is_replayable(system)
 
 
-def test_with_the_log_away_for_ever_everybody_gets_an_error(faulty_world: World, faulty: FaultyLog) -> None:
+def test_callers_get_an_error_if_the_log_stays_unavailable(faulty_world: World, faulty: FaultyLog) -> None:
     system = faulty_world.open(retry_backoff=0.001, delivery_timeout=0.05)
     produce(system, "orders", "first")
     consumer = system.consumer("c", "g")
@@ -643,9 +645,7 @@ def test_with_the_log_away_for_ever_everybody_gets_an_error(faulty_world: World,
             attempt()
 
 
-def test_with_a_log_that_cannot_be_read_everybody_gets_an_error_until_it_can(
-    faulty_world: World, faulty: FaultyLog
-) -> None:
+def test_callers_get_an_error_while_the_log_cannot_be_read(faulty_world: World, faulty: FaultyLog) -> None:
     produce(faulty_world.open(), "orders", "first")
     faulty_world.crash()
     system = faulty_world.open(retry_backoff=0.001)
@@ -681,7 +681,7 @@ def test_old_messages_that_cannot_be_read_now_are_read_later(faulty_world: World
     assert values(read_all(consumer, 2)) == ["a", "b"]
 
 
-def test_a_batch_given_up_does_not_stop_what_is_sent_after_it(faulty_world: World, faulty: FaultyLog) -> None:
+def test_a_timed_out_batch_does_not_stop_later_sends(faulty_world: World, faulty: FaultyLog) -> None:
     system = faulty_world.open(delivery_timeout=0.0)
     produce(system, "orders", "first")
     faulty.lose_answer("topic/", written=False)
@@ -704,9 +704,7 @@ def interfere(log: FaultyLog, stream: str, event: object) -> None:
     assert isinstance(verdict, Appended)
 
 
-def test_a_topic_that_somebody_else_wrote_to_recovers_and_stores_what_was_sent(
-    system: ActorSystem, faulty: FaultyLog
-) -> None:
+def test_a_topic_recovers_after_a_foreign_write_and_stores_the_sends(system: ActorSystem, faulty: FaultyLog) -> None:
     interfere(faulty, "topic/orders", FOREIGN)
 
     receipt = system.producer("p").send("orders", "mine").result()
@@ -715,7 +713,7 @@ def test_a_topic_that_somebody_else_wrote_to_recovers_and_stores_what_was_sent(
     assert stored_values(faulty, "orders") == ["first", "foreign", "mine"]
 
 
-def test_a_caller_whose_actor_was_overtaken_is_told_and_can_repeat(system: ActorSystem, faulty: FaultyLog) -> None:
+def test_a_command_fails_after_a_foreign_write_and_can_be_retried(system: ActorSystem, faulty: FaultyLog) -> None:
     interfere(faulty, "topic/orders", FOREIGN)
 
     with pytest.raises(WrongExpectedVersion):
@@ -724,7 +722,7 @@ def test_a_caller_whose_actor_was_overtaken_is_told_and_can_repeat(system: Actor
     assert len(system.add_partitions("orders", 2).partitions) == 2
 
 
-def test_a_producer_fenced_by_somebody_else_goes_on_in_a_new_epoch(system: ActorSystem, faulty: FaultyLog) -> None:
+def test_a_fenced_producer_continues_in_a_new_epoch(system: ActorSystem, faulty: FaultyLog) -> None:
     interfere(faulty, "producer/p", ProducerEpochBumped("p", 7, NOON))
     system.tell("producer/p", Recover())
 

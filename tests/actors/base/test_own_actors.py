@@ -46,7 +46,7 @@ def test_a_refusal_is_the_answer_and_changes_nothing(world: World, bank: ActorSy
     assert event_types(world.log, "account/alice") == ["test.MoneyDeposited"]
 
 
-def test_a_failing_answer_is_the_answer_and_the_actor_goes_on(bank: ActorSystem) -> None:
+def test_an_exception_in_answer_is_the_answer_and_the_actor_continues(bank: ActorSystem) -> None:
     alice = bank.actor("account/alice")
 
     with pytest.raises(LookupError):
@@ -55,7 +55,7 @@ def test_a_failing_answer_is_the_answer_and_the_actor_goes_on(bank: ActorSystem)
     assert alice.ask(Deposit(1)).result() == 1
 
 
-def test_a_response_that_fails_is_told_and_what_was_decided_stays(bank: ActorSystem) -> None:
+def test_an_exception_in_respond_is_the_answer_and_the_events_stay(bank: ActorSystem) -> None:
     alice = bank.actor("account/alice")
 
     with pytest.raises(ArithmeticError):
@@ -64,7 +64,7 @@ def test_a_response_that_fails_is_told_and_what_was_decided_stays(bank: ActorSys
     assert alice.query(Balance()).result() == 13
 
 
-def test_an_event_that_nobody_registered_is_refused_and_the_actor_goes_on(bank: ActorSystem) -> None:
+def test_an_unregistered_event_is_refused_and_the_actor_continues(bank: ActorSystem) -> None:
     alice = bank.actor("account/alice")
 
     with pytest.raises(EventNotSerializable):
@@ -160,7 +160,9 @@ def test_a_correlation_id_reaches_the_log(world: World, bank: ActorSystem) -> No
     assert recorded.metadata.actor == "AccountActor"
 
 
-def test_a_command_of_unknown_outcome_is_told_so_and_the_truth_is_found(faulty: FaultyLog, faulty_world: World) -> None:
+def test_a_command_of_unknown_outcome_gets_that_error_and_the_actor_recovers(
+    faulty: FaultyLog, faulty_world: World
+) -> None:
     bank = faulty_world.open(actors={"account": AccountActor})
     alice = bank.actor("account/alice")
     for written in (True, False):
@@ -175,7 +177,7 @@ def test_a_command_of_unknown_outcome_is_told_so_and_the_truth_is_found(faulty: 
     assert alice.ask(Deposit(5)).result() == 10
 
 
-def test_an_actor_killed_in_the_middle_tells_everybody_who_waits(faulty: FaultyLog, faulty_world: World) -> None:
+def test_a_killed_actor_answers_every_waiting_caller(faulty: FaultyLog, faulty_world: World) -> None:
     bank = faulty_world.open(actors={"account": AccountActor})
     alice = bank.actor("account/alice")
     hold = faulty.hold("account/")
@@ -201,12 +203,12 @@ class Unfoldable(AccountActor):
         raise ArithmeticError("it does not like what was applied")
 
 
-def test_an_actor_that_cannot_be_made_is_an_answer() -> None:
+def test_an_actor_that_cannot_be_created_is_an_error_for_the_caller() -> None:
     with ActorSystem.open(actors={"account": Broken}) as system, pytest.raises(ArithmeticError):
         system.actor("account/alice").ask(Deposit(1)).result(10)
 
 
-def test_an_actor_that_is_slow_to_begin_holds_up_nobody_else(world: World) -> None:
+def test_an_actor_that_starts_slowly_does_not_delay_others(world: World) -> None:
     may_begin = threading.Event()
 
     class Slow(AccountActor):
@@ -223,7 +225,7 @@ def test_an_actor_that_is_slow_to_begin_holds_up_nobody_else(world: World) -> No
     assert depositing.result(10) == 100
 
 
-def test_an_actor_whose_beginning_failed_can_begin_later(world: World) -> None:
+def test_an_actor_that_failed_to_start_can_start_later(world: World) -> None:
     is_asked = threading.Event()
 
     class Unlucky(AccountActor):
@@ -247,7 +249,7 @@ def test_an_actor_whose_beginning_failed_can_begin_later(world: World) -> None:
     assert system.actor("account/alice").ask(Deposit(100)).result(10) == 100
 
 
-def test_an_actor_that_fails_after_every_apply_gives_up_and_says_so() -> None:
+def test_an_actor_that_fails_after_every_apply_stops_with_an_error() -> None:
     with ActorSystem.open(actors={"account": Unfoldable}, retry_backoff=0.001) as system:
         promise = system.actor("account/alice").ask(Deposit(5))
 

@@ -93,7 +93,7 @@ def test_without_snapshots_a_recovery_reads_the_whole_stream(world: World, log: 
     assert log.read_of("topic/orders") == 26
 
 
-def test_a_recovery_reads_only_what_came_after_the_newest_snapshot(
+def test_a_recovery_reads_only_events_after_the_newest_snapshot(
     world: World, log: CountingLog, snapshots: MemorySnapshots
 ) -> None:
     fill(world, 25, snapshot_interval=10)
@@ -130,7 +130,7 @@ def test_after_an_orderly_stop_nothing_of_a_stream_is_read(world: World, log: Co
     assert again.check_replay().streams == 2  # topic and group: nobody uses the others
 
 
-def test_a_recovery_in_place_uses_them_too(log: CountingLog, snapshots: MemorySnapshots) -> None:
+def test_a_recovery_in_place_uses_snapshots_too(log: CountingLog, snapshots: MemorySnapshots) -> None:
     world = World(log, recovering=True, snapshots=snapshots)
     system = world.open(snapshot_interval=1)
     system.create_topic("orders")
@@ -178,7 +178,7 @@ def test_messages_from_before_the_snapshot_are_read_from_the_log(world: World) -
     assert sorted(map(int, values(read_all(consumer, 25)))) == list(range(25))
 
 
-def test_a_topic_created_anew_is_read_from_its_own_beginning_after_a_restart(world: World) -> None:
+def test_a_recreated_topic_is_read_from_its_start_after_a_restart(world: World) -> None:
     system = fill(world, 3)
     system.delete_topic("orders")
     system.create_topic("orders")
@@ -252,7 +252,7 @@ UNUSABLE: dict[str, Callable[[StoredSnapshot], StoredSnapshot]] = {
 
 @pytest.mark.parametrize("change", UNUSABLE.values(), ids=UNUSABLE)
 @pytest.mark.parametrize("newest", [1, 2])
-def test_an_unusable_snapshot_is_passed_over(
+def test_an_unusable_snapshot_is_skipped(
     world: World,
     log: CountingLog,
     snapshots: MemorySnapshots,
@@ -270,9 +270,7 @@ def test_an_unusable_snapshot_is_passed_over(
     assert produce(system, "orders", "on")[0].position == log.head().position
 
 
-def test_an_older_snapshot_stands_in_for_a_damaged_one(
-    world: World, log: CountingLog, snapshots: MemorySnapshots
-) -> None:
+def test_an_older_snapshot_replaces_a_damaged_one(world: World, log: CountingLog, snapshots: MemorySnapshots) -> None:
     fill(world, 25, snapshot_interval=10)
     world.crash()
     tampered(snapshots, UNUSABLE["damaged"])
@@ -283,9 +281,7 @@ def test_an_older_snapshot_stands_in_for_a_damaged_one(
     assert log.read_of("topic/orders") == 16  # versions 10 to 25
 
 
-def test_a_snapshot_that_was_passed_over_is_replaced_by_the_next(
-    world: World, log: CountingLog, snapshots: MemorySnapshots
-) -> None:
+def test_a_skipped_snapshot_is_replaced_by_the_next(world: World, log: CountingLog, snapshots: MemorySnapshots) -> None:
     fill(world, 25, snapshot_interval=10)
     world.crash()
     tampered(snapshots, UNUSABLE["of a newer schema"], newest=2)
@@ -300,7 +296,7 @@ def test_a_snapshot_that_was_passed_over_is_replaced_by_the_next(
     assert log.read_of("topic/orders") == 0
 
 
-def test_snapshots_beyond_the_end_of_a_log_that_lost_its_tail_are_passed_over(
+def test_snapshots_beyond_the_end_of_a_truncated_log_are_skipped(
     world: World, log: CountingLog, snapshots: MemorySnapshots
 ) -> None:
     fill(world, 25, snapshot_interval=10).close()
@@ -320,7 +316,7 @@ def test_snapshots_beyond_the_end_of_a_log_that_lost_its_tail_are_passed_over(
     cut.close()
 
 
-def test_snapshots_of_another_log_are_passed_over(world: World, snapshots: MemorySnapshots) -> None:
+def test_snapshots_of_another_log_are_skipped(world: World, snapshots: MemorySnapshots) -> None:
     fill(world, 25, snapshot_interval=10)
     world.crash()
     other = World(MemoryLog(), snapshots=snapshots)
@@ -369,7 +365,7 @@ def test_nothing_depends_on_snapshots(log: CountingLog, store: type[MemorySnapsh
 # -- when they are taken -----------------------------------------------------------------------------------------------
 
 
-def test_an_interval_of_0_takes_none_and_uses_none(world: World, log: CountingLog, snapshots: MemorySnapshots) -> None:
+def test_an_interval_of_0_disables_snapshots(world: World, log: CountingLog, snapshots: MemorySnapshots) -> None:
     fill(world, 5).close()
     taken = len(list(snapshots.scan()))
     assert taken
@@ -383,7 +379,7 @@ def test_an_interval_of_0_takes_none_and_uses_none(world: World, log: CountingLo
     assert len(list(snapshots.scan())) == taken
 
 
-def test_a_stop_without_a_change_takes_none(world: World, snapshots: MemorySnapshots) -> None:
+def test_a_stop_without_new_events_takes_no_snapshot(world: World, snapshots: MemorySnapshots) -> None:
     fill(world, 5).close()
     before = list(snapshots.scan())
 
@@ -402,9 +398,7 @@ def test_a_stream_without_events_has_no_snapshot(world: World, snapshots: Memory
     assert list(snapshots.scan()) == []
 
 
-def test_a_recovery_that_folded_much_takes_one_at_once(
-    world: World, log: CountingLog, snapshots: MemorySnapshots
-) -> None:
+def test_a_long_recovery_takes_a_snapshot_at_once(world: World, log: CountingLog, snapshots: MemorySnapshots) -> None:
     fill(world, 25, snapshot_interval=0).close()
 
     system = world.open(snapshot_interval=20)
@@ -441,7 +435,9 @@ def deposits(world: World, actor: type[AccountActor], count: int, **settings: An
     return bank
 
 
-def test_an_own_actor_without_a_schema_has_none(world: World, log: CountingLog, snapshots: MemorySnapshots) -> None:
+def test_a_user_defined_actor_without_a_schema_has_no_snapshots(
+    world: World, log: CountingLog, snapshots: MemorySnapshots
+) -> None:
     deposits(world, AccountActor, 5, snapshot_interval=1).close()
     log.reads.clear()
 
@@ -452,7 +448,9 @@ def test_an_own_actor_without_a_schema_has_none(world: World, log: CountingLog, 
     assert list(snapshots.scan()) == []
 
 
-def test_an_own_actor_with_a_schema_has_them(world: World, log: CountingLog, snapshots: MemorySnapshots) -> None:
+def test_a_user_defined_actor_with_a_schema_has_snapshots(
+    world: World, log: CountingLog, snapshots: MemorySnapshots
+) -> None:
     deposits(world, SavedAccountActor, 5, snapshot_interval=3)
     assert versions(snapshots, "account/a") == [2]
     world.crash()
@@ -469,7 +467,7 @@ class NewerAccountActor(SavedAccountActor):
     snapshot_schema = SnapshotSchema("account", 2, AccountSnapshot)
 
 
-def test_a_raised_schema_version_makes_older_ones_count_no_more(world: World, log: CountingLog) -> None:
+def test_a_higher_schema_version_invalidates_older_snapshots(world: World, log: CountingLog) -> None:
     deposits(world, SavedAccountActor, 5).close()
     log.reads.clear()
 
@@ -522,7 +520,9 @@ WRONG: list[tuple[type[AccountActor], str]] = [
 
 
 @pytest.mark.parametrize("actor", [actor for actor, _ in WRONG])
-def test_an_own_actor_that_is_wrong_about_snapshots_goes_on_without(world: World, actor: type[AccountActor]) -> None:
+def test_a_user_defined_actor_with_failing_snapshots_works_without_them(
+    world: World, actor: type[AccountActor]
+) -> None:
     deposits(world, actor, 5, snapshot_interval=2).close()
 
     bank = world.open(actors={"account": actor}, snapshot_interval=2)
@@ -532,9 +532,7 @@ def test_an_own_actor_that_is_wrong_about_snapshots_goes_on_without(world: World
 
 
 @pytest.mark.parametrize(("actor", "reason"), WRONG)
-def test_the_author_of_an_actor_that_is_wrong_about_snapshots_is_warned(
-    world: World, actor: type[AccountActor], reason: str
-) -> None:
+def test_an_actor_with_failing_snapshots_issues_a_warning(world: World, actor: type[AccountActor], reason: str) -> None:
     def live_twice() -> None:
         deposits(world, actor, 5, snapshot_interval=2).close()
         world.open(actors={"account": actor}, snapshot_interval=2).actor("account/a").query(Balance()).result()
@@ -593,7 +591,7 @@ def test_a_garbled_file_of_snapshots_does_not_hinder_a_system(tmp_path: Path) ->
         assert system.describe_topic("orders").message_count == 3
 
 
-def test_offsets_committed_before_a_snapshot_are_where_the_next_life_begins(world: World) -> None:
+def test_a_reopened_consumer_resumes_at_offsets_committed_before_a_snapshot(world: World) -> None:
     system = fill(world, 10)
     with system.consumer("c", "g") as consumer:
         consumer.subscribe(["orders"])

@@ -203,7 +203,7 @@ def test_actors_that_recover_and_die_all_the_time_lose_and_repeat_nothing() -> N
     runtime.close()
 
 
-def test_appends_whose_answers_get_lost_are_stored_once_and_in_order(faulty: FaultyLog, faulty_world: World) -> None:
+def test_appends_with_lost_answers_are_stored_once_and_in_order(faulty: FaultyLog, faulty_world: World) -> None:
     system = faulty_world.open(retry_backoff=0.001, delivery_timeout=60.0, batch_messages=10)
     faulty.lose_every(3)
     history = run(system, 25, 8)

@@ -202,7 +202,7 @@ class Signals:
             raise Interrupted
 
 
-def test_signals_at_random_moments_lose_nothing_and_block_nobody(system: ActorSystem) -> None:
+def test_signals_at_random_moments_lose_no_messages_and_block_no_caller(system: ActorSystem) -> None:
     signals = Signals(seed=1)
     before = signal.signal(signal.SIGALRM, signals)
     returned: list[int] = []

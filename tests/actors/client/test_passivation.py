@@ -81,7 +81,7 @@ def test_a_consumer_is_opened_again_after_its_actor_has_ended(world: World, syst
         wait_until_ended(world, "consumer/c")
 
 
-def test_a_static_member_keeps_its_place_while_its_actor_is_gone(world: World, system: ActorSystem) -> None:
+def test_a_static_member_stays_a_member_while_its_actor_is_stopped(world: World, system: ActorSystem) -> None:
     system.create_topic("orders", 2)
     first = member(system, "a", "orders", group_instance_id="i-a")
     second = member(system, "b", "orders", group_instance_id="i-b")

@@ -55,7 +55,7 @@ def test_an_eager_member_gives_everything_back_before_it_gets_its_new_share(syst
     assert heard.calls == [("revoked", [0, 1, 2, 3]), ("assigned", [0, 1])]
 
 
-def test_a_cooperative_member_gives_back_what_moves_and_no_more(system: ActorSystem) -> None:
+def test_only_moved_partitions_are_revoked_from_a_cooperative_member(system: ActorSystem) -> None:
     system.create_topic("orders", 4)
     first_heard, second_heard = Heard(), Heard()
     first = member(system, "a", "orders", listener=first_heard, assignors=COOPERATIVE)
@@ -71,7 +71,7 @@ def test_a_cooperative_member_gives_back_what_moves_and_no_more(system: ActorSys
     assert [call for call in second_heard.calls if call[1]] == [("assigned", moved)]
 
 
-def test_nobody_gets_a_partition_before_its_reader_has_given_it_back(system: ActorSystem) -> None:
+def test_no_member_gets_a_partition_before_its_reader_has_released_it(system: ActorSystem) -> None:
     system.create_topic("orders", 6)
     owners: dict[TopicPartition, str] = {}
 
@@ -101,7 +101,7 @@ def test_nobody_gets_a_partition_before_its_reader_has_given_it_back(system: Act
 
 
 @BOTH
-def test_what_is_lost_is_told_as_lost_and_what_comes_then_as_assigned(
+def test_lost_partitions_are_reported_as_lost_and_later_ones_as_assigned(
     system: ActorSystem, assignors: tuple[str, ...]
 ) -> None:
     produce(system, "orders", "a")
@@ -118,7 +118,7 @@ def test_what_is_lost_is_told_as_lost_and_what_comes_then_as_assigned(
 
 
 @BOTH
-def test_what_was_revoked_is_not_lost_as_well(system: ActorSystem, assignors: tuple[str, ...]) -> None:
+def test_revoked_partitions_are_not_lost_as_well(system: ActorSystem, assignors: tuple[str, ...]) -> None:
     system.create_topic("orders", 4)
     heard = Heard()
     first = member(system, "a", "orders", listener=heard, assignors=assignors, heartbeat_interval=0.01)
@@ -146,7 +146,7 @@ def test_what_was_revoked_is_not_lost_as_well(system: ActorSystem, assignors: tu
     assert held == {place.partition for place in first.assignment}
 
 
-def test_what_is_lost_counts_as_revoked_for_a_listener_that_does_not_tell_them_apart(system: ActorSystem) -> None:
+def test_lost_partitions_are_revoked_for_a_listener_without_on_partitions_lost(system: ActorSystem) -> None:
     produce(system, "orders", "a")
     revoked: list[TopicPartition] = []
 
@@ -163,7 +163,7 @@ def test_what_is_lost_counts_as_revoked_for_a_listener_that_does_not_tell_them_a
 
 
 @pytest.mark.parametrize("leave", [ConsumerHandle.close, ConsumerHandle.unsubscribe], ids=["close", "unsubscribe"])
-def test_who_leaves_hears_that_all_it_had_is_revoked(
+def test_a_leaving_member_is_notified_that_its_partitions_are_revoked(
     system: ActorSystem, leave: Callable[[ConsumerHandle], None]
 ) -> None:
     system.create_topic("orders", 2)
@@ -177,7 +177,7 @@ def test_who_leaves_hears_that_all_it_had_is_revoked(
     assert consumer.assignment == ()
 
 
-def test_who_leaves_without_a_share_hears_nothing(system: ActorSystem) -> None:
+def test_a_leaving_member_without_partitions_is_not_notified(system: ActorSystem) -> None:
     heard = Heard()
 
     member(system, "a", "orders", listener=heard).close()
@@ -185,7 +185,7 @@ def test_who_leaves_without_a_share_hears_nothing(system: ActorSystem) -> None:
     assert heard.calls == []
 
 
-def test_a_consumer_that_is_opened_again_is_told_of_its_new_share_only(system: ActorSystem) -> None:
+def test_a_reopened_consumer_is_notified_only_of_its_new_assignment(system: ActorSystem) -> None:
     system.create_topic("orders", 2)
     consumer = member(system, "a", "orders")
     balance(system, consumer, partitions=2)
@@ -201,9 +201,7 @@ def test_a_consumer_that_is_opened_again_is_told_of_its_new_share_only(system: A
 
 
 @BOTH
-def test_what_is_committed_as_partitions_go_counts_for_who_gets_them(
-    system: ActorSystem, assignors: tuple[str, ...]
-) -> None:
+def test_a_commit_during_revocation_counts_for_the_next_owner(system: ActorSystem, assignors: tuple[str, ...]) -> None:
     system.create_topic("orders", 2)
     fill(system, "orders", 2, 3)
     heard = Heard()
@@ -222,7 +220,9 @@ def test_what_is_committed_as_partitions_go_counts_for_who_gets_them(
 
 
 @pytest.mark.parametrize("leave", [ConsumerHandle.close, ConsumerHandle.unsubscribe], ids=["close", "unsubscribe"])
-def test_who_leaves_may_commit_once_more(system: ActorSystem, leave: Callable[[ConsumerHandle], None]) -> None:
+def test_a_leaving_member_may_commit_in_its_listener(
+    system: ActorSystem, leave: Callable[[ConsumerHandle], None]
+) -> None:
     produce(system, "orders", "a", "b")
     heard = Heard()
     consumer = member(system, "a", "orders", listener=heard)
@@ -234,7 +234,7 @@ def test_who_leaves_may_commit_once_more(system: ActorSystem, leave: Callable[[C
     assert committed(system) == {0: 2}
 
 
-def test_what_was_lost_cannot_be_committed_any_more(system: ActorSystem) -> None:
+def test_lost_partitions_can_no_longer_be_committed(system: ActorSystem) -> None:
     produce(system, "orders", "a", "b")
     heard, refused = Heard(), list[Exception]()
     consumer = member(system, "a", "orders", listener=heard, max_poll_interval=0.15, heartbeat_interval=0.01)
@@ -255,7 +255,7 @@ def test_what_was_lost_cannot_be_committed_any_more(system: ActorSystem) -> None
     assert committed(system) == {}
 
 
-def test_a_seek_as_partitions_come_decides_where_reading_begins(system: ActorSystem) -> None:
+def test_a_seek_in_on_partitions_assigned_sets_the_start(system: ActorSystem) -> None:
     produce(system, "orders", *"abcde")
     heard = Heard()
     consumer = member(system, "a", "orders", listener=heard)
@@ -266,7 +266,7 @@ def test_a_seek_as_partitions_come_decides_where_reading_begins(system: ActorSys
 
 @BOTH
 @pytest.mark.parametrize("when", ["assigned", "revoked"])
-def test_an_error_of_the_listener_comes_out_of_poll_and_the_rebalance_goes_on(
+def test_a_listeners_exception_propagates_from_poll_and_the_rebalance_continues(
     system: ActorSystem, assignors: tuple[str, ...], when: str
 ) -> None:
     system.create_topic("orders", 2)
@@ -293,7 +293,7 @@ def test_an_error_of_the_listener_comes_out_of_poll_and_the_rebalance_goes_on(
     assert not {*first.assignment} & {*second.assignment}
 
 
-def test_an_error_of_the_listener_comes_out_of_close_which_closes_all_the_same(system: ActorSystem) -> None:
+def test_a_listeners_exception_propagates_from_close_which_still_closes(system: ActorSystem) -> None:
     system.create_topic("orders", 2)
     heard = Heard()
     consumer = member(system, "a", "orders", listener=heard)
@@ -314,7 +314,7 @@ def test_an_error_of_the_listener_comes_out_of_close_which_closes_all_the_same(s
 # -- meanwhile --------------------------------------------------------------------------------------------------------
 
 
-def test_a_cooperative_member_goes_on_reading_and_committing_while_the_group_rebalances(system: ActorSystem) -> None:
+def test_a_cooperative_member_keeps_reading_and_committing_during_a_rebalance(system: ActorSystem) -> None:
     system.create_topic("orders", 2)
     reads, waits = (member(system, name, "orders", assignors=COOPERATIVE) for name in ("reads", "waits"))
     balance(system, reads, waits, partitions=2)
@@ -367,7 +367,7 @@ def test_an_eager_member_reads_nothing_while_the_group_rebalances(system: ActorS
     assert first.assignment == ()
 
 
-def test_messages_buffered_of_a_partition_that_goes_are_left_to_who_gets_it(system: ActorSystem) -> None:
+def test_buffered_messages_of_a_revoked_partition_go_to_its_new_owner(system: ActorSystem) -> None:
     system.create_topic("orders", 2)
     fill(system, "orders", 2, 5)
     first = member(system, "a", "orders", assignors=COOPERATIVE)
@@ -386,7 +386,7 @@ def test_messages_buffered_of_a_partition_that_goes_are_left_to_who_gets_it(syst
 
 
 @BOTH
-def test_a_member_killed_in_the_middle_of_letting_go_holds_nobody_up(
+def test_a_member_killed_while_it_revokes_does_not_block_the_rebalance(
     world: World, system: ActorSystem, assignors: tuple[str, ...]
 ) -> None:
     system.create_topic("orders", 2)

@@ -77,7 +77,7 @@ def test_closing_answers_polls_that_wait_with_nothing(world: World) -> None:
     assert [poll.result(10).messages for poll in polls] == [(), ()]
 
 
-def test_a_closed_system_refuses_everything_and_closes_twice(world: World) -> None:
+def test_a_closed_system_refuses_calls_and_can_be_closed_again(world: World) -> None:
     system = world.open()
     producer, consumer = system.producer("p"), system.consumer("c")
     actor = system.actor("topic/orders")
@@ -114,7 +114,7 @@ def test_handles_can_be_closed_after_their_system(world: World) -> None:
         consumer.poll()
 
 
-def test_a_system_closes_its_own_log_and_leaves_one_that_was_handed_in() -> None:
+def test_a_system_closes_only_a_log_that_it_opened() -> None:
     with ActorSystem.open(":memory:") as owner:
         owner.create_topic("orders")
     with pytest.raises(LogUnavailable):
@@ -216,7 +216,7 @@ def test_settling_waits_for_everything_that_was_sent(system: ActorSystem) -> Non
     assert all(promise.done() for promise in promises)
 
 
-def test_settling_gives_up_when_something_stays_under_way(faulty: FaultyLog, faulty_world: World) -> None:
+def test_settling_times_out_while_work_is_in_progress(faulty: FaultyLog, faulty_world: World) -> None:
     system = faulty_world.open()
     hold = faulty.hold("producer/")
     promise = system.producer("p").send("orders", "v")
@@ -286,7 +286,7 @@ def test_the_time_limit_holds_also_while_the_directory_is_busy(faulty_world: Wor
 
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-def test_in_a_forked_child_every_call_fails_at_once_and_the_parent_goes_on(tmp_path: Path) -> None:
+def test_in_a_forked_child_every_call_fails_at_once_and_the_parent_continues(tmp_path: Path) -> None:
     path = tmp_path / "log.db"
     system = ActorSystem.open(path)
     producer, consumer = system.producer("p"), system.consumer("c")

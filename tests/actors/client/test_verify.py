@@ -56,7 +56,7 @@ def forge(path: Path, stream: str, old: bytes, new: bytes) -> None:
         store.save([StoredSnapshot.sealed(found.end, found.name, found.schema, payload)])
 
 
-def test_a_log_with_its_snapshots_is_sound(path: Path) -> None:
+def test_a_log_and_its_snapshots_have_no_findings(path: Path) -> None:
     kinds = {stream.partition("/")[0] for stream in streams(path)}
     assert kinds >= {"topic", "producer", "consumer"}
     assert verified(path) == []
@@ -96,7 +96,7 @@ def test_a_stale_snapshot_under_a_newer_version_is_found(path: Path) -> None:
     assert "differs from the state folded from the log" in problem
 
 
-def test_snapshots_of_another_schema_are_never_used_and_no_finding(path: Path) -> None:
+def test_snapshots_of_another_schema_are_ignored(path: Path) -> None:
     with closing(SqliteSnapshots(f"{path}.snapshots")) as store:
         found = store.load(streams(path)[0])
         assert found is not None

@@ -54,7 +54,7 @@ def test_messages_come_in_offset_order_from_the_beginning(system: ActorSystem) -
     ]
 
 
-def test_a_poll_returns_no_more_than_asked_and_the_next_goes_on(system: ActorSystem) -> None:
+def test_a_poll_returns_at_most_max_messages_and_the_next_poll_continues(system: ActorSystem) -> None:
     produce(system, "orders", *"abcde")
     consumer = subscribed(system)
 
@@ -145,7 +145,7 @@ def test_iteration_yields_messages_until_none_come(system: ActorSystem) -> None:
     assert values(subscribed(system).messages(idle_timeout=BRIEF)) == ["a", "b"]
 
 
-def test_endless_iteration_can_be_left_and_gone_on_with(system: ActorSystem) -> None:
+def test_an_endless_iteration_can_be_stopped_and_resumed(system: ActorSystem) -> None:
     produce(system, "orders", "a", "b", "c")
     consumer = subscribed(system)
 
@@ -211,7 +211,7 @@ def test_a_topic_that_keeps_nothing_in_memory_is_read_whole(world: World) -> Non
     assert values(read_all(consumer, 10, max_messages=3)) == [str(number) for number in range(10)]
 
 
-def test_a_fetch_stops_at_its_limit_of_bytes_but_never_at_nothing(world: World) -> None:
+def test_a_fetch_stops_at_its_byte_limit_but_returns_at_least_one_message(world: World) -> None:
     system = world.open(fetch_bytes=100, tail_messages=4)
     produce(system, "orders", *(character * 80 for character in "abcdefghij"))
     consumer = subscribed(system)
@@ -264,7 +264,7 @@ def test_after_unsubscribing_polls_are_refused_and_positions_stay(system: ActorS
         consumer.poll()
 
 
-def test_a_string_is_no_list_of_topics(system: ActorSystem) -> None:
+def test_a_string_is_not_a_list_of_topics(system: ActorSystem) -> None:
     with pytest.raises(TypeError):
         system.consumer("c").subscribe("orders")
 
@@ -295,7 +295,7 @@ def test_a_topic_deleted_and_created_again_is_read_from_its_beginning(system: Ac
     assert consumer.committed("orders", 0) == 2
 
 
-def test_a_waiting_poll_finds_the_topic_created_anew(system: ActorSystem) -> None:
+def test_a_waiting_poll_finds_the_recreated_topic(system: ActorSystem) -> None:
     produce(system, "orders", "a", "b", "c")
     consumer = RawConsumer(system, topics=["orders"])
     received = consumer.poll().result()
@@ -390,7 +390,7 @@ def test_a_seek_to_what_is_not_there_is_refused(system: ActorSystem) -> None:
         consumer.seek("bills", 0, 0)
 
 
-def test_a_seek_out_of_range_is_dealt_with_by_the_reset_policy(system: ActorSystem) -> None:
+def test_a_seek_out_of_range_applies_the_reset_policy(system: ActorSystem) -> None:
     produce(system, "orders", "a", "b")
     consumer = subscribed(system)
     consumer.seek("orders", 0, 99)
@@ -398,7 +398,7 @@ def test_a_seek_out_of_range_is_dealt_with_by_the_reset_policy(system: ActorSyst
     assert values(read_all(consumer, 2)) == ["a", "b"]
 
 
-def test_a_seek_keeps_what_was_not_confirmed_of_other_partitions(world: World) -> None:
+def test_a_seek_keeps_unacknowledged_messages_of_other_partitions(world: World) -> None:
     system = world.open(snapshot_interval=0)  # both messages in memory: one from the log would come alone
     system.create_topic("orders", partitions=2)
     produce(system, "orders", "a", partition=0)
@@ -415,7 +415,7 @@ def test_a_seek_keeps_what_was_not_confirmed_of_other_partitions(world: World) -
     assert [message.value for message in consumer.poll(again.number).result().messages] == [b"b"]
 
 
-def test_a_new_subscription_keeps_what_was_not_confirmed_of_topics_still_read(system: ActorSystem) -> None:
+def test_a_new_subscription_keeps_unacknowledged_messages_of_topics_still_read(system: ActorSystem) -> None:
     produce(system, "orders", "a")
     consumer = RawConsumer(system, topics=["orders", "bills"])
     lost = consumer.poll().result()
@@ -426,7 +426,7 @@ def test_a_new_subscription_keeps_what_was_not_confirmed_of_topics_still_read(sy
     assert [message.value for message in consumer.poll(0).result().messages] == [b"a"]
 
 
-def test_an_unconfirmed_delivery_is_given_again_and_a_confirmed_one_is_not(world: World) -> None:
+def test_only_an_unacknowledged_delivery_is_repeated(world: World) -> None:
     system = world.open()
     produce(system, "orders", "a", "b")
     consumer = RawConsumer(system, topics=["orders"])
@@ -451,7 +451,7 @@ def test_a_second_poll_ends_the_first_with_nothing(system: ActorSystem) -> None:
 # -- reset policy -----------------------------------------------------------------------------------------------------
 
 
-def test_latest_begins_behind_what_is_there_at_the_first_poll(system: ActorSystem) -> None:
+def test_latest_starts_after_the_messages_that_exist_at_the_first_poll(system: ActorSystem) -> None:
     produce(system, "orders", "old")
     consumer = system.consumer("c", auto_offset_reset="latest")
     consumer.subscribe(["orders"])
@@ -462,7 +462,7 @@ def test_latest_begins_behind_what_is_there_at_the_first_poll(system: ActorSyste
     assert values(read_all(consumer, 1)) == ["new"]
 
 
-def test_without_a_policy_a_consumer_needs_a_position(system: ActorSystem) -> None:
+def test_with_auto_offset_reset_none_a_consumer_needs_a_position(system: ActorSystem) -> None:
     produce(system, "orders", "a", "b")
     consumer = system.consumer("c", auto_offset_reset="none")
     consumer.subscribe(["orders"])
@@ -495,7 +495,7 @@ def test_a_position_below_deleted_records_is_reset(system: ActorSystem, policy: 
     consumer.commit()
 
 
-def test_without_a_policy_a_position_below_deleted_records_is_an_error(system: ActorSystem) -> None:
+def test_with_auto_offset_reset_none_a_position_below_deleted_records_is_an_error(system: ActorSystem) -> None:
     produce(system, "orders", *"abc")
     consumer = system.consumer("c", auto_offset_reset="none")
     consumer.subscribe(["orders"])
@@ -509,7 +509,7 @@ def test_without_a_policy_a_position_below_deleted_records_is_an_error(system: A
 # -- committing -------------------------------------------------------------------------------------------------------
 
 
-def test_commit_takes_what_was_handed_out_and_no_more(system: ActorSystem) -> None:
+def test_commit_covers_only_returned_messages(system: ActorSystem) -> None:
     produce(system, "orders", *"abcde")
     consumer = subscribed(system)
     next(consumer.messages())  # all five have arrived, one was handed out
@@ -618,7 +618,7 @@ def test_a_new_run_begins_at_the_committed_offsets(world: World) -> None:
     assert values(read_all(again, 1)) == ["c"]
 
 
-def test_what_was_not_committed_is_delivered_again_in_the_next_life(system: ActorSystem) -> None:
+def test_uncommitted_messages_are_delivered_again_after_reopening(system: ActorSystem) -> None:
     produce(system, "orders", "a", "b")
     with subscribed(system) as consumer:
         read_all(consumer, 2)
@@ -660,7 +660,7 @@ def test_a_consumer_in_a_group_commits_to_the_group(world: World) -> None:
     assert "OffsetCommitted" not in event_types(world.log, "consumer/c")
 
 
-def test_another_consumer_of_the_group_goes_on_where_the_first_committed(system: ActorSystem) -> None:
+def test_another_consumer_of_the_group_resumes_where_the_first_committed(system: ActorSystem) -> None:
     produce(system, "orders", *"abcd")
     with subscribed(system, id="c1", group="g") as first:
         first.poll(3)
@@ -671,7 +671,7 @@ def test_another_consumer_of_the_group_goes_on_where_the_first_committed(system:
     assert values(read_all(second, 1)) == ["d"]
 
 
-def test_a_consumer_that_changes_its_group_begins_at_that_groups_offsets(system: ActorSystem) -> None:
+def test_a_consumer_reopened_in_another_group_starts_at_its_offsets(system: ActorSystem) -> None:
     produce(system, "orders", *"abc")
     with subscribed(system, id="c1", group="g") as consumer:
         consumer.poll(2)
@@ -682,7 +682,7 @@ def test_a_consumer_that_changes_its_group_begins_at_that_groups_offsets(system:
         assert values(read_all(consumer, 1)) == ["c"]
 
 
-def test_a_group_nobody_committed_to_has_no_offsets(system: ActorSystem) -> None:
+def test_a_group_without_commits_has_no_offsets(system: ActorSystem) -> None:
     assert system.committed_offsets("nobody") == ()
 
 
@@ -699,7 +699,7 @@ def test_a_second_live_handle_on_a_consumer_is_refused(system: ActorSystem) -> N
     system.consumer("c")
 
 
-def test_a_closed_handle_does_nothing_more_and_closes_twice(system: ActorSystem) -> None:
+def test_a_closed_consumer_refuses_calls_and_can_be_closed_again(system: ActorSystem) -> None:
     produce(system, "orders", "a", "b")
     consumer = subscribed(system)
     next(consumer.messages())  # one more has arrived
@@ -744,14 +744,14 @@ def test_closing_ends_a_poll_that_waits(system: ActorSystem) -> None:
 
 
 @pytest.mark.parametrize(("count", "timeout"), [(0, 1.0), (-1, 1.0), (1, -0.5)])
-def test_a_poll_for_nothing_or_into_the_past_is_refused(count: int, timeout: float) -> None:
+def test_a_poll_with_no_messages_or_a_negative_timeout_is_refused(count: int, timeout: float) -> None:
     with ActorSystem.open() as system:
         consumer = subscribed(system)
         with pytest.raises(ValueError, match="must be"):
             consumer.poll(count, timeout)
 
 
-def test_every_delivery_is_recorded_before_it_is_handed_over(faulty: FaultyLog, faulty_world: World) -> None:
+def test_every_delivery_is_recorded_before_poll_returns_it(faulty: FaultyLog, faulty_world: World) -> None:
     system = faulty_world.open()
     produce(system, "orders", "a")
     consumer = RawConsumer(system, topics=["orders"])
@@ -801,7 +801,7 @@ def test_reading_leaves_a_log_without_consumers_untouched() -> None:
         assert log.head().position == before
 
 
-def test_what_was_read_of_a_deleted_topic_is_not_committed_for_the_one_created_anew(world: World) -> None:
+def test_messages_of_a_deleted_topic_are_not_committed_for_its_successor(world: World) -> None:
     system = world.open()
     system.create_topic("t", 2)
     producer = system.producer()
@@ -825,7 +825,7 @@ def test_what_was_read_of_a_deleted_topic_is_not_committed_for_the_one_created_a
         assert len(read_all(again, 9)) == 9
 
 
-def test_a_commit_goes_on_after_a_topic_was_created_anew(system: ActorSystem) -> None:
+def test_a_commit_works_after_the_topic_was_recreated(system: ActorSystem) -> None:
     system.create_topic("t", 2)
     producer = system.producer()
     for partition in (0, 1):
@@ -882,7 +882,7 @@ def test_a_very_long_poll_does_not_stop_the_timers_of_others() -> None:
             assert len(waiting.result(10)) == 1
 
 
-def test_a_time_that_no_clock_could_keep_is_refused() -> None:
+def test_a_time_setting_out_of_range_is_refused() -> None:
     with ActorSystem.open() as system, system.consumer("c") as consumer:
         consumer.subscribe(["t"])
         with pytest.raises(ValueError, match="timeout"):

@@ -136,7 +136,7 @@ def repeated(work: Work) -> int:
     return sum(times - 1 for times in Counter(work.done).values())
 
 
-def test_who_commits_after_processing_loses_nothing_and_repeats_what_was_in_hand() -> None:
+def test_committing_after_processing_is_at_least_once() -> None:
     total = 0
     for seed in ROUNDS:
         story = Story(seed, MemoryLog())
@@ -146,7 +146,7 @@ def test_who_commits_after_processing_loses_nothing_and_repeats_what_was_in_hand
     assert total > len(ROUNDS), "hardly anybody died between processing and committing"
 
 
-def test_who_commits_before_processing_repeats_nothing_and_loses_what_was_in_hand() -> None:
+def test_committing_before_processing_is_at_most_once() -> None:
     total = 0
     for seed in ROUNDS:
         story = Story(seed, MemoryLog())
@@ -157,7 +157,7 @@ def test_who_commits_before_processing_repeats_nothing_and_loses_what_was_in_han
 
 
 @pytest.mark.parametrize("order", [Work.process_then_commit, Work.commit_then_process])
-def test_who_dies_with_nothing_in_hand_loses_and_repeats_nothing(order: Order) -> None:
+def test_a_crash_between_polls_neither_loses_nor_repeats_messages(order: Order) -> None:
     deaths = 0
     for seed in ROUNDS:
         story = Story(seed, MemoryLog())
@@ -168,7 +168,7 @@ def test_who_dies_with_nothing_in_hand_loses_and_repeats_nothing(order: Order) -
 
 
 @pytest.mark.parametrize("written", [True, False])
-def test_over_commits_of_unknown_outcome_one_order_loses_nothing_and_the_other_repeats_nothing(written: bool) -> None:
+def test_delivery_guarantees_hold_over_commits_of_unknown_outcome(written: bool) -> None:
     fired = 0
     for seed in ROUNDS[:6]:
         for order, count in ((Work.process_then_commit, lost), (Work.commit_then_process, repeated)):

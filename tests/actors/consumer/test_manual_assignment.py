@@ -37,7 +37,7 @@ def test_only_what_was_chosen_is_read(system: ActorSystem, group: str | None) ->
 
 
 @GROUPS
-def test_reading_goes_on_where_it_was_committed(system: ActorSystem, group: str | None) -> None:
+def test_reading_resumes_at_the_committed_offset(system: ActorSystem, group: str | None) -> None:
     system.create_topic("orders", 2)
     fill(system, "orders", 2, 3)
     with system.consumer("a", group) as consumer:
@@ -53,7 +53,7 @@ def test_reading_goes_on_where_it_was_committed(system: ActorSystem, group: str 
     assert places(read_all(again, 4)) == [("orders", 0, 0), ("orders", 0, 1), ("orders", 0, 2), ("orders", 1, 2)]
 
 
-def test_nobody_becomes_a_member_by_it(system: ActorSystem) -> None:
+def test_a_manual_assignment_does_not_join_the_group(system: ActorSystem) -> None:
     produce(system, "orders", "a")
     consumer = system.consumer("a", "g")
     consumer.assign([("orders", 0)])
@@ -92,9 +92,7 @@ def test_a_commit_is_refused_while_the_group_has_members(system: ActorSystem) ->
 
 
 @GROUPS
-def test_a_subscription_and_partitions_chosen_by_hand_exclude_one_another(
-    system: ActorSystem, group: str | None
-) -> None:
+def test_a_subscription_and_a_manual_assignment_are_mutually_exclusive(system: ActorSystem, group: str | None) -> None:
     produce(system, "orders", "a")
     consumer = system.consumer("a", group)
     consumer.subscribe(["orders"])
@@ -144,7 +142,7 @@ def test_a_topic_that_does_not_exist_is_read_once_it_does(system: ActorSystem, g
     assert values(read_all(consumer, 1)) == ["a"]
 
 
-def test_others_that_are_chosen_take_the_place_of_the_first(system: ActorSystem) -> None:
+def test_a_new_manual_assignment_replaces_the_first(system: ActorSystem) -> None:
     system.create_topic("orders", 2)
     fill(system, "orders", 2, 2)
     consumer = system.consumer("a", "g")
@@ -162,7 +160,7 @@ def test_others_that_are_chosen_take_the_place_of_the_first(system: ActorSystem)
     assert values(read_all(consumer, 1)) == ["1-1"]
 
 
-def test_what_is_buffered_of_the_first_choice_is_not_delivered_after_the_second(system: ActorSystem) -> None:
+def test_buffered_messages_of_a_replaced_assignment_are_not_returned(system: ActorSystem) -> None:
     system.create_topic("orders", 2)
     fill(system, "orders", 2, 3)
     consumer = system.consumer("a")
@@ -174,7 +172,7 @@ def test_what_is_buffered_of_the_first_choice_is_not_delivered_after_the_second(
     assert values(read_all(consumer, 3)) == ["1-0", "1-1", "1-2"]
 
 
-def test_no_partitions_at_all_is_to_unsubscribe(system: ActorSystem) -> None:
+def test_assigning_no_partitions_unsubscribes(system: ActorSystem) -> None:
     produce(system, "orders", "a")
     consumer = system.consumer("a")
     consumer.assign([("orders", 0)])
@@ -185,7 +183,7 @@ def test_no_partitions_at_all_is_to_unsubscribe(system: ActorSystem) -> None:
         consumer.poll(timeout=0)
 
 
-def test_no_listener_hears_of_it(system: ActorSystem) -> None:
+def test_a_manual_assignment_does_not_call_the_listener(system: ActorSystem) -> None:
     produce(system, "orders", "a")
     heard = Heard()
     consumer = system.consumer("a", "g")
@@ -199,7 +197,7 @@ def test_no_listener_hears_of_it(system: ActorSystem) -> None:
 
 
 @GROUPS
-def test_the_choice_is_not_kept_for_the_next_life(world: World, system: ActorSystem, group: str | None) -> None:
+def test_a_manual_assignment_is_not_kept_after_reopening(world: World, system: ActorSystem, group: str | None) -> None:
     produce(system, "orders", "a")
     with system.consumer("a", group) as consumer:
         consumer.assign([("orders", 0)])
@@ -213,7 +211,7 @@ def test_the_choice_is_not_kept_for_the_next_life(world: World, system: ActorSys
 
 
 @pytest.mark.parametrize("partitions", [["orders"], [("orders",)], [("orders", "0")], [("orders", -1)], [("", 0)], 5])
-def test_what_is_no_partition_is_refused(system: ActorSystem, partitions: object) -> None:
+def test_an_invalid_partition_is_refused(system: ActorSystem, partitions: object) -> None:
     consumer = system.consumer("a")
 
     with pytest.raises((TypeError, ValueError)):

@@ -179,7 +179,7 @@ def test_an_answer_to_a_fetch_of_an_earlier_assignment_is_dropped(runtime: KitRu
     assert delivered(polled) == [b"current"]
 
 
-def test_an_answer_about_a_partition_that_a_cooperative_member_gave_back_is_dropped(runtime: KitRuntime) -> None:
+def test_an_answer_for_a_partition_that_a_cooperative_member_released_is_dropped(runtime: KitRuntime) -> None:
     member = Member(runtime, COOPERATIVE)
     noticed = member.become_member(FIRST, SECOND)
     polled = member.poll(noticed=noticed)
@@ -217,7 +217,7 @@ def test_an_answer_to_a_fetch_from_before_a_pause_is_dropped(runtime: KitRuntime
     assert delivered(polled) == [b"current"]
 
 
-def test_an_answer_to_a_fetch_of_a_share_that_was_lost_is_dropped(runtime: KitRuntime) -> None:
+def test_an_answer_to_a_fetch_of_a_lost_assignment_is_dropped(runtime: KitRuntime) -> None:
     member = Member(runtime, MemberSettings(("range",), heartbeat_interval=0.01))
     noticed = member.become_member(FIRST)
     polled = member.poll(noticed=noticed)
@@ -233,7 +233,7 @@ def test_an_answer_to_a_fetch_of_a_share_that_was_lost_is_dropped(runtime: KitRu
     assert not polled.done()
 
 
-def test_what_was_delivered_and_not_heard_of_is_given_again_unless_its_partition_was_lost(runtime: KitRuntime) -> None:
+def test_an_unacknowledged_delivery_is_repeated_unless_its_partition_was_lost(runtime: KitRuntime) -> None:
     member = Member(runtime, MemberSettings(("range",), heartbeat_interval=0.01))
     noticed = member.become_member(FIRST)
     polled = member.poll(noticed=noticed)
@@ -248,7 +248,7 @@ def test_what_was_delivered_and_not_heard_of_is_given_again_unless_its_partition
     assert (answer.kind, answer.partitions) == ("lost", (FIRST,))
 
 
-def test_a_delivery_that_was_not_confirmed_is_not_given_again_after_unsubscribing(runtime: KitRuntime) -> None:
+def test_an_unacknowledged_delivery_is_not_repeated_after_unsubscribing(runtime: KitRuntime) -> None:
     member = Member(runtime)
     noticed = member.become_member(FIRST)
     polled = member.poll(noticed=noticed)
@@ -269,7 +269,7 @@ def test_a_delivery_that_was_not_confirmed_is_not_given_again_after_unsubscribin
 # -- joining ----------------------------------------------------------------------------------------------------------
 
 
-def test_who_joins_and_unsubscribes_meanwhile_leaves_what_it_joined_too_late(runtime: KitRuntime) -> None:
+def test_a_consumer_that_unsubscribes_while_it_joins_leaves_again(runtime: KitRuntime) -> None:
     member = Member(runtime)
     member.poll()
     joining = member.next_of(JoinGroup)
@@ -355,7 +355,7 @@ def test_a_static_member_that_closed_while_it_joined_keeps_its_place(runtime: Ki
     assert isinstance(member.next_of(JoinGroup).body, JoinGroup)
 
 
-def test_a_share_of_an_earlier_membership_is_dropped(runtime: KitRuntime) -> None:
+def test_an_assignment_of_an_earlier_membership_is_dropped(runtime: KitRuntime) -> None:
     member = Member(runtime)
     member.poll()
     late = member.join()
@@ -371,7 +371,7 @@ def test_a_share_of_an_earlier_membership_is_dropped(runtime: KitRuntime) -> Non
     assert polled.result(10).partitions == (SECOND,)
 
 
-def test_a_share_that_comes_twice_is_announced_once(runtime: KitRuntime) -> None:
+def test_an_assignment_that_arrives_twice_is_announced_once(runtime: KitRuntime) -> None:
     member = Member(runtime)
     polled = member.poll()
     sync = member.join()
@@ -385,7 +385,7 @@ def test_a_share_that_comes_twice_is_announced_once(runtime: KitRuntime) -> None
     assert member.topic.next_fetch()[1].needs_bounds
 
 
-def test_a_group_whose_actor_stops_is_asked_again(runtime: KitRuntime) -> None:
+def test_a_member_asks_the_next_actor_of_its_group_after_a_stop(runtime: KitRuntime) -> None:
     member = Member(runtime)
     polled = member.poll()
     member.answer(member.next_of(JoinGroup), ActorStopped("group/g"))
@@ -416,7 +416,7 @@ def test_an_answer_to_a_heartbeat_of_an_earlier_generation_is_dropped(runtime: K
 
 
 @pytest.mark.parametrize("stage", ["joining", "syncing", "member"])
-def test_a_member_that_recovers_in_any_stage_goes_on(runtime: KitRuntime, stage: str) -> None:
+def test_a_member_that_recovers_in_any_stage_continues(runtime: KitRuntime, stage: str) -> None:
     member = Member(runtime)
     polled = member.poll()
     joining = member.next_of(JoinGroup)
@@ -456,7 +456,7 @@ def test_a_commit_speaks_for_the_generation_its_member_is_in(runtime: KitRuntime
     assert isinstance(committing.exception(10), IllegalGeneration)
 
 
-def test_a_cooperative_members_commits_that_come_too_late_are_made_again_in_order(runtime: KitRuntime) -> None:
+def test_late_commits_of_a_cooperative_member_are_retried_in_order(runtime: KitRuntime) -> None:
     member = Member(runtime, COOPERATIVE)
     noticed = member.become_member(FIRST, committed=4)
     member.ref.tell(RebalanceBegun("g", 1))
@@ -507,7 +507,7 @@ def test_a_commit_that_is_answered_after_a_seek_leaves_the_seek_its_way_back(run
 # -- leaving while something is under way -----------------------------------------------------------------------------
 
 
-def test_a_member_that_left_while_its_share_was_recorded_joins_again(runtime: KitRuntime) -> None:
+def test_a_member_that_left_while_its_assignment_was_recorded_rejoins(runtime: KitRuntime) -> None:
     log = FaultyLog()
     member = Member(runtime, MemberSettings(("range",), heartbeat_interval=0.01, max_poll_interval=0.05), log)
     polled = member.poll(timeout=0.01)
@@ -524,7 +524,7 @@ def test_a_member_that_left_while_its_share_was_recorded_joins_again(runtime: Ki
     assert member.next_of(JoinGroup).body.member_id == ""
 
 
-def test_who_is_opened_again_while_it_leaves_keeps_what_it_chooses_then(runtime: KitRuntime) -> None:
+def test_a_consumer_reopened_while_it_leaves_keeps_its_new_assignment(runtime: KitRuntime) -> None:
     member = Member(runtime)
     member.become_member(FIRST)
     closing = member.ask(CloseConsumer(1))
@@ -543,7 +543,7 @@ def test_who_is_opened_again_while_it_leaves_keeps_what_it_chooses_then(runtime:
     assert described.result(10).assignment == (SECOND,)
 
 
-def test_who_asks_for_its_share_and_does_not_wait_hears_whether_it_has_one(runtime: KitRuntime) -> None:
+def test_a_poll_for_no_messages_with_timeout_0_says_whether_partitions_are_assigned(runtime: KitRuntime) -> None:
     member = Member(runtime)
     asked = member.ask(Poll(1, 0, 0, 0))
     sync = member.join()

@@ -46,7 +46,7 @@ def everything(partitions: int, each: int) -> list[tuple[str, int, int]]:
 
 
 @WAYS
-def test_nothing_comes_of_a_paused_partition_and_nothing_is_missing_afterwards(system: ActorSystem, way: str) -> None:
+def test_a_paused_partition_returns_nothing_and_loses_nothing(system: ActorSystem, way: str) -> None:
     system.create_topic("orders", 3)
     consumer = reader(system, way, 3)
     fill(system, "orders", 3, 4)
@@ -64,7 +64,7 @@ def test_nothing_comes_of_a_paused_partition_and_nothing_is_missing_afterwards(s
 
 
 @WAYS
-def test_what_was_buffered_of_a_paused_partition_comes_after_it_was_resumed(system: ActorSystem, way: str) -> None:
+def test_buffered_messages_of_a_paused_partition_are_returned_after_resume(system: ActorSystem, way: str) -> None:
     system.create_topic("orders", 2)
     consumer = reader(system, way, 2)
     fill(system, "orders", 2, 5)
@@ -115,7 +115,7 @@ def test_a_poll_that_waits_only_for_paused_partitions_returns_in_time(system: Ac
     assert places(read_all(consumer, 2)) == [("orders", 1, 0), ("orders", 1, 1)]
 
 
-def test_what_is_not_read_cannot_be_paused(system: ActorSystem) -> None:
+def test_only_partitions_that_are_read_can_be_paused(system: ActorSystem) -> None:
     system.create_topic("orders", 2)
     alone = system.consumer("alone")
     with pytest.raises(ConsumerNotSubscribed):
@@ -133,7 +133,7 @@ def test_what_is_not_read_cannot_be_paused(system: ActorSystem) -> None:
 
 
 @pytest.mark.parametrize("assignors", [("range",), COOPERATIVE], ids=["eager", "cooperative"])
-def test_a_pause_ends_when_the_partition_goes_and_stays_where_it_stays(
+def test_a_pause_ends_when_the_partition_is_revoked_and_lasts_while_it_is_kept(
     system: ActorSystem, assignors: tuple[str, ...]
 ) -> None:
     system.create_topic("orders", 2)
@@ -191,7 +191,7 @@ def test_a_seek_decides_what_comes_next_and_the_position_says_so(system: ActorSy
 
 
 @WAYS
-def test_a_seek_beyond_the_end_is_dealt_with_by_the_reset_policy(system: ActorSystem, way: str) -> None:
+def test_a_seek_beyond_the_end_applies_the_reset_policy(system: ActorSystem, way: str) -> None:
     produce(system, "orders", *"ab")
     consumer = reader(system, way, 1)
     read_all(consumer, 2)
@@ -202,7 +202,7 @@ def test_a_seek_beyond_the_end_is_dealt_with_by_the_reset_policy(system: ActorSy
 
 
 @WAYS
-def test_a_seek_to_what_does_not_exist_is_refused(system: ActorSystem, way: str) -> None:
+def test_a_seek_in_a_missing_topic_or_partition_is_refused(system: ActorSystem, way: str) -> None:
     produce(system, "orders", *"ab")
     consumer = reader(system, way, 1)
 
@@ -226,7 +226,7 @@ def test_a_member_seeks_in_its_own_partitions_only(system: ActorSystem) -> None:
         first.seek(theirs.topic, theirs.partition, 0)
 
 
-def test_a_member_without_a_reset_policy_says_what_is_missing(system: ActorSystem) -> None:
+def test_with_auto_offset_reset_none_a_member_names_the_missing_offset(system: ActorSystem) -> None:
     produce(system, "orders", *"ab")
     consumer = member(system, "a", "orders", auto_offset_reset="none")
 
@@ -243,7 +243,7 @@ def test_a_member_without_a_reset_policy_says_what_is_missing(system: ActorSyste
 
 
 @WAYS
-def test_a_poll_returns_no_more_than_it_was_asked_for(system: ActorSystem, way: str) -> None:
+def test_a_poll_returns_at_most_max_messages(system: ActorSystem, way: str) -> None:
     system.create_topic("orders", 3)
     fill(system, "orders", 3, 10)
     consumer = reader(system, way, 3)

@@ -32,7 +32,7 @@ def committed(system: ActorSystem, topic: str = "orders") -> dict[int, int]:
 # -- by hand ----------------------------------------------------------------------------------------------------------
 
 
-def test_what_was_handed_out_is_committed_and_no_more(system: ActorSystem) -> None:
+def test_only_returned_messages_are_committed(system: ActorSystem) -> None:
     produce(system, "orders", *"abcde")
     consumer = member(system, "a", "orders")
     poll_all([consumer], 5)
@@ -127,7 +127,7 @@ def test_a_commit_of_several_partitions_is_all_or_none(system: ActorSystem) -> N
     assert committed(system) == {1: 3}
 
 
-def test_a_partition_of_somebody_else_cannot_be_committed(system: ActorSystem) -> None:
+def test_a_partition_of_another_member_cannot_be_committed(system: ActorSystem) -> None:
     system.create_topic("orders", 2)
     fill(system, "orders", 2, 2)
     first = member(system, "a", "orders")
@@ -147,7 +147,7 @@ def test_a_partition_of_somebody_else_cannot_be_committed(system: ActorSystem) -
     assert committed(system) == {}
 
 
-def test_what_a_member_read_of_a_partition_that_went_is_not_committed_later(system: ActorSystem) -> None:
+def test_messages_of_a_revoked_partition_are_not_committed_later(system: ActorSystem) -> None:
     system.create_topic("orders", 2)
     fill(system, "orders", 2, 4)
     first = member(system, "a", "orders", assignors=COOPERATIVE)
@@ -181,7 +181,7 @@ def test_a_commit_for_an_earlier_generation_is_refused_and_one_for_a_later_too(s
     assert committed(system) == {}
 
 
-def test_a_partition_that_came_back_is_committed_from_what_its_reader_committed(system: ActorSystem) -> None:
+def test_a_returned_partition_continues_at_the_commits_of_its_last_reader(system: ActorSystem) -> None:
     system.create_topic("orders", 1)
     fill(system, "orders", 1, 6)
     first = member(system, "b-first", "orders", assignors=["range"])
@@ -216,7 +216,7 @@ def read_and_delete(system: ActorSystem) -> tuple[ConsumerHandle, ConsumerHandle
     return first, second
 
 
-def test_a_late_commit_for_a_deleted_topic_takes_nothing_from_its_successor(system: ActorSystem) -> None:
+def test_a_late_commit_for_a_deleted_topic_does_not_affect_its_successor(system: ActorSystem) -> None:
     first, second = read_and_delete(system)
     until(lambda: first.poll(timeout=0.1) != [], what="the successor is read")
     first.commit()
@@ -227,7 +227,7 @@ def test_a_late_commit_for_a_deleted_topic_takes_nothing_from_its_successor(syst
     assert [(item.topic_id, item.offset) for item in system.committed_offsets("g")] == [(successor, 3)]
 
 
-def test_a_late_commit_is_refused_while_nobody_can_say_which_topic_there_is(
+def test_a_late_commit_is_refused_while_the_topics_incarnation_is_unknown(
     faulty_world: World, faulty: FaultyLog
 ) -> None:
     system = faulty_world.open()
@@ -248,7 +248,7 @@ def test_a_late_commit_is_refused_while_nobody_can_say_which_topic_there_is(
     assert committed(system) == {0: 3, 1: 3}
 
 
-def test_who_never_polled_or_has_closed_commits_nothing(system: ActorSystem) -> None:
+def test_a_consumer_that_never_polled_or_is_closed_auto_commits_nothing(system: ActorSystem) -> None:
     produce(system, "orders", "a")
     consumer = member(system, "a", "orders")
 
@@ -298,7 +298,7 @@ def automatic(system: ActorSystem, name: str = "a", interval: float = 0.01, **ho
     return member(system, name, "orders", enable_auto_commit=True, auto_commit_interval=interval, **how)
 
 
-def test_nothing_is_committed_by_itself_unless_that_is_wanted(system: ActorSystem) -> None:
+def test_nothing_is_committed_without_auto_commit(system: ActorSystem) -> None:
     produce(system, "orders", *"abc")
     with member(system, "a", "orders", auto_commit_interval=0.001) as consumer:
         poll_all([consumer], 3)
@@ -308,7 +308,7 @@ def test_nothing_is_committed_by_itself_unless_that_is_wanted(system: ActorSyste
     assert committed(system) == {}
 
 
-def test_what_was_handed_out_is_committed_within_a_later_poll(system: ActorSystem) -> None:
+def test_returned_messages_are_auto_committed_in_a_later_poll(system: ActorSystem) -> None:
     produce(system, "orders", *"abc")
     consumer = automatic(system)
     poll_all([consumer], 3)
@@ -316,7 +316,7 @@ def test_what_was_handed_out_is_committed_within_a_later_poll(system: ActorSyste
     until(lambda: committed(system) == {0: 3}, lambda: consumer.poll(timeout=0.01), what="committed")
 
 
-def test_what_was_not_handed_out_yet_is_not_committed_by_itself(system: ActorSystem) -> None:
+def test_messages_not_yet_returned_are_not_auto_committed(system: ActorSystem) -> None:
     produce(system, "orders", *"abc")
     consumer = automatic(system, interval=0.0)
     stream = consumer.messages()
@@ -336,7 +336,7 @@ def test_a_long_interval_commits_nothing_before_it_is_over(system: ActorSystem) 
 
 
 @pytest.mark.parametrize("leave", [ConsumerHandle.close, ConsumerHandle.unsubscribe], ids=["close", "unsubscribe"])
-def test_who_leaves_commits_what_was_handed_out(system: ActorSystem, leave: Any) -> None:
+def test_a_leaving_member_auto_commits_returned_messages(system: ActorSystem, leave: Any) -> None:
     produce(system, "orders", *"abc")
     consumer = automatic(system, interval=3600)
     poll_all([consumer], 3)
@@ -347,7 +347,9 @@ def test_who_leaves_commits_what_was_handed_out(system: ActorSystem, leave: Any)
 
 
 @pytest.mark.parametrize("assignors", [("range",), COOPERATIVE], ids=["eager", "cooperative"])
-def test_what_was_handed_out_is_committed_before_partitions_go(system: ActorSystem, assignors: tuple[str, ...]) -> None:
+def test_returned_messages_are_committed_before_partitions_are_revoked(
+    system: ActorSystem, assignors: tuple[str, ...]
+) -> None:
     system.create_topic("orders", 2)
     fill(system, "orders", 2, 3)
     first = automatic(system, interval=3600, assignors=assignors)

@@ -60,7 +60,7 @@ def orders(system: ActorSystem, replayed: None) -> ActorSystem:
 # -- by time ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_moment_gives_the_first_message_as_young_of_each_partition(system: ActorSystem) -> None:
+def test_a_time_gives_the_first_message_at_or_after_it_in_each_partition(system: ActorSystem) -> None:
     system.create_topic("orders", 4)
     stamped(system, "orders", 0, 0, 1, 2, 3)
     stamped(system, "orders", 1, 5)
@@ -74,7 +74,7 @@ def test_a_moment_gives_the_first_message_as_young_of_each_partition(system: Act
     assert system.offsets_for_times("orders", there)[0] == 2
 
 
-def test_a_moment_passes_over_what_is_deleted_and_what_an_earlier_incarnation_had(orders: ActorSystem) -> None:
+def test_a_search_by_time_skips_deleted_records_and_earlier_incarnations(orders: ActorSystem) -> None:
     orders.delete_records("orders", 0, 6)
     assert orders.offsets_for_times("orders", at(2)) == {0: 6, 1: 2}
     orders.delete_records("orders", 1, -1)
@@ -87,7 +87,7 @@ def test_a_moment_passes_over_what_is_deleted_and_what_an_earlier_incarnation_ha
     assert orders.offsets_for_times("orders", at(2)) == {0: 1}
 
 
-def test_a_moment_of_a_topic_that_is_not_there_is_refused(orders: ActorSystem) -> None:
+def test_offsets_for_a_time_of_a_missing_topic_are_an_error(orders: ActorSystem) -> None:
     with pytest.raises(TopicNotFound):
         orders.offsets_for_times("payments", NOON)
     orders.delete_topic("orders")
@@ -99,7 +99,7 @@ def test_a_moment_of_a_topic_that_is_not_there_is_refused(orders: ActorSystem) -
         orders.offsets_for_times("orders", NOON.replace(tzinfo=None))
 
 
-def test_long_walks_at_once_each_find_their_end(system: ActorSystem) -> None:
+def test_concurrent_long_walks_all_finish(system: ActorSystem) -> None:
     batches = [system.producer("p").send_batch("orders", ["x"] * 2000, timestamp=at(n)) for n in range(10)]
     for batch in batches:
         batch.result()
@@ -149,7 +149,7 @@ def test_a_log_that_cannot_be_read_is_the_answer_and_later_it_can(faulty_world: 
         (ShiftBy(30), 10),
     ],
 )
-def test_a_group_without_members_goes_where_it_is_told(
+def test_offsets_of_a_group_without_members_are_reset_to_the_target(
     orders: ActorSystem, to: str | int | datetime | timedelta | ShiftBy, expected: int
 ) -> None:
     orders.delete_records("orders", 0, 2)
@@ -205,7 +205,7 @@ def test_a_dry_run_shows_the_plan_and_changes_nothing(orders: ActorSystem) -> No
     assert orders.log.head() == head
 
 
-def test_a_group_with_members_is_not_changed_from_outside(orders: ActorSystem) -> None:
+def test_offsets_of_a_group_with_members_cannot_be_reset_or_deleted(orders: ActorSystem) -> None:
     commit(orders, p0=4)
     consumer = member(orders, "c", "orders")
     balance(orders, consumer, partitions=2)
@@ -232,7 +232,7 @@ def test_a_group_need_not_exist_to_be_given_offsets(orders: ActorSystem) -> None
     assert orders.list_groups() == ["neu ☕"]
 
 
-def test_a_reset_of_nothing_that_is_there_is_refused_as_a_whole(orders: ActorSystem) -> None:
+def test_a_reset_with_a_missing_topic_or_partition_is_refused_as_a_whole(orders: ActorSystem) -> None:
     commit(orders, p0=4)
     with pytest.raises(TopicNotFound):
         orders.reset_offsets("g", ["orders", "payments"], "latest")
@@ -269,7 +269,7 @@ def test_a_reset_that_cannot_be_stored_changes_nothing(faulty_world: World, faul
     assert offsets(system) == {("orders", 0): 2}
 
 
-def test_members_of_an_earlier_run_are_in_nobodys_way(world: World) -> None:
+def test_members_of_an_earlier_run_do_not_prevent_a_reset(world: World) -> None:
     system = world.open()
     produce(system, "orders", "a", "b")
     balance(system, member(system, "c", "orders"), partitions=1)
@@ -306,7 +306,7 @@ def test_groups_are_listed_until_they_are_deleted_and_again_when_they_come_back(
     assert offsets(orders, "b") == {("orders", 0): 3, ("orders", 1): 3}
 
 
-def test_the_lag_of_a_group_says_who_reads_what(orders: ActorSystem) -> None:
+def test_the_lag_of_a_group_names_the_member_of_each_partition(orders: ActorSystem) -> None:
     orders.create_topic("more", 1)
     commit(orders, p0=4)
     consumer = member(orders, "c", "more")
@@ -346,7 +346,7 @@ def test_deleted_offsets_are_forgotten_and_others_stay(orders: ActorSystem) -> N
 # -- deleted topics ---------------------------------------------------------------------------------------------------
 
 
-def test_offsets_of_a_deleted_topic_go_with_it_and_those_of_others_stay(orders: ActorSystem) -> None:
+def test_deleting_a_topic_deletes_only_its_committed_offsets(orders: ActorSystem) -> None:
     produce(orders, "payments", "a")
     commit(orders, p0=4, p1=5)
     consumer = orders.consumer("payer", "g")
@@ -364,7 +364,7 @@ def test_offsets_of_a_deleted_topic_go_with_it_and_those_of_others_stay(orders: 
     assert offsets(orders) == {("payments", 0): 1}
 
 
-def test_offsets_of_a_topic_that_a_group_with_members_reads_go_with_it(orders: ActorSystem) -> None:
+def test_deleting_a_topic_deletes_the_committed_offsets_of_a_group_with_members(orders: ActorSystem) -> None:
     consumer = member(orders, "c", "orders")
     read_all(consumer, 20)
     consumer.commit()
@@ -379,7 +379,7 @@ def test_offsets_of_a_topic_that_a_group_with_members_reads_go_with_it(orders: A
     assert offsets(orders) == {}
 
 
-def test_a_group_at_rest_forgets_offsets_of_deleted_topics_when_it_is_asked(world: World) -> None:
+def test_a_group_without_a_running_actor_drops_offsets_of_deleted_topics_when_queried(world: World) -> None:
     system = world.open()
     produce(system, "orders", "a")
     produce(system, "payments", "b")

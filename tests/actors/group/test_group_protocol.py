@@ -182,7 +182,7 @@ def pair(system: ActorSystem, first: RawMember, second: RawMember) -> None:
     second.sync()
 
 
-def test_a_follower_that_joins_again_unchanged_gets_the_present_generation(system: ActorSystem) -> None:
+def test_a_follower_that_rejoins_unchanged_gets_the_current_generation(system: ActorSystem) -> None:
     leader, follower = RawMember(system, "a"), RawMember(system, "b")
     pair(system, leader, follower)
     generation = follower.generation
@@ -196,7 +196,7 @@ def test_a_follower_that_joins_again_unchanged_gets_the_present_generation(syste
 
 
 @pytest.mark.parametrize("number", [0, 1], ids=["leader", "follower"])
-def test_a_member_that_joins_again_unchanged_before_the_shares_are_out_gets_the_present_generation(
+def test_a_member_that_rejoins_unchanged_before_the_assignment_gets_the_current_generation(
     system: ActorSystem, number: int
 ) -> None:
     system.create_topic("orders", 2)
@@ -210,7 +210,7 @@ def test_a_member_that_joins_again_unchanged_before_the_shares_are_out_gets_the_
     assert described(system).state is GroupState.COMPLETING_REBALANCE
 
 
-def test_a_leader_that_joins_again_has_the_group_rebalance(system: ActorSystem) -> None:
+def test_a_leader_that_rejoins_triggers_a_rebalance(system: ActorSystem) -> None:
     leader, follower = RawMember(system, "a"), RawMember(system, "b")
     pair(system, leader, follower)
 
@@ -220,7 +220,7 @@ def test_a_leader_that_joins_again_has_the_group_rebalance(system: ActorSystem) 
     assert leader.joined(joining).generation == follower.generation == 3
 
 
-def test_a_follower_that_has_new_claim_of_partitions_has_the_group_rebalance(system: ActorSystem) -> None:
+def test_a_follower_with_a_new_claim_triggers_a_rebalance(system: ActorSystem) -> None:
     how: dict[str, Any] = {"assignors": ("cooperative-sticky",), "claim": Claim((), -1, True)}
     leader, follower = RawMember(system, "a", **how), RawMember(system, "b", **how)
     pair(system, leader, follower)
@@ -246,7 +246,7 @@ def test_a_static_member_that_supports_fewer_assignors_keeps_its_place_if_the_el
     assert leader.beat() is None
 
 
-def test_a_static_member_without_the_elected_assignor_has_the_group_rebalance(system: ActorSystem) -> None:
+def test_a_static_member_without_the_elected_assignor_triggers_a_rebalance(system: ActorSystem) -> None:
     how: dict[str, Any] = {"assignors": ("range", "roundrobin")}
     leader, follower = RawMember(system, "a", **how), RawMember(system, "b", "i", **how)
     pair(system, leader, follower)
@@ -301,7 +301,7 @@ def test_a_rebalance_that_only_static_members_could_join_waits_for_them(system: 
     assert len(first.sync().partitions) == 2
 
 
-def test_a_static_member_that_does_not_come_back_leaves_with_its_session(system: ActorSystem) -> None:
+def test_a_static_member_that_does_not_return_leaves_when_its_session_expires(system: ActorSystem) -> None:
     first = RawMember(system, "a", "i", rebalance_timeout_ms=SHORT, session_timeout_ms=3 * SHORT)
     second = RawMember(system, "b", rebalance_timeout_ms=SHORT)
     newcomer = RawMember(system, "c", rebalance_timeout_ms=SHORT)

@@ -97,7 +97,7 @@ def test_a_join_that_is_refused_behind_another_does_not_keep_that_one_waiting(
     assert joining.result(10).generation == 1
 
 
-def test_a_topic_that_is_created_while_the_group_recovers_is_shared_out(faulty_world: World, faulty: FaultyLog) -> None:
+def test_a_topic_created_while_the_group_recovers_is_assigned(faulty_world: World, faulty: FaultyLog) -> None:
     system = faulty_world.open(retry_backoff=0.1)
     system.create_topic("invoices", 1)
     consumer = member(system, "a", "invoices", "receipts")
@@ -111,7 +111,7 @@ def test_a_topic_that_is_created_while_the_group_recovers_is_shared_out(faulty_w
     balance(system, consumer, partitions=3)
 
 
-def test_members_that_could_not_be_heard_while_the_group_recovered_are_members_still(
+def test_members_stay_members_although_heartbeats_are_lost_during_a_recovery(
     faulty_world: World, faulty: FaultyLog
 ) -> None:
     system = faulty_world.open(retry_backoff=0.05)
@@ -137,7 +137,7 @@ def test_members_that_could_not_be_heard_while_the_group_recovered_are_members_s
 @BOTH
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("event", EVENTS)
-def test_a_group_shares_out_whatever_append_of_a_rebalance_fails(
+def test_a_group_assigns_partitions_whichever_append_of_a_rebalance_fails(
     system: ActorSystem, faulty: FaultyLog, event: str, fault: str, assignors: tuple[str, ...]
 ) -> None:
     how: dict[str, Any] = {"assignors": assignors, "session_timeout": 0.5, "heartbeat_interval": 0.05}
@@ -169,7 +169,7 @@ def test_a_group_shares_out_whatever_append_of_a_rebalance_fails(
 
 
 @BOTH
-def test_a_group_shares_out_while_one_in_some_appends_fails(
+def test_a_group_assigns_partitions_while_random_appends_fail(
     system: ActorSystem, faulty: FaultyLog, assignors: tuple[str, ...]
 ) -> None:
     consumers = [member(system, name, "orders", assignors=assignors) for name in ("a", "b", "c")]
@@ -184,7 +184,7 @@ def test_a_group_shares_out_while_one_in_some_appends_fails(
     balance(system, *consumers, partitions=4, expected=trouble)
 
 
-def test_who_gave_up_while_the_log_was_away_is_opened_again_and_the_others_go_on(
+def test_a_member_that_failed_without_the_log_can_be_reopened_and_the_others_continue(
     system: ActorSystem, faulty: FaultyLog
 ) -> None:
     first, second = member(system, "a", "orders"), member(system, "b", "orders")
@@ -217,7 +217,7 @@ def kill_the_group(world: World) -> None:
 @BOTH
 @pytest.mark.parametrize("strike", [tell_all_to_recover, kill_the_group])
 @pytest.mark.parametrize("turns", range(7))
-def test_a_group_shares_out_though_its_actor_is_struck_in_any_stage(
+def test_a_group_assigns_partitions_although_its_actor_fails_in_any_stage(
     faulty_world: World,
     system: ActorSystem,
     assignors: tuple[str, ...],
@@ -239,7 +239,7 @@ def test_a_group_shares_out_though_its_actor_is_struck_in_any_stage(
 
 
 @BOTH
-def test_a_group_shares_out_though_its_actor_is_struck_while_an_append_is_under_way(
+def test_a_group_assigns_partitions_although_its_actor_fails_during_an_append(
     faulty_world: World, system: ActorSystem, faulty: FaultyLog, assignors: tuple[str, ...]
 ) -> None:
     first, second = (member(system, name, "orders", assignors=assignors) for name in ("a", "b"))
@@ -271,7 +271,7 @@ def test_a_member_whose_actor_dies_in_a_rebalance_may_be_opened_again(faulty_wor
     assert len(places(poll_all([first, again], 12)["b"])) == 6
 
 
-def test_a_consumer_that_recovers_with_its_share_unread_reads_all_of_it(
+def test_a_consumer_that_recovers_before_its_first_fetch_reads_all_messages(
     faulty_world: World, system: ActorSystem
 ) -> None:
     consumer = member(system, "a", "orders")
@@ -290,7 +290,7 @@ def test_a_consumer_that_recovers_with_its_share_unread_reads_all_of_it(
 
 @BOTH
 @pytest.mark.parametrize("stage", ["empty", "preparing", "stable"])
-def test_members_of_a_crashed_run_leave_when_the_group_wakes_and_it_says_so(
+def test_a_starting_group_removes_members_of_a_crashed_run_with_that_reason(
     faulty_world: World, system: ActorSystem, assignors: tuple[str, ...], stage: str
 ) -> None:
     first, second = (member(system, name, "orders", assignors=assignors) for name in ("a", "b"))
@@ -315,7 +315,7 @@ def test_members_of_a_crashed_run_leave_when_the_group_wakes_and_it_says_so(
     assert new == ([3] * 4 if expected else [0, 1, 2, 3] * 4)
 
 
-def test_a_group_that_wakes_to_be_described_has_no_members_of_an_earlier_run(
+def test_a_group_removes_members_of_an_earlier_run_before_it_is_described(
     faulty_world: World, system: ActorSystem
 ) -> None:
     balance(system, member(system, "a", "orders"), partitions=4)
@@ -325,7 +325,7 @@ def test_a_group_that_wakes_to_be_described_has_no_members_of_an_earlier_run(
     until(lambda: system.describe_group("g").state is GroupState.EMPTY, what="nobody is left")
 
 
-def test_a_static_member_of_a_crashed_run_comes_back_to_what_it_had(faulty_world: World, system: ActorSystem) -> None:
+def test_a_static_member_of_a_crashed_run_gets_its_partitions_back(faulty_world: World, system: ActorSystem) -> None:
     names = ("a", "b")
     before = [member(system, name, "orders", group_instance_id=f"i-{name}") for name in names]
     balance(system, *before, partitions=4)
@@ -343,7 +343,7 @@ def test_a_static_member_of_a_crashed_run_comes_back_to_what_it_had(faulty_world
     assert [consumer.poll(timeout=0.02) for consumer in after] == [[], []]
 
 
-def test_generations_go_on_counting_in_the_next_run(faulty_world: World, system: ActorSystem) -> None:
+def test_generations_keep_increasing_in_the_next_run(faulty_world: World, system: ActorSystem) -> None:
     before = balance(system, member(system, "a", "orders"), partitions=4)
     faulty_world.crash()
     system = faulty_world.open()
@@ -352,7 +352,7 @@ def test_generations_go_on_counting_in_the_next_run(faulty_world: World, system:
 
 
 @pytest.mark.parametrize("event", ["GenerationStarted", "GroupAssigned"])
-def test_a_member_hears_at_once_that_its_group_cannot_record_a_decision(
+def test_a_member_fails_at_once_if_its_group_cannot_record_a_decision(
     system: ActorSystem, faulty: FaultyLog, event: str
 ) -> None:
     consumer = member(system, "a", "orders")

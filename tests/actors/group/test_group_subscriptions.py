@@ -56,7 +56,7 @@ def test_a_new_topic_that_fits_the_pattern_is_read_and_no_other(system: ActorSys
 
 
 @BOTH
-def test_added_partitions_are_shared_out(system: ActorSystem, how: dict[str, Any]) -> None:
+def test_added_partitions_are_assigned(system: ActorSystem, how: dict[str, Any]) -> None:
     system.create_topic("orders", 2)
     consumers = [system.consumer(name, "g") for name in ("a", "b")]
     for consumer in consumers:
@@ -72,7 +72,7 @@ def test_added_partitions_are_shared_out(system: ActorSystem, how: dict[str, Any
 
 
 @BOTH
-def test_the_partitions_of_a_deleted_topic_are_taken_back_and_those_of_its_successor_read_from_the_start(
+def test_partitions_of_a_deleted_topic_are_revoked_and_its_successor_is_read_from_the_start(
     system: ActorSystem, how: dict[str, Any]
 ) -> None:
     system.create_topic("orders", 2)
@@ -95,7 +95,7 @@ def test_the_partitions_of_a_deleted_topic_are_taken_back_and_those_of_its_succe
     assert consumer.committed("orders", 0) == 2
 
 
-def test_a_partition_that_comes_with_a_commit_of_a_deleted_topic_has_the_others_go_on_where_they_are(
+def test_a_commit_for_a_deleted_topic_does_not_reset_other_partitions(
     system: ActorSystem,
 ) -> None:
     system.create_topic("orders", 2)
@@ -171,7 +171,7 @@ def test_a_topic_deleted_and_created_again_between_two_polls_is_read_from_its_st
     assert values(poll_all([consumer], 3)["a"]) == ["new-1", "new-2", "new-3"]
 
 
-def test_a_topic_nobody_subscribed_to_leaves_the_group_alone(system: ActorSystem) -> None:
+def test_a_new_topic_without_subscribers_does_not_trigger_a_rebalance(system: ActorSystem) -> None:
     system.create_topic("orders", 2)
     consumers = [member(system, "a", "orders"), member(system, "b", pattern="ord.*")]
     before = balance(system, *consumers, partitions=2)
@@ -215,7 +215,7 @@ def test_a_member_by_list_and_one_by_pattern_share_what_both_read(system: ActorS
 
 
 @pytest.mark.parametrize("assignors", [("range",), COOPERATIVE], ids=["eager", "cooperative"])
-def test_another_subscription_takes_the_place_of_the_first(system: ActorSystem, assignors: tuple[str, ...]) -> None:
+def test_a_new_subscription_replaces_the_first(system: ActorSystem, assignors: tuple[str, ...]) -> None:
     for topic in ("orders", "bills", "notes"):
         system.create_topic(topic, 1)
         fill(system, topic, 1, 2)
@@ -233,7 +233,7 @@ def test_another_subscription_takes_the_place_of_the_first(system: ActorSystem, 
 
 
 @pytest.mark.parametrize("assignors", [("range",), COOPERATIVE], ids=["eager", "cooperative"])
-def test_who_subscribes_to_something_else_while_it_joins_reads_that(
+def test_a_consumer_that_changes_its_subscription_while_it_joins_reads_the_new_topics(
     system: ActorSystem, assignors: tuple[str, ...]
 ) -> None:
     produce(system, "orders", "a")
@@ -261,7 +261,7 @@ def test_the_same_subscription_again_is_no_rebalance(system: ActorSystem) -> Non
     assert system.describe_group("g").generation == before
 
 
-def test_who_unsubscribes_leaves_and_may_come_back(system: ActorSystem) -> None:
+def test_a_member_that_unsubscribes_leaves_and_can_rejoin(system: ActorSystem) -> None:
     produce(system, "orders", "a", "b")
     consumer = member(system, "a", "orders")
     assert len(consumer.poll(1)) == 1
@@ -278,7 +278,7 @@ def test_who_unsubscribes_leaves_and_may_come_back(system: ActorSystem) -> None:
     assert values(poll_all([consumer], 1)["a"]) == ["b"]
 
 
-def test_a_list_and_a_pattern_exclude_one_another_until_it_unsubscribes(system: ActorSystem) -> None:
+def test_topics_and_a_pattern_are_mutually_exclusive_until_unsubscribe(system: ActorSystem) -> None:
     produce(system, "orders", "a")
     consumer = member(system, "a", "orders")
 
@@ -320,7 +320,7 @@ def test_members_with_different_preferences_share_by_what_most_prefer_of_what_al
     assert system.describe_group("g").assignor == "roundrobin"
 
 
-def test_a_consumer_without_an_assignor_in_common_with_the_others_is_refused_and_they_go_on(
+def test_a_consumer_without_a_common_assignor_is_refused_and_the_others_continue(
     system: ActorSystem,
 ) -> None:
     produce(system, "orders", "a")
@@ -340,7 +340,7 @@ def test_a_consumer_without_an_assignor_in_common_with_the_others_is_refused_and
     assert values(poll_all([other], 1)["b"]) == ["a"]
 
 
-def test_an_assignor_that_nobody_knows_is_refused_when_the_consumer_is_opened(system: ActorSystem) -> None:
+def test_an_unknown_assignor_is_refused_when_the_consumer_is_opened(system: ActorSystem) -> None:
     with pytest.raises(UnknownAssignor, match="no assignor 'fair'"):
         system.consumer("a", "g", assignors=["fair"])
 
@@ -368,7 +368,7 @@ class Own:
         return {name: everything if self.gives_twice or name == ordered[0] else () for name in ordered}
 
 
-def test_an_assignor_of_ones_own_shares_out(world: World) -> None:
+def test_a_custom_assignor_assigns_the_partitions(world: World) -> None:
     system = world.open(assignors=[Own()])
     system.create_topic("orders", 3)
     consumers = [member(system, name, "orders", assignors=["own"]) for name in ("a", "b")]
@@ -379,7 +379,7 @@ def test_an_assignor_of_ones_own_shares_out(world: World) -> None:
 
 
 @pytest.mark.parametrize("mistake", ["raises", "gives twice"])
-def test_members_are_told_of_an_assignors_mistake_and_share_once_it_is_mended(world: World, mistake: str) -> None:
+def test_members_get_an_assignors_error_and_rebalance_once_it_is_fixed(world: World, mistake: str) -> None:
     own = Own()
     system = world.open(assignors=[own])
     system.create_topic("orders", 2)

@@ -22,7 +22,7 @@ def poll_until(is_over: Event, consumer: ConsumerHandle) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("assignor", ["range", "cooperative-sticky"])
-def test_members_that_come_at_once_all_hear_of_one_another(tmp_path: Path, assignor: str) -> None:
+def test_members_that_join_together_get_one_generation(tmp_path: Path, assignor: str) -> None:
     is_over = Event()
     with ActorSystem.open(tmp_path / "log.db") as system, system.log.subscribe(types=["GroupAssigned"]) as shares:
         system.create_topic("orders", 2 * MEMBERS)

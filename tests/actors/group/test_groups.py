@@ -75,7 +75,7 @@ def test_more_consumers_than_partitions_leave_some_without_any(system: ActorSyst
     assert idle.poll(timeout=0.02) == []
 
 
-def test_who_has_its_share_need_not_wait_for_it(system: ActorSystem) -> None:
+def test_wait_for_assignment_returns_at_once_if_partitions_are_assigned(system: ActorSystem) -> None:
     system.create_topic("orders", 2)
     first, second = (member(system, name, "orders") for name in ("a", "b"))
     balance(system, first, partitions=2)
@@ -114,7 +114,7 @@ def test_a_group_describes_its_members_and_what_each_reads_and_has(system: Actor
 
 
 @pytest.mark.parametrize("assignors", [("range",), COOPERATIVE], ids=["eager", "cooperative"])
-def test_the_partitions_of_one_that_closes_go_to_the_others_from_what_it_committed(
+def test_partitions_of_a_closed_member_go_to_the_others_at_its_commits(
     system: ActorSystem, assignors: tuple[str, ...]
 ) -> None:
     system.create_topic("orders", 4)
@@ -135,7 +135,7 @@ def test_the_partitions_of_one_that_closes_go_to_the_others_from_what_it_committ
 
 
 @pytest.mark.parametrize("assignors", [("range",), COOPERATIVE], ids=["eager", "cooperative"])
-def test_the_partitions_of_one_that_was_killed_go_to_the_others(
+def test_partitions_of_a_killed_member_go_to_the_others(
     world: World, system: ActorSystem, assignors: tuple[str, ...]
 ) -> None:
     system.create_topic("orders", 4)
@@ -148,7 +148,7 @@ def test_the_partitions_of_one_that_was_killed_go_to_the_others(
     assert [partition for _, partition in stays.assignment] == [0, 1, 2, 3]
 
 
-def test_the_last_one_to_leave_leaves_the_group_empty_and_its_commits_stay(system: ActorSystem) -> None:
+def test_the_group_is_empty_and_keeps_its_commits_after_its_last_member_left(system: ActorSystem) -> None:
     produce(system, "orders", "a", "b")
     with member(system, "a", "orders") as consumer:
         poll_all([consumer], 2)
@@ -160,7 +160,7 @@ def test_the_last_one_to_leave_leaves_the_group_empty_and_its_commits_stay(syste
     assert [item.offset for item in group.committed] == [2]
 
 
-def test_a_consumer_that_comes_back_is_a_new_member_and_goes_on_where_it_committed(system: ActorSystem) -> None:
+def test_a_reopened_consumer_is_a_new_member_and_resumes_at_its_commits(system: ActorSystem) -> None:
     produce(system, "orders", "a", "b", "c")
     with member(system, "a", "orders") as consumer:
         consumer.poll(2)
@@ -181,7 +181,7 @@ def fake_member(system: ActorSystem, consumer_id: str = "fake", session_timeout_
     return JoinGroup(consumer_id, "", ("orders",), None, ("range", "cooperative-sticky"), session_timeout_ms, 60_000)
 
 
-def test_a_silent_member_is_dismissed_after_its_session_and_the_others_get_its_partitions(
+def test_a_silent_member_is_removed_after_its_session_and_the_others_get_its_partitions(
     system: ActorSystem,
 ) -> None:
     system.create_topic("orders", 2)
@@ -194,7 +194,7 @@ def test_a_silent_member_is_dismissed_after_its_session_and_the_others_get_its_p
     assert reasons(system.log) == ["its session timed out"]
 
 
-def test_a_member_that_falls_silent_in_a_rebalance_holds_it_up_for_its_session_only(system: ActorSystem) -> None:
+def test_a_silent_member_delays_a_rebalance_only_until_its_session_expires(system: ActorSystem) -> None:
     system.create_topic("orders", 2)
     consumer = member(system, "a", "orders")
     balance(system, consumer, partitions=2)
@@ -206,7 +206,7 @@ def test_a_member_that_falls_silent_in_a_rebalance_holds_it_up_for_its_session_o
     assert reasons(system.log) == ["its session timed out"]
 
 
-def test_a_member_that_waits_for_the_others_to_join_is_not_silent(system: ActorSystem) -> None:
+def test_the_session_of_a_member_that_waits_for_others_to_join_does_not_expire(system: ActorSystem) -> None:
     system.create_topic("orders", 2)
     slow = member(system, "slow", "orders")
     balance(system, slow, partitions=2)
@@ -238,7 +238,7 @@ def test_a_member_that_waits_for_longer_than_its_session_does_not_keep_the_group
     assert handled() - before < 200  # one for each retry_backoff would be 60, and one after the other many thousands
 
 
-def test_a_claim_of_an_earlier_generation_takes_nothing_from_who_reads_it_now(system: ActorSystem) -> None:
+def test_a_claim_of_an_earlier_generation_does_not_move_partitions(system: ActorSystem) -> None:
     system.create_topic("orders", 4)
     consumer = member(system, "a", "orders", assignors=COOPERATIVE)
     generation = balance(system, consumer, partitions=4)
@@ -265,7 +265,7 @@ def test_a_claim_of_an_earlier_generation_takes_nothing_from_who_reads_it_now(sy
 
 
 @pytest.mark.parametrize("assignors", [("range",), COOPERATIVE], ids=["eager", "cooperative"])
-def test_a_member_that_does_not_poll_loses_its_partitions_and_joins_again_with_its_next_poll(
+def test_a_member_that_does_not_poll_loses_its_partitions_and_rejoins_on_its_next_poll(
     system: ActorSystem, assignors: tuple[str, ...]
 ) -> None:
     system.create_topic("orders", 2)
@@ -290,7 +290,7 @@ def test_a_member_that_does_not_poll_loses_its_partitions_and_joins_again_with_i
     assert "it did not poll for 0.3 s" in reasons(system.log)
 
 
-def test_a_member_that_polls_often_enough_is_never_dismissed(system: ActorSystem) -> None:
+def test_a_member_that_polls_often_enough_is_never_removed(system: ActorSystem) -> None:
     produce(system, "orders", *map(str, range(20)))
     how: dict[str, Any] = {"heartbeat_interval": 0.01, "session_timeout": 0.5, "max_poll_interval": 0.2}
     consumer = member(system, "a", "orders", **how)

@@ -23,7 +23,7 @@ def append(log: MemoryLog, stream: str, *events: object) -> None:
     assert isinstance(verdict, Appended)
 
 
-def test_a_consumer_with_such_a_pattern_reads_nothing_until_it_subscribes_again(
+def test_a_consumer_whose_pattern_re2_rejects_reads_nothing_until_it_resubscribes(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     log = MemoryLog()
@@ -44,7 +44,7 @@ def test_a_consumer_with_such_a_pattern_reads_nothing_until_it_subscribes_again(
     world.close()
 
 
-def test_a_group_with_a_member_of_such_a_pattern_goes_on(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_group_with_a_member_whose_pattern_re2_rejects_still_works(caplog: pytest.LogCaptureFixture) -> None:
     log = MemoryLog()
     joined = MemberJoined(
         "g", "old-1", "old", (), ("range",), 45_000, 300_000, "another run", NOON, pattern=OLD, instance_id="i"

@@ -23,7 +23,7 @@ def static(system: ActorSystem, name: str, instance: str, **how: Any) -> Consume
 
 
 @BOTH
-def test_who_closes_and_comes_back_has_what_it_had_and_nobody_rebalances(
+def test_a_reopened_static_member_keeps_its_partitions_without_a_rebalance(
     system: ActorSystem, assignors: tuple[str, ...]
 ) -> None:
     system.create_topic("orders", 4)
@@ -49,7 +49,7 @@ def test_who_closes_and_comes_back_has_what_it_had_and_nobody_rebalances(
     assert event_types(system.log, "group/g").count("GenerationStarted") == rebalances
 
 
-def test_who_comes_back_under_another_consumer_id_has_what_it_had(system: ActorSystem) -> None:
+def test_a_static_member_with_another_consumer_id_keeps_its_partitions(system: ActorSystem) -> None:
     system.create_topic("orders", 2)
     first, second = static(system, "a", "i-a"), static(system, "b", "i-b")
     before = balance(system, first, second, partitions=2)
@@ -62,7 +62,7 @@ def test_who_comes_back_under_another_consumer_id_has_what_it_had(system: ActorS
     assert balance(system, first, third, partitions=2) == before
 
 
-def test_who_comes_back_and_reads_something_else_has_the_group_rebalance(system: ActorSystem) -> None:
+def test_a_reopened_static_member_with_another_subscription_triggers_a_rebalance(system: ActorSystem) -> None:
     system.create_topic("orders", 2)
     system.create_topic("bills", 2)
     first, second = static(system, "a", "i-a"), static(system, "b", "i-b")
@@ -75,7 +75,7 @@ def test_who_comes_back_and_reads_something_else_has_the_group_rebalance(system:
     assert {place.topic for place in second.assignment} == {"bills"}
 
 
-def test_who_does_not_come_back_leaves_when_its_session_ends(system: ActorSystem) -> None:
+def test_a_closed_static_member_leaves_when_its_session_expires(system: ActorSystem) -> None:
     system.create_topic("orders", 2)
     first = static(system, "a", "i-a")
     second = static(system, "b", "i-b", session_timeout=0.1, heartbeat_interval=0.02)
@@ -101,7 +101,7 @@ def test_a_killed_static_member_keeps_its_place_until_it_comes_back(world: World
     assert balance(system, first, second, partitions=2) == before
 
 
-def test_the_leader_that_comes_back_still_leads(system: ActorSystem) -> None:
+def test_a_returning_leader_still_leads(system: ActorSystem) -> None:
     system.create_topic("orders", 2)
     first, second = static(system, "a", "i-a"), static(system, "b", "i-b")
     balance(system, first, second, partitions=2)
@@ -139,7 +139,7 @@ def test_of_two_with_one_instance_id_the_older_is_fenced(system: ActorSystem) ->
     assert [found.consumer_id for found in system.describe_group("g").members] == ["newer"]
 
 
-def test_one_that_was_fenced_while_it_had_to_join_again_does_not_come_back(system: ActorSystem) -> None:
+def test_a_member_fenced_before_it_rejoins_stays_fenced(system: ActorSystem) -> None:
     system.create_topic("orders", 2)
     older = static(system, "older", "i")
     balance(system, older, partitions=2)
@@ -154,7 +154,7 @@ def test_one_that_was_fenced_while_it_had_to_join_again_does_not_come_back(syste
     balance(system, other, newer, partitions=2)
 
 
-def test_who_comes_back_with_another_session_timeout_has_that_one(system: ActorSystem) -> None:
+def test_a_returning_static_member_gets_its_new_session_timeout(system: ActorSystem) -> None:
     system.create_topic("orders", 2)
     consumer = static(system, "a", "i", session_timeout=20.0)
     balance(system, consumer, partitions=2)
@@ -167,7 +167,7 @@ def test_who_comes_back_with_another_session_timeout_has_that_one(system: ActorS
     assert (found.session_timeout_ms, found.rebalance_timeout_ms) == (60_000, 90_000)
 
 
-def test_the_fenced_one_hears_of_it_by_its_heartbeat_and_has_lost_what_it_had(system: ActorSystem) -> None:
+def test_a_fenced_member_learns_of_it_from_its_heartbeat_and_loses_its_partitions(system: ActorSystem) -> None:
     system.create_topic("orders", 2)
     older = static(system, "older", "i", heartbeat_interval=0.01)
     balance(system, older, partitions=2)
@@ -196,7 +196,7 @@ def test_a_fenced_consumer_that_is_opened_again_fences_in_its_turn(system: Actor
         poll_on(newer)
 
 
-def test_a_static_member_that_stalls_loses_its_place_with_its_session(system: ActorSystem) -> None:
+def test_a_stalled_static_member_is_removed_when_its_session_expires(system: ActorSystem) -> None:
     produce(system, "orders", "a")
     how: dict[str, Any] = {"max_poll_interval": 0.15, "heartbeat_interval": 0.01, "session_timeout": 0.2}
     consumer = static(system, "a", "i", **how)

@@ -35,7 +35,7 @@ def disk(tmp_path: Path) -> Iterator[Disk]:
     disk.world.close()
 
 
-def test_after_a_failing_sync_producers_go_on_by_themselves_and_nothing_is_lost_or_twice(disk: Disk) -> None:
+def test_producers_retry_after_a_failed_sync_and_store_everything_once(disk: Disk) -> None:
     system = disk.world.open()
     system.create_topic("orders")
     produce(system, "orders", "before")
@@ -55,7 +55,7 @@ def test_after_a_failing_sync_producers_go_on_by_themselves_and_nothing_is_lost_
     assert verify(disk.log).is_sound
 
 
-def test_a_failing_sync_is_told_to_who_cannot_try_again_without_knowing(disk: Disk) -> None:
+def test_a_failed_sync_is_an_unknown_outcome_for_create_topic(disk: Disk) -> None:
     system = disk.world.open()
     with (
         led_to("/dev/null", disk.descriptor),
@@ -80,7 +80,7 @@ def test_a_commit_that_could_not_be_synced_is_an_error_and_can_be_repeated(disk:
     assert system.check_replay().holds
 
 
-def test_why_nothing_could_be_stored_is_told_when_a_batch_is_given_up(faulty_world: World, faulty: FaultyLog) -> None:
+def test_delivery_timed_out_quotes_the_error_of_the_disk(faulty_world: World, faulty: FaultyLog) -> None:
     system = faulty_world.open(delivery_timeout=0.2)
     system.create_topic("orders")
     faulty.lose_answer("topic/orders", times=1_000_000, written=False)
@@ -147,7 +147,7 @@ print(sorted(stored) == sorted(acknowledged), len(stored) == len(set(stored)), r
 """
 
 
-def test_without_room_everybody_hears_it_at_once_and_with_room_all_goes_on(tmp_path: Path) -> None:
+def test_on_a_full_disk_calls_fail_at_once_and_work_again_once_there_is_room(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", LIMITED, str(tmp_path / "log.db")],
         capture_output=True,

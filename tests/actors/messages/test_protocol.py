@@ -168,7 +168,7 @@ def test_a_request_still_open_when_its_actor_stops_is_continued_with_an_error(ru
     assert isinstance(answers.get(timeout=10), ActorStopped)
 
 
-def test_a_letter_that_nobody_waits_for_is_only_remembered(runtime: KitRuntime) -> None:
+def test_a_dead_letter_without_a_waiting_sender_is_only_recorded(runtime: KitRuntime) -> None:
     ref = runtime.start(OdradekActor, ActorContext(runtime, Settings()))
     ref.stop(block=True, timeout=10)
 

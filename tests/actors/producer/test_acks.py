@@ -84,7 +84,7 @@ def test_with_acks_0_a_message_is_stored_once_and_in_order_over_an_unknown_outco
     assert stored_values(faulty, "orders") == ["first", *map(str, range(30))]
 
 
-def test_with_acks_0_what_is_on_its_way_takes_room_until_it_is_stored(faulty_world: World, faulty: FaultyLog) -> None:
+def test_with_acks_0_a_message_uses_the_buffer_until_it_is_stored(faulty_world: World, faulty: FaultyLog) -> None:
     system = faulty_world.open(buffer_bytes=100, max_block_ms=20)
     system.create_topic("orders")
     producer = system.producer("p", acks=0)
@@ -117,7 +117,7 @@ def test_with_acks_0_flush_and_close_wait_until_everything_is_stored(system: Act
     assert sorted(stored_values(faulty, "orders")) == ["first", "second", "third"]
 
 
-def test_with_acks_0_a_message_that_is_not_stored_is_a_dead_letter_and_nobodys_error(
+def test_with_acks_0_a_message_that_is_not_stored_is_a_dead_letter_and_not_an_error(
     faulty_world: World, system: ActorSystem, faulty: FaultyLog
 ) -> None:
     producer = system.producer("p", acks=0)
@@ -146,7 +146,7 @@ def test_with_acks_all_an_error_is_the_promises_and_no_dead_letter(
     assert faulty_world.runtime.dead_letters == []
 
 
-def test_with_acks_0_what_is_wrong_at_once_still_raises() -> None:
+def test_with_acks_0_invalid_arguments_still_raise() -> None:
     with ActorSystem.open(max_message_bytes=10) as system:
         producer = system.producer("p", acks=0)
         with pytest.raises(MessageTooLarge):

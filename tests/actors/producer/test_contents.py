@@ -66,7 +66,7 @@ def test_a_header_may_be_null_as_in_kafka(system: ActorSystem) -> None:
 
 
 @pytest.mark.parametrize("headers", [{"a": b"1"}, "ab", b"ab", 5, [("a", 1)], [("a", "text")], [(b"a", b"1")]])
-def test_what_is_no_header_is_refused(system: ActorSystem, headers: Any) -> None:
+def test_an_invalid_header_is_refused(system: ActorSystem, headers: Any) -> None:
     producer = system.producer("p")
     with pytest.raises(InvalidHeader, match="is not a header; use a"):
         producer.send("t", "v", headers=headers)
@@ -194,7 +194,7 @@ def test_a_system_works_on_a_frozen_clock() -> None:
         assert {type(recorded.commit.recorded_at) for recorded in log.read()} == {datetime}
 
 
-def test_threads_that_send_at_once_see_only_errors_of_their_own(system: ActorSystem) -> None:
+def test_concurrent_senders_see_only_their_own_errors(system: ActorSystem) -> None:
     producer = system.producer("p")
     system.create_topic("t")
     errors: list[BaseException] = []

@@ -377,7 +377,7 @@ def test_batches_on_their_way_survive_a_crash_of_their_producer(
     assert stored_values(faulty, "orders") == ["first", *(f"{number}{n}" for number in range(3) for n in range(10))]
 
 
-def test_who_sent_what_was_on_its_way_when_the_producer_died_is_told_that_it_may_be_stored(
+def test_sends_in_flight_when_their_producer_dies_have_an_unknown_outcome(
     faulty_world: World, faulty: FaultyLog
 ) -> None:
     system = faulty_world.open()

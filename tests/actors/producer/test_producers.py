@@ -134,7 +134,7 @@ def test_an_added_partition_can_be_sent_to_at_once(system: ActorSystem) -> None:
     assert producer.send("orders", "v", partition=2).result().partition == 2
 
 
-def test_a_partition_of_a_topic_created_anew_can_be_sent_to_at_once(system: ActorSystem) -> None:
+def test_a_partition_of_a_recreated_topic_can_be_used_at_once(system: ActorSystem) -> None:
     system.create_topic("orders")
     producer = system.producer()
     producer.send("orders", "v").result()
@@ -147,7 +147,7 @@ def test_a_partition_of_a_topic_created_anew_can_be_sent_to_at_once(system: Acto
 
 
 @pytest.mark.parametrize("partition", [-1, 1.5, "0"])
-def test_a_partition_that_is_no_number_is_refused_at_once(partition: int) -> None:
+def test_a_partition_that_is_not_a_number_is_refused_at_once(partition: int) -> None:
     with ActorSystem.open() as system, pytest.raises((TypeError, ValueError), match="partition"):
         system.producer().send("orders", "v", partition=partition)
 
@@ -173,7 +173,7 @@ def test_wrong_values_keys_headers_and_times_are_refused_at_once() -> None:
             system.producer("p", linger_ms=-1)
 
 
-def test_a_message_above_the_limit_is_refused_at_once_and_takes_no_room() -> None:
+def test_a_message_above_the_limit_is_refused_at_once_and_uses_no_buffer() -> None:
     with ActorSystem.open(max_message_bytes=100, buffer_bytes=150, max_block_ms=0) as system:
         producer = system.producer()
         with pytest.raises(MessageTooLarge):
@@ -318,7 +318,7 @@ def test_two_handles_with_one_client_id_are_one_producer(world: World) -> None:
     assert event_types(world.log, "producer/p").count("ProducerRegistered") == 1
 
 
-def test_a_closed_producer_takes_no_more_messages_and_closes_twice(system: ActorSystem) -> None:
+def test_a_closed_producer_refuses_sends_and_can_be_closed_again(system: ActorSystem) -> None:
     producer = system.producer()
     sent = producer.send("orders", "v")
     producer.close()
@@ -353,7 +353,7 @@ def test_closing_records_the_progress(world: World) -> None:
     assert world.open().producer("p").message_count == 3
 
 
-def test_the_message_count_goes_on_in_a_new_run(world: World) -> None:
+def test_the_message_count_continues_in_a_new_run(world: World) -> None:
     with world.open() as system:
         produce(system, "orders", "a", "b")
     with world.open() as system:

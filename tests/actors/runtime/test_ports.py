@@ -16,7 +16,7 @@ from odradek_actors.runtime.promise import Promise
 from odradek_actors.runtime.threads import ThreadedRuntime
 
 
-def test_an_object_that_is_no_runtime_is_refused_with_what_it_lacks() -> None:
+def test_an_object_that_is_not_a_runtime_is_refused_with_the_missing_methods() -> None:
     not_a_runtime: Any = object()
     with pytest.raises(TypeError, match=r"^runtime must offer budget, bury, .*; object lacks budget, bury"):
         ActorSystem.open(runtime=not_a_runtime)
@@ -84,7 +84,7 @@ def test_every_promise_of_a_handle_comes_from_the_runtime() -> None:
     runtime.close()
 
 
-def test_a_client_runs_beside_its_caller_and_gives_what_it_returns_or_raises() -> None:
+def test_a_spawned_client_runs_concurrently_and_its_promise_gives_the_result() -> None:
     runtime = ThreadedRuntime()
     assert runtime.spawn(lambda a, b: a + b, 1, 2).result(10) == 3
     assert isinstance(runtime.spawn(lambda: 1 / 0).exception(10), ZeroDivisionError)

@@ -33,7 +33,7 @@ def note(calls: list[int], promise: Promise[int]) -> None:
     calls.append(promise.result())
 
 
-def test_of_many_answers_at_once_one_counts_and_callbacks_run_once() -> None:
+def test_only_the_first_of_concurrent_answers_counts_and_callbacks_run_once() -> None:
     for _ in range(200):
         promise: Promise[int] = Promise()
         calls: list[int] = []

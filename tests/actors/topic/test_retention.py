@@ -69,7 +69,7 @@ def test_limits_outlive_the_run_that_set_them(world: World) -> None:
 
 
 @pytest.mark.parametrize("wrong", [0, -5, True, 1.0, "7d"])
-def test_what_is_no_limit_is_refused_and_changes_nothing(system: ActorSystem, wrong: Any) -> None:
+def test_an_invalid_limit_is_refused_and_changes_nothing(system: ActorSystem, wrong: Any) -> None:
     created = system.create_topic("orders", retention_ms=HOUR)
     attempts: list[Callable[[], object]] = [
         lambda: system.set_retention("orders", retention_ms=wrong),
@@ -93,7 +93,7 @@ def test_a_missing_topic_has_no_limits(system: ActorSystem) -> None:
             attempt()
 
 
-def test_old_messages_go_and_offsets_go_on(world: World) -> None:
+def test_old_messages_are_deleted_and_offsets_continue(world: World) -> None:
     system = world.open(tail_messages=1)
     send_aged(system, 5, 4, 3, 2, 1)
     system.set_retention("orders", retention_ms=3 * HOUR)
@@ -109,7 +109,7 @@ def test_old_messages_go_and_offsets_go_on(world: World) -> None:
     assert system.check_replay().holds
 
 
-def test_surplus_bytes_go_in_each_partition(system: ActorSystem) -> None:
+def test_retention_by_bytes_applies_to_each_partition(system: ActorSystem) -> None:
     system.create_topic("orders", 2)
     for partition in range(2):
         produce(system, "orders", *["x" * 10] * (5 + partition), partition=partition)
@@ -120,7 +120,7 @@ def test_surplus_bytes_go_in_each_partition(system: ActorSystem) -> None:
     assert bounds(system) == [(1, 5), (2, 6)]
 
 
-def test_without_limits_nothing_goes(system: ActorSystem) -> None:
+def test_without_limits_nothing_is_deleted(system: ActorSystem) -> None:
     send_aged(system, 1_000_000 // 24)
     assert system.apply_retention("orders") == system.describe_topic("orders")
     assert bounds(system) == [(0, 1)]
@@ -134,7 +134,7 @@ def test_limits_are_applied_when_they_are_set_or_changed(system: ActorSystem) ->
         assert bounds(system) == [(start, 3)]
 
 
-def test_limits_are_applied_when_a_topic_wakes(world: World) -> None:
+def test_limits_are_applied_when_a_topics_actor_starts(world: World) -> None:
     record(
         world.log,
         "topic/orders",
@@ -149,7 +149,7 @@ def test_limits_are_applied_when_a_topic_wakes(world: World) -> None:
     assert bounds(system) == [(2, 2)]
 
 
-def test_limits_are_applied_by_the_clock(world: World) -> None:
+def test_limits_are_applied_periodically(world: World) -> None:
     system = world.open(retention_check_interval=0.01)
     system.create_topic("orders", retention_ms=1)
     with world.log.subscribe(types=("RecordsDeleted",)) as deletions:
@@ -161,7 +161,7 @@ def test_limits_are_applied_by_the_clock(world: World) -> None:
     assert system.check_replay().holds
 
 
-def test_a_topic_without_limits_is_left_alone_by_the_clock(world: World) -> None:
+def test_the_retention_timer_ignores_topics_without_limits(world: World) -> None:
     system = world.open(retention_check_interval=0.01)
     send_aged(system, 5)
     system.set_retention("orders", retention_ms=HOUR)
@@ -203,7 +203,7 @@ class HookedLog(MemoryLog):
         return super().locate(tag, offset, not_before)
 
 
-def test_who_asks_during_a_walk_waits_for_its_end_and_nothing_is_walked_twice() -> None:
+def test_concurrent_retention_requests_share_one_walk() -> None:
     world = World(HookedLog())
     system = world.open()
     send_aged(system, 5, 4)
@@ -249,7 +249,7 @@ def test_limits_that_are_changed_during_a_walk_are_applied_after_it() -> None:
     world.close()
 
 
-def test_who_does_not_wait_for_a_walk_is_told_and_it_goes_on() -> None:
+def test_apply_retention_continues_after_its_caller_timed_out() -> None:
     world = World(HookedLog())
     system = world.open()
     send_aged(system, 5, 4)
@@ -267,7 +267,7 @@ def test_who_does_not_wait_for_a_walk_is_told_and_it_goes_on() -> None:
     world.close()
 
 
-def test_a_topic_that_stops_during_a_walk_leaves_nobody_waiting() -> None:
+def test_a_topic_that_stops_during_a_walk_answers_the_waiting_callers() -> None:
     world = World(HookedLog())
     system = world.open()
     send_aged(system, 5, 4)
@@ -289,7 +289,7 @@ def test_a_topic_that_stops_during_a_walk_leaves_nobody_waiting() -> None:
     world.close()
 
 
-def test_a_reader_that_stops_during_a_walk_leaves_nobody_waiting() -> None:
+def test_a_log_reader_that_stops_during_a_walk_answers_the_waiting_callers() -> None:
     world = World(HookedLog())
     system = world.open()
     system.create_topic("orders", retention_ms=HOUR)
@@ -307,7 +307,7 @@ def test_a_reader_that_stops_during_a_walk_leaves_nobody_waiting() -> None:
     world.close()
 
 
-def test_history_keeps_what_retention_let_go(world: World) -> None:
+def test_the_log_keeps_messages_that_retention_deleted(world: World) -> None:
     system = world.open()
     send_aged(system, 5, 4, 3)
     before = world.log.head().position
@@ -347,7 +347,7 @@ def test_a_consumer_below_the_start_follows_its_reset_policy(system: ActorSystem
     assert values(read_all(consumer, 1)) == (["new"] if policy == "latest" else ["0000000001"])
 
 
-def test_messages_are_produced_while_others_go() -> None:
+def test_messages_can_be_produced_during_retention() -> None:
     world = World(MemoryLog())
     system = world.open(tail_messages=10)
     system.create_topic("orders", retention_bytes=1000)
@@ -370,7 +370,7 @@ def test_messages_are_produced_while_others_go() -> None:
     world.close()
 
 
-def test_what_cannot_be_read_is_an_error_and_nothing_goes(faulty: FaultyLog, faulty_world: World) -> None:
+def test_retention_fails_and_deletes_nothing_if_the_log_cannot_be_read(faulty: FaultyLog, faulty_world: World) -> None:
     system = faulty_world.open()
     send_aged(system, 5)
     system.set_retention("orders", retention_ms=6 * HOUR)
@@ -386,9 +386,7 @@ def test_what_cannot_be_read_is_an_error_and_nothing_goes(faulty: FaultyLog, fau
 
 
 @pytest.mark.parametrize("fault", ["rejected", "lost", "lost but written"])
-def test_a_deletion_that_fails_is_an_error_and_is_made_up_for(
-    faulty: FaultyLog, faulty_world: World, fault: str
-) -> None:
+def test_a_failed_deletion_is_an_error_and_is_retried(faulty: FaultyLog, faulty_world: World, fault: str) -> None:
     system = faulty_world.open()
     send_aged(system, 5, 4)
     system.set_retention("orders", retention_ms=6 * HOUR)

@@ -29,7 +29,7 @@ def test_a_created_topic_is_described_with_its_partitions(system: ActorSystem) -
     assert created.message_count == 0
 
 
-def test_a_topic_has_one_partition_unless_told_otherwise(system: ActorSystem) -> None:
+def test_a_topic_has_one_partition_by_default(system: ActorSystem) -> None:
     assert len(system.create_topic("orders").partitions) == 1
 
 
@@ -89,7 +89,7 @@ def test_topics_of_an_earlier_run_are_listed_and_described(world: World) -> None
     assert later.describe_topic("orders") == created
 
 
-def test_partitions_can_be_added_but_not_taken_away(system: ActorSystem) -> None:
+def test_partitions_can_be_added_but_not_removed(system: ActorSystem) -> None:
     system.create_topic("orders", partitions=2)
 
     assert len(system.add_partitions("orders", 4).partitions) == 4
@@ -97,7 +97,7 @@ def test_partitions_can_be_added_but_not_taken_away(system: ActorSystem) -> None
         system.add_partitions("orders", 4)
 
 
-def test_deleted_records_can_no_longer_be_read_and_offsets_go_on(system: ActorSystem) -> None:
+def test_deleted_records_cannot_be_read_and_offsets_continue(system: ActorSystem) -> None:
     system.create_topic("orders")
     produce(system, "orders", "a", "b", "c")
 
@@ -140,7 +140,7 @@ def test_without_automatic_creation_a_send_to_a_missing_topic_fails_and_creates_
     assert producer.send("orders", "v").result().offset == 0
 
 
-def test_a_topic_created_anew_begins_at_offset_0_in_the_same_stream(world: World) -> None:
+def test_a_recreated_topic_starts_at_offset_0_in_the_same_stream(world: World) -> None:
     system = world.open()
     first = system.create_topic("orders")
     produce(system, "orders", "a", "b")

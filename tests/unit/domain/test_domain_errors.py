@@ -106,7 +106,7 @@ def test_every_error_stands_once_in_the_tree_of_the_docstring() -> None:
     assert sorted(names) == sorted(error.__name__ for error in FAMILY)
 
 
-def test_every_error_that_is_no_mere_base_has_an_example_here() -> None:
+def test_every_concrete_error_has_an_example_here() -> None:
     bases = {DomainError, errors.ValidationError}
     assert {type(example) for example, _ in EXAMPLES} == set(FAMILY) - bases
 

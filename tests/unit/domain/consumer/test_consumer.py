@@ -64,7 +64,7 @@ def test_a_consumer_registers_once() -> None:
     assert consumer.register("billing", after(1)) == []
 
 
-def test_a_consumer_that_comes_back_under_another_group_begins_without_positions() -> None:
+def test_a_consumer_reopened_in_another_group_has_no_positions() -> None:
     consumer = given_consumer(placed(3))
     given(consumer, *consumer.register("billing", after(9)))
     assert (consumer.group_id, consumer.registered_at) == ("billing", NOON)
@@ -87,7 +87,7 @@ def test_a_subscription_replaces_the_earlier_one_keeps_order_and_drops_doubles()
     assert given(consumer, *consumer.subscribe([], NOON)).subscriptions == ()
 
 
-def test_subscribing_to_what_is_no_topic_name_is_refused() -> None:
+def test_subscribing_to_an_invalid_topic_name_is_refused() -> None:
     with pytest.raises(InvalidTopicName):
         given_consumer().subscribe(["orders", "no spaces"], NOON)
 
@@ -106,14 +106,14 @@ def test_a_consumer_never_reads_what_it_did_not_subscribe_to() -> None:
         assert (refused.value.consumer, refused.value.topic) == ("c1", "payments")
 
 
-def test_a_consumer_that_subscribed_to_nothing_is_told_so() -> None:
+def test_polling_without_a_subscription_is_an_error() -> None:
     with pytest.raises(ConsumerNotSubscribed, match="is not subscribed to any topic") as refused:
         Consumer("c1").require_subscribed()
     assert refused.value.topic is None
     given_consumer().require_subscribed()
 
 
-def test_fetching_begins_at_the_start_and_goes_on_at_the_position() -> None:
+def test_fetching_starts_at_the_log_start_and_continues_at_the_position() -> None:
     topic, consumer = stocked(), given_consumer()
     assert [event.offset for event in consumer.fetch_messages(topic, 2)] == [0, 1]
     given(consumer, *consumer.consume(consumer.fetch_messages(topic, 2), NOON))
@@ -251,7 +251,7 @@ def test_a_negative_offset_cannot_be_committed() -> None:
         consumer.commit_offset(consumer.to_commit(ORDERS_0, -1), NOON)
 
 
-def test_a_new_life_begins_at_the_committed_offsets_and_nowhere_else() -> None:
+def test_a_reopened_consumer_has_positions_only_at_its_committed_offsets() -> None:
     consumer = given_consumer(placed(9), placed(9, partition=1))
     resumed = consumer.resume([CommittedOffset("orders", 1, "t-1", 4), CommittedOffset("a", 0, "t-0", 2)], after(1))
     assert resumed == ConsumerResumed(
@@ -263,7 +263,7 @@ def test_a_new_life_begins_at_the_committed_offsets_and_nowhere_else() -> None:
     assert consumer.subscriptions == ("orders",)
 
 
-def test_what_was_delivered_and_not_committed_is_delivered_again_in_a_new_life() -> None:
+def test_uncommitted_messages_are_delivered_again_in_a_new_run() -> None:
     topic, consumer = stocked(5), given_consumer(placed(0))
     given(consumer, *consumer.consume(consumer.fetch_messages(topic, 2), NOON))
     given(consumer, *consumer.commit_offset(consumer.to_commit(ORDERS_0, 2), NOON))
@@ -272,7 +272,7 @@ def test_what_was_delivered_and_not_committed_is_delivered_again_in_a_new_life()
     assert [event.offset for event in consumer.fetch_messages(topic, 9)] == [2, 3, 4]
 
 
-def test_a_heartbeat_keeps_a_consumer_active_and_is_no_part_of_its_state() -> None:
+def test_a_heartbeat_keeps_a_consumer_active_and_is_not_part_of_its_state() -> None:
     consumer = given_consumer()
     assert not consumer.is_active(NOON)
     before = consumer.snapshot()
@@ -283,7 +283,7 @@ def test_a_heartbeat_keeps_a_consumer_active_and_is_no_part_of_its_state() -> No
     assert consumer.snapshot() == before
 
 
-def test_all_of_several_partitions_are_let_go_of_however_they_are_given() -> None:
+def test_several_partitions_can_be_released_from_any_iterable() -> None:
     places = [TopicPartition("orders", number) for number in range(3)]
     consumer = Consumer("c")
     consumer.apply(consumer.take(places, (), NOON, "m-1", 1))

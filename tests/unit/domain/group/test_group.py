@@ -53,7 +53,7 @@ def test_several_offsets_are_committed_all_or_none() -> None:
     assert scenario.aggregate.committed.get(TopicPartition("orders", 1)) is None
 
 
-def test_what_is_committed_already_is_no_event_but_new_metadata_is() -> None:
+def test_a_repeated_commit_is_no_event_unless_its_metadata_changes() -> None:
     scenario = group(wanted(5)).when(ConsumerGroup.commit_offsets, [wanted(5)], NOON).then_nothing()
     scenario.when(ConsumerGroup.commit_offsets, [wanted(5, metadata="note")], NOON).then(committed(5, metadata="note"))
 
@@ -71,7 +71,7 @@ def test_metadata_is_limited_by_its_bytes_in_utf_8() -> None:
     )
 
 
-def test_a_reset_moves_a_commit_in_whatever_direction() -> None:
+def test_a_reset_moves_a_commit_forwards_or_backwards() -> None:
     scenario = (
         group(wanted(5))
         .when(ConsumerGroup.reset_offsets, [wanted(2)], after(1), "operator")
@@ -81,7 +81,7 @@ def test_a_reset_moves_a_commit_in_whatever_direction() -> None:
     scenario.when(ConsumerGroup.reset_offsets, [wanted(-1)], NOON, "operator").then_raises(InvalidOffset)
 
 
-def test_a_reset_to_where_a_partition_is_already_is_no_event_but_for_another_incarnation() -> None:
+def test_a_reset_without_a_change_is_no_event_unless_the_incarnation_differs() -> None:
     scenario = (
         group(wanted(5, metadata="note")).when(ConsumerGroup.reset_offsets, [wanted(5)], NOON, "x").then_nothing()
     )
@@ -115,7 +115,7 @@ def test_a_topic_is_in_doubt_when_a_commit_is_of_another_incarnation_than_those_
         assert offsets.in_doubt([*other, OffsetToCommit("a", 0, "t-0", 3)]) == ("orders",)
 
 
-def test_a_restored_group_forgets_what_was_committed_for_an_earlier_incarnation_as_the_others_do() -> None:
+def test_a_restored_group_drops_commits_for_an_earlier_incarnation() -> None:
     restored = ConsumerGroup.restore(group(wanted(5), wanted(2, partition=1)).aggregate.snapshot())
 
     restored.apply(committed(1, topic_id="t-2"))

@@ -91,12 +91,12 @@ def test_the_generation_rises_with_every_rebalance_also_after_the_group_was_empt
     group(*events, joined("x")).when(ConsumerGroup.begin_generation, NOON).then(started(2, "x"))
 
 
-def test_a_member_that_is_known_and_reads_the_same_has_a_stable_group_rebalance() -> None:
+def test_a_known_member_that_rejoins_triggers_a_rebalance_of_a_stable_group() -> None:
     group(*STABLE).when(ConsumerGroup.join, joined("a"), "it let go").then(RebalanceStarted("g", "it let go", NOON))
     group(*STABLE, RebalanceStarted("g", "", NOON)).when(ConsumerGroup.join, joined("a")).then_nothing()
 
 
-def test_a_follower_that_joins_again_unchanged_leads_to_no_event_unless_it_has_new_claim() -> None:
+def test_a_follower_that_rejoins_unchanged_causes_no_event_unless_it_has_a_new_claim() -> None:
     group(*STABLE).when(ConsumerGroup.join, joined("b")).then_nothing()
     group(*STABLE).when(ConsumerGroup.join, joined("b"), "it let go", has_new_claim=True).then(
         RebalanceStarted("g", "it let go", NOON)
@@ -105,13 +105,13 @@ def test_a_follower_that_joins_again_unchanged_leads_to_no_event_unless_it_has_n
     group(*STABLE[:-1]).when(ConsumerGroup.join, joined("b"), has_new_claim=True).then_nothing()
 
 
-def test_the_leader_of_a_generation_is_one_that_has_joined() -> None:
+def test_the_leader_of_a_generation_is_a_member_that_has_joined() -> None:
     aggregate = group(*STABLE, RebalanceStarted("g", "", NOON)).aggregate
     assert aggregate.begin_generation(NOON, {"b"}) == GenerationStarted("g", 2, "range", "b", ("a", "b"), NOON)
     assert aggregate.begin_generation(NOON, {"a", "b"}).leader == "a"
 
 
-def test_a_member_that_reads_something_else_joins_anew_and_keeps_its_place_and_its_share() -> None:
+def test_a_member_that_changes_its_subscription_keeps_its_place_and_partitions() -> None:
     scenario = group(*STABLE).when(ConsumerGroup.join, joined("a", "u")).then(joined("a", "u"))
     assert list(scenario.aggregate.members) == ["a", "b"]
     assert shares(scenario.aggregate)["a"] == [0, 1]
@@ -145,7 +145,7 @@ def test_a_member_without_any_assignor_is_refused(others: tuple[Any, ...]) -> No
         ([("roundrobin", "range", "sticky"), ("sticky", "range")], "range"),
     ],
 )
-def test_members_elect_an_assignor_that_all_can_live_with(preferences: list[tuple[str, ...]], elected: str) -> None:
+def test_members_elect_an_assignor_that_all_support(preferences: list[tuple[str, ...]], elected: str) -> None:
     members = [joined(f"m{number}", assignors=wanted) for number, wanted in enumerate(preferences)]
     aggregate = group(*members).aggregate
     assert aggregate.begin_generation(NOON).assignor == elected
@@ -156,7 +156,7 @@ def test_the_leader_stays_the_leader_until_it_leaves() -> None:
     assert group(*STABLE, MemberLeft("g", "a", "", NOON)).aggregate.begin_generation(NOON).leader == "b"
 
 
-def test_a_share_out_gives_each_member_its_own_by_the_elected_assignor() -> None:
+def test_the_elected_assignor_assigns_the_partitions() -> None:
     aggregate = group(joined("b"), joined("a"), started(1, "b", "a")).aggregate
     event = aggregate.assign(BUILT_IN["range"], {}, {"t": 3, "unread": 5}, NOON)
     assert event == assigned(1, {"b": [2], "a": [0, 1]})
@@ -172,7 +172,7 @@ def test_patterns_are_matched_whole_and_by_the_group() -> None:
 COOPERATIVE = ("cooperative-sticky",)
 
 
-def test_what_a_cooperative_member_still_holds_goes_to_nobody_before_it_has_new_claim() -> None:
+def test_a_partition_that_a_cooperative_member_still_owns_is_withheld() -> None:
     members = [joined("a", assignors=COOPERATIVE), joined("b", assignors=COOPERATIVE)]
     aggregate = group(*members, started(2, "a", "b", assignor="cooperative-sticky")).aggregate
     held = Claim(tuple(TopicPartition("t", number) for number in range(4)), 1, is_held=True)
@@ -188,7 +188,7 @@ def test_what_a_cooperative_member_still_holds_goes_to_nobody_before_it_has_new_
     assert shares(aggregate)["a"] == [number for _, number in kept.partitions]
 
 
-def test_what_an_eager_member_has_new_claim_of_is_withheld_from_nobody() -> None:
+def test_partitions_that_an_eager_member_released_are_not_withheld() -> None:
     members = [joined("a", assignors=("range", *COOPERATIVE)), joined("b", assignors=COOPERATIVE)]
     aggregate = group(*members, started(2, "a", "b", assignor="cooperative-sticky")).aggregate
     had = Claim(tuple(TopicPartition("t", number) for number in range(4)), 1)
@@ -196,7 +196,7 @@ def test_what_an_eager_member_has_new_claim_of_is_withheld_from_nobody() -> None
     assert {name: len(share) for name, share in shares(aggregate).items()} == {"a": 2, "b": 2}
 
 
-def test_a_leaders_own_share_out_is_bytes_to_the_group() -> None:
+def test_a_leaders_own_assignment_is_opaque_to_the_group() -> None:
     aggregate = group(joined("a"), joined("b"), started(1, "a", "b")).aggregate
     aggregate.apply(aggregate.assign_opaque({"a": b"\x00\x01"}, NOON))
     assert [(member.partitions, member.opaque) for member in aggregate.members.values()] == [
@@ -221,7 +221,7 @@ def test_unknown_members_and_old_generations_are_fenced() -> None:
             aggregate.require_commit("a", generation)
 
 
-def test_a_heartbeat_says_when_to_join_again_and_nothing_else_does() -> None:
+def test_only_a_heartbeat_says_that_a_member_must_rejoin() -> None:
     for events, is_over in ((STABLE, False), (STABLE[:3], False), ((*STABLE, joined("c")), True)):
         aggregate = group(*events).aggregate
         if is_over:
@@ -231,7 +231,7 @@ def test_a_heartbeat_says_when_to_join_again_and_nothing_else_does() -> None:
             aggregate.require_stable("a", 1)
 
 
-def test_members_may_commit_until_the_next_generation_begins_and_after_they_have_their_share() -> None:
+def test_members_may_commit_before_the_next_generation_and_after_its_assignment() -> None:
     rebalancing = (*STABLE, joined("c"))
     group(*rebalancing).aggregate.require_commit("a", 1)
     begun = group(*rebalancing, started(2, "a", "b", "c")).aggregate
@@ -241,7 +241,7 @@ def test_members_may_commit_until_the_next_generation_begins_and_after_they_have
         begun.require_commit("a", 2)
 
 
-def test_who_is_no_member_may_commit_only_while_there_are_none() -> None:
+def test_a_non_member_may_commit_only_while_the_group_is_empty() -> None:
     group().aggregate.require_commit("", -1)
     with pytest.raises(UnknownMember):
         group(*STABLE).aggregate.require_commit("", -1)
@@ -254,7 +254,7 @@ def test_who_is_no_member_may_commit_only_while_there_are_none() -> None:
 STATIC = (joined("a", instance_id="i"), joined("b"), started(1, "a", "b"), assigned(1, {"a": [0, 1], "b": [2]}))
 
 
-def test_a_static_member_that_comes_back_has_what_it_had_and_nobody_rebalances() -> None:
+def test_a_returning_static_member_keeps_its_partitions_without_a_rebalance() -> None:
     replaced = StaticMemberReplaced("g", "i", "a", "a2", "c-a2", NOON)
     scenario = group(*STATIC).when(ConsumerGroup.join, joined("a2", instance_id="i")).then(replaced)
     aggregate = scenario.aggregate
@@ -262,7 +262,7 @@ def test_a_static_member_that_comes_back_has_what_it_had_and_nobody_rebalances()
     assert shares(aggregate) == {"a2": [0, 1], "b": [2]}
 
 
-def test_a_static_member_that_comes_back_and_reads_something_else_has_the_group_rebalance() -> None:
+def test_a_returning_static_member_with_another_subscription_triggers_a_rebalance() -> None:
     new = joined("a2", "u", instance_id="i")
     replaced = StaticMemberReplaced("g", "i", "a", "a2", "c-a2", NOON)
     scenario = group(*STATIC).when(ConsumerGroup.join, new).then(replaced, new)
@@ -273,7 +273,7 @@ def test_a_static_member_that_comes_back_and_reads_something_else_has_the_group_
 BROAD = ("range", "sticky")
 
 
-def test_a_static_member_that_comes_back_with_fewer_assignors_has_the_elected_one_stay() -> None:
+def test_a_returning_static_member_with_fewer_assignors_keeps_the_elected_one() -> None:
     before = (
         joined("a", assignors=BROAD, instance_id="i"),
         joined("b", assignors=BROAD),
@@ -292,7 +292,7 @@ def test_a_static_member_that_comes_back_with_fewer_assignors_has_the_elected_on
     group(*before).when(ConsumerGroup.join, reads_more).then(replaced, reads_more)
 
 
-def test_the_former_self_of_a_static_member_is_fenced() -> None:
+def test_the_former_member_id_of_a_static_member_is_fenced() -> None:
     aggregate = group(*STATIC, StaticMemberReplaced("g", "i", "a", "a2", "c", NOON)).aggregate
     aggregate.require_member("a2", 1, "i")
     with pytest.raises(FencedInstanceId):
@@ -315,12 +315,12 @@ def test_an_instance_id_that_no_member_has_is_refused() -> None:
 # -- leaving, offsets, the end -----------------------------------------------------------------------------------------
 
 
-def test_who_is_no_member_cannot_leave() -> None:
+def test_a_non_member_cannot_leave() -> None:
     group(*STABLE).when(ConsumerGroup.leave, ["zombie"], "it left", NOON).then_nothing()
     group(*STABLE).when(ConsumerGroup.leave, ["b", "b2"], "it left", NOON).then(MemberLeft("g", "b", "it left", NOON))
 
 
-def test_a_consumer_that_joins_anew_is_another_member_and_its_former_self_leaves() -> None:
+def test_a_consumer_that_joins_without_its_member_id_replaces_its_former_member() -> None:
     again = msgspec.structs.replace(joined("b2"), consumer_id="c-b")
     left = MemberLeft("g", "b", "its consumer joined again", NOON)
     scenario = group(*STABLE).when(ConsumerGroup.join, again).then(left, again)
@@ -353,7 +353,7 @@ def test_offsets_are_reset_deleted_and_the_group_deleted_only_without_members() 
         group(*STABLE, commit(3)).when(decide, *arguments).then_raises(GroupNotEmpty, group="g", members=2)
 
 
-def test_deleted_offsets_are_gone_and_what_was_not_committed_is_no_event() -> None:
+def test_deleted_offsets_are_removed_and_missing_ones_cause_no_event() -> None:
     places = [TopicPartition("t", 0), TopicPartition("t", 1)]
     deleted = group(commit(3)).when(ConsumerGroup.delete_offsets, places, NOON)
     scenario = deleted.then(OffsetsExpired("group/g", (("t", 0),), "deleted", NOON))
@@ -371,11 +371,11 @@ def test_offsets_expire_when_the_group_was_idle_for_long_enough() -> None:
     )
 
 
-def test_a_commit_without_members_begins_the_idle_time_anew() -> None:
+def test_a_commit_without_members_restarts_the_idle_time() -> None:
     group(commit(3)).when(ConsumerGroup.expire_offsets, timedelta(seconds=60), after(64)).then_nothing()
 
 
-def test_a_deleted_group_has_no_offsets_and_does_not_exist_until_somebody_comes() -> None:
+def test_a_deleted_group_does_not_exist_until_a_consumer_joins_or_commits() -> None:
     scenario = group(commit(3)).when(ConsumerGroup.delete, NOON).then(GroupDeleted("g", NOON))
     aggregate = scenario.aggregate
     assert (aggregate.exists, aggregate.committed.all()) == (False, ())
@@ -384,7 +384,7 @@ def test_a_deleted_group_has_no_offsets_and_does_not_exist_until_somebody_comes(
     assert aggregate.exists
 
 
-def test_a_group_that_nobody_has_touched_does_not_exist() -> None:
+def test_a_group_without_joins_and_commits_does_not_exist() -> None:
     group().when(ConsumerGroup.delete, NOON).then_raises(GroupNotFound, group="g")
 
 
@@ -404,7 +404,7 @@ def test_a_snapshot_gives_the_same_group_back_byte_for_byte() -> None:
     assert ConsumerGroup.restore(decoded).snapshot() == aggregate.snapshot()
 
 
-def test_an_assignor_of_ones_own_that_gives_a_partition_twice_is_refused() -> None:
+def test_a_custom_assignor_that_assigns_a_partition_twice_is_refused() -> None:
     class Generous:
         name = "generous"
         is_cooperative = False

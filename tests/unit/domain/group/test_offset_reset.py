@@ -54,7 +54,7 @@ def plan(
         (ShiftBy(6), 21, 20, True),
     ],
 )
-def test_a_partition_goes_where_it_is_told_or_to_the_nearest_end(
+def test_a_reset_goes_to_its_target_clamped_to_the_readable_range(
     to: ResetTarget, wanted: int, after: int, is_clamped: bool
 ) -> None:
     (item,) = plan(to, ("orders", 0))
@@ -65,7 +65,7 @@ def test_a_partition_goes_where_it_is_told_or_to_the_nearest_end(
 @pytest.mark.parametrize(
     ("found", "expected", "is_clamped"), [(13, 13, False), (None, 20, False), (8, 10, True), (99, 20, True)]
 )
-def test_a_moment_means_its_first_message_and_the_end_where_there_is_none(
+def test_a_time_means_the_first_message_at_or_after_it_or_else_the_end(
     found: int | None, expected: int, is_clamped: bool
 ) -> None:
     (item,) = plan(NOON, ("orders", 0), at_time={TopicPartition("orders", 0): found})
@@ -91,7 +91,7 @@ def test_a_commit_for_an_earlier_incarnation_of_the_topic_does_not_count() -> No
         plan_reset("g", earlier, {"orders": ORDERS}, wanted, ShiftBy(1))
 
 
-def test_what_is_not_there_cannot_be_reset() -> None:
+def test_a_missing_topic_or_partition_cannot_be_reset() -> None:
     with pytest.raises(TopicNotFound):
         plan("latest", "payments")
     for partition in (2, -1):
@@ -99,7 +99,7 @@ def test_what_is_not_there_cannot_be_reset() -> None:
             plan("latest", ("orders", partition))
 
 
-def test_a_plan_leads_to_offsets_also_where_they_are_already() -> None:
+def test_a_plan_includes_unchanged_offsets() -> None:
     assert planned_offsets(plan(15)) == (OffsetToCommit("orders", 0, "t-1", 15), OffsetToCommit("orders", 1, "t-1", 5))
 
 
@@ -111,12 +111,12 @@ def test_topics_and_partitions_are_sorted_and_a_topic_holds_its_partitions() -> 
 
 
 @pytest.mark.parametrize("places", ["orders", [1], [("orders",)], [("orders", "0")], [("orders", True)], [None]])
-def test_what_is_neither_a_topic_nor_a_partition_is_refused(places: list[str]) -> None:
+def test_a_place_that_is_neither_a_topic_nor_a_pair_is_refused(places: list[str]) -> None:
     with pytest.raises(TypeError):
         wanted_partitions(places)
 
 
-def test_a_duration_means_the_moment_so_long_ago() -> None:
+def test_a_timedelta_means_that_long_ago() -> None:
     assert checked_target(timedelta(hours=1), NOON) == after(-3600)
     assert checked_target(timedelta.max, NOON) == datetime.min.replace(tzinfo=UTC)
     there = datetime(2024, 5, 1, 14, tzinfo=timezone(timedelta(hours=2)))
@@ -136,12 +136,12 @@ def test_a_duration_means_the_moment_so_long_ago() -> None:
         (datetime(2024, 5, 1), ValueError),  # noqa: DTZ001  # without a zone on purpose
     ],
 )
-def test_what_is_no_target_is_refused(to: object, error: type[Exception]) -> None:
+def test_an_invalid_reset_target_is_refused(to: object, error: type[Exception]) -> None:
     with pytest.raises(error):
         checked_target(to, NOON)
 
 
-def test_the_log_is_told_in_words_why_offsets_moved() -> None:
+def test_the_log_records_the_reason_of_a_reset() -> None:
     assert [reset_reason(to) for to in ("latest", 4, NOON, ShiftBy(-2))] == [
         "reset to latest",
         "reset to offset 4",

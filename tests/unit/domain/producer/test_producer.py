@@ -32,7 +32,7 @@ def test_a_producer_needs_a_usable_client_id() -> None:
         Producer("")
 
 
-def test_a_new_life_has_the_next_epoch() -> None:
+def test_a_new_run_of_a_producer_has_the_next_epoch() -> None:
     scenario = given(Producer("checkout"), REGISTERED)
     for epoch in (1, 2):
         scenario.when(Producer.bump_epoch, after(epoch)).then(ProducerEpochBumped("checkout", epoch, after(epoch)))
@@ -58,12 +58,12 @@ def test_progress_is_recorded_as_a_total() -> None:
 
 
 @pytest.mark.parametrize("count", [5, 4, 0, -1])
-def test_the_message_count_only_rises(count: int) -> None:
+def test_the_message_count_only_increases(count: int) -> None:
     scenario = given(Producer("checkout"), REGISTERED, ProducerProgressed("checkout", 5, 17, NOON))
     scenario.when(Producer.record_progress, count, 99, NOON).then_nothing()
 
 
-def test_a_message_is_asked_of_the_topic_which_gives_the_offset() -> None:
+def test_a_producer_routes_a_message_and_the_topic_assigns_its_offset() -> None:
     topic, producer = given_topic(), given_producer(epoch=3)
     asked = producer.send_message(topic, message(b"tea"))
     assert asked == AppendMessages((message(b"tea"),), (0,), "checkout", 3, (), "t-1")

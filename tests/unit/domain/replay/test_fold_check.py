@@ -123,7 +123,7 @@ def test_types_that_are_not_registered_are_skipped_and_their_streams_counted() -
     assert check.unfolded_streams == {"note/1", "topic/orders"}
 
 
-def test_nothing_is_folded_behind_a_damaged_commit() -> None:
+def test_nothing_is_folded_after_a_damaged_commit() -> None:
     check = FoldCheck()
     check.add(None)
     with MemoryLog() as log:
@@ -145,7 +145,7 @@ def claim(of: int, **changes: Any) -> StateClaim:
 
 
 @pytest.mark.parametrize("version", [0, 1, 2])
-def test_a_true_claim_is_no_finding(version: int) -> None:
+def test_a_correct_snapshot_is_not_a_finding(version: int) -> None:
     assert folded(*COMMITS, claims=(claim(version),)).findings == []
 
 
@@ -154,7 +154,7 @@ def test_a_true_claim_is_no_finding(version: int) -> None:
     [claim(1, digest=b"another"), claim(1, version=2), claim(2, version=0), claim(1, created_position=1)],
     ids=["another state", "an older state", "a newer state", "another creation"],
 )
-def test_a_false_claim_is_found(false: StateClaim) -> None:
+def test_an_incorrect_snapshot_is_a_finding(false: StateClaim) -> None:
     (finding,) = folded(*COMMITS, claims=(claim(0), false, claim(2))).findings
     assert "differs from the state folded from the log; delete the snapshots" in finding.problem
     assert f"'topic/orders' at version {false.version} " in finding.problem

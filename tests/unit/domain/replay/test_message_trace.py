@@ -80,7 +80,7 @@ def test_many_messages_are_followed_in_one_go(log: LogStore) -> None:
     }
 
 
-def test_a_message_given_again_was_consumed_twice_and_its_commit_follows_the_last_time_before_it(log: LogStore) -> None:
+def test_a_commit_follows_the_last_delivery_of_a_message_that_was_delivered_twice(log: LogStore) -> None:
     append(log, "consumer/c", consumed(0))  # 6
     append(log, "consumer/c", consumed(0))  # 7
     append(log, "group/g", committed(1))  # 8
@@ -93,7 +93,7 @@ def test_a_message_given_again_was_consumed_twice_and_its_commit_follows_the_las
     ]
 
 
-def test_a_commit_by_somebody_who_did_not_consume_it_stands_for_itself(log: LogStore) -> None:
+def test_a_commit_without_a_delivery_is_a_separate_entry_in_the_trace(log: LogStore) -> None:
     append(log, "consumer/c", consumed(0))  # 6
     append(log, "group/g", committed(1, consumer="d"))  # 7
     append(log, "group/h", committed(4, "group/h", None))  # 8
@@ -118,7 +118,7 @@ def test_only_the_first_commit_of_an_owner_covers_a_message_also_when_it_went_ba
     assert story(log, 3) == [("OffsetCommitted", 9)]
 
 
-def test_partitions_are_told_apart(log: LogStore) -> None:
+def test_partitions_are_distinguished(log: LogStore) -> None:
     append(log, "consumer/c", consumed(0, partition=1), consumed(0))  # 6, 7
     append(log, "group/g", committed(1, partition=1))  # 8
 
@@ -152,7 +152,7 @@ def test_message_ids_may_be_any_text(name: str) -> None:
     ]
 
 
-def test_it_joins_the_tree_of_a_trace(log: LogStore) -> None:
+def test_deliveries_are_part_of_a_trace(log: LogStore) -> None:
     append(log, "consumer/c", consumed(0))
     (decision,) = trace_at(log, 1, follow=follow_messages).decisions
     assert [told(item) for item in decision.events] == [("MessageProduced", 1, ("MessageConsumed", 6))]

@@ -51,7 +51,7 @@ def test_a_reader_reads_everything_once_and_then_what_is_new(system: ActorSystem
     assert TopicReader(log, "t").outline.partitions[2] == PartitionBounds(2, 0, 1)
 
 
-def test_a_reader_begins_where_it_is_told(system: ActorSystem, log: MemoryLog) -> None:
+def test_a_reader_starts_at_the_given_place(system: ActorSystem, log: MemoryLog) -> None:
     reader = TopicReader(log, "t")
     reader.begin_at(4)
     assert places(reader) == [(1, 4)]

@@ -116,7 +116,7 @@ def test_a_replay_beyond_the_head_is_refused(until: int) -> None:
     assert (refused.value.position, refused.value.head) == (until, 9)
 
 
-def test_progress_is_told_after_each_commit() -> None:
+def test_progress_is_called_after_each_commit() -> None:
     told: list[int] = []
     SystemState.replay(small_history(), until=3, progress=told.append)
     assert told == [0, 1, 3]
@@ -171,7 +171,7 @@ def test_deleting_a_topic_changes_no_other_aggregate() -> None:
     assert {stream for stream in before if before[stream] != later[stream]} == {"topic/orders"}
 
 
-def test_a_reset_changes_the_aggregate_of_its_stream_whoever_it_speaks_of() -> None:
+def test_a_reset_changes_the_aggregate_of_its_stream_whatever_owner_it_names() -> None:
     log = small_history()
     before = SystemState.replay(log).snapshots()
     record(log, "consumer/c1", OffsetReset("group/g", "orders", "t-1", 0, 0, "seek", NOON))
@@ -190,7 +190,7 @@ def test_streams_of_other_types_count_unfolded() -> None:
     assert state.digest() != before.digest()
 
 
-def test_other_peoples_events_need_not_be_registered_to_replay_the_rest(tmp_path: Path) -> None:
+def test_a_replay_does_not_need_user_defined_events_to_be_registered(tmp_path: Path) -> None:
     with SqliteLog(tmp_path / "log.db", durability="off", codec=Codec(foreign)) as log:
         record(log, "account/7", AccountOpened("me"), AccountOpened("you"))
     with SqliteLog(tmp_path / "log.db", durability="off") as log:
@@ -200,7 +200,7 @@ def test_other_peoples_events_need_not_be_registered_to_replay_the_rest(tmp_path
     assert state.topics["orders"].exists
 
 
-def test_an_unregistered_event_in_a_stream_of_ours_is_an_error_with_its_position(tmp_path: Path) -> None:
+def test_an_unregistered_event_in_a_built_in_stream_is_an_error_with_its_position(tmp_path: Path) -> None:
     with SqliteLog(tmp_path / "log.db", durability="off", codec=Codec(foreign)) as log:
         record(log, "account/7", AccountOpened("me"))
         record(log, "topic/orders", AccountOpened("me"))
@@ -211,7 +211,7 @@ def test_an_unregistered_event_in_a_stream_of_ours_is_an_error_with_its_position
         SystemState.replay(log)
 
 
-def test_a_registered_event_of_another_kind_in_a_stream_of_ours_only_counts() -> None:
+def test_a_registered_event_of_another_kind_in_a_built_in_stream_only_counts() -> None:
     log = small_history()
     record(log, "topic/orders", TheirNote("me"))
     state = SystemState.replay(log)
@@ -235,7 +235,7 @@ def test_gathered_snapshots_give_the_digest_of_the_replay() -> None:
     assert gathered.position == 9
 
 
-def test_gathering_passes_over_aggregates_that_nothing_has_happened_to() -> None:
+def test_gathering_skips_aggregates_without_events() -> None:
     idle: list[AggregateSnapshot] = [
         Topic("never").snapshot(),
         Producer("idle").snapshot(),

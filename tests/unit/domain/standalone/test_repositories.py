@@ -75,7 +75,7 @@ def test_a_created_topic_is_found_by_any_repository_over_the_log(log: EventLog, 
     assert found.snapshot() == created.snapshot()
 
 
-def test_a_topic_has_one_partition_unless_told_otherwise(topics: TopicManagementService) -> None:
+def test_a_topic_has_one_partition_by_default(topics: TopicManagementService) -> None:
     assert topics.create_topic("orders", topic_id="t-1", at=NOON).partition_count == 1
 
 
@@ -116,7 +116,7 @@ def test_a_listing_takes_old_names_as_they_are_and_leaves_other_peoples_streams_
     assert [topic.name for topic in topics.list_topics()] == ["an old name"]
 
 
-def test_a_topic_created_again_goes_on_in_its_stream(log: EventLog, topics: TopicManagementService) -> None:
+def test_a_recreated_topic_continues_its_stream(log: EventLog, topics: TopicManagementService) -> None:
     topics.create_topic("orders", 2, topic_id="t-1", at=NOON)
     topics.delete_topic("orders", at=after(1))
     again = topics.create_topic("orders", 1, topic_id="t-2", at=after(2))
@@ -136,7 +136,9 @@ def test_saving_nothing_writes_nothing(log: EventLog) -> None:
     assert log.head().position == -1
 
 
-def test_whoever_loses_a_race_is_told_and_keeps_a_usable_topic(log: EventLog, topics: TopicManagementService) -> None:
+def test_a_save_that_loses_a_race_raises_and_leaves_the_topic_usable(
+    log: EventLog, topics: TopicManagementService
+) -> None:
     topics.create_topic("orders", topic_id="t-1", at=NOON)
     repository = EventSourcedTopicRepository(log)
     winner, loser = repository.load("orders"), repository.load("orders")
@@ -155,7 +157,7 @@ def test_whoever_loses_a_race_is_told_and_keeps_a_usable_topic(log: EventLog, to
     assert repository.load("orders").snapshot() == loser.snapshot()
 
 
-def test_two_creations_at_once_make_one_topic(log: EventLog) -> None:
+def test_concurrent_creations_create_one_topic(log: EventLog) -> None:
     repository = EventSourcedTopicRepository(log)
     winner, loser = repository.load("orders"), repository.load("orders")
     repository.save(winner, [winner.create(topic_id="t-1", at=NOON)])

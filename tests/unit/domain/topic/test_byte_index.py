@@ -35,7 +35,7 @@ def test_a_mark_lies_behind_the_message_that_fills_a_mebibyte() -> None:
     assert marks_after(MIB - 1, 1, 5, MIB - 6, 0, 1).marks == [(0, 0), (2, MIB), (6, 2 * MIB)]
 
 
-def test_a_message_larger_than_that_is_marked_alone() -> None:
+def test_a_message_larger_than_the_interval_gets_its_own_mark() -> None:
     assert marks_after(3 * MIB, 1, 2 * MIB).marks == [(0, 0), (1, 3 * MIB), (3, 5 * MIB + 1)]
 
 
@@ -54,7 +54,7 @@ def test_deleting_keeps_the_last_mark_at_or_below_the_start_and_those_behind_it(
         assert marks.total == 3 * MIB
 
 
-def test_marks_are_as_near_as_what_is_left_asks_for_after_much_was_deleted() -> None:
+def test_marks_get_closer_after_a_large_deletion() -> None:
     marks = marks_after(*[MIB] * 1000)
     last_offset, last_end = marks.marks[-1]
     assert marks.total - last_end > MIB

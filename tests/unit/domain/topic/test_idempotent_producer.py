@@ -29,7 +29,7 @@ def test_a_repeat_of_any_of_the_last_five_batches_gets_its_original_offsets_and_
     assert topic.snapshot() == before
 
 
-def test_a_repeat_from_long_ago_is_refused() -> None:
+def test_a_duplicate_of_a_forgotten_batch_is_refused() -> None:
     topic = topic_with_six_batches_of()
     store(topic, batch(2, sequence=12))
     with pytest.raises(OutOfOrderSequence, match="do not send it again, or start a new epoch") as refused:
@@ -48,14 +48,14 @@ def test_a_repeat_within_the_batch_being_decided_gets_the_offsets_of_its_origina
     assert (first.offsets, second.offsets) == ([0, 1], [2])
 
 
-def test_a_repeat_may_be_grouped_otherwise_as_long_as_it_is_stored_in_one_run() -> None:
+def test_a_duplicate_may_be_batched_differently_within_one_run() -> None:
     topic = given_topic()
     store(topic, batch(2, sequence=0))
     store(topic, batch(2, sequence=2))
     assert store(topic, batch(3, sequence=1)).offsets == [1, 2, 3]
 
 
-def test_a_gap_is_refused_and_the_missing_batch_mends_it() -> None:
+def test_a_gap_is_refused_until_the_missing_batch_is_sent() -> None:
     topic = given_topic()
     store(topic, batch(2, sequence=0))
     with pytest.raises(OutOfOrderSequence, match="sent sequence 3 to orders/0, expected 2; send the missing") as no:
@@ -94,7 +94,7 @@ def test_the_messages_of_a_batch_are_not_walked_over_for_each_of_its_partitions(
     assert Walked.walks < 20
 
 
-def test_half_a_repeat_is_refused() -> None:
+def test_a_partly_stored_batch_is_refused() -> None:
     topic = given_topic()
     store(topic, batch(2, sequence=0))
     with pytest.raises(OutOfOrderSequence):
@@ -126,7 +126,7 @@ def test_a_new_epoch_starts_at_0_and_nowhere_else() -> None:
     assert store(topic, batch(1, sequence=1, epoch=1)).offsets == [4]
 
 
-def test_a_refused_first_batch_of_a_new_epoch_fences_nobody() -> None:
+def test_a_refused_first_batch_of_a_new_epoch_does_not_fence_older_epochs() -> None:
     topic = given_topic()
     store(topic, batch(1, sequence=0))
     with pytest.raises(OutOfOrderSequence):
@@ -172,7 +172,7 @@ def test_a_repeat_over_several_partitions_gets_its_offsets_in_the_order_of_its_m
     assert store(topic, over_two_partitions(0, 0)) == AppendDecision([0, 4, 1], [], is_duplicate=True)
 
 
-def test_an_append_of_which_one_partition_is_stored_already_is_refused_whole() -> None:
+def test_an_append_with_one_partition_already_stored_is_refused_as_a_whole() -> None:
     topic = given_topic(partitions=2)
     store(topic, batch(1, sequence=0, partition=1))
     with pytest.raises(OutOfOrderSequence, match="sent sequence 0 to orders/1, expected 1") as refused:
@@ -204,7 +204,7 @@ def test_numbered_messages_applied_together_with_unnumbered_ones_are_remembered(
     assert store(topic, batch(1, sequence=0)) == AppendDecision([1], [], is_duplicate=True)
 
 
-def test_messages_of_several_producers_applied_together_are_remembered_each_for_its_own() -> None:
+def test_sequences_of_several_producers_applied_together_are_kept_apart() -> None:
     topic = given_topic()
     commands = [
         batch(2, sequence=0, producer="a"),

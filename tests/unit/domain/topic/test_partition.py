@@ -63,7 +63,7 @@ def test_deleting_moves_the_start_and_offsets_are_not_reused() -> None:
         partition.get_messages(2, 1)
 
 
-def test_deleting_everything_leaves_an_empty_partition_that_goes_on_counting() -> None:
+def test_deleting_everything_leaves_an_empty_partition_whose_offsets_continue() -> None:
     partition = partition_of(*map(produced, range(3)))
     partition.delete_before(3)
     assert (partition.message_count, partition.tail_start, partition.tail_bytes) == (0, 3, 0)
@@ -98,13 +98,13 @@ def test_a_message_larger_than_the_tail_is_not_held() -> None:
     assert (partition.messages, partition.tail_bytes, partition.tail_start) == ([], 0, 2)
 
 
-def test_deleting_lets_held_messages_go_and_keeps_count_of_their_bytes() -> None:
+def test_deleting_drops_messages_from_memory_and_updates_the_byte_count() -> None:
     partition = partition_of(*(produced(offset, value=b"v" * offset) for offset in range(5)))
     partition.delete_before(3)
     assert (partition.tail_start, partition.tail_bytes) == (3, 3 + 4)
 
 
-def test_deleting_what_is_no_longer_held_leaves_the_tail_alone() -> None:
+def test_deleting_messages_that_are_not_in_memory_does_not_change_the_tail() -> None:
     partition = partition_of(*map(produced, range(30)), tail=TailLimit(5, 1_000))
     held = list(partition.messages)
     partition.delete_before(partition.tail_start - 1)
@@ -148,7 +148,7 @@ def test_a_run_grows_while_sequence_and_offset_rise_together() -> None:
     assert sequence.find(2, 3) == 12
 
 
-def test_a_foreign_message_in_between_begins_another_run_and_five_older_ones_are_remembered() -> None:
+def test_a_message_of_another_producer_starts_a_new_run_and_five_older_runs_are_kept() -> None:
     sequence = ProducerSequence(-1)
     for number in range(8):
         sequence.record(0, number, 10 * number)

@@ -21,7 +21,7 @@ from odradek_events.types import RecordsDeleted, TopicRetentionSet
 SECOND = 1000  # milliseconds
 
 
-def test_a_topic_keeps_everything_unless_told_otherwise() -> None:
+def test_a_topic_keeps_everything_by_default() -> None:
     topic, messages = given_topic(), [stored(0, at=datetime(1, 1, 1, tzinfo=UTC))]
     given(topic, *messages)
     assert topic.retention == RetentionPolicy(None, None)
@@ -44,7 +44,7 @@ def test_a_limit_that_is_not_given_stays_and_none_takes_one_away() -> None:
     assert topic.set_retention(None, UNSET, NOON) == [TopicRetentionSet("orders", None, 10, NOON)]
 
 
-def test_limits_that_are_there_already_are_no_event() -> None:
+def test_unchanged_limits_are_no_event() -> None:
     topic = given_topic()
     assert topic.set_retention(None, UNSET, NOON) == []
     given(topic, *topic.set_retention(SECOND, None, NOON))
@@ -81,7 +81,7 @@ def test_a_topic_created_again_has_no_limits() -> None:
     assert topic.retention == RetentionPolicy(None, None)
 
 
-def test_a_topic_that_is_not_there_has_no_limits_to_set_or_apply() -> None:
+def test_retention_of_a_missing_topic_cannot_be_set_or_applied() -> None:
     topic = given_topic()
     plan = topic.plan_retention(NOON)
     given(topic, topic.delete(NOON))
@@ -94,21 +94,21 @@ def test_a_topic_that_is_not_there_has_no_limits_to_set_or_apply() -> None:
             attempt()
 
 
-def test_what_is_older_than_the_limit_goes_and_what_is_exactly_as_old_stays() -> None:
+def test_messages_older_than_the_limit_are_deleted_and_those_exactly_as_old_are_kept() -> None:
     topic, messages = given_topic(), [stored(offset, at=after(offset)) for offset in range(5)]
     given(topic, *messages, *topic.set_retention(2 * SECOND, None, NOON))
     assert apply_retention(topic, messages, after(4)) == [RecordsDeleted("orders", 0, 2, after(4))]
     assert (topic.partitions[0].log_start_offset, topic.message_count) == (2, 3)
 
 
-def test_an_old_message_behind_a_younger_one_stays_with_it() -> None:
+def test_an_old_message_after_a_younger_one_is_kept() -> None:
     topic, messages = given_topic(), [stored(0, at=after(9)), stored(1, at=NOON)]
     given(topic, *messages, *topic.set_retention(SECOND, None, NOON))
     assert apply_retention(topic, messages, after(10)) == []
     assert apply_retention(topic, messages, after(11)) == [RecordsDeleted("orders", 0, 2, after(11))]
 
 
-def test_all_of_a_partition_may_be_too_old_and_offsets_go_on() -> None:
+def test_all_messages_of_a_partition_may_expire_and_offsets_continue() -> None:
     topic, messages = given_topic(tail=TailLimit(1, 1)), [stored(offset) for offset in range(3)]
     given(topic, *messages, *topic.set_retention(SECOND, None, NOON))
     apply_retention(topic, messages, after(3600))
@@ -117,7 +117,7 @@ def test_all_of_a_partition_may_be_too_old_and_offsets_go_on() -> None:
     assert topic.plan_retention(after(7200)).walks == ()
 
 
-def test_more_bytes_than_the_limit_go_and_the_limit_itself_always_stays() -> None:
+def test_bytes_above_the_limit_are_deleted_and_at_least_the_limit_is_kept() -> None:
     topic, messages = given_topic(), [stored(offset, size=10) for offset in range(10)]
     given(topic, *messages, *topic.set_retention(None, 25, NOON))
     assert apply_retention(topic, messages, NOON) == [RecordsDeleted("orders", 0, 7, NOON)]
@@ -145,7 +145,7 @@ def test_a_limit_longer_than_time_itself_keeps_everything() -> None:
     assert apply_retention(topic, messages, NOON) == []
 
 
-def test_what_was_planned_for_other_limits_or_an_earlier_topic_comes_to_nothing() -> None:
+def test_a_plan_for_other_limits_or_an_earlier_topic_deletes_nothing() -> None:
     for meanwhile in (lambda topic: given(topic, *topic.set_retention(None, None, NOON)), recreate):
         topic, messages = given_topic(), [stored(offset) for offset in range(3)]
         given(topic, *messages, *topic.set_retention(SECOND, None, NOON))
@@ -155,7 +155,7 @@ def test_what_was_planned_for_other_limits_or_an_earlier_topic_comes_to_nothing(
         assert topic.apply_retention(plan, [3], after(60)) == []
 
 
-def test_what_was_deleted_meanwhile_is_not_deleted_again() -> None:
+def test_records_deleted_during_a_walk_are_not_deleted_again() -> None:
     topic, messages = given_topic(), [stored(offset) for offset in range(3)]
     given(topic, *messages, *topic.set_retention(SECOND, None, NOON))
     plan = topic.plan_retention(after(60))
@@ -163,7 +163,7 @@ def test_what_was_deleted_meanwhile_is_not_deleted_again() -> None:
     assert topic.apply_retention(plan, [3], after(60)) == []
 
 
-def test_a_walk_by_size_begins_at_a_mark_and_is_spared_where_nothing_can_go() -> None:
+def test_a_walk_by_size_starts_at_a_mark_and_is_skipped_if_nothing_can_be_deleted() -> None:
     mib = 1 << 20
     topic, messages = given_topic(), [stored(offset, size=mib // 4) for offset in range(40)]
     given(topic, *messages, *topic.set_retention(None, 2 * mib + 1, NOON))
@@ -173,7 +173,7 @@ def test_a_walk_by_size_begins_at_a_mark_and_is_spared_where_nothing_can_go() ->
     assert topic.plan_retention(NOON).walks == ()
 
 
-def test_a_walk_lets_others_in_also_where_it_ends_at_once_in_each_of_many_partitions() -> None:
+def test_a_walk_yields_regularly_even_if_it_ends_early_in_every_partition() -> None:
     log = MemoryLog()
     for partition in range(50):
         record(log, "topic/orders", *[stored(offset, partition=partition) for offset in range(1000)])

@@ -23,7 +23,7 @@ from odradek_domain.topic.topic import AppendDecision, AppendMessages, Topic
 from odradek_events.types import MessageProduced, PartitionsAdded, ProducerRegistered, RecordsDeleted, TopicDeleted
 
 
-def test_a_topic_has_one_partition_unless_told_otherwise() -> None:
+def test_a_topic_has_one_partition_by_default() -> None:
     topic = Topic("orders")
     created = topic.create(topic_id="t-1", at=NOON)
     assert (created.topic, created.topic_id, created.partition_count, created.timestamp) == ("orders", "t-1", 1, NOON)
@@ -84,7 +84,7 @@ def test_partitions_are_added_empty_and_the_old_ones_stay() -> None:
 
 
 @pytest.mark.parametrize("total", [2, 1, 0])
-def test_partitions_are_never_taken_away(total: int) -> None:
+def test_partitions_cannot_be_removed(total: int) -> None:
     with pytest.raises(PartitionCountMustGrow, match=f"has 2 partitions, so it cannot get {total}") as refused:
         given_topic(partitions=2).add_partitions(total, NOON)
     assert (refused.value.topic, refused.value.current, refused.value.requested) == ("orders", 2, total)
@@ -168,7 +168,7 @@ def test_an_error_answers_its_own_command_and_leaves_the_others_alone() -> None:
         ((0, 0), ((7, 0),), "give a sequence for every partition, or for none"),
     ],
 )
-def test_an_append_that_does_not_add_up_is_refused(
+def test_an_append_whose_partitions_or_sequences_do_not_match_is_refused(
     partitions: tuple[int, ...], sequences: tuple[tuple[int, int], ...], problem: str
 ) -> None:
     command = AppendMessages((message(), message()), partitions, "p", base_sequences=sequences)
@@ -236,7 +236,7 @@ def test_deleting_records_again_or_below_the_start_is_no_event() -> None:
     assert topic.delete_records(0, 0, NOON) == []
 
 
-def test_all_records_can_be_deleted_and_offsets_go_on() -> None:
+def test_all_records_can_be_deleted_and_offsets_continue() -> None:
     topic = given_topic()
     store(topic, batch(5))
     given(topic, *topic.delete_records(0, 5, NOON))
@@ -306,7 +306,7 @@ def test_a_restored_topic_has_the_bounds_and_reads_on_from_there() -> None:
     assert [stored.offset for stored in restored.get_messages(5, 9)] == [5, 6]
 
 
-def test_an_event_that_a_topic_has_no_use_for_only_counts() -> None:
+def test_an_event_that_a_topic_does_not_handle_only_advances_the_version() -> None:
     topic = given_topic()
     before = topic.snapshot()
     topic.apply(ProducerRegistered("p", "p", 0, NOON))

@@ -25,7 +25,7 @@ def test_a_topic_name_that_kafka_refuses_is_refused(name: str) -> None:
     assert refused.value.name == name
 
 
-def test_what_is_no_text_is_no_topic_name() -> None:
+def test_a_topic_name_must_be_a_str() -> None:
     with pytest.raises(InvalidTopicName):
         TopicName(7)  # type: ignore[arg-type]  # the mistake under test
 
@@ -60,7 +60,7 @@ def test_a_message_id_is_a_uuid_in_canonical_form() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "x", UUID[:-1], UUID + "0", UUID.replace("-", ""), "{" + UUID + "}", UUID + "\n"])
-def test_a_bad_uuid_is_no_message_id(text: str) -> None:
+def test_a_bad_uuid_is_not_a_message_id(text: str) -> None:
     for make in (MessageId.from_string, MessageId):
         with pytest.raises(InvalidMessageId, match="use a UUID like") as refused:
             make(text)
@@ -87,7 +87,7 @@ def test_an_offset_counts_from_0_and_knows_the_next() -> None:
 
 
 @pytest.mark.parametrize("value", [-1, -(10**20), 2.5, "3", None])
-def test_what_is_no_whole_number_from_0_on_is_no_offset_and_no_partition(value: int) -> None:
+def test_offsets_and_partitions_must_be_whole_numbers_of_0_or_more(value: int) -> None:
     with pytest.raises(InvalidOffset, match="is not an offset; use") as refused:
         Offset(value)
     assert (refused.value.kind, refused.value.value) == ("an offset", value)

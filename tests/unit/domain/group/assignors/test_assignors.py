@@ -142,7 +142,7 @@ def test_range_and_roundrobin_follow_their_rules(
 
 
 @pytest.mark.parametrize(("counts", "members"), [row[1:3] for row in TABLE], ids=NAMES)
-def test_the_sticky_assignors_balance_what_nobody_had(
+def test_the_sticky_assignors_balance_unclaimed_partitions(
     counts: dict[str, int], members: list[MemberSubscription]
 ) -> None:
     sticky = assignment_of("sticky", counts, *members)
@@ -179,17 +179,17 @@ def test_when_a_member_leaves_the_others_keep_what_they_have() -> None:
     assert given == {"m1": "a0 a2 a3", "m2": "a1 a4 a5"}
 
 
-def test_a_new_partition_goes_to_who_has_the_fewest() -> None:
+def test_a_new_partition_goes_to_the_member_with_the_fewest() -> None:
     given = assignment_of("sticky", {"a": 4}, member("m1", "a", "a0 a1"), member("m2", "a", "a2"))
     assert given == {"m1": "a0 a1", "m2": "a2 a3"}
 
 
-def test_a_member_takes_over_what_fits_its_subscription() -> None:
+def test_a_member_takes_over_partitions_of_topics_that_it_reads() -> None:
     given = assignment_of("sticky", {"a": 2, "b": 4}, member("m1", "a b", "a0 a1 b0 b1 b2 b3"), member("m2", "a"))
     assert given == {"m1": "b0 b1 b2 b3", "m2": "a0 a1"}
 
 
-def test_a_member_between_passes_on_what_it_reads_of_both() -> None:
+def test_a_member_passes_partitions_between_members_without_a_common_topic() -> None:
     # m1 and m3 have no topic in common: m2 gives to m3, and gets from m1 instead
     given = assignment_of(
         "sticky",
@@ -201,7 +201,7 @@ def test_a_member_between_passes_on_what_it_reads_of_both() -> None:
     assert given == {"m1": "a0 a1 a2", "m2": "a3 c0", "m3": "c1 c2"}
 
 
-def test_who_could_give_to_nobody_gives_once_others_have_given() -> None:
+def test_a_member_without_a_taker_gives_after_others_have_given() -> None:
     given = assignment_of(
         "sticky",
         {"a": 1, "b": 3, "c": 5},
@@ -228,14 +228,14 @@ def test_claims_of_what_does_not_exist_or_is_not_read_do_not_count() -> None:
     assert given == {"m1": "a0 a1", "m2": "b0"}
 
 
-def test_an_older_claim_stays_lost_when_the_newer_one_has_nobody_to_read_it() -> None:
+def test_an_older_claim_is_ignored_even_if_the_newer_claimant_does_not_read_the_topic() -> None:
     deserter, zombie = member("m1", "b", "a0", 5), member("m2", "a", "a0 a1", 4)
     given = assignment_of("sticky", {"a": 2, "b": 0}, deserter, zombie, member("m3", "a"))
     assert given == {"m1": "", "m2": "a1", "m3": "a0"}
 
 
 @pytest.mark.parametrize("assignor", BUILT_IN)
-def test_a_member_that_is_there_twice_is_refused(assignor: str) -> None:
+def test_a_duplicate_member_is_refused(assignor: str) -> None:
     twice = [member("m1", "a"), member("m2", "a"), member("m1", "b", instance="i1")]
     with pytest.raises(ValueError, match="member 'm1' is listed twice; list each member once"):
         BUILT_IN[assignor].assign(twice, {"a": 2, "b": 2})
@@ -248,7 +248,7 @@ def test_empty_names_are_names_like_others(assignor: str) -> None:
     assert given == {"": (TopicPartition("", 0),), "m": (TopicPartition("", 1),)}
 
 
-def test_what_another_member_still_holds_is_withheld() -> None:
+def test_a_partition_that_another_member_still_owns_is_withheld() -> None:
     members = [member("m1", "a", "a0 a1 a2", 1), member("m2", "a")]
     target = BUILT_IN["cooperative-sticky"].assign(members, {"a": 4})
     assert target == {"m1": partitions("a0 a1"), "m2": partitions("a2 a3")}
@@ -260,13 +260,13 @@ def test_a_stale_claim_withholds_nothing() -> None:
     assert withhold_owned({"m1": (), "m2": partitions("a0")}, members) == {"m1": (), "m2": partitions("a0")}
 
 
-def test_what_two_members_hold_is_withheld_until_both_let_go() -> None:
+def test_a_partition_that_two_members_claim_is_withheld_until_both_release_it() -> None:
     members = [member("m1", "a", "a0", 2), member("m2", "a", "a0", 2), member("m3", "a")]
     for target in ({"m1": partitions("a0")}, {"m2": partitions("a0")}, {"m3": partitions("a0")}):
         assert withhold_owned(target, members) == dict.fromkeys(target, ())
 
 
-def test_what_a_member_holds_of_a_topic_it_no_longer_reads_is_withheld() -> None:
+def test_a_partition_of_a_topic_that_its_owner_no_longer_reads_is_withheld() -> None:
     members = [member("m1", "b", "a0", 2), member("m2", "a")]
     assert withhold_owned({"m1": (), "m2": partitions("a0")}, members) == {"m1": (), "m2": ()}
 
@@ -340,7 +340,7 @@ class NoMethod:
         ([NoMethod()], "it has no method assign"),
     ],
 )
-def test_what_is_no_assignor_is_refused(own: object, message: str) -> None:
+def test_an_object_that_is_not_an_assignor_is_refused(own: object, message: str) -> None:
     with pytest.raises(TypeError, match=message):
         assignors_by_name(cast("list[Assignor]", own))
 
@@ -408,7 +408,7 @@ def test_an_invalid_assignment_is_a_domain_error_with_a_code_and_can_be_copied()
     assert (copy(refusal).args, vars(copy(refusal))) == (refusal.args, vars(refusal))
 
 
-def test_an_assignor_of_ones_own_shares_out_what_all_read() -> None:
+def test_a_custom_assignor_assigns_topics_that_all_read() -> None:
     members = (member("m1", "a"), member("m2", "a"))
     answer = EverythingToTheFirst().assign(members, {"a": 2})
     checked_assignment("first", answer, members, {"a": 2})
