@@ -64,13 +64,13 @@ HISTORY: dict[str, list[Any]] = {
 GOLDEN: dict[str, tuple[str, int, bytes]] = {
     "topic/orders": (
         "topic",
-        2,
+        3,
         b'{"topic":{"name":"orders","version":6,"topic_id":"t-1","created_at":"2024-05-01T12:00:00Z","partitions":['
         b'{"id":0,"created_at":"2024-05-01T12:00:00Z","log_start_offset":0,"high_watermark":0,"checksums":[0,0,0],'
         b'"sequences":[],"size_bytes":0,"size_marks":[[0,0]]},'
         b'{"id":1,"created_at":"2024-05-01T12:00:00Z","log_start_offset":1,"high_watermark":4,'
         b'"checksums":[2661897379,900581246,970658565],"sequences":[["p",0,[[0,0,2],[2,3,1]]],["q",3,[[0,2,1]]]],'
-        b'"size_bytes":18,"size_marks":[[0,0]]}],"retention":{"retention_ms":null,"retention_bytes":1000000}},'
+        b'"size_bytes":34,"size_marks":[[0,0]]}],"retention":{"retention_ms":null,"retention_bytes":1000000}},'
         b'"created_position":1}',
     ),
     "producer/p": (
