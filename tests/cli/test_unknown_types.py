@@ -10,7 +10,8 @@ import pytest
 from support.cli import here
 
 from odradek import ActorSystem, Append, SqliteLog, event
-from odradek_events.schema.codec import Codec
+from odradek.cli.formats.events import event_fields
+from odradek_events.schema.codec import Codec, OpaqueEvent
 from odradek_events.schema.registry import Catalogue
 
 LATER = datetime(2100, 1, 1, tzinfo=UTC)
@@ -87,3 +88,19 @@ def test_the_state_before_the_unknown_event_is_there(newer: Path) -> None:
     outcome = here("state", newer, "--at", 0)
     assert outcome.code == 0
     assert "orders" in outcome.text
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (b"123456789012345678901234567890", "123456789012345678901234567890"),
+        (b"-9223372036854775809", "-9223372036854775809"),
+        (b"1e400", "1e400"),
+        (b"1" * 5000, "1" * 59 + "…"),
+        (b"[" * 3000 + b"]" * 3000, "[" * 20),
+        (b'"\\ud800"', "ud800"),
+    ],
+)
+def test_values_that_no_decoder_takes_are_printed_as_they_are_stored(value: bytes, shown: str) -> None:
+    event = OpaqueEvent("elsewhere.Shipped", 1, b'{"type":"elsewhere.Shipped","parcel":' + value + b"}")
+    assert shown in event_fields(event)

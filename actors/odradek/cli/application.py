@@ -9,12 +9,12 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cached_property
-from io import TextIOWrapper
 from typing import Any
 
 import typer
 
 from odradek.cli.exit_codes import CommandError, ExitCode, exit_code_of, sentence_of
+from odradek.cli.standard_streams import prepare_standard_streams
 
 __all__ = ["Application"]
 
@@ -32,10 +32,7 @@ class Application(typer.Typer):
 
     def __call__(self, *args: Any, **kwargs: Any) -> int:
         """Run the command line and return its exit code."""
-        _open_closed_streams()
-        for stream in (sys.stdout, sys.stderr):
-            if isinstance(stream, TextIOWrapper):  # whatever the locale is: logs and names are UTF-8
-                stream.reconfigure(encoding="utf-8", errors="surrogateescape")
+        prepare_standard_streams()
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # a supervisor ends a command as Ctrl-C does
         try:
             result = self._main(*args, **{"prog_name": "odradek", **kwargs, "standalone_mode": False})
@@ -58,13 +55,6 @@ class Application(typer.Typer):
     def _main(self) -> Callable[..., Any]:
         """The command line as Typer builds it; a second call in one process does not build it again."""
         return typer.main.get_command(self).main
-
-
-def _open_closed_streams() -> None:
-    """Replace the streams that the caller has closed, which are None in Python, by /dev/null."""
-    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115  # open until the process ends
 
 
 def _fail(error: Exception) -> ExitCode:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 __all__ = [
     "bar",
     "format_count",
+    "harmless",
+    "is_terminal",
     "json_line",
     "line",
     "plain",
@@ -41,6 +43,23 @@ def write_all(output: BinaryIO, data: bytes) -> None:
         rest = rest[output.write(rest) :]
 
 
+def is_terminal() -> bool:
+    """Return whether stdout is a terminal, which would act on escape sequences."""
+    return sys.stdout.isatty()
+
+
+def harmless(text: str) -> str:
+    """Return text that a terminal only shows: control characters escaped as in JSON, newlines and tabs excepted."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in "\n\t" else _escaped(c) for c in text)
+
+
+def _escaped(character: str) -> str:
+    units = character.encode("utf-16-be", "surrogatepass").hex()
+    return "".join(f"\\u{units[first : first + 4]}" for first in range(0, len(units), 4))
+
+
 def line(text: str = "") -> None:
     """Print one line as it is."""
     sys.stdout.write(text + "\n")
@@ -50,7 +69,8 @@ def json_line(value: object) -> None:
     """Print a value as one line of JSON."""
     import msgspec
 
-    sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
+    text = msgspec.json.encode(value).decode()
+    sys.stdout.write((harmless(text) if is_terminal() else text) + "\n")
 
 
 def tell(text: str) -> None:

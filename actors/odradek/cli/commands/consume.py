@@ -18,7 +18,7 @@ from odradek.cli.formats.messages import FORMAT_HELP, Formatter, Readable, make_
 from odradek.cli.opening import open_reader, open_system
 from odradek.cli.options import DurabilityOption, ExistingLog, bad_value, group_id, topic_name
 from odradek.cli.options import consumer_id as parse_consumer_id
-from odradek.cli.output import raw_output, write_all
+from odradek.cli.output import harmless, is_terminal, raw_output, write_all
 
 __all__ = ["consume"]
 
@@ -57,7 +57,8 @@ def consume(
     """Print the messages of a topic.
 
     Without --group it only reads: it records nothing, and works while another process writes the log. With --group it
-    is the log's only writer.
+    is the log's only writer. Files and pipes get the bytes of the messages; on a terminal, control characters are
+    escaped.
 
     \b
     Example:
@@ -106,6 +107,7 @@ class _Printer:
         self._format = format
         self._most = most
         self._output = raw_output()
+        self._is_terminal = is_terminal()
 
     @property
     def room(self) -> int:
@@ -115,6 +117,8 @@ class _Printer:
     def print(self, messages: Iterable[Readable]) -> int:
         """Write and flush up to `room` messages; return how many."""
         lines = [self._format(message) for message in islice(messages, self.room)]
+        if self._is_terminal:
+            lines = [harmless(line.decode(errors="backslashreplace")).encode() for line in lines]
         self.count += len(lines)  # before writing, so that every message a reader has seen is counted
         write_all(self._output, b"".join(lines))
         self._output.flush()

@@ -47,8 +47,7 @@ def event_line(recorded: Recorded) -> str:
 def event_fields(event: Any, *, brief: bool = False) -> str:
     """Return an event's fields and values; if brief, without its timestamp and without empty and false values."""
     if isinstance(event, OpaqueEvent):
-        values: Mapping[str, object] = msgspec.json.decode(event.raw, type=dict[str, Any])
-        shown = {name: value for name, value in values.items() if name != "type"}
+        shown = {name: value for name, value in _fields_of(event.raw).items() if name != "type"}
     else:
         shown = msgspec.structs.asdict(event)
     if brief:
@@ -59,6 +58,32 @@ def event_fields(event: Any, *, brief: bool = False) -> str:
 def moment(at: datetime) -> str:
     """Return a time to the millisecond."""
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _fields_of(raw: bytes) -> Mapping[str, Any]:
+    """Return the fields of an event of an unknown type, as they are stored where no decoder takes them."""
+    try:
+        fields = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return {"event": _AsStored(raw)}
+    return {name: _decoded(bytes(value)) for name, value in fields.items()}
+
+
+def _decoded(raw: bytes) -> Any:
+    try:
+        return msgspec.json.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError):
+        return _AsStored(raw)  # a number beyond what Python prints or a float holds, values nested too deep
+
+
+class _AsStored:
+    """JSON that is shown as it is stored."""
+
+    def __init__(self, raw: bytes) -> None:
+        self._raw = raw
+
+    def __str__(self) -> str:
+        return self._raw.decode(errors="backslashreplace")
 
 
 def _says_nothing(value: object) -> bool:
