@@ -32,12 +32,12 @@ _ACKS = ("all", "-1", "1", "0")
 
 
 def time_limit(name: str, value: Any, default: float = 30.0) -> float:
-    """Return a number of seconds to wait, 0 or more; None stands for the default."""
+    """Check a number of seconds to wait, 0 or more, and return it; the default for None."""
     return default if value is None else seconds(name, value)
 
 
 def awaits_answers(acks: Any) -> bool:
-    """Say whether `acks` asks for answers: "all", -1 and 1 do, which all mean durable here; 0 does not."""
+    """Return whether `acks` asks for answers: True for "all", -1 and 1, which all mean durable here; False for 0."""
     if type(acks) is not int and not isinstance(acks, str):
         raise TypeError(f"acks must be 'all', 1, 0 or -1, not {shown(acks)}")
     chosen = plain_text(acks) if isinstance(acks, str) else shown(acks)

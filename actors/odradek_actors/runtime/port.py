@@ -139,7 +139,7 @@ class Host(Protocol):
         ...
 
     def spawn(self, client: Callable[..., T], *args: Any) -> Promise[T]:
-        """Run client code beside the caller; the promise gives what it returns or raises."""
+        """Run client code concurrently with the caller; the promise gives what it returns or raises."""
         ...
 
     def stop(self, ref: pykka.ActorRef[Any]) -> None:

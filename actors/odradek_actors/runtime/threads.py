@@ -1,6 +1,6 @@
 """ThreadedRuntime: real threads, real time.
 
-Each actor runs on a thread of its own. An actor class is bound to the runtime when it is started, by a subclass that
+Each actor runs on a separate thread. An actor class is bound to the runtime when it is started, by a subclass that
 puts `_ThreadedActor` between the class and Pykka's ThreadingActor.
 
 Choices, with Pykka 4.5's behaviour behind them: `queue.SimpleQueue` as inbox (0.08 us against 2.98 per put and get);
@@ -96,7 +96,7 @@ class ThreadedRuntime:
     # -- mail ---------------------------------------------------------------------------------------------------------
 
     def send(self, recipient: Recipient, message: object) -> None:
-        """Deliver a message; one for a stopped actor becomes a dead letter, or goes on to the actor's successor."""
+        """Deliver a message; one for a stopped actor becomes a dead letter or is forwarded to its successor."""
         try:
             recipient.tell(message)
         except pykka.ActorDeadError:
@@ -175,7 +175,7 @@ class ThreadedRuntime:
     # -- host ---------------------------------------------------------------------------------------------------------
 
     def start(self, actor_class: type[A], *args: Any) -> pykka.ActorRef[A]:
-        """Start an actor on a thread of its own."""
+        """Start an actor on a new thread."""
         bound = self._bound.get(actor_class)
         if bound is None:
             members = {"__module__": actor_class.__module__}
@@ -187,7 +187,7 @@ class ThreadedRuntime:
         return ref
 
     def spawn(self, client: Callable[..., T], *args: Any) -> Promise[T]:
-        """Run client code on a thread of its own; the promise gives what it returns or raises."""
+        """Run client code on a new thread; the promise gives what it returns or raises."""
         promise: Promise[T] = Promise()
 
         def run() -> None:
@@ -213,7 +213,7 @@ class ThreadedRuntime:
 
 
 class _StoppedFlag(Promise[None]):
-    """Stands for the threading.Event by which Pykka marks an actor as stopped: set without taking a lock."""
+    """Replaces the threading.Event with which Pykka marks an actor as stopped; it is set without taking a lock."""
 
     forwarding: Forwarding | None = None
 

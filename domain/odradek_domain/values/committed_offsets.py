@@ -58,7 +58,7 @@ class CommittedOffsets:
         return None if found is None or topic_id not in (None, found.topic_id) else found
 
     def has(self, wanted: OffsetToCommit) -> bool:
-        """Say whether this offset is the committed one, whatever the metadata."""
+        """Return whether this offset is the committed one, regardless of its metadata."""
         known = self.get(TopicPartition(wanted.topic, wanted.partition), wanted.topic_id)
         return known is not None and known.offset == wanted.offset
 
