@@ -89,6 +89,13 @@ class OdradekActor(pykka.ThreadingActor):
                 self.reply(message, as_error(raised))
             self.stop()
 
+    def answer_of(self, hook: str, raised: BaseException) -> Exception:
+        """Return what a hook raised as an answer. An abort is logged too: unlike an Exception, it is not a refusal."""
+        error = as_error(raised)
+        if error is not raised:
+            self.log.error(f"{hook} aborted", error=repr(error), exc_info=error)
+        return error
+
     def handler_failed(self, message: object, error: Exception) -> None:
         """Log the exception of a handler, and send it to the requester."""
         self.log.error("handler failed", message=type(message).__name__, error=repr(error), exc_info=error)

@@ -111,8 +111,7 @@ class EventSourcedActor(Behaviour[S]):
             if not isinstance(events, list | tuple):
                 raise TypeError(f"decide returns a list or tuple of events, not {type(events).__name__}")
         except BaseException as raised:  # decide is pure: the state is as it was, and the error is the answer
-            error = as_error(raised)
-            self.reply(command, error)
+            self.reply(command, self.answer_of("decide", raised))
             return
         self.persist(events, (command,), lambda _: self._respond(command, events))
 
@@ -213,8 +212,7 @@ class EventSourcedActor(Behaviour[S]):
         try:
             value = self.answer(query.body)
         except BaseException as raised:  # a query changes no state, so the error is simply the answer
-            error = as_error(raised)
-            value = error
+            value = self.answer_of("answer", raised)
         self.reply(query, value)
 
     def _tick(self, tick: Tick) -> None:

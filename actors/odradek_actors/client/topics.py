@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
 import msgspec
 
 from odradek_actors.client.engine import RunningSystem
+from odradek_actors.errors import ActorStopped
+from odradek_actors.messages.core import GetStatus, LookUp
 from odradek_actors.messages.groups import FindOffsets
 from odradek_actors.messages.log import ListTopics
 from odradek_actors.messages.retention import ApplyRetention, SetRetention
@@ -76,8 +79,17 @@ class TopicCalls(RunningSystem):
         return self._topic(name, AddPartitions(whole_number("total", total, None)))
 
     def delete_topic(self, name: str) -> None:
-        """Delete a topic. Its history stays in the log. A new topic of the same name starts at offset 0."""
-        self.execute(f"topic/{TopicName(name)}", DeleteTopic())
+        """Delete a topic. Its history stays in the log. A new topic of the same name starts at offset 0.
+
+        When it returns, groups no longer list committed offsets of the topic.
+        """
+        stream = f"topic/{TopicName(name)}"
+        self.execute(stream, DeleteTopic())
+        # The topic notifies the directory after its reply, and the directory notifies the groups, which then drop their
+        # offsets. Once both have answered another request, a group that is asked has been notified.
+        with suppress(ActorStopped):  # its successor notifies them
+            self._ask(self._ref(stream), GetStatus()).result()
+        self._ask(self._directory, LookUp(stream)).result()
 
     def delete_records(self, name: str, partition: int, before_offset: int) -> TopicDescription:
         """Make messages below `before_offset` unreadable; -1 stands for the high watermark.

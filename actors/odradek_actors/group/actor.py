@@ -17,7 +17,7 @@ from typing import Any
 from odradek_actors.base.actor import ActorContext
 from odradek_actors.base.deadline_timer import DeadlineTimer
 from odradek_actors.base.event_sourced import EventSourcedActor
-from odradek_actors.errors import ActorStopped, as_error
+from odradek_actors.errors import ActorStopped
 from odradek_actors.group.deleted_topics import DeletedTopics
 from odradek_actors.group.member_sessions import NEVER, MemberSessions
 from odradek_actors.group.partition_counts import PartitionCounts
@@ -249,7 +249,7 @@ class GroupActor(EventSourcedActor[ConsumerGroup]):
                 assignor = self.context.assignors[str(self.state.assignor)]
                 event = self.state.assign(assignor, self._live.claims, counts, now)
         except BaseException as raised:  # raised by a custom assignor: fail the syncs, so that members may retry
-            error = as_error(raised)
+            error = self.answer_of("assign", raised)
             for _, command in self._live.drain_syncing():
                 self.reply(command, error)
             return

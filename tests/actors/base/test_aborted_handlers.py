@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, ClassVar
@@ -183,3 +184,17 @@ def test_an_actor_that_aborts_while_it_prepares_to_stop_stops_all_the_same(abort
     system = ActorSystem.open(MemoryLog(), actors={"total": StopsBadly})
     assert system.actor("total/t").ask(1).result(10) == 1
     system.close(10)
+
+
+@pytest.mark.parametrize("hook", ["decide", "respond", "answer"])
+def test_an_abort_that_is_answered_is_logged_too(
+    hook: str, abort: BaseException, caplog: pytest.LogCaptureFixture
+) -> None:
+    breaking = type("Breaking", (TotalActor,), {"where": hook, "abort": abort})
+    with ActorSystem.open(MemoryLog(), actors={"total": breaking}) as system, caplog.at_level(logging.ERROR, "odradek"):
+        actor = system.actor("total/t")
+        assert actor.query("total").exception(10) or actor.ask(1).exception(10)
+
+    logged = [record.getMessage() for record in caplog.records]
+    assert len(logged) == 1
+    assert type(abort).__name__ in logged[0]

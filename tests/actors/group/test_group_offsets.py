@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from support.actors import World, event_types, in_threads, produce, read_all
-from support.groups import balance, member, places, poll_all
+from support.groups import balance, member, places, poll_all, until
 
 from odradek_actors.client.system import ActorSystem
 from odradek_actors.errors import SystemClosed
-from odradek_actors.messages.core import Recover
+from odradek_actors.messages.core import Query, Recover, Running
 from odradek_actors.messages.groups import CommitGroupOffsets, GetCommitted
 from odradek_domain.errors import InvalidIdentifier, InvalidTopicName, PartitionNotFound, TopicNotFound
 from odradek_domain.group.errors import GroupNotEmpty, GroupNotFound, NothingToShift
@@ -356,12 +356,31 @@ def test_deleting_a_topic_deletes_only_its_committed_offsets(orders: ActorSystem
     consumer.close()
 
     orders.delete_topic("orders")
-    orders.settle()
 
     assert offsets(orders) == {("payments", 0): 1}
     assert orders.describe_group("g").committed == orders.committed_offsets("g")
     orders.create_topic("orders", 2)
     assert offsets(orders) == {("payments", 0): 1}
+
+
+def test_delete_topic_returns_once_running_groups_are_notified(orders: ActorSystem) -> None:
+    commit(orders, p0=4, p1=5)
+    directory_is_busy, go_on = threading.Event(), threading.Event()
+
+    class Blocks:
+        def tell(self, _: object) -> None:
+            directory_is_busy.set()
+            go_on.wait(20)
+
+    orders.runtime.send(orders._directory, Query(Running(()), Blocks()))
+    assert directory_is_busy.wait(10)
+    deleting = orders.runtime.spawn(orders.delete_topic, "orders")
+    until(lambda: event_types(orders.log, "topic/orders")[-1] == "TopicDeleted", what="the topic is deleted")
+    assert not deleting.wait(0.1)
+    go_on.set()
+    deleting.result(10)
+
+    assert offsets(orders) == {}
 
 
 def test_deleting_a_topic_deletes_the_committed_offsets_of_a_group_with_members(orders: ActorSystem) -> None:
