@@ -15,7 +15,8 @@ from support.profiles import fewer
 
 from odradek_domain.replay.lag import partition_lags
 from odradek_domain.replay.system_state import SystemState
-from odradek_events import LogStore
+from odradek_events import Head, LogStore
+from odradek_events.log import FaultyLog
 from odradek_events.projections.runner import ProjectionRunner
 from odradek_events.projections.shipped import shipped_projections
 from odradek_events.projections.view_file import open_views
@@ -24,18 +25,16 @@ from odradek_events.types import MessageProduced, OffsetCommitted, OffsetReset, 
 TABLES = ("topic_catalogue", "topic_catalogue_partitions", "consumer_lag", "consumer_lag_now", "messages_by_key")
 
 
-class Prefix:
-    """A log as it was at a position."""
+class Prefix(FaultyLog):
+    """A log as it was at a position, for readers that read up to the head."""
 
     def __init__(self, log: LogStore, position: int) -> None:
-        self._log, self._position = log, position
+        super().__init__(log)
+        self._position = position
 
-    def head(self) -> Any:
-        stored = self._log.commit_at(self._position)
-        return type(self._log.head())(stored.last_position, stored.digest, None)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._log, name)
+    def head(self) -> Head:
+        stored = self.store.commit_at(self._position)
+        return Head(stored.last_position, stored.digest, None)
 
 
 def tables(path: Path) -> dict[str, list[Any]]:
@@ -56,7 +55,7 @@ def test_a_view_updated_in_steps_equals_one_built_at_once(world: World, shares: 
     with tempfile.TemporaryDirectory() as directory:
         stepwise, at_once = Path(directory) / "stepwise.db", Path(directory) / "at-once.db"
         for position in (*sorted(round(share * head) for share in shares), head):
-            log: Any = Prefix(world.log, position)
+            log = Prefix(world.log, position)
             with ProjectionRunner(log, stepwise, shipped_projections(), batch=batch) as runner:
                 runner.catch_up()
         with ProjectionRunner(world.log, at_once, shipped_projections()) as runner:

@@ -83,9 +83,9 @@ def test_a_number_out_of_range_is_refused(numbers: dict[str, Any], sentence: str
 @pytest.mark.parametrize(
     ("numbers", "sentence"),
     [
-        ({"messages": 10.0}, "messages is a whole number, not 10.0"),
-        ({"topics": True}, "topics is a whole number, not True"),
-        ({"seed": "1"}, "seed is a whole number, not '1'"),
+        ({"messages": 10.0}, "messages must be an int, not 10.0"),
+        ({"topics": True}, "topics must be an int, not True"),
+        ({"seed": "1"}, "seed must be an int, not '1'"),
         ({"key_skew": "1"}, "key_skew is a number, not '1'"),
     ],
 )
