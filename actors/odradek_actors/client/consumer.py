@@ -25,7 +25,6 @@ from odradek_actors.messages.consumers import (
     Subscribe,
 )
 from odradek_actors.messages.topics import TopicDescription
-from odradek_actors.runtime.actor_thread import actor_thread
 from odradek_actors.validation import names, seconds, whole_number
 from odradek_domain.values.names import TopicName
 from odradek_domain.values.positions import TopicPartition
@@ -79,7 +78,7 @@ class ConsumerHandle(ConsumerCommits):
     def unsubscribe(self) -> None:
         """Remove the subscription or assignment and leave the group; committed offsets are kept."""
         self._require_open()
-        actor_thread.refuse_to_wait()
+        self._system.runtime.refuse_to_wait()
         self._revoke_all()
         self._ask(Subscribe(self._number, ()))
         self._keep(lambda _: False)
@@ -333,7 +332,7 @@ class ConsumerHandle(ConsumerCommits):
         if self._system.is_closed:
             self._is_closed = True
             return
-        actor_thread.refuse_to_wait()
+        self._system.runtime.refuse_to_wait()
         try:
             self._revoke_all()
         finally:

@@ -17,7 +17,6 @@ from odradek_actors.messages.consumers import (
     MemberSettings,
     OpenConsumer,
 )
-from odradek_actors.runtime.actor_thread import actor_thread
 from odradek_actors.runtime.promise import Promise
 from odradek_actors.validation import whole_number
 from odradek_domain.errors import ConsumerClosed, DomainError, TopicNotFound
@@ -77,7 +76,7 @@ class ConsumerCommits:
         IllegalGeneration if the group has rebalanced without this consumer, in which case uncommitted messages are
         delivered to other members.
         """
-        actor_thread.refuse_to_wait()
+        self._system.runtime.refuse_to_wait()
         self.commit_async(offsets).result()
 
     def commit_async(self, offsets: OffsetsToCommit | None = None) -> Promise[None]:
@@ -133,7 +132,7 @@ class ConsumerCommits:
 
     def _ask(self, body: object, because_of: str = "") -> Any:
         self._require_open()
-        actor_thread.refuse_to_wait()
+        self._system.runtime.refuse_to_wait()
         command = self._system.command(self._stream, body, correlation_id=because_of, causation_id=because_of)
         return command.result()
 

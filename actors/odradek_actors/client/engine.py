@@ -26,7 +26,6 @@ from odradek_actors.infrastructure.log_reader import LogReaderActor
 from odradek_actors.infrastructure.snapshot_writer import SnapshotWriterActor
 from odradek_actors.messages.core import Command, GetSnapshot, GetStatus, LookUp, Query, Running, Snapshot, Status, Stop
 from odradek_actors.producer.actor import ProducerActor
-from odradek_actors.runtime.actor_thread import actor_thread
 from odradek_actors.runtime.port import Runtime, checked_runtime
 from odradek_actors.runtime.promise import Promise
 from odradek_actors.runtime.threads import ThreadedRuntime
@@ -204,8 +203,9 @@ class RunningSystem:
 
     def execute(self, stream: str, body: object, timeout: float | None = None) -> Any:
         """Send a command to a stream's actor and wait for the answer, 30 s or `timeout` seconds."""
-        actor_thread.refuse_to_wait()
-        return self.command(stream, body).result(timeout)
+        limit = time_limit("timeout", timeout)
+        self.runtime.refuse_to_wait()
+        return self.command(stream, body).result(limit)
 
     def query(self, stream: str, body: object) -> Promise[Any]:
         """Send a query to a stream's actor; the promise gives the answer."""
@@ -265,7 +265,7 @@ class RunningSystem:
         limit = time_limit("timeout", timeout)
         if self._is_released:
             return
-        actor_thread.refuse_to_wait()
+        self.runtime.refuse_to_wait()
         self.is_closed = True
         try:
             is_orderly = self._stop_all(self.runtime.monotonic() + limit)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from types import TracebackType
@@ -12,7 +11,7 @@ from typing import Any, Literal, Self
 import msgspec
 
 from odradek_actors.client.topics import TopicCalls
-from odradek_actors.errors import ActorStopped, BufferFull, SystemClosed
+from odradek_actors.errors import ActorStopped, BufferFull, SystemClosed, WaitOnActorThread
 from odradek_actors.logs import get_logger
 from odradek_actors.messages.core import Command
 from odradek_actors.messages.producers import (
@@ -23,7 +22,6 @@ from odradek_actors.messages.producers import (
     Receipt,
     Send,
 )
-from odradek_actors.runtime.actor_thread import actor_thread
 from odradek_actors.runtime.promise import Promise
 from odradek_actors.validation import (
     MAX_ID,
@@ -163,7 +161,7 @@ class ProducerHandle:
         """
         limit = time_limit("timeout", timeout)
         self._require_open()
-        actor_thread.refuse_to_wait()
+        self._system.runtime.refuse_to_wait()
         sent = self._buffer.holders()
         self._system.command(self._stream, FlushProducer()).result(limit)
         self._system.runtime.wait_for_all(sent, limit)
@@ -185,7 +183,7 @@ class ProducerHandle:
         if self._system.is_closed:
             self._is_closed = True
             return
-        actor_thread.refuse_to_wait()
+        self._system.runtime.refuse_to_wait()
         closed = self._system.command(self._stream, CloseProducer(self._number))
         self._is_closed = True
         sent = self._buffer.holders()
@@ -264,10 +262,12 @@ class ProducerHandle:
     def _open(self) -> None:
         """Register this handle with the producer's actor, which then does not passivate: that could reorder sends."""
         opened = self._system.command(self._stream, OpenProducer(self._number))
-        if actor_thread.is_current:  # in a promise's callback, perhaps of this very actor, which is alive then
-            return
-        with suppress(ActorStopped):  # the next actor learns of the handle from its first send
+        try:
             opened.result()
+        except WaitOnActorThread:  # in a promise's callback, perhaps of this very actor, which is alive then
+            return
+        except ActorStopped:  # the next actor learns of the handle from its first send
+            pass
         self._has_actor = True
 
     def _answered(self, send: Send, promise: Promise[Any]) -> None:

@@ -126,6 +126,10 @@ class Promises(Protocol):
         """Wait until every promise is settled; RequestTimedOut after `timeout` seconds (default: 30)."""
         ...
 
+    def refuse_to_wait(self) -> None:
+        """Raise WaitOnActorThread if an actor is running the caller, as it does a promise's callback."""
+        ...
+
     def budget(self, limit: int) -> ByteBudget:
         """Return a budget of `limit` bytes."""
         ...

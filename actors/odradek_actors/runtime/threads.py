@@ -168,6 +168,10 @@ class ThreadedRuntime:
             if not promise.wait(deadline - time.monotonic()):
                 raise RequestTimedOut(seconds)
 
+    def refuse_to_wait(self) -> None:
+        """Raise WaitOnActorThread on a thread that runs an actor."""
+        actor_thread.refuse_to_wait()
+
     def budget(self, limit: int) -> Budget:
         """Return a budget of `limit` bytes."""
         return Budget(limit, Promise, time.monotonic)
