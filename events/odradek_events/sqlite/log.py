@@ -1,7 +1,7 @@
 """A durable log in one SQLite file (WAL): one row per commit, its events as one JSON array.
 
-`sqlite_rows` knows how a commit is stored and asked for, `sqlite_file` the file, its lock and its connections; here is
-what a log does with them.
+`rows` has the schema and the queries, `connections` the file and its connections. This module uses them to read and
+append.
 """
 
 from __future__ import annotations
@@ -395,7 +395,7 @@ class SqliteLog(LogStore):
         return stored if version <= stored.first_version + stored.last_position - stored.first_position else None
 
     def walk_index(self, first: int = -_MAX) -> AbstractContextManager[IndexWalk]:
-        """Lend the index in order of position, for a walk over the commits from `first` on; see `sqlite_index`."""
+        """Lend the index in order of position, for a walk over the commits from `first` on; see `index_walk`."""
         return walk_index(self._file, first)
 
     def structural_damage(self) -> list[DamagedCommit]:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import random
-import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -30,21 +29,12 @@ from odradek_events.errors import OutcomeUnknown
 from odradek_events.maintenance.verify import verify
 from odradek_events.testing import FaultyLog
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("frequent_thread_switches")]
 
 T = TypeVar("T")
 PRODUCERS = [f"p{number}" for number in range(8)]
 CONSUMERS = [f"c{number}" for number in range(4)]
 TOPICS = {"orders": 4, "bills": 1}
-
-
-@pytest.fixture(autouse=True)
-def threads_switch_all_the_time() -> Iterator[None]:
-    """Let threads take turns a thousand times as often as usual."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    yield
-    sys.setswitchinterval(before)
 
 
 def until_told(attempt: Callable[[], T]) -> T:

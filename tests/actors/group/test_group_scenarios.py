@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import random
-import sys
 import threading
 from collections import Counter
-from collections.abc import Iterator
 from functools import partial
 
 import pytest
@@ -23,20 +21,11 @@ from odradek_domain.replay.system_state import SystemState
 from odradek_events import MemoryLog
 from odradek_events.maintenance.verify import verify
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("frequent_thread_switches")]
 
 PARTITIONS = 12
 SLOTS = 4  # members at a time
 BATCH = 100
-
-
-@pytest.fixture(autouse=True)
-def threads_switch_all_the_time() -> Iterator[None]:
-    """Let threads take turns a thousand times as often as usual."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    yield
-    sys.setswitchinterval(before)
 
 
 class Scenario:
