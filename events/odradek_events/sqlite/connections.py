@@ -1,8 +1,8 @@
-"""The file of a log: whether it is one, and connections to it.
+"""The file of a log: checks that it is a log, and manages connections to it.
 
-Nothing here but SQLite ever opens the database file: to close a second descriptor of it drops the POSIX locks that
-SQLite holds in this process, and the next stranger to close the file would then take the write-ahead log away from
-under the writer. SQLite's connections do not survive a fork, so a forked child is refused their use.
+Only SQLite may open the database file: closing another descriptor of it drops the POSIX locks that SQLite holds in this
+process, and the next program that closes the file would then delete the write-ahead log under the writer. SQLite's
+connections must not be used after a fork, so a forked child is refused.
 """
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ __all__ = ["LogFile", "is_full"]
 
 T = TypeVar("T")
 
-_LONGEST_PATH = 504  # bytes: SQLite's limit of 512, less what it appends
-_SMALLEST = 512  # bytes: one page, the smallest that SQLite can be made to use
+_LONGEST_PATH = 504  # bytes: SQLite's limit of 512, minus the suffixes that it appends
+_SMALLEST = 512  # bytes: SQLite's smallest page
 _CHUNK = 256  # rows that are read together
 _FIRST_CHUNK = 4
 _CHUNK_BYTES = 1 << 20  # of their events
-_EVENTS = 6  # their column
-_COPIED_PAGES = 1024  # in one step of a backup
+_EVENTS = 6  # the index of their column
+_COPIED_PAGES = 1024  # per step of a backup
 _POOLED = 8
 _IMMUTABLE = "?mode=ro&immutable=1"
 _BROKEN = (sqlite3.DatabaseError, UnicodeDecodeError)  # the latter: sqlite3 quotes a damaged schema in its message
@@ -55,14 +55,14 @@ _FULL = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_NOMEM}
 
 
 class _Connection(Interruptible):
-    """A connection. If it takes the file as immutable, `seen` is how the file was then; `is_new`: it is no log yet."""
+    """A connection; `is_new` if the file is empty. With immutable=1, `seen` is the file's state at opening."""
 
     seen: tuple[int, ...] | None = None
     is_new = False
 
 
 class _Chunk(NamedTuple):
-    """Rows that were read together, and the error that kept the next one from being read."""
+    """Rows that were read together, and the error that prevented reading the next one."""
 
     rows: list[tuple[Any, ...]]
     is_last: bool
@@ -70,7 +70,7 @@ class _Chunk(NamedTuple):
 
 
 class LogFile:
-    """The file at `path`, locked for one writer unless `read_only`. Raises an OpenError that says what is wrong."""
+    """The file at `path`, locked for one writer unless `read_only`. Raises a subclass of OpenError."""
 
     def __init__(self, path: Path, name: str, read_only: bool) -> None:
         self.path = path
@@ -78,12 +78,14 @@ class LogFile:
         self.read_only = read_only
         self.is_closed = False
         self._process = os.getpid()
-        self._place = str(path)  # which is looked at often
+        self._place = str(path)  # checked often
         self._identity: tuple[int, int] | None = None  # of the file that was opened
         self._lock: WriterLock | None = None
         self._open_files: OpenFiles | None = None  # the writer's
         self._pool: list[_Connection] = []
-        self._pool_lock = threading.RLock()  # the collector may end a read while its thread holds the lock
+        self._pool_lock = (
+            threading.RLock()
+        )  # reentrant: garbage collection may end a read while its thread holds the lock
         self._check_place()
         if read_only:
             self.check_same()
@@ -94,10 +96,10 @@ class LogFile:
     def open_writer(
         self, synchronous: str, *, is_new: bool, has_failed: bool = False
     ) -> tuple[sqlite3.Connection, StoredCommit | None]:
-        """Connect for writing, and return the connection with the log's last commit. An empty file becomes a log.
+        """Connect for writing, and return the connection and the log's last commit. Makes an empty file a log.
 
-        The file is only created when `is_new`: one that has vanished is not an empty log. `has_failed` says that a
-        commit came to an unknown end.
+        Creates the file only if `is_new`: a file that has disappeared is not an empty log. `has_failed` says that a
+        commit failed with an unknown outcome.
         """
         try:
             writer = self._connect(f"?mode={'rwc' if is_new else 'rw'}")
@@ -110,7 +112,9 @@ class LogFile:
                 writer.execute(f"PRAGMA synchronous = {synchronous}")
                 writer.execute("PRAGMA wal_autocheckpoint = 4000")
                 writer.execute("PRAGMA cache_size = -65536")
-                writer.execute("PRAGMA journal_size_limit = -1")  # SQLite never shortens the write-ahead log by itself
+                writer.execute(
+                    "PRAGMA journal_size_limit = -1"
+                )  # SQLite must not truncate the write-ahead log by itself
                 if has_failed:
                     _empty_write_ahead_log(writer)
                 last = sound_end(writer)
@@ -119,9 +123,9 @@ class LogFile:
                 return writer, last
             except BaseException as error:
                 writer.raise_interruption()
-                is_without_room = isinstance(error, sqlite3.Error) and is_full(error, self.path)
-                writer.close()  # which may shorten the files
-                if is_without_room:
+                has_no_space = isinstance(error, sqlite3.Error) and is_full(error, self.path)
+                writer.close()  # which may truncate the files
+                if has_no_space:
                     raise LogFull(self.name, str(error)) from error
                 raise
         except sqlite3.OperationalError as error:
@@ -133,39 +137,39 @@ class LogFile:
             raise DamagedCommit(-1, str(error)) from error
 
     def why_changed(self) -> str | None:
-        """Say which file is no longer the one that the writer has open; None if all are."""
+        """Return which file is no longer the one that the writer has open and why, or None."""
         return None if self._open_files is None else self._open_files.why_changed()
 
     def save_detached(self, writer: sqlite3.Connection) -> None:
-        """Bring commits into the database that are in a write-ahead log without a name, before they go with it."""
+        """Checkpoint the commits of a write-ahead log that lost its name, before they are lost with it."""
         files = self._open_files
         if files is not None and files.is_wal_detached and files.is_database_in_place:
-            with suppress(sqlite3.Error):  # what a reader in the middle prevents, the end of the log will show
+            with suppress(sqlite3.Error):  # if an active reader prevents it, the end of the log will show
                 _empty_write_ahead_log(writer)
 
     def drop_readers(self) -> None:
-        """Close the connections that nobody uses: they have files open that are no longer the log's."""
+        """Close the idle connections, which may have replaced files open."""
         with self._pool_lock:
             while self._pool:
                 self._pool.pop().close()
 
     @property
     def is_inherited(self) -> bool:
-        """Whether another process opened it, from which this one was forked."""
+        """Whether the file was opened before this process was forked."""
         return os.getpid() != self._process
 
     def check_usable(self) -> None:
-        """Raise LogUnavailable where nothing can be done with the file any more."""
+        """Raise LogUnavailable if the file is closed, or was opened before a fork."""
         if self.is_inherited:
             raise LogUnavailable(self.name, "it was opened before this process was forked; open it here")
         if self.is_closed:
             raise LogUnavailable(self.name, "it is closed")
 
     def check_same(self) -> None:
-        """Raise LogUnavailable also if the file is another than at first.
+        """Raise LogUnavailable also if the file at the path is not the one that was opened first.
 
-        Connections opened before and after would mix two histories, and what is written to a file without a name is
-        lost.
+        Connections opened before and after a replacement would mix two histories, and writes to a file without a name
+        are lost.
         """
         self.check_usable()
         try:
@@ -178,14 +182,14 @@ class LogFile:
         self._identity = identity
 
     def close(self, writer: sqlite3.Connection | None = None) -> None:
-        """Close the readers, the writer after a checkpoint, and then the lock."""
+        """Close the readers, close the writer after a checkpoint, and then release the lock."""
         with self._pool_lock:
             self.is_closed = True
             self.drop_readers()
             if writer is not None:
                 if self._open_files is not None and self._open_files.is_database_in_place:
-                    with suppress(sqlite3.Error):  # what cannot be copied now stays in the write-ahead log
-                        writer.execute("PRAGMA wal_checkpoint(PASSIVE)")  # even while others read on
+                    with suppress(sqlite3.Error):  # commits that cannot be checkpointed now stay in the write-ahead log
+                        writer.execute("PRAGMA wal_checkpoint(PASSIVE)")  # works while others still read
                 writer.close()
             if self._lock is not None:
                 self._lock.release()
@@ -194,9 +198,9 @@ class LogFile:
     # -- reading ------------------------------------------------------------------------------------------------------
 
     def read(self, function: Callable[[sqlite3.Connection], T]) -> T:
-        """Return what `function` finds; errors of the file become errors of the log.
+        """Return the result of `function`; convert errors of SQLite to errors of the log.
 
-        A file that was taken as immutable may have been written meanwhile: then what was found does not count.
+        Calls it again if the file was read with immutable=1 and has changed in the meantime.
         """
         while True:
             with self.reader() as reader:
@@ -214,14 +218,14 @@ class LogFile:
         try:
             return self.read(lambda reader: reader.execute(query, values).fetchall())
         except UnicodeEncodeError:
-            return []  # no log holds a name that UTF-8 cannot
+            return []  # a log contains no name that UTF-8 cannot encode
 
     def rows(self, query: str, values: tuple[str, ...], low: int, last: int, column: int) -> Iterator[tuple[Any, ...]]:
-        """Yield the rows of `query` chunk by chunk, each chunk continuing after the last one's value of `column`.
+        """Yield the rows of `query` in chunks; each chunk continues after the previous one's last value of `column`.
 
         The first column of a row is its position; `low` and `last` are the last two parameters of the query. A chunk is
-        read as a whole and the connection given back before the first of its rows is yielded: a reader that pauses
-        between two rows must not pin the write-ahead log. The first chunk is small, for those who want a single row.
+        read completely and the connection returned before its first row is yielded: a reader that pauses between two
+        rows must not block checkpoints. The first chunk is small, for callers that need a single row.
         """
         count, position = _FIRST_CHUNK, -1
         while True:
@@ -229,7 +233,7 @@ class LogFile:
             try:
                 chunk = self.read(ask)
             except UnicodeEncodeError:
-                return  # no log holds a name that UTF-8 cannot
+                return  # a log contains no name that UTF-8 cannot encode
             yield from chunk.rows
             if chunk.rows:
                 position, low = chunk.rows[-1][0], chunk.rows[-1][column] + 1
@@ -240,7 +244,7 @@ class LogFile:
             count = min(4 * count, _CHUNK)
 
     def backup(self, target: Path) -> None:
-        """Copy the log, as it is now, into the new file `target`."""
+        """Copy the log in its current state to the new file `target`."""
         try:
             with closing(sqlite3.connect(target)) as copy:
                 self.read(lambda reader: _copy(reader, copy))
@@ -252,7 +256,7 @@ class LogFile:
 
     @contextmanager
     def reader(self) -> Iterator[sqlite3.Connection]:
-        """Lend a connection for reading; errors of the file become errors of the log."""
+        """Yield a connection for reading; convert errors of SQLite to errors of the log."""
         reader = self._borrow()
         try:
             yield reader
@@ -265,7 +269,7 @@ class LogFile:
             self._give_back(reader)
 
     def is_current(self, reader: sqlite3.Connection) -> bool:
-        """Say whether what was read with a connection counts: the file, if taken as immutable, has not changed."""
+        """Say whether rows read with a connection are valid: a file opened with immutable=1 must not have changed."""
         assert isinstance(reader, _Connection)
         return reader.seen is None or reader.seen == self._state()
 
@@ -281,7 +285,7 @@ class LogFile:
 
     def _give_back(self, reader: _Connection) -> None:
         if self.is_inherited:
-            return  # a thread that was not forked may have held the lock
+            return  # another thread may have held the lock during the fork
         with self._pool_lock:
             if self.is_closed or len(self._pool) >= _POOLED or reader.interruption is not None:
                 reader.close()
@@ -291,9 +295,9 @@ class LogFile:
     def _open_reader(self) -> _Connection:
         """Connect for reading.
 
-        SQLite makes a shared-memory file and a write-ahead log beside a database that it only reads, and leaves them
-        there. Those of another user would keep the owner from opening the log, and where nothing can be written they
-        cannot be made. A log that was closed has no write-ahead log left; it is read as immutable until a writer comes.
+        SQLite creates a shared-memory file and a write-ahead log next to a database even for reading, and leaves them
+        there. Files of another user would prevent the owner from opening the log, and in a read-only directory they
+        cannot be created. A closed log has no write-ahead log, so it is read with immutable=1 until a writer opens it.
         """
         *_, wal_size = seen = self._state()
         try:
@@ -311,20 +315,20 @@ class LogFile:
         return reader
 
     def _why_barred(self) -> str | None:
-        """Name the file beside the log that another user has left and this one may not use."""
+        """Return a message about a file next to the log that this user may not access, or None."""
         right, verb = (os.R_OK, "read") if self.read_only else (os.R_OK | os.W_OK, "write")
         for file in (f"{self.path}-wal", f"{self.path}-shm"):
             with suppress(FileNotFoundError):
                 owner = os.stat(file).st_uid
                 if not os.access(file, right, effective_ids=True):
                     return (
-                        f"{file} belongs to user {owner}, and user {os.geteuid()} may not {verb} it; close the log "
-                        "wherever it is open, then change the owner of that file"
+                        f"{file} belongs to user {owner}, and user {os.geteuid()} may not {verb} it; close the log in "
+                        "every process, then change the owner of that file"
                     )
         return None
 
     def _state(self) -> tuple[int, ...]:
-        """Return what changes when somebody writes: the file's identity, size and time, and the size of its WAL."""
+        """Return what changes with every write: the file's identity, size and time, and the size of its WAL."""
         seen = [0, 0, 0, 0]
         with suppress(OSError):
             file = os.stat(self.path)
@@ -332,13 +336,13 @@ class LogFile:
             seen[3] = os.stat(f"{self.path}-wal").st_size
         return tuple(seen)
 
-    # -- what the file is ---------------------------------------------------------------------------------------------
+    # -- checking the file --------------------------------------------------------------------------------------------
 
     def _check_place(self) -> None:
         length = len(os.fsencode(self.path))
         if length > _LONGEST_PATH:
             refused = LogNotReadable if self.read_only else LogNotWritable
-            raise refused(self.name, f"its path has {length} bytes, and SQLite opens at most {_LONGEST_PATH}")
+            raise refused(self.name, f"its path has {length} bytes, and SQLite supports at most {_LONGEST_PATH}")
         if os.path.isdir(self.path):
             raise NotALog(self.name, "it is a directory")
         if os.path.exists(self.path):
@@ -351,10 +355,10 @@ class LogFile:
             raise LogNotWritable(self.name, "its directory does not exist")
 
     def _check_file(self) -> None:
-        """Look without a trace: no lock file and no write-ahead log beside what may be another program's file."""
+        """Check the file without creating a lock file or a write-ahead log next to another program's file."""
         status = os.stat(self.path)
         if 0 < status.st_size < _SMALLEST and not os.path.exists(f"{self.path}-journal"):
-            raise NotALog(self.name, "file is not a database")  # SQLite would take one of one byte for an empty one
+            raise NotALog(self.name, "file is not a database")  # SQLite would treat a file of one byte as empty
         wal_size = self._state()[-1]
         if not self.read_only or wal_size > 0:
             self._check_before_opening(wal_size)
@@ -362,14 +366,14 @@ class LogFile:
             return
         if (reason := why_not_the_only_name(status)) is not None:
             raise LogNotWritable(self.name, reason)
-        # SQLite would open the log all the same, and refuse the first append.
+        # SQLite would open the log anyway, and refuse the first append.
         if not os.access(self.path, os.W_OK, effective_ids=True):
             raise LogNotWritable(self.name, "the file is read-only")
         if (reason := self._why_barred()) is not None:
             raise LogNotWritable(self.name, reason)
 
     def _check_before_opening(self, wal_size: int) -> None:
-        """Look at the database and its write-ahead log before SQLite does, which may shorten the latter."""
+        """Check the database and its write-ahead log before SQLite opens them and may truncate the latter."""
         kept: Exception | None = None
         try:
             self._connect(_IMMUTABLE).close()
@@ -380,11 +384,11 @@ class LogFile:
             code = getattr(error.__cause__, "sqlite_errorcode", 0)
             if wal_size == 0 or code & 0xFF != sqlite3.SQLITE_CORRUPT:
                 raise
-            # A writer killed in the middle of a checkpoint leaves a file that is whole only with its write-ahead log:
-            # the first page has the new size already, and the pages behind it are still to come.
+            # A writer killed during a checkpoint leaves a file that is complete only with its write-ahead log: the
+            # first page already has the new size, but later pages are not written yet.
             kept = error
         if wal_size > 0 and (damage := why_damaged(str(self.path))) is not None:
-            raise DamagedCommit(-1, f"in its write-ahead log {damage}, with commits behind it that must not be lost")
+            raise DamagedCommit(-1, f"in its write-ahead log {damage}, with commits after it that must not be lost")
         if kept is not None:
             try:
                 self._connect("?mode=ro").close()
@@ -392,7 +396,7 @@ class LogFile:
                 raise LogNotReadable(self.name, str(error)) from error
 
     def _connect(self, query: str) -> _Connection:
-        """Connect to the file, which must be a log, or empty when it may be made one."""
+        """Connect to the file, which must be a log, or empty."""
         uri = "file:" + quote(os.fsencode(self.path)) + query
         connection = sqlite3.connect(
             uri, uri=True, isolation_level=None, check_same_thread=False, timeout=10.0, factory=_Connection
@@ -406,7 +410,7 @@ class LogFile:
         return connection
 
     def _is_new(self, connection: sqlite3.Connection) -> bool:
-        """Say whether a log is still to be made of the file; refuse what is not ours, is newer, or has been altered."""
+        """Say whether the file is empty; refuse one that is not a log, is newer, or has an altered schema."""
         try:
             header = read_header(connection)
         except sqlite3.OperationalError:
@@ -421,23 +425,24 @@ class LogFile:
             return True
         if header.application_id != APPLICATION_ID or header.format < 1:
             if KIND.has_tables(header):
-                found = (
-                    f"its header gives {header.application_id} as its application, and {header.format} as its format"
+                raise DamagedCommit(
+                    -1,
+                    f"its header has application id {header.application_id} and format {header.format}, instead of "
+                    f"{APPLICATION_ID} and {FORMAT}",
                 )
-                raise DamagedCommit(-1, f"{found}; a log has {APPLICATION_ID} and {FORMAT} there")
             raise NotALog(self.name, "it is another program's database")
         if header.format > FORMAT:
             raise LogTooNew(self.name, header.format, FORMAT)
         foreign, missing = KIND.foreign(header), KIND.missing(header)
         if foreign:
-            raise DamagedCommit(-1, f"its schema has the {foreign[0]}, which is not as Odradek makes it")
+            raise DamagedCommit(-1, f"its schema was altered: the {foreign[0]} was added or changed")
         if missing and not self.read_only:
             raise DamagedCommit(-1, f"the {missing[0]} is missing from its schema")
         return False
 
 
 def _read_chunk(query: str, values: tuple[object, ...], count: int, reader: sqlite3.Connection) -> _Chunk:
-    """Read up to `count` rows, and not many more than _CHUNK_BYTES."""
+    """Read up to `count` rows, and not many bytes more than _CHUNK_BYTES."""
     rows: list[tuple[Any, ...]] = []
     size = 0
     with closing(reader.execute(query, values)) as cursor:
@@ -455,9 +460,9 @@ def _read_chunk(query: str, values: tuple[object, ...], count: int, reader: sqli
 
 
 def _copy(reader: sqlite3.Connection, copy: sqlite3.Connection) -> None:
-    """Copy in steps, between which a signal can interrupt.
+    """Copy in steps, so that a signal can interrupt.
 
-    In a transaction, since otherwise SQLite begins again when the log has grown between two steps.
+    Uses a transaction, since otherwise SQLite restarts the copy when the log grows between two steps.
     """
     reader.execute("BEGIN")
     try:
@@ -468,7 +473,7 @@ def _copy(reader: sqlite3.Connection, copy: sqlite3.Connection) -> None:
 
 
 def _application_of_damaged(connection: sqlite3.Connection) -> object:
-    """Return what the header says, also of a file that is shorter than it should be; None where there is none."""
+    """Return the application id of a file, even if it is truncated; None if it has no header."""
     with suppress(*_BROKEN):
         connection.execute("PRAGMA writable_schema = ON")
         return connection.execute("PRAGMA application_id").fetchone()[0]
@@ -476,25 +481,26 @@ def _application_of_damaged(connection: sqlite3.Connection) -> object:
 
 
 def is_full(error: Exception, path: Path) -> bool:
-    """Say whether an error of SQLite, at the file at `path`, means that there was no room."""
+    """Say whether an error of SQLite for the file at `path` means that there was no space."""
     code = getattr(error, "sqlite_errorcode", 0)
     is_refused_write = code == sqlite3.SQLITE_IOERR_WRITE and _is_at_limit(path)
     return is_refused_write or code == sqlite3.SQLITE_IOERR_SHMSIZE or code & 0xFF in _FULL
 
 
 def _is_at_limit(path: Path) -> bool:
-    """Say whether the file or its write-ahead log is as large as this process may make one (`ulimit -f`)."""
+    """Say whether the file or its write-ahead log has reached the size limit of this process (`ulimit -f`)."""
     limit, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
     files = [file for file in (str(path), f"{path}-wal") if os.path.exists(file)]
     return limit != resource.RLIM_INFINITY and any(os.stat(file).st_size >= limit for file in files)
 
 
 def _empty_write_ahead_log(writer: sqlite3.Connection) -> None:
-    """Bring what is committed into the file, and nothing else, so that the write-ahead log begins anew.
+    """Checkpoint the committed frames and truncate the write-ahead log.
 
-    What could not be synced may never reach the disk, though it can be read and the next sync succeeds: after a crash
-    of the machine it would be missing under later commits. A commit that failed may stand there whole: after a crash of
-    the process it would be there again. A reader in the middle of the old one may prevent it; all the rest goes on.
+    Frames that could not be synced may never reach the disk, although they can be read and the next sync succeeds:
+    after a crash of the machine they would be missing below later commits. A failed commit may be complete in the
+    write-ahead log: after a crash of the process it would reappear. An active reader may prevent the truncation;
+    everything else still works.
     """
     writer.execute("PRAGMA busy_timeout = 1000")
     writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")

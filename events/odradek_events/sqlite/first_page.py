@@ -1,11 +1,11 @@
-"""The first page of a log's file, which can be made again: every log begins alike.
+"""Restores the first page of a log's file, which is the same in every log.
 
-SQLite keeps its header and the schema there, and cannot open a file without it. The schema of a log is made in one go
-and fits that page, so the tables of every log have the same root pages (2 to 5, by the schema's order), and the first
-page of a new log leads to the commits of any. Whether they are a log's, the chain of digests tells.
+SQLite stores its header and the schema there, and cannot open a file without it. A log's schema is created at once and
+fits on that page, so the tables of every log have the same root pages (2 to 5, in the order of the schema), and the
+first page of a new log makes the commits of any log readable. The digest chain then shows whether they are a log's.
 
-This looks at the file without SQLite, and only once SQLite has failed to open it: to close a second descriptor drops
-the POSIX locks that SQLite holds in this process, and no stranger can open such a file to profit from it.
+This module reads the file without SQLite, but only after SQLite has failed to open it. Closing a second descriptor
+drops the POSIX locks that SQLite holds in this process; that is harmless here, since no program can open such a file.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from odradek_events.sqlite.rows import SCHEMA
 
 __all__ = ["has_layout_of_a_log", "is_laid_out_like_a_log", "with_first_page"]
 
-_ROOTS = (b"\x05\x0d", b"\x02\x0a", b"\x02\x0a", b"\x02\x0a")  # pages 2 to 5: the kinds of b-tree page each may be
-_FORMATS = slice(18, 20)  # 2: with a write-ahead log
-_PAGE_COUNT = slice(28, 32)  # 0: as the file, or its write-ahead log, has them
+_ROOTS = (b"\x05\x0d", b"\x02\x0a", b"\x02\x0a", b"\x02\x0a")  # pages 2 to 5: the possible b-tree types of each
+_FORMATS = slice(18, 20)  # 2: WAL mode
+_PAGE_COUNT = slice(28, 32)  # 0: SQLite takes the size of the file or the write-ahead log
 
 
 def is_laid_out_like_a_log(path: Path) -> bool:
-    """Say whether the pages behind the first are of the kinds that stand there in a log."""
+    """Say whether the pages after the first have the b-tree types of a log."""
     size = len(_first_page())
     with suppress(OSError), path.open("rb") as file:
         file.seek(size)
@@ -39,7 +39,7 @@ def is_laid_out_like_a_log(path: Path) -> bool:
 
 
 def has_layout_of_a_log(connection: sqlite3.Connection) -> bool:
-    """Say whether the first page of an open file leads where that of a new log does."""
+    """Say whether an open file has the same page size and root pages as a new log."""
     with suppress(sqlite3.Error), _new_log() as new:
         return _layout(connection) == _layout(new)
     return False
@@ -52,7 +52,7 @@ def _layout(connection: sqlite3.Connection) -> list[tuple[object, ...]]:
 
 @contextmanager
 def with_first_page(path: Path, target: Path) -> Iterator[Path]:
-    """Lend a copy of `path`, beside `target`, with the first page of a log; it is gone afterwards."""
+    """Yield a temporary copy of `path`, next to `target`, with the first page of a log."""
     copy = target.with_name(target.name + ".partial-source")
     files = [copy.with_name(copy.name + suffix) for suffix in ("", "-wal", "-shm")]
     try:
@@ -63,10 +63,10 @@ def with_first_page(path: Path, target: Path) -> Iterator[Path]:
                 shutil.copyfile(f"{path}-wal", f"{copy}-wal")
             _write_first_page(copy)
             with suppress(sqlite3.Error), closing(sqlite3.connect(copy)) as connection:
-                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # which may bring another first page
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # which may overwrite the first page
             _write_first_page(copy)
         except OSError as error:
-            raise LogNotWritable(str(target), f"no copy to work on can be made: {error.strerror}") from error
+            raise LogNotWritable(str(target), f"a working copy cannot be created: {error.strerror}") from error
         yield copy
     finally:
         _unlink(files)

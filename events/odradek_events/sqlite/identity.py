@@ -1,9 +1,9 @@
-"""Is this SQLite file ours? The one answer for logs, snapshots, views and salvage.
+"""Identifies SQLite files of Odradek, for logs, snapshots, views and salvage.
 
-A file of ours carries its kind in `application_id`, its format in `user_version`, and exactly the tables, indexes,
-triggers and views that its kind is made with. A foreign trigger can swallow a commit that SQLite reports as written,
-and a view in place of a table can keep a query running forever, so the schema is compared before anything is read
-through it. Objects that are missing mislead no reader; a writer needs them all.
+An Odradek file has its kind in `application_id`, its format in `user_version`, and exactly the tables, indexes,
+triggers and views of its kind. A foreign trigger can discard a commit that SQLite reports as written, and a view in
+place of a table can keep a query running forever, so the schema is compared before anything is read through it. A
+reader is safe if objects are missing; a writer needs all of them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ __all__ = ["FileKind", "Header", "read_header"]
 
 
 class _Object(NamedTuple):
-    """A row of `sqlite_master`; `sql` is None for the index that a constraint makes."""
+    """A row of `sqlite_master`; `sql` is None for an index that a constraint creates."""
 
     kind: bytes
     name: bytes
@@ -30,7 +30,7 @@ class _Object(NamedTuple):
 
 
 class Header(NamedTuple):
-    """What a file says about itself."""
+    """The application id, format and schema of a file."""
 
     application_id: int
     format: int
@@ -38,33 +38,33 @@ class Header(NamedTuple):
 
     @property
     def is_blank(self) -> bool:
-        """Whether nothing has been stored in it yet."""
+        """Whether the file is an empty database."""
         return self.application_id == self.format == 0 and not self.objects
 
 
 class FileKind(NamedTuple):
-    """A kind of file of ours: what its header says, and the SQL that makes its schema."""
+    """A kind of Odradek file: its application id and format, and the SQL that creates its schema."""
 
     application_id: int
     format: int
     schema: str
 
     def foreign(self, header: Header) -> list[str]:
-        """Name the objects of a file that its kind does not have, sorted; a changed one counts."""
+        """Return the names of a file's objects that its kind does not have, or has with different SQL; sorted."""
         return sorted(map(str, header.objects - _made(self.schema)))
 
     def missing(self, header: Header) -> list[str]:
-        """Name the objects of its kind that a file does not have as they were made, sorted."""
+        """Return the names of its kind's objects that a file lacks, or has with different SQL; sorted."""
         return sorted(map(str, _made(self.schema) - header.objects))
 
     def has_tables(self, header: Header) -> bool:
-        """Say whether a file has every table of its kind, as it was made."""
+        """Say whether a file has every table of its kind, with the same SQL."""
         tables = {item for item in _made(self.schema) if item.kind == b"table"}
         return tables <= header.objects
 
 
 def read_header(connection: sqlite3.Connection) -> Header:
-    """Read what a file says about itself, and distrust its schema from then on."""
+    """Read a file's header, and turn `trusted_schema` off for the connection."""
     connection.execute("PRAGMA trusted_schema = OFF")
     ((application_id,),) = connection.execute("PRAGMA application_id").fetchall()
     ((version,),) = connection.execute("PRAGMA user_version").fetchall()

@@ -1,9 +1,9 @@
-"""A log's index by position: what the index says of each commit, beside a walk over the commits.
+"""A log's index in order of position: returns the index entries of each commit during a walk over the commits.
 
-The index is kept by tag, so to ask for one commit's entries reads all of it: asking for each made `verify` take 26 of
-its 27 seconds on a log of ten thousand commits, and grow with their square. Sorting the whole once takes little more
-than reading it (4 million entries: 2.6 s instead of 1.8 s, 15 MB of memory). The sorted copy is a temporary table,
-so that a long walk does not keep the write-ahead log from being taken in.
+The index is sorted by tag, so finding the entries of one commit reads all of it. Doing that for each commit took 26 of
+the 27 seconds of `verify` on a log of ten thousand commits, and grew with the square of their number. Sorting the index
+once takes little more than reading it (4 million entries: 2.6 s instead of 1.8 s, 15 MB of memory). The sorted copy is
+a temporary table, so that a long walk does not block checkpoints.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ _FIRST = -1 << 63
 
 
 class IndexWalk:
-    """The index entries of the log as it was at the start, whose last commit began at `last`, in order of position.
+    """The index entries as of the start of the walk, in order of position; `last` is the last commit's first position.
 
-    `strays` are the places of entries that no commit was asked for; -1 stands for all that are no positions.
+    `strays` has the positions of entries that belong to no commit of the walk; -1 stands for all invalid positions.
     """
 
     def __init__(self, rows: Iterator[_Row], last: int) -> None:
@@ -38,7 +38,7 @@ class IndexWalk:
         self._next = next(rows, None)
 
     def entries_at(self, first_position: int) -> dict[str, int | None] | None:
-        """Return the entries of the commit at `first_position`, None if some are none. Ask in order of position."""
+        """Return the entries of the commit at `first_position`, or None if some are invalid. Call in position order."""
         entries: dict[str, int | None] = {}
         is_readable = True
         while self._next is not None:
@@ -57,7 +57,7 @@ class IndexWalk:
         return entries if is_readable else None
 
     def finish(self) -> None:
-        """Count what is left as strays."""
+        """Add all remaining entries to `strays`."""
         while self._next is not None:
             position = self._next[0]
             self.strays.add(position if isinstance(position, int) else -1)
@@ -66,33 +66,33 @@ class IndexWalk:
 
 @contextmanager
 def sorted_index(connection: sqlite3.Connection, first: int = _FIRST) -> Iterator[IndexWalk]:
-    """Sort the index of the log at `connection` from position `first` on, and lend the walk.
+    """Sort the index of the log at `connection` from position `first` on, and yield the walk.
 
-    Needs room for a copy among temporary files. Sees the log of the transaction open at `connection`, or that of now.
+    Needs space for a copy in a temporary file. Reads in the open transaction of `connection`, or in a new one.
     """
     rows: sqlite3.Cursor | None = None
-    is_of_now = not connection.in_transaction
+    owns_transaction = not connection.in_transaction
     try:
-        if is_of_now:
+        if owns_transaction:
             connection.execute("BEGIN")
         ((last,),) = connection.execute("SELECT max(first_position) FROM main.commits").fetchall()
         connection.execute(_COPY.format(first=first))
-        if is_of_now:
+        if owns_transaction:
             connection.execute("COMMIT")
         rows = connection.execute("SELECT first_position, tag, first_offset FROM temp.walk ORDER BY rowid")
         yield IndexWalk(rows, -1 if last is None else last)
     finally:
-        with suppress(sqlite3.Error):  # others may use this connection later
+        with suppress(sqlite3.Error):  # the connection is reused later
             if rows is not None:
                 rows.close()
-            if is_of_now and connection.in_transaction:
+            if owns_transaction and connection.in_transaction:
                 connection.execute("ROLLBACK")
             connection.execute("DROP TABLE IF EXISTS temp.walk")
 
 
 @contextmanager
 def walk_index(file: LogFile, first: int = _FIRST) -> Iterator[IndexWalk]:
-    """Lend the walk over the index of the log in `file`, from position `first` on."""
+    """Yield the walk over the index of the log in `file`, from position `first` on."""
     while True:
         with file.reader() as reader, sorted_index(reader, first) as walk:
             if file.is_current(reader):

@@ -1,11 +1,11 @@
 """Queries that a signal can interrupt.
 
-Python runs a signal's handler between two of its own instructions, so a query that SQLite works on for a minute keeps
-Ctrl-C waiting for a minute. SQLite calls a progress handler now and then; one that is Python code lets the signal's
-handler run. What that raises must be kept, because `sqlite3` only reports "interrupted".
+Python runs signal handlers only between its own instructions, so a query that takes SQLite a minute delays Ctrl-C by a
+minute. SQLite regularly calls a progress handler; if that is Python code, signal handlers run there. The exception that
+a signal handler raises is kept, because `sqlite3` only reports "interrupted".
 
-The progress handler is a generator's `__next__`, since a Python function would be interrupted at its first
-instruction, before any `try` of its own.
+The progress handler is a generator's `__next__`, since a Python function would be interrupted at its first instruction,
+before it could enter a `try` block.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Interruptible(sqlite3.Connection):
         self.set_progress_handler(handler.__next__, _STEPS)
 
     def execute(self, *arguments: Any) -> sqlite3.Cursor:
-        """Execute; what interrupts it is raised as it is."""
+        """Execute a statement; raise the exception of a signal handler unchanged."""
         try:
             return super().execute(*arguments)
         except sqlite3.OperationalError:
@@ -40,7 +40,7 @@ class Interruptible(sqlite3.Connection):
             raise
 
     def raise_interruption(self) -> None:
-        """Raise what interrupted a query, if anything did."""
+        """Raise the exception that interrupted a query, if any."""
         if self.interruption is not None:
             raise self.interruption
 
@@ -56,11 +56,14 @@ class Interruptible(sqlite3.Connection):
 
 
 def fetch_aside(connection: sqlite3.Connection, query: str) -> list[tuple[Any, ...]]:
-    """Return all rows of a query that is one step to SQLite, such as `integrity_check`; a signal interrupts it."""
+    """Run a query in another thread and return all rows; a signal interrupts it.
+
+    For queries such as `integrity_check`, during which SQLite does not call the progress handler.
+    """
     rows: list[tuple[Any, ...]] = []
     errors: list[Exception] = []
 
-    done = threading.Event()  # since Python 3.11 takes a thread for ended once its `join` was interrupted
+    done = threading.Event()  # an interrupted `join` makes Python 3.11 treat the thread as finished
 
     def run() -> None:
         try:
@@ -72,7 +75,7 @@ def fetch_aside(connection: sqlite3.Connection, query: str) -> list[tuple[Any, .
 
     threading.Thread(target=run, name="odradek-query", daemon=True).start()
     try:
-        while not done.wait(_LOOK_EVERY):  # a signal that another thread received wakes no lock
+        while not done.wait(_LOOK_EVERY):  # a signal delivered to another thread does not wake a waiting lock
             pass
     except BaseException:
         while not done.is_set():

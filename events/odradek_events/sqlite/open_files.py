@@ -1,9 +1,9 @@
-"""The files of a log while its writer has them open: the database, its write-ahead log and its shared memory.
+"""Detects changes of a log's files under its writer: the database, its write-ahead log and its shared memory.
 
-SQLite holds descriptors and does not look at the names again. A write-ahead log that another program deletes or
-truncates goes unnoticed: commits succeed, and are gone with the process. A database that is renamed, replaced or given
-a second name admits a second writer, because the write-ahead log, the shared memory and the writer's lock all belong to
-a name. So the names are looked at before and after every commit; three `stat` calls take about five microseconds.
+SQLite keeps descriptors open and never checks the names again. It does not notice if another program deletes or
+truncates the write-ahead log: commits succeed, and are lost when the process ends. A database that is renamed, replaced
+or hard-linked admits a second writer, because the write-ahead log, the shared memory and the writer's lock belong to a
+name. So the names are checked before and after every commit; the three `stat` calls take about five microseconds.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ __all__ = ["OpenFiles", "why_not_the_only_name"]
 
 
 class OpenFiles:
-    """The files of the log at `path`, as they are once the writer has opened them."""
+    """The identities of the files of the log at `path`, recorded once the writer has opened them."""
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -23,7 +23,7 @@ class OpenFiles:
         self._wal_size = 0
 
     def why_changed(self) -> str | None:
-        """Say which file is no longer the one that the writer has open; None if all are."""
+        """Return which file is no longer the one that the writer has open and why, or None."""
         try:
             name = self._path
             status = os.stat(name)
@@ -39,7 +39,7 @@ class OpenFiles:
         return self.why_wal_changed()
 
     def why_wal_changed(self) -> str | None:
-        """Say why what was committed since the last checkpoint may not be in the write-ahead log; None if it is."""
+        """Return why commits since the last checkpoint may be missing from the write-ahead log, or None."""
         try:
             status = os.stat(self._wal)
         except OSError as error:
@@ -53,7 +53,7 @@ class OpenFiles:
 
     @property
     def is_wal_detached(self) -> bool:
-        """Whether the write-ahead log that the writer has open is whole, but no longer has its name."""
+        """Whether the write-ahead log that the writer has open no longer has its name."""
         try:
             return _identity(os.stat(self._wal)) != self._identities[1]
         except OSError:
@@ -69,12 +69,12 @@ class OpenFiles:
 
 
 def why_not_the_only_name(status: os.stat_result) -> str | None:
-    """Say why a file that has several names must not be written; None if it has one."""
+    """Return why a file with several names must not be written, or None if it has one name."""
     if status.st_nlink <= 1:
         return None
     return (
-        f"its file has {status.st_nlink} names (hard links), and two writers by two names would not see each other's "
-        "commits; remove the other names, or copy the file"
+        f"its file has {status.st_nlink} names (hard links), and writers that use different names would not see each "
+        "other's commits; remove the other names, or copy the file"
     )
 
 

@@ -1,17 +1,17 @@
-"""Commits as rows of SQLite: the schema, what is asked of it, and what may stand in a column.
+"""Commits as rows of SQLite: the schema, the statements, and the checks of rows that are read.
 
-One row per commit is the choice that makes batches fast: a row per event stops at 105-170 thousand durable messages a
-second on two cores, a row per commit reached 290 thousand with the tag index.
+One row per commit makes batches fast: one row per event reached 105-170 thousand durable messages a second on two
+cores, one row per commit 290 thousand with the tag index.
 
-The file carries its format in `application_id` and `user_version` from the first day. Triggers refuse UPDATE and
-DELETE, and any INSERT whose first position or version is not the next (INSERT OR REPLACE slips past the other two: it
-would delete the commit at that position, or at that version of the stream).
+The file has its format in `application_id` and `user_version`. Triggers refuse UPDATE and DELETE, and any INSERT whose
+first position or version is not the next: the other two triggers do not fire for INSERT OR REPLACE, which would delete
+the commit at that position, or at that version of the stream.
 
-Columns stand in the order in which readers need them: `events`, which spills to overflow pages, comes last. They take
-values of any type, and come back as bytes where they are text: a damaged file is told by looking, not by trusting.
+Columns are in the order in which readers need them; `events`, which spills to overflow pages, is last. SQLite stores
+values of any type in them, and text is returned as bytes, so every type and encoding is checked.
 
-What is read is checked: `sound_commit` computes the digest of a row, which continues that of the row before. A walk
-over all commits knows that digest from the step before; other queries look it up as one more column.
+Every row that is read is checked: `sound_commit` computes its digest, which must continue that of the previous row. A
+walk over all commits has that digest from its previous step; other queries look it up as an additional column.
 """
 
 from __future__ import annotations
@@ -128,7 +128,7 @@ COMMIT_OF_VERSION = (
 
 
 KIND = FileKind(APPLICATION_ID, FORMAT, SCHEMA)
-"""What makes a file a log."""
+"""The kind of file that is a log."""
 
 
 def write_commits(writer: sqlite3.Connection, rows: list[StoredCommit]) -> None:
@@ -157,19 +157,19 @@ def write_commits(writer: sqlite3.Connection, rows: list[StoredCommit]) -> None:
 
 
 def commit_of_row(row: tuple[Any, ...]) -> StoredCommit:
-    """Return a row as a commit. SQLite's columns take values of any type; a damaged file makes use of it."""
+    """Return a row as a commit. Checks types, since columns of a damaged file may have values of any type."""
     first, last, stream, version, metadata, digest, events = row
     if not (type(metadata) is type(digest) is type(events) is bytes):
-        raise DamagedCommit(first, "its columns are not of their types")
+        raise DamagedCommit(first, "its columns have wrong types")
     return StoredCommit(
         first, integer(last, first), stream_name(stream, first), integer(version, first), metadata, digest, events
     )
 
 
 def sound_commit(row: tuple[Any, ...], digest_before: object) -> StoredCommit:
-    """Return a row as a commit whose digest continues that of the row before, None if there is none.
+    """Return a row as a commit; raise DamagedCommit if its digest does not continue `digest_before` (None: the first).
 
-    Of a log of one event a commit this is a quarter of a replay, so the usual case takes few steps.
+    With one event per commit this takes a quarter of a replay, so the usual case takes few steps.
     """
     first, last, stream, version, metadata, digest, events, *_ = row
     before: Any = EMPTY_DIGEST if digest_before is None else digest_before
@@ -180,7 +180,7 @@ def sound_commit(row: tuple[Any, ...], digest_before: object) -> StoredCommit:
             return StoredCommit(first, last, stream.decode(), version, metadata, digest, events)
     except (TypeError, UnicodeDecodeError):
         pass
-    commit_of_row(row[:7])  # which says what is wrong with a column
+    commit_of_row(row[:7])  # raises if a column is wrong
     raise DamagedCommit(first, "its digest does not continue the chain")
 
 
@@ -192,31 +192,31 @@ def end_of_row(row: tuple[Any, ...]) -> CommitEnd:
 
 
 def integer(value: object, position: int) -> int:
-    """Return a column's value as the number it must be, or say that the commit at `position` is damaged."""
+    """Return a column's value, which must be an integer; otherwise the commit at `position` is damaged."""
     if type(value) is not int:
-        raise DamagedCommit(position, f"it has {value!r} where a number was due")
+        raise DamagedCommit(position, f"it has {value!r} instead of an integer")
     return value
 
 
 def stream_name(value: object, position: int) -> str:
-    """Return a column's value as the stream it must name, or say that the commit at `position` is damaged."""
+    """Return a column's value, which must be a stream name; otherwise the commit at `position` is damaged."""
     if type(value) is not bytes:
-        raise DamagedCommit(position, f"it has {value!r} where a stream was due")
+        raise DamagedCommit(position, f"it has {value!r} instead of a stream name")
     try:
         return value.decode()
     except UnicodeDecodeError as error:
-        raise DamagedCommit(position, f"its stream is not UTF-8 ({error})") from error
+        raise DamagedCommit(position, f"its stream name is not UTF-8 ({error})") from error
 
 
 def bare_end(connection: sqlite3.Connection) -> StoredCommit | None:
-    """Return the commit at the end of the log, its events unread and so its digest unchecked; None while empty."""
+    """Return the last commit of the log without its events and with its digest unchecked; None if the log is empty."""
     columns = COLUMNS.replace("c.events", "x''")
     row = connection.execute(f"SELECT {columns} FROM commits AS c ORDER BY first_position DESC LIMIT 1").fetchone()
     return None if row is None else commit_of_row(row)
 
 
 def sound_end(connection: sqlite3.Connection) -> StoredCommit | None:
-    """Return the commit at the end of the log, once its digest has shown that it may be continued; None while empty."""
+    """Return the last commit of the log after checking its digest; None if the log is empty."""
     row = connection.execute(COMMIT_AT, (_MAX,)).fetchone()
     return None if row is None else sound_commit(row[:7], row[7])
 
@@ -232,12 +232,12 @@ def stream_version(connection: sqlite3.Connection, stream: str) -> int:
 
 
 def is_walk_over_all(stream: str | None, entries: list[str], types: Collection[str]) -> bool:
-    """Say whether a query selects every commit in its range, so that each digest is preceded by the one before."""
+    """Say whether a query selects every commit in its range, so that each row follows its predecessor."""
     return stream is None and not entries and not types
 
 
 def is_storable(*names: str) -> bool:
-    """Say whether names can be in a log at all: some strings cannot be UTF-8."""
+    """Say whether a log can contain these names: UTF-8 cannot encode lone surrogates."""
     try:
         "".join(names).encode()
     except UnicodeEncodeError:
@@ -246,18 +246,18 @@ def is_storable(*names: str) -> bool:
 
 
 def entries_of(tags: Collection[str], types: Collection[str]) -> list[str]:
-    """Return the index entries that a matching commit has all of. Of several types it has any: see `selection`."""
+    """Return the index entries that every matching commit has. It needs only one of several types; see `selection`."""
     return [*tags, *(f"type:{name}" for name in types if len(types) == 1)]
 
 
 def selection(stream: str | None, entries: list[str], types: Collection[str]) -> tuple[str, tuple[str, ...]]:
-    """Return the query for the commits that may match, and its values: those with all `entries`, and any of `types`.
+    """Return the query for commits that have all `entries` and any of `types`, and its values.
 
-    Two parameters are left to the caller: the lowest value of the column that orders the rows (first_version with a
-    stream, else first_position), and the highest first_position.
+    The caller adds two parameters: the lowest value of the column that orders the rows (first_version with a stream,
+    otherwise first_position), and the highest first_position.
 
-    Driven by a stream (versions rise with positions), else by the first entry of the index, else by the table itself.
-    CROSS JOIN keeps SQLite from turning the chosen order around.
+    The query walks the stream (versions rise with positions), otherwise the first index entry, otherwise the table.
+    CROSS JOIN prevents SQLite from changing that order.
     """
     source, column, driver = "commits AS c", "c.first_position", []
     if stream is not None:
@@ -278,10 +278,10 @@ def selection(stream: str | None, entries: list[str], types: Collection[str]) ->
 def places(
     selected: Sequence[tuple[list[str], Collection[str]]], low: int, last: int, limit: int
 ) -> tuple[str, list[object]]:
-    """Return the query, and its values, for the first positions from `low` to `last` that any (entries, types) selects.
+    """Return the query for the first positions from `low` to `last` that any (entries, types) selects, and its values.
 
-    Each once, in order, at most `limit`. SQLite merges the walks through the index as it goes; without a limit it would
-    collect and sort them first.
+    Returns each position once, in order, at most `limit`. SQLite merges the index walks incrementally; without a limit
+    it would collect and sort all results first.
     """
     walks: list[str] = []
     values: list[object] = []
@@ -293,7 +293,7 @@ def places(
 
 
 def _looked_up(source: str, entries: int, types: Collection[str]) -> list[str]:
-    """Return the conditions that the commit of each step has so many more entries, and one of several types."""
+    """Return the conditions for `entries` further index entries, and for one of several types."""
     place = f"first_position = {source}.first_position"
     found = [f"EXISTS (SELECT 1 FROM tags WHERE tag = ? AND {place})"] * max(0, entries)
     if len(types) > 1:

@@ -1,21 +1,21 @@
-"""A write-ahead log read without SQLite: are there intact frames behind a bad one?
+"""Reads a write-ahead log without SQLite, to find damage: intact frames after a bad one.
 
-When SQLite opens a database that was not closed, it takes the frames of its write-ahead log up to the first whose
-checksum is wrong, and forgets the rest. That is right for the end of a commit that a crash cut short. After a flipped
-bit it drops acknowledged commits without a word, and the next commit overwrites them. So the frames are read here
-before SQLite opens the file. (The format: https://www.sqlite.org/fileformat2.html#the_write_ahead_log.)
+When SQLite opens a database that was not closed, it reads the frames of its write-ahead log up to the first one with a
+wrong checksum, and ignores the rest. That is correct for a commit that a crash interrupted. After a flipped bit it
+silently drops acknowledged commits, and the next commit overwrites them. So this module reads the frames before SQLite
+opens the file. (The format: https://www.sqlite.org/fileformat2.html#the_write_ahead_log.)
 
-A frame's checksum continues that of the frame before. Behind a bad frame each frame can therefore still be checked
+A frame's checksum continues that of the previous frame. Each frame after a bad one can therefore still be checked
 against the checksum stored in its predecessor. Two observations prove that a bad frame was once good:
 
-- Behind it an intact frame ends a commit, and the next one is intact as well. SQLite begins a commit only when the one
-  before is complete, and synced where the durability is full.
-- One 32-bit word, in the frame or in its header, explains the wrong checksum. A write that a crash cut short leaves
-  hundreds of wrong words. The checksum is linear, so a wrong word at a known place shifts both sums in a known ratio.
+- After it, an intact frame ends a commit, and the next frame is intact as well. SQLite starts a commit only when the
+  previous one is complete, and synced if durability is full.
+- One wrong 32-bit word, in the frame or in its header, explains the wrong checksum. An interrupted write leaves
+  hundreds of wrong words. The checksum is linear, so a wrong word at a known place changes both sums in a known ratio.
 
-What proves nothing is the normal end: a frame cut short, frames of an older generation (with other salts), frames of a
-transaction that was rolled back. Of the last commit, damage of more than one word cannot be told from a write that was
-cut short.
+A normal end proves nothing: a partial frame, frames of an older generation (with other salts), frames of a transaction
+that was rolled back. In the last commit, damage of more than one word cannot be distinguished from an interrupted
+write.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ __all__ = ["why_damaged"]
 
 _HEADER = struct.Struct(">8I")  # magic, version, page size, checkpoint number, two salts, two checksums
 _FRAME = struct.Struct(">6I")  # page, size of the database after a commit (else 0), two salts, two checksums
-_MAGIC = 0x377F0682  # its last bit says whether checksums are over big-endian words
+_MAGIC = 0x377F0682  # its last bit is set if checksums use big-endian words
 _MASK = 0xFFFFFFFF
 
 _Sums = tuple[int, int]
 
 
 class _Header(NamedTuple):
-    """What the header of a write-ahead log says, whether its checksum is wrong, and whether one word explains that."""
+    """The header of a write-ahead log; `was_sound` if its checksum is right, or one wrong word explains it."""
 
     page_size: int
     salts: _Sums
@@ -47,10 +47,10 @@ class _Header(NamedTuple):
 
 
 def why_damaged(path: str) -> str | None:
-    """Say what is damaged in the write-ahead log of the database at `path`; None if nothing is, or there is none.
+    """Return what is damaged in the write-ahead log of the database at `path`, or None.
 
-    Somebody may be writing: damage counts only if it is seen twice, since a frame that was just being written is whole
-    the second time. Takes about 60 microseconds a frame.
+    Reads twice, since another process may be writing: a frame that was just being written is complete the second time.
+    Takes about 60 microseconds per frame.
     """
     found = _look(f"{path}-wal")
     return found if found is not None and found == _look(f"{path}-wal") else None
@@ -65,7 +65,7 @@ def _look(path: str) -> str | None:
                 return None
             header = _read_header(raw)
             return _damage(file, header, (size - _HEADER.size) // (_FRAME.size + header.page_size))
-    except OSError:  # SQLite will say what is wrong
+    except OSError:  # SQLite will report the error
         return None
 
 
@@ -82,13 +82,13 @@ def _read_header(raw: bytes) -> _Header:
 
 
 def _damage(file: BinaryIO, header: _Header, count: int) -> str | None:
-    """Walk the frames. `sums` are the checksum stored in the frame before."""
+    """Check the frames in order. `sums` is the checksum stored in the previous frame."""
     damage = "its header is damaged" if header.is_damaged else None
     salts = None if header.is_damaged else header.salts
     sums = header.sums
     if header.is_damaged and header.was_sound and count > 0:
         return damage
-    is_end_of_commit = False  # whether the frame before is intact, lies behind the bad one, and ends a commit
+    is_end_of_commit = False  # whether the previous frame is intact, comes after the bad one, and ends a commit
     for number in range(1, count + 1):
         raw = file.read(_FRAME.size + header.page_size)
         page, database_size, *rest = _FRAME.unpack(raw[: _FRAME.size])
@@ -123,10 +123,10 @@ def _checksum(sums: _Sums, words: Sequence[int]) -> _Sums:
 
 
 def _explains(words: Sequence[int], expected: _Sums, stored: _Sums) -> bool:
-    """Say whether one wrong word, of those that the checksum is over or of the checksum itself, is all that is wrong.
+    """Say whether a single wrong word, covered by the checksum or part of it, explains the stored checksum.
 
-    A word that is off by e shifts the sums by (e * a, e * b), where a and b follow from its place alone. One of them
-    is odd, so the shift is of that form exactly if the cross product vanishes.
+    A word that is off by e changes the sums by (e * a, e * b), where a and b depend only on its place. One of them is
+    odd, so the change has that form exactly if the cross product is zero.
     """
     shift = (stored[0] - expected[0]) & _MASK, (stored[1] - expected[1]) & _MASK
     if 0 in shift:

@@ -1,8 +1,9 @@
-"""The lock of a log's one writer: `flock` on `<log>.lock`, which holds the writer's process id.
+"""The lock of a log's writer: `flock` on `<log>.lock`, which contains the writer's process id.
 
-lockf would admit a second writer in the same process. A forked child shares a flock and would keep it for as long as it
-lives, so it closes its descriptors when it is born. A fork waits until a lock that is being taken is registered, and
-`release` unlocks explicitly, which also frees what a process that was forked without Python's hooks still holds.
+`lockf` would admit a second writer in the same process. A forked child shares a flock and would hold it for its
+lifetime, so it closes the descriptor right after the fork. A fork waits until a lock that is being acquired is
+registered. `release` unlocks explicitly, which also frees the lock if a child that was forked without Python's hooks
+still has the descriptor.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from odradek_events.errors import LogLocked, LogNotWritable
 
 __all__ = ["WriterLock"]
 
-_descriptors: set[int] = set()  # those of this process
-_registering = threading.RLock()  # reentrant: a signal handler may fork while its thread takes a lock
+_descriptors: set[int] = set()  # of the locks that this process holds
+_registering = threading.RLock()  # reentrant: a signal handler may fork while its thread acquires a lock
 
 
 def _close_in_child() -> None:
@@ -33,7 +34,7 @@ os.register_at_fork(before=_registering.acquire, after_in_parent=_registering.re
 
 
 class WriterLock:
-    """The lock of the log at `path`, held from the start. Raises LogLocked if another writer holds it."""
+    """The lock of the log at `path`, acquired by the constructor. Raises LogLocked if another writer holds it."""
 
     def __init__(self, path: Path, name: str) -> None:
         file = f"{path}.lock"
@@ -50,7 +51,7 @@ class WriterLock:
                 raise
 
     def release(self) -> None:
-        """Let the next writer in. The file stays: removing it would let two writers lock two different files."""
+        """Release the lock. The file is kept: removing it would let two writers lock two different files."""
         with _registering:
             if self._descriptor in _descriptors:
                 fcntl.flock(self._descriptor, fcntl.LOCK_UN)
@@ -65,7 +66,7 @@ class WriterLock:
             raise LogLocked(name, holder) from error
         except OSError as error:  # a file system without locks
             raise LogNotWritable(name, f"its lock file {file} cannot be locked: {_reason(error)}") from error
-        with suppress(OSError):  # on a full disk the lock holds, without saying whose it is
+        with suppress(OSError):  # on a full disk the lock works, but does not name its holder
             os.ftruncate(self._descriptor, 0)
             os.pwrite(self._descriptor, str(os.getpid()).encode(), 0)
 

@@ -304,7 +304,7 @@ def test_restoring_the_first_page_keeps_commits_in_the_write_ahead_log(path: Pat
 
 def test_a_foreign_header_before_a_logs_commits_is_damage(path: Path, good: bytes, raw: sqlite3.Connection) -> None:
     raw.execute("PRAGMA application_id = 7")
-    with pytest.raises(DamagedCommit, match="its header gives 7 as its application"):
+    with pytest.raises(DamagedCommit, match="its header has application id 7"):
         SqliteLog(path, read_only=True)
     assert salvaged(path, good)[0].is_whole
 
@@ -321,7 +321,7 @@ def test_a_full_disk_for_the_working_copy_is_reported(public_place: Path, good: 
     source.write_bytes(b"\0" * PAGE + good[PAGE:])
     place = public_place / "place"
     place.mkdir(mode=0o555)
-    with ordinary_user(), pytest.raises(LogNotWritable, match="no copy to work on can be made"):
+    with ordinary_user(), pytest.raises(LogNotWritable, match="a working copy cannot be created"):
         salvage(source, place / "new.db")
     assert list(place.iterdir()) == []
 

@@ -85,7 +85,7 @@ def test_a_damaged_commit_is_not_returned_by_its_position(path: Path) -> None:
             assert positions_before_damage(log.commit_at(position) for _ in range(1)) == []
 
 
-def test_sound_commits_around_the_damage_are_still_returned(path: Path) -> None:
+def test_sound_commits_before_and_after_the_damage_are_still_returned(path: Path) -> None:
     with SqliteLog(path, read_only=True) as log:
         assert log.commit_at(FIRST).first_position == FIRST
         assert [recorded.position for recorded in log.read(until=FIRST)] == [FIRST]
@@ -122,7 +122,7 @@ def test_a_damaged_commit_of_a_stream_is_not_returned_by_stream_or_version(tmp_p
         append(log, "topic/b", created("b"), expected=NO_STREAM, when=3)
 
 
-def test_a_missing_commit_is_noticed_by_the_next_one(tmp_path: Path) -> None:
+def test_a_missing_commit_is_detected_at_the_next_one(tmp_path: Path) -> None:
     path = tmp_path / "log.db"
     with SqliteLog(path) as log:
         for number in range(4):
@@ -137,6 +137,6 @@ def test_a_missing_commit_is_noticed_by_the_next_one(tmp_path: Path) -> None:
                 list(read)
 
 
-def test_a_time_is_not_looked_up_in_a_damaged_commit(path: Path) -> None:
+def test_a_time_is_not_resolved_with_a_damaged_commit(path: Path) -> None:
     with SqliteLog(path, read_only=True) as log, pytest.raises(DamagedCommit):
         log.resolve(at(1))

@@ -37,7 +37,7 @@ def the_descriptor(path: Path) -> int:
 # -- no room ----------------------------------------------------------------------------------------------------------
 
 
-def test_an_append_without_room_is_rejected_and_the_same_is_taken_once_there_is_room(path: Path) -> None:
+def test_an_append_on_a_full_disk_is_rejected_and_succeeds_once_there_is_space(path: Path) -> None:
     with SqliteLog(path) as log:
         append(log, "topic/a", created())
     with SqliteLog(path) as log:  # its write-ahead log is empty: /dev/full cannot be read as one
@@ -96,7 +96,7 @@ with open_log(path + ".new") as log:
 """
 
 
-def test_a_file_that_may_not_grow_is_a_full_disk_and_writing_goes_on_when_it_may(path: Path) -> None:
+def test_a_file_size_limit_is_a_full_disk_and_appends_succeed_once_it_is_raised(path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", LIMITED, str(path)],
         capture_output=True,
@@ -111,7 +111,7 @@ def test_a_file_that_may_not_grow_is_a_full_disk_and_writing_goes_on_when_it_may
 # -- no sync ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_failing_sync_leaves_the_outcome_open_and_the_log_takes_nothing_until_it_is_reopened(path: Path) -> None:
+def test_after_a_failed_sync_appends_are_refused_until_the_log_is_reopened(path: Path) -> None:
     with SqliteLog(path) as log:
         append(log, "topic/a", created())
         with led_to("/dev/null", the_descriptor(path)):
@@ -128,7 +128,7 @@ def test_a_failing_sync_leaves_the_outcome_open_and_the_log_takes_nothing_until_
         assert verify(log).is_sound
 
 
-def test_no_later_commit_stands_behind_one_that_was_not_synced(path: Path) -> None:
+def test_no_commit_follows_one_that_was_not_synced(path: Path) -> None:
     alone = path.with_name("alone.db")
     with SqliteLog(path) as log:
         append(log, "topic/a", created(), produced(0))
@@ -141,7 +141,7 @@ def test_no_later_commit_stands_behind_one_that_was_not_synced(path: Path) -> No
         assert positions(copy) == [0, 1]
 
 
-def test_a_reader_in_the_middle_does_not_keep_a_failed_log_from_being_reopened(path: Path) -> None:
+def test_an_active_reader_does_not_prevent_reopening_a_failed_log(path: Path) -> None:
     with SqliteLog(path) as log:
         append(log, "topic/a", created())
         append(log, "topic/b", created())

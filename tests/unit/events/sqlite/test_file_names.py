@@ -26,7 +26,7 @@ print("codes:", [int(app([command, path])) for command in ("log", "verify", "sta
 NOT_UTF_8 = os.fsdecode(b"caf\xe9 100% ?#.db")
 
 
-def test_a_log_whose_name_is_not_utf_8_is_a_log_like_any_other(tmp_path: Path) -> None:
+def test_a_log_whose_file_name_is_not_utf_8_works(tmp_path: Path) -> None:
     path = tmp_path / NOT_UTF_8
     with SqliteLog(path) as log:
         append(log, "topic/a", created())
@@ -46,7 +46,9 @@ def test_a_log_whose_name_is_not_utf_8_is_a_log_like_any_other(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("locale", "is_utf_8_mode"), [("C", "0"), ("C.UTF-8", "0"), ("de_DE.ISO-8859-1", "0"), ("C", "1")]
 )
-def test_commands_take_a_name_that_is_not_utf_8_in_any_locale(tmp_path: Path, locale: str, is_utf_8_mode: str) -> None:
+def test_commands_accept_a_file_name_that_is_not_utf_8_in_any_locale(
+    tmp_path: Path, locale: str, is_utf_8_mode: str
+) -> None:
     path = tmp_path / NOT_UTF_8
     with SqliteLog(path) as log:
         append(log, "topic/a", created())
@@ -77,12 +79,12 @@ def place_of(tmp_path: Path, length: int) -> Path:
     return folder / ("x" * (length - len(os.fsencode(folder)) - 1))
 
 
-def test_the_longest_path_is_a_log_like_any_other_and_a_longer_one_is_one_sentence(tmp_path: Path) -> None:
+def test_the_longest_path_works_and_a_longer_one_is_refused(tmp_path: Path) -> None:
     with SqliteLog(place_of(tmp_path, 504)) as log:
         append(log, "topic/a", created())
     for length in (505, 512, 600, 900):
         path = place_of(tmp_path, length)
-        with pytest.raises(LogNotWritable, match=f"its path has {length} bytes, and SQLite opens at most 504"):
+        with pytest.raises(LogNotWritable, match=f"its path has {length} bytes, and SQLite supports at most 504"):
             SqliteLog(path)
         with pytest.raises(LogNotReadable, match=f"its path has {length} bytes"):
             SqliteLog(path, read_only=True)
@@ -91,7 +93,7 @@ def test_the_longest_path_is_a_log_like_any_other_and_a_longer_one_is_one_senten
 
 @pytest.mark.parametrize("read_only", [True, False])
 @pytest.mark.parametrize("content", [b"x", b"\0", b"S", b"xy", b"\0" * 511])
-def test_a_file_of_a_few_bytes_is_refused_and_left_untouched(tmp_path: Path, content: bytes, read_only: bool) -> None:
+def test_a_file_of_a_few_bytes_is_refused_and_left_unchanged(tmp_path: Path, content: bytes, read_only: bool) -> None:
     path = tmp_path / "log.db"
     path.write_bytes(content)
     with pytest.raises(NotALog, match="file is not a database"):
@@ -100,7 +102,7 @@ def test_a_file_of_a_few_bytes_is_refused_and_left_untouched(tmp_path: Path, con
     assert [file.name for file in tmp_path.iterdir()] == ["log.db"]
 
 
-def test_a_lock_file_that_cannot_be_written_is_named(public_place: Path) -> None:
+def test_a_lock_file_that_cannot_be_written_is_named_in_the_error(public_place: Path) -> None:
     path = public_place / "log.db"
     with ordinary_user():
         SqliteLog(path).close()
@@ -114,7 +116,7 @@ def test_a_lock_file_that_cannot_be_written_is_named(public_place: Path) -> None
 
 
 @pytest.mark.parametrize("kind", ["a link", "a folder"])
-def test_a_lock_file_that_is_something_else_is_named_and_left_alone(tmp_path: Path, kind: str) -> None:
+def test_a_lock_file_that_is_not_a_regular_file_is_named_and_left_unchanged(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "log.db"
     SqliteLog(path).close()
     lock, other = Path(f"{path}.lock"), tmp_path / "other"

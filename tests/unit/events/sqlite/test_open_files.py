@@ -32,7 +32,7 @@ def positions(path: Path) -> list[int]:
 # -- names of the database --------------------------------------------------------------------------------------------
 
 
-def test_a_log_with_two_names_is_not_opened_for_writing_and_can_be_read(path: Path) -> None:
+def test_a_log_with_two_hard_links_can_be_read_but_not_written(path: Path) -> None:
     with SqliteLog(path) as log:
         append(log, "topic/a", created())
     link = path.with_name("link.db")
@@ -47,7 +47,7 @@ def test_a_log_with_two_names_is_not_opened_for_writing_and_can_be_read(path: Pa
         append(log, "topic/a", produced(0))
 
 
-def test_a_hard_link_made_while_the_log_is_open_admits_no_second_writer(path: Path) -> None:
+def test_a_hard_link_created_while_the_log_is_open_admits_no_second_writer(path: Path) -> None:
     link = path.with_name("link.db")
     with SqliteLog(path) as log:
         append(log, "topic/a", created())
@@ -61,7 +61,7 @@ def test_a_hard_link_made_while_the_log_is_open_admits_no_second_writer(path: Pa
     assert positions(path) == [0, 1]
 
 
-def test_a_renamed_log_takes_no_appends_by_its_old_name(path: Path) -> None:
+def test_a_log_that_was_renamed_while_open_refuses_appends(path: Path) -> None:
     renamed = path.with_name("renamed.db")
     with SqliteLog(path) as log:
         append(log, "topic/a", created())
@@ -72,7 +72,7 @@ def test_a_renamed_log_takes_no_appends_by_its_old_name(path: Path) -> None:
     assert renamed.read_bytes() == before, "closing wrote into a file that has another name by now"
 
 
-def test_a_log_whose_file_was_replaced_takes_no_appends(path: Path, tmp_path: Path) -> None:
+def test_a_log_whose_file_was_replaced_refuses_appends(path: Path, tmp_path: Path) -> None:
     other = tmp_path / "other.db"
     SqliteLog(other).close()
     with SqliteLog(path) as log:
@@ -103,7 +103,7 @@ def truncate_a_little(file: Path) -> None:
 
 
 @pytest.mark.parametrize("lose", [delete, replace, truncate, truncate_a_little])
-def test_a_lost_write_ahead_log_is_noticed_before_the_next_receipt(path: Path, lose: Callable[[Path], None]) -> None:
+def test_a_lost_write_ahead_log_is_detected_before_the_next_receipt(path: Path, lose: Callable[[Path], None]) -> None:
     with SqliteLog(path) as log:
         append(log, "topic/a", created())
         append(log, "topic/a", produced(0))
@@ -115,7 +115,7 @@ def test_a_lost_write_ahead_log_is_noticed_before_the_next_receipt(path: Path, l
 
 @pytest.mark.parametrize("lose", [delete, replace])
 @pytest.mark.parametrize("end", ["reopened", "closed"])
-def test_what_was_acknowledged_before_the_write_ahead_log_was_deleted_is_kept(
+def test_commits_acknowledged_before_the_write_ahead_log_was_deleted_are_kept(
     path: Path, lose: Callable[[Path], None], end: str
 ) -> None:
     with SqliteLog(path) as log:
@@ -151,7 +151,7 @@ os.kill(os.getpid(), 9)
 """
 
 
-def test_every_receipt_outlives_a_kill_after_the_write_ahead_log_was_deleted(path: Path) -> None:
+def test_every_receipt_survives_a_kill_after_the_write_ahead_log_was_deleted(path: Path) -> None:
     killed = subprocess.run(
         [sys.executable, "-c", KILLED, str(path)],
         capture_output=True,
@@ -165,7 +165,7 @@ def test_every_receipt_outlives_a_kill_after_the_write_ahead_log_was_deleted(pat
     assert positions(path) == list(range(10))
 
 
-def test_a_log_is_not_continued_without_commits_that_were_acknowledged(path: Path) -> None:
+def test_a_log_that_lost_acknowledged_commits_is_not_reopened(path: Path) -> None:
     log = SqliteLog(path)
     append(log, "topic/a", created())
     log.close()
@@ -182,7 +182,7 @@ def test_a_log_is_not_continued_without_commits_that_were_acknowledged(path: Pat
             log.append([MESSAGE], START)
 
 
-def test_a_write_ahead_log_that_is_lost_during_a_commit_leaves_its_outcome_open(path: Path) -> None:
+def test_losing_the_write_ahead_log_during_a_commit_makes_its_outcome_unknown(path: Path) -> None:
     class Lost(SqliteLog):
         """Loses its write-ahead log while it judges."""
 
@@ -197,7 +197,7 @@ def test_a_write_ahead_log_that_is_lost_during_a_commit_leaves_its_outcome_open(
         assert "log.db-wal is gone" in str(verdict.error)
 
 
-def test_deleted_shared_memory_is_noticed_and_the_log_can_be_reopened(path: Path) -> None:
+def test_deleted_shared_memory_is_detected_and_the_log_can_be_reopened(path: Path) -> None:
     with SqliteLog(path) as log:
         append(log, "topic/a", created())
         os.unlink(f"{path}-shm")
@@ -208,7 +208,7 @@ def test_deleted_shared_memory_is_noticed_and_the_log_can_be_reopened(path: Path
     assert positions(path) == [0, 1]
 
 
-def test_a_checkpoint_by_another_program_costs_one_refused_append(path: Path) -> None:
+def test_a_checkpoint_by_another_program_causes_one_refused_append(path: Path) -> None:
     program = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute('PRAGMA wal_checkpoint(TRUNCATE)')"
     with SqliteLog(path) as log:
         append(log, "topic/a", created())

@@ -37,7 +37,7 @@ def path(tmp_path: Path) -> Path:
 @pytest.mark.slow
 @pytest.mark.parametrize("reading", PAUSING)
 @pytest.mark.parametrize("is_elsewhere", [True, False])
-def test_a_paused_reader_does_not_pin_the_write_ahead_log(path: Path, reading: str, is_elsewhere: bool) -> None:
+def test_a_paused_reader_does_not_block_checkpoints(path: Path, reading: str, is_elsewhere: bool) -> None:
     with SqliteLog(path, durability="off") as log:
         for number in range(20):
             append(log, "topic/a", produced(number))
@@ -52,7 +52,7 @@ def test_a_paused_reader_does_not_pin_the_write_ahead_log(path: Path, reading: s
             assert next(paused) is not None
 
 
-def test_a_paused_reader_holds_at_most_about_one_chunk_in_memory(path: Path) -> None:
+def test_a_paused_reader_keeps_about_one_chunk_in_memory(path: Path) -> None:
     with SqliteLog(path, durability="off") as log:
         for number in range(20):
             append(log, "topic/a", produced(number, value=b"x" * 500_000))
@@ -63,7 +63,7 @@ def test_a_paused_reader_holds_at_most_about_one_chunk_in_memory(path: Path) -> 
         assert len(rows.gi_frame.f_locals["chunk"].rows) == 2  # type: ignore[attr-defined]  # a generator's
 
 
-def test_a_reader_of_a_closed_log_leaves_nothing_behind(path: Path) -> None:
+def test_a_reader_of_a_closed_log_leaves_no_files_behind(path: Path) -> None:
     with SqliteLog(path) as log:
         append(log, "topic/a", created())
     before = {file.name: file.stat().st_mtime_ns for file in path.parent.iterdir()}
@@ -85,7 +85,7 @@ def test_a_reader_of_another_user_does_not_lock_the_owner_out(public_place: Path
 
 
 @pytest.mark.parametrize("suffix", ["-shm", "-wal"])
-def test_a_file_beside_the_log_that_its_owner_may_not_write_is_named(public_place: Path, suffix: str) -> None:
+def test_an_unwritable_file_next_to_the_log_is_named_in_the_error(public_place: Path, suffix: str) -> None:
     path = public_place / "log.db"
     with ordinary_user(), SqliteLog(path) as log:
         append(log, "topic/a", created())
@@ -100,7 +100,7 @@ def test_a_file_beside_the_log_that_its_owner_may_not_write_is_named(public_plac
         SqliteLog(path)
 
 
-def test_a_reader_of_a_closed_log_follows_the_writer_that_comes(path: Path) -> None:
+def test_a_reader_of_a_closed_log_follows_a_new_writer(path: Path) -> None:
     with SqliteLog(path) as log:
         append(log, "topic/a", created())
     with SqliteLog(path, read_only=True) as reader:
@@ -136,7 +136,7 @@ def test_readers_of_a_log_that_writers_open_and_close_see_whole_commits_only(pat
     assert failures == []
 
 
-def test_a_backup_of_a_closed_log_leaves_nothing_beside_it(path: Path, tmp_path: Path) -> None:
+def test_a_backup_of_a_closed_log_leaves_no_other_files(path: Path, tmp_path: Path) -> None:
     with SqliteLog(path) as log:
         append(log, "topic/a", created())
     with SqliteLog(path, read_only=True) as log:
@@ -144,7 +144,7 @@ def test_a_backup_of_a_closed_log_leaves_nothing_beside_it(path: Path, tmp_path:
     assert {file.name for file in tmp_path.iterdir()} == {"log.db", "log.db.lock", "copy.db"}
 
 
-def test_a_backup_in_steps_is_of_one_moment_while_the_log_grows(path: Path, tmp_path: Path) -> None:
+def test_a_backup_in_steps_is_consistent_while_the_log_grows(path: Path, tmp_path: Path) -> None:
     with SqliteLog(path, durability="off") as log:
         for number in range(300):
             append(log, "topic/a", produced(number, value=b"x" * 50_000))
@@ -168,7 +168,7 @@ def test_a_backup_in_steps_is_of_one_moment_while_the_log_grows(path: Path, tmp_
             assert verify(copy).is_sound
 
 
-def test_what_a_killed_writer_left_is_read_to_its_end(path: Path, tmp_path: Path) -> None:
+def test_a_log_of_a_killed_writer_is_read_to_its_end(path: Path, tmp_path: Path) -> None:
     with closing(SqliteLog(path)) as log:
         append(log, "topic/a", created())
         place = tmp_path / "elsewhere"

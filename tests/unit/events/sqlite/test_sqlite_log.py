@@ -88,7 +88,7 @@ def foreign_database(path: Path, user_version: int = 0, application_id: int = 0)
     ],
     ids=["short text", "long text", "binary", "binary that begins like SQLite", "zeros"],
 )
-def test_a_file_of_another_kind_is_refused_and_left_untouched(
+def test_a_file_that_is_not_a_database_is_refused_and_left_unchanged(
     path: Path, content: bytes, reason: str, read_only: bool
 ) -> None:
     path.write_bytes(content)
@@ -102,7 +102,7 @@ def test_a_file_of_another_kind_is_refused_and_left_untouched(
 
 @pytest.mark.parametrize("read_only", [True, False])
 @pytest.mark.parametrize("identity", [(0, 0), (3, 0), (FORMAT, 77), (0, APPLICATION_ID)])
-def test_another_programs_database_is_refused_and_left_untouched(
+def test_another_programs_database_is_refused_and_left_unchanged(
     path: Path, identity: tuple[int, int], read_only: bool
 ) -> None:
     foreign_database(path, *identity)
@@ -119,7 +119,7 @@ def test_a_directory_is_refused(tmp_path: Path, read_only: bool) -> None:
     assert contents(tmp_path) == {}
 
 
-def test_a_pipe_is_refused_and_nobody_waits_for_its_other_end(path: Path) -> None:
+def test_a_pipe_is_refused_without_waiting_for_its_other_end(path: Path) -> None:
     os.mkfifo(path)
     with pytest.raises(NotALog, match="it is not a regular file"):
         open_log(path)
@@ -159,14 +159,14 @@ def test_a_missing_directory_is_named(tmp_path: Path) -> None:
         open_log(tmp_path / "no" / "log.db", read_only=True)
 
 
-def test_a_file_name_too_long_for_the_disk_is_one_sentence(tmp_path: Path) -> None:
+def test_a_file_name_too_long_for_the_file_system_is_refused(tmp_path: Path) -> None:
     with pytest.raises(LogNotWritable, match="File name too long"):
         open_log(tmp_path / ("x" * 300))
     with pytest.raises(LogNotFound):
         open_log(tmp_path / ("x" * 300), read_only=True)
 
 
-def test_a_directory_that_takes_no_files_is_not_writable(public_place: Path) -> None:
+def test_a_log_in_a_read_only_directory_is_not_writable(public_place: Path) -> None:
     os.chmod(public_place, 0o555)
     with (
         ordinary_user(),
@@ -176,7 +176,7 @@ def test_a_directory_that_takes_no_files_is_not_writable(public_place: Path) -> 
     assert contents(public_place) == {}
 
 
-def test_a_read_only_file_is_not_writable_and_can_be_read(public_place: Path) -> None:
+def test_a_read_only_file_can_be_read_but_not_written(public_place: Path) -> None:
     path = public_place / "log.db"
     with ordinary_user():
         with SqliteLog(path) as log:
@@ -191,9 +191,7 @@ def test_a_read_only_file_is_not_writable_and_can_be_read(public_place: Path) ->
 
 
 @pytest.mark.parametrize(("read_only", "error"), [(True, LogNotReadable), (False, LogNotWritable)])
-def test_a_file_that_may_not_be_read_is_one_sentence(
-    public_place: Path, read_only: bool, error: type[LogError]
-) -> None:
+def test_a_file_without_read_permission_is_refused(public_place: Path, read_only: bool, error: type[LogError]) -> None:
     path = public_place / "log.db"
     SqliteLog(path).close()
     os.chmod(path, 0o000)
@@ -201,7 +199,7 @@ def test_a_file_that_may_not_be_read_is_one_sentence(
         open_log(path, read_only=read_only)
 
 
-def test_a_closed_log_is_read_where_nothing_can_be_written(public_place: Path) -> None:
+def test_a_closed_log_can_be_read_in_a_read_only_directory(public_place: Path) -> None:
     path = public_place / "log.db"
     with SqliteLog(path) as log:
         append(log, "topic/a", created(), produced(0))
@@ -215,7 +213,7 @@ def test_a_closed_log_is_read_where_nothing_can_be_written(public_place: Path) -
     assert contents(public_place) == before
 
 
-def test_a_reader_without_a_right_to_write_follows_a_writer_that_comes_later(public_place: Path) -> None:
+def test_a_reader_without_write_permission_follows_a_writer_that_starts_later(public_place: Path) -> None:
     path = public_place / "log.db"
     with SqliteLog(path) as log:
         append(log, "topic/a", created())
@@ -232,7 +230,7 @@ def test_a_reader_without_a_right_to_write_follows_a_writer_that_comes_later(pub
             assert positions(reader) == list(range(number + 1))
 
 
-def test_a_log_that_was_not_closed_is_not_read_without_its_latest_events(public_place: Path) -> None:
+def test_a_log_that_was_not_closed_is_not_read_without_its_write_ahead_log(public_place: Path) -> None:
     place = public_place / "copy"
     with SqliteLog(public_place / "log.db") as log:
         append(log, "topic/a", created())
@@ -257,7 +255,7 @@ def test_a_log_in_memory_is_opened_by_its_name() -> None:
         assert isinstance(log, MemoryLog)
 
 
-def test_a_reopened_log_goes_on_where_it_ended(path: Path) -> None:
+def test_a_reopened_log_continues_where_it_ended(path: Path) -> None:
     with SqliteLog(path) as log:
         append(log, "topic/a", created(), when=50)
         head = log.head()
@@ -277,7 +275,7 @@ def test_a_log_may_have_any_file_name(tmp_path: Path, name: str) -> None:
     assert set(contents(tmp_path)) >= {name, f"{name}.lock"}
 
 
-def test_the_file_says_what_it_is(path: Path) -> None:
+def test_the_file_has_its_application_id_and_format(path: Path) -> None:
     SqliteLog(path).close()
     with closing(sqlite3.connect(path)) as raw:
         assert raw.execute("PRAGMA application_id").fetchone() == (0x4F445244,)
@@ -331,7 +329,7 @@ def test_a_second_writer_by_another_name_for_the_file_is_refused(path: Path) -> 
         SqliteLog(os.path.relpath(path))
 
 
-def test_a_second_writer_in_another_process_is_refused_and_told_who_holds_the_log(path: Path) -> None:
+def test_a_second_writer_in_another_process_is_refused_with_the_process_that_holds_the_log(path: Path) -> None:
     program = """
         import sys
         from odradek_events import open_log
@@ -346,7 +344,7 @@ def test_a_second_writer_in_another_process_is_refused_and_told_who_holds_the_lo
     assert in_another_process(program, path) == ""
 
 
-def test_the_lock_goes_with_its_holder(path: Path) -> None:
+def test_the_lock_is_released_when_its_process_dies(path: Path) -> None:
     program = """
         import os, sys
         from odradek_events import open_log
@@ -379,7 +377,7 @@ def test_the_lock_is_released_by_close_and_by_a_failed_opening(path: Path) -> No
     SqliteLog(path).close()
 
 
-def test_a_forked_child_neither_keeps_the_lock_nor_uses_the_log(path: Path) -> None:
+def test_a_forked_child_does_not_keep_the_lock_and_cannot_use_the_log(path: Path) -> None:
     program = """
         import os, sys
         from datetime import UTC, datetime
@@ -429,7 +427,7 @@ def test_readers_follow_the_writer(path: Path) -> None:
 
 
 @pytest.mark.parametrize("read_only", [True, False])
-def test_a_log_whose_file_was_replaced_is_not_gone_on_with_as_if_it_were_the_same(path: Path, read_only: bool) -> None:
+def test_a_log_whose_file_was_replaced_is_not_continued(path: Path, read_only: bool) -> None:
     other = path.with_name("other.db")
     with SqliteLog(path) as log:
         append(log, "topic/a", created(), produced(0))
@@ -462,7 +460,7 @@ def test_a_reader_does_not_append(path: Path) -> None:
             reader.reopen()
 
 
-def test_a_reader_in_another_process_sees_what_was_answered(path: Path) -> None:
+def test_a_reader_in_another_process_sees_acknowledged_commits(path: Path) -> None:
     program = """
         import sys
         from odradek_events import open_log
@@ -476,7 +474,7 @@ def test_a_reader_in_another_process_sees_what_was_answered(path: Path) -> None:
         assert in_another_process(program, path) == "[0, 1, 2]"
 
 
-def test_readers_in_threads_see_a_growing_prefix_while_the_writer_writes(path: Path) -> None:
+def test_reader_threads_see_a_growing_prefix_during_writes(path: Path) -> None:
     failures: list[str] = []
     done = threading.Event()
 
@@ -501,7 +499,7 @@ def test_readers_in_threads_see_a_growing_prefix_while_the_writer_writes(path: P
         assert positions(log) == list(range(200))
 
 
-def test_opening_a_reader_here_does_not_let_a_stranger_take_the_write_ahead_log(path: Path) -> None:
+def test_opening_a_reader_in_the_writers_process_keeps_sqlites_locks(path: Path) -> None:
     # A second descriptor of the file, closed again, would drop SQLite's locks in this process; the stranger, the last
     # to hold one, would then remove the write-ahead log and with it whatever is appended afterwards.
     stranger = """
@@ -523,7 +521,7 @@ def test_opening_a_reader_here_does_not_let_a_stranger_take_the_write_ahead_log(
 # -- closing ----------------------------------------------------------------------------------------------------------
 
 
-def test_after_an_orderly_close_the_file_alone_is_complete(path: Path) -> None:
+def test_after_close_the_database_file_alone_is_complete(path: Path) -> None:
     with SqliteLog(path) as log:
         append(log, "topic/a", created(), produced(0))
     assert set(contents(path.parent)) == {"log.db", "log.db.lock"}
@@ -533,7 +531,7 @@ def test_after_an_orderly_close_the_file_alone_is_complete(path: Path) -> None:
         assert positions(copy) == [0, 1]
 
 
-def test_the_file_alone_is_complete_even_if_a_reader_stays(path: Path) -> None:
+def test_the_database_file_alone_is_complete_even_if_a_reader_stays_open(path: Path) -> None:
     alone = path.with_name("alone.db")
     with closing(SqliteLog(path)) as log, SqliteLog(path, read_only=True) as reader:
         append(log, "topic/a", created(), produced(0))
@@ -546,7 +544,7 @@ def test_the_file_alone_is_complete_even_if_a_reader_stays(path: Path) -> None:
 
 
 @pytest.mark.parametrize("is_stopped_within", [True, False])
-def test_the_file_alone_is_complete_though_a_subscription_was_stopped_half_way(
+def test_the_database_file_alone_is_complete_after_a_subscription_was_stopped(
     path: Path, is_stopped_within: bool
 ) -> None:
     with SqliteLog(path) as log:
@@ -562,7 +560,7 @@ def test_the_file_alone_is_complete_though_a_subscription_was_stopped_half_way(
     assert set(contents(path.parent)) == {"log.db", "log.db.lock"}
 
 
-def test_a_query_of_many_items_takes_few_file_descriptors(path: Path) -> None:
+def test_a_query_of_many_items_needs_few_file_descriptors(path: Path) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     free = os.dup(0)
     os.close(free)
@@ -578,7 +576,7 @@ def test_a_query_of_many_items_takes_few_file_descriptors(path: Path) -> None:
         assert found == list(range(300))
 
 
-def test_a_read_left_half_way_does_not_keep_a_closed_log_open(path: Path) -> None:
+def test_an_abandoned_read_does_not_keep_a_closed_log_open(path: Path) -> None:
     log = SqliteLog(path, durability="off")
     for number in range(600):  # more commits than one chunk of a read
         append(log, "topic/a", produced(number))
@@ -592,7 +590,7 @@ def test_a_read_left_half_way_does_not_keep_a_closed_log_open(path: Path) -> Non
     assert set(contents(path.parent)) == {"log.db", "log.db.lock"}
 
 
-def test_a_read_that_ends_while_connections_change_hands_blocks_nobody(path: Path) -> None:
+def test_a_read_that_ends_during_a_connection_hand_over_does_not_deadlock(path: Path) -> None:
     # The garbage collector may end an abandoned read at any moment, also while its thread takes a connection.
     log = SqliteLog(path)
     append(log, "topic/a", created(), produced(0))
@@ -610,7 +608,7 @@ def test_a_read_that_ends_while_connections_change_hands_blocks_nobody(path: Pat
     log.close()
 
 
-def test_a_read_of_many_commits_goes_on_from_chunk_to_chunk(path: Path) -> None:
+def test_a_read_of_many_commits_continues_across_chunks(path: Path) -> None:
     with SqliteLog(path, durability="off") as log:
         for number in range(600):
             append(log, f"topic/{number % 2}", produced(number))
@@ -620,7 +618,7 @@ def test_a_read_of_many_commits_goes_on_from_chunk_to_chunk(path: Path) -> None:
 
 
 @pytest.mark.parametrize("read_only", [True, False])
-def test_a_log_whose_writer_was_killed_in_the_middle_of_a_checkpoint_is_whole(path: Path, read_only: bool) -> None:
+def test_a_log_whose_writer_was_killed_during_a_checkpoint_is_complete(path: Path, read_only: bool) -> None:
     killed = path.with_name("killed.db")
     with SqliteLog(path) as log:
         append(log, "topic/a", created(), *(produced(number, value=b"x" * 1000) for number in range(100)))
@@ -635,7 +633,7 @@ def test_a_log_whose_writer_was_killed_in_the_middle_of_a_checkpoint_is_whole(pa
         append(log, "topic/a", produced(100))
 
 
-def test_a_file_of_another_kind_with_a_write_ahead_log_of_another_kind_is_refused(path: Path) -> None:
+def test_a_foreign_file_with_a_foreign_write_ahead_log_is_refused(path: Path) -> None:
     path.write_bytes(b"a short text\n")
     path.with_name("log.db-wal").write_bytes(b"another\n")
     before = contents(path.parent)
@@ -666,7 +664,7 @@ def test_a_file_of_another_kind_with_a_write_ahead_log_of_another_kind_is_refuse
         "REPLACE INTO commits SELECT * FROM commits",
     ],
 )
-def test_the_file_itself_refuses_to_change_what_is_written(path: Path, statement: str) -> None:
+def test_triggers_refuse_changes_of_stored_commits(path: Path, statement: str) -> None:
     with SqliteLog(path) as log:
         append(log, "topic/a", created(), produced(0))
         append(log, "topic/a", produced(1))
@@ -679,7 +677,7 @@ def test_the_file_itself_refuses_to_change_what_is_written(path: Path, statement
 # -- failures ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_full_disk_rejects_the_append_writes_nothing_and_lets_writing_go_on(path: Path) -> None:
+def test_a_full_disk_rejects_the_append_and_later_appends_succeed(path: Path) -> None:
     with SqliteLog(path) as log:
         append(log, "topic/a", created())
         head = log.head()
@@ -709,7 +707,7 @@ def test_a_full_disk_rejects_the_append_writes_nothing_and_lets_writing_go_on(pa
         assert verify(log).is_sound
 
 
-def test_a_repeat_of_what_is_stored_is_answered_with_its_place_though_the_disk_is_full(path: Path) -> None:
+def test_a_repeat_is_recognised_even_if_the_disk_is_full(path: Path) -> None:
     stored = Append(stream="topic/a", events=[created()], expected_version=NO_STREAM, commit_id="c1")
     large = [produced(0, value=b"x" * 100_000)]
     new = Append(stream="topic/b", events=large, expected_version=NO_STREAM, commit_id="c2")
@@ -742,7 +740,7 @@ def lose_the_connection(log: SqliteLog) -> None:
 
 
 @pytest.mark.parametrize("fail", [refuse_commits, lose_the_connection])
-def test_a_failed_commit_has_an_unknown_outcome_and_no_append_follows_until_reopened(
+def test_a_failed_commit_has_an_unknown_outcome_and_blocks_appends_until_reopened(
     path: Path, fail: Callable[[SqliteLog], None]
 ) -> None:
     with SqliteLog(path) as log:
@@ -767,7 +765,7 @@ def test_a_failed_commit_has_an_unknown_outcome_and_no_append_follows_until_reop
         assert verify(log).is_sound
 
 
-def test_a_log_that_grew_behind_the_writers_back_is_reopened_at_its_real_end(path: Path) -> None:
+def test_a_log_that_another_program_extended_is_reopened_at_its_real_end(path: Path) -> None:
     with SqliteLog(path) as log:
         append(log, "topic/a", created())
         with closing(sqlite3.connect(path)) as raw, raw:
@@ -782,7 +780,7 @@ def test_a_log_that_grew_behind_the_writers_back_is_reopened_at_its_real_end(pat
         append(log, "topic/a", produced(0), expected=1)
 
 
-def test_a_log_whose_file_vanished_is_not_reopened_as_an_empty_one(path: Path) -> None:
+def test_a_log_whose_file_was_deleted_is_not_reopened_as_an_empty_one(path: Path) -> None:
     with SqliteLog(path) as log:
         append(log, "topic/a", created())
         for file in path.parent.iterdir():
@@ -794,7 +792,7 @@ def test_a_log_whose_file_vanished_is_not_reopened_as_an_empty_one(path: Path) -
             log.append([Append(stream="topic/a", events=[created()])], START)
 
 
-def test_a_stream_name_of_a_wrong_type_does_not_make_the_streams_endless(path: Path) -> None:
+def test_a_stream_name_of_a_wrong_type_does_not_make_streams_loop(path: Path) -> None:
     with SqliteLog(path) as log:
         append(log, "topic/a", created())
     with tampering(path) as raw:

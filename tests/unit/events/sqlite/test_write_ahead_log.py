@@ -60,7 +60,7 @@ def offsets_in_a_frame() -> Iterator[int]:
     yield from range(FRAME_HEADER, FRAME, 401)
 
 
-def test_what_a_killed_writer_left_is_sound(path: Path) -> None:
+def test_the_write_ahead_log_of_a_killed_writer_is_sound(path: Path) -> None:
     assert why_damaged(str(path)) is None
     with SqliteLog(path) as log:
         assert [recorded.position for recorded in log.read()] == list(range(6))
@@ -81,7 +81,7 @@ def test_a_flipped_bit_anywhere_in_the_write_ahead_log_is_found(path: Path) -> N
 
 @pytest.mark.parametrize("read_only", [True, False])
 @pytest.mark.parametrize("frame", [0, 3, -1])
-def test_opening_reports_a_flipped_bit_and_destroys_nothing(path: Path, read_only: bool, frame: int) -> None:
+def test_opening_reports_a_flipped_bit_and_changes_no_file(path: Path, read_only: bool, frame: int) -> None:
     count = frames_of(path)
     flip(path, HEADER + (frame % count) * FRAME + FRAME_HEADER + 100)
     before = contents(path)
@@ -102,7 +102,7 @@ def test_a_page_overwritten_in_the_middle_is_found(path: Path) -> None:
         assert why_damaged(str(path)) is not None, frame
 
 
-def test_what_lies_before_the_damage_can_be_salvaged(path: Path, tmp_path: Path) -> None:
+def test_commits_before_the_damage_can_be_salvaged(path: Path, tmp_path: Path) -> None:
     flip(path, HEADER + (frames_of(path) - 1) * FRAME + FRAME_HEADER + 100)
     before = contents(path)
     found = salvage(path, tmp_path / "new.db")
@@ -113,7 +113,7 @@ def test_what_lies_before_the_damage_can_be_salvaged(path: Path, tmp_path: Path)
     assert contents(path) == before
 
 
-def test_verify_of_an_open_log_finds_damage_that_a_crash_would_bring_out(tmp_path: Path) -> None:
+def test_verify_of_an_open_log_finds_damage_that_would_matter_after_a_crash(tmp_path: Path) -> None:
     with SqliteLog(tmp_path / "log.db") as log:
         for number in range(5):
             append(log, "topic/a", produced(number))
@@ -130,14 +130,14 @@ def test_verify_of_an_open_log_finds_damage_that_a_crash_would_bring_out(tmp_pat
 # -- no false alarm ---------------------------------------------------------------------------------------------------
 
 
-def test_a_write_ahead_log_cut_short_anywhere_is_a_normal_end(path: Path) -> None:
+def test_a_write_ahead_log_truncated_anywhere_is_a_normal_end(path: Path) -> None:
     good = wal_of(path).read_bytes()
     for length in (*range(0, len(good), 509), HEADER, HEADER + FRAME_HEADER, HEADER + FRAME, HEADER + 2 * FRAME):
         wal_of(path).write_bytes(good[:length])
         assert why_damaged(str(path)) is None, length
 
 
-def test_a_frame_of_which_only_the_beginning_was_written_is_a_normal_end(path: Path) -> None:
+def test_a_partially_written_frame_is_a_normal_end(path: Path) -> None:
     good = wal_of(path).read_bytes()
     last = len(good) - FRAME
     for written in (0, 8, FRAME_HEADER, FRAME_HEADER + 512, FRAME - 512):
@@ -187,7 +187,7 @@ def test_a_reader_that_opens_while_a_writer_commits_sees_no_damage(tmp_path: Pat
                 assert reader.head() == log.head()
 
 
-def test_the_write_ahead_log_of_another_programs_database_is_left_to_it(tmp_path: Path) -> None:
+def test_the_write_ahead_log_of_another_programs_database_is_not_checked(tmp_path: Path) -> None:
     path = tmp_path / "other.db"
     with closing(sqlite3.connect(path)) as other:
         other.execute("PRAGMA journal_mode = WAL")

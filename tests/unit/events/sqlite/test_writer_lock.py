@@ -59,7 +59,7 @@ print(len(held))
 """
 
 
-def test_no_fork_at_any_moment_leaves_a_child_with_the_lock(tmp_path: Path) -> None:
+def test_a_fork_at_any_moment_leaves_the_child_without_the_lock(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", FORKING, str(tmp_path / "log.db")],
         capture_output=True,
@@ -71,7 +71,7 @@ def test_no_fork_at_any_moment_leaves_a_child_with_the_lock(tmp_path: Path) -> N
     assert (done.stdout, done.stderr, done.returncode) == ("0\n", "", 0)
 
 
-def test_release_unlocks_though_another_process_has_the_descriptor(tmp_path: Path) -> None:
+def test_release_unlocks_even_if_another_process_has_the_descriptor(tmp_path: Path) -> None:
     path = tmp_path / "log.db"
     lock = WriterLock(path, "log.db")
     descriptor = lock._descriptor
@@ -94,7 +94,7 @@ def test_releasing_twice_closes_nothing_else(tmp_path: Path) -> None:
     os.close(other)
 
 
-def test_a_lock_that_is_refused_leaves_no_descriptor_behind(tmp_path: Path) -> None:
+def test_a_refused_lock_leaves_no_descriptor_open(tmp_path: Path) -> None:
     path = tmp_path / "log.db"
     lock = WriterLock(path, "log.db")
     before = os.listdir("/dev/fd")
