@@ -81,7 +81,7 @@ class Query(msgspec.Struct, frozen=True, gc=False):
     items: tuple[QueryItem, ...]
 
     def __post_init__(self) -> None:
-        """Reject what is not a tuple of items."""
+        """Raise TypeError unless `items` is a tuple or list of QueryItem."""
         if not isinstance(self.items, tuple | list) or not all(isinstance(item, QueryItem) for item in self.items):
             raise TypeError(f"items must be a tuple of QueryItem, not {shown(self.items)}")
         if type(self.items) is not tuple:

@@ -62,7 +62,7 @@ def shown(value: object) -> str:
 def whole_number(name: str, value: Any, minimum: int | None = 0, maximum: int = _LARGEST) -> int:
     """Return a whole number between `minimum` and `maximum`; raise TypeError or ValueError for any other value.
 
-    The limits are those of 64 bits, as in SQLite and in Kafka's protocol; `minimum` None is the least of them.
+    The default maximum is that of 64 bits, as in SQLite and Kafka's protocol, and so is the minimum if it is None.
     """
     least = -_LARGEST - 1 if minimum is None else minimum
     if type(value) is not int:
@@ -75,7 +75,7 @@ def whole_number(name: str, value: Any, minimum: int | None = 0, maximum: int = 
 
 
 def check_int(name: str, value: Any) -> None:
-    """Raise TypeError unless `value` is a whole number, however large: to read after 2**70 gives nothing."""
+    """Raise TypeError unless `value` is a whole number of any size: a read after 2**70 returns nothing."""
     if type(value) is not int:
         raise TypeError(f"{name} must be an int, not {shown(value)}")
 
@@ -111,7 +111,7 @@ def names(name: str, values: Iterable[str]) -> list[str]:
 
 
 def items(name: str, values: Any) -> list[Any]:
-    """Return what is in `values` as a list; raise TypeError for what is not iterable, and for a single str."""
+    """Return the elements of `values` as a list; raise TypeError if it is not iterable, or a single str."""
     if isinstance(values, str | bytes):
         raise TypeError(f"{name} must be a list; use [{shown(values)}]")
     try:
@@ -121,7 +121,7 @@ def items(name: str, values: Any) -> list[Any]:
 
 
 def file_name(name: str, value: Any) -> str:
-    """Return the name of a file, given as str or path; ValueError for one that no file can have."""
+    """Return the name of a file, given as str or path; raise ValueError for an impossible name."""
     if not isinstance(value, str | os.PathLike) or isinstance(path := os.fspath(value), bytes):
         raise TypeError(f"{name} must be a str or a path, not {shown(value)}")
     plain = plain_text(path)
@@ -130,25 +130,25 @@ def file_name(name: str, value: Any) -> str:
     except UnicodeEncodeError:
         encoded = b"\0"
     if b"\0" in encoded:
-        raise ValueError(f"{name} {shown(plain)} has a character that no file name can have; use another name")
+        raise ValueError(f"{name} {shown(plain)} has a character that file names cannot contain; use another name")
     if len(encoded) > _LONGEST_PATH:
         raise ValueError(f"{name} must have at most {_LONGEST_PATH} bytes, not {len(encoded)}")
     return plain
 
 
 def printable(path: str) -> str:
-    """Return the name of a file as messages show it: on one line."""
+    """Return the name of a file as error messages show it: on one line."""
     return path if path.isprintable() else path.encode("unicode_escape", "surrogateescape").decode(errors="replace")
 
 
 def check_function(name: str, value: Any) -> None:
-    """Raise TypeError unless `value` can be called, or is None."""
+    """Raise TypeError unless `value` is callable or None."""
     if value is not None and not callable(value):
         raise TypeError(f"{name} must be a function or None, not {shown(value)}")
 
 
 def check_instance(name: str, value: Any, kind: type[Any], wanted: str) -> None:
-    """Raise TypeError unless `value` is a `kind`, which the message calls `wanted`."""
+    """Raise TypeError unless `value` is an instance of `kind`, which the message calls `wanted`."""
     if not isinstance(value, kind):
         raise TypeError(f"{name} must be {wanted}, not {shown(value)}")
 

@@ -105,10 +105,10 @@ def test_the_format_comes_from_the_name_or_the_option(log: Path, tmp_path: Path)
 
 def test_nothing_is_overwritten(log: Path, tmp_path: Path) -> None:
     (tmp_path / "x.jsonl").write_text("precious")
-    refused(here("export", log, tmp_path / "x.jsonl"), 5, "exists already")
+    refused(here("export", log, tmp_path / "x.jsonl"), 5, "already exists")
     assert (tmp_path / "x.jsonl").read_text() == "precious"
     lines = here("export", log).output
-    refused(here("import", "-", log, stdin=lines), 5, "exists already")
+    refused(here("import", "-", log, stdin=lines), 5, "already exists")
     refused(here("import", "-", tmp_path / "no" / "new.db", stdin=lines), 5, "directory does not exist")
     refused(here("export", log, tmp_path / "no" / "x.jsonl"), 5, "directory does not exist")
     refused(here("import", "-", ":memory:", stdin=lines), 2, "in memory")

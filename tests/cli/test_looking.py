@@ -254,7 +254,7 @@ def test_verify_looks_at_the_snapshots_beside_a_log(log: Path, tmp_path: Path) -
     assert here("backup", log, older).code == 0
     outcome = here("verify", older)
     refused(outcome, 1, "is damaged: 1 finding")
-    assert "a snapshot of 'topic/orders' was taken here, and the log ends before it" in outcome.lines[0]
+    assert "a snapshot of 'topic/orders' was taken here, but the log ends before it" in outcome.lines[0]
     (tmp_path / "older.db.snapshots").write_bytes(b"nothing like it")
     outcome = here("verify", older)
     assert outcome.code == 0
@@ -319,7 +319,7 @@ def test_a_backup_is_the_same_log_and_overwrites_nothing(log: Path, tmp_path: Pa
         outcome = odradek("backup", log, copy)
     assert outcome.code == 0
     assert here("verify", copy, "--json").json["digest"] == here("verify", log, "--json").json["digest"]
-    refused(here("backup", log, copy), 5, "exists already")
+    refused(here("backup", log, copy), 5, "already exists")
     refused(here("backup", log, tmp_path / "no" / "copy.db"), 5, "directory does not exist")
 
 
@@ -453,13 +453,13 @@ def test_salvage_says_what_it_left_out_and_why(log: Path, tmp_path: Path) -> Non
     last = head_of(log)
     assert outcome.lines[0].startswith("Copied 2 events in 2 commits")
     said = f"also damaged in {damaged}, and repaired in the copy"
-    assert outcome.lines[1] == f"{said}: the trigger commits_are_not_changed is gone or changed"
+    assert outcome.lines[1] == f"{said}: the trigger commits_are_not_changed is missing or was changed"
     assert outcome.lines[2].startswith(f"left out: {last - 1} events, positions 2 to {last}; ")
     assert here("verify", tmp_path / "new.db").code == 0
     found = here("salvage", damaged, tmp_path / "again.db", "--json")
     assert found.code == 1
     assert (found.json["head"], found.json["is_whole"], found.json["left_out_events"]) == (1, False, last - 1)
-    refused(here("salvage", damaged, tmp_path / "new.db"), 5, "exists already")
+    refused(here("salvage", damaged, tmp_path / "new.db"), 5, "already exists")
 
 
 def test_a_file_that_no_command_opens_is_salvaged_as_far_as_it_goes(log: Path, tmp_path: Path) -> None:

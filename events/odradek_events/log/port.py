@@ -1,16 +1,16 @@
-"""The event log's port, and what every store promises.
+"""The event log's port, and the contract of every store.
 
-1. `append` judges its requests in order and makes all accepted ones durable together. Each gets one verdict:
-   *Appended*; *Rejected* (nothing of it was written); *Failed* (unknown: the log then refuses appends until `reopen`).
-   An error in place of verdicts (LogUnavailable, or DamagedCommit where judging came to one): nothing was written.
-2. A commit is all or none. Versions and positions are assigned by the log, gapless from 0.
-3. Unrelated streams and conditions never conflict. An append of no events is fine and only checks what it expects.
-4. What was appended is visible to every later read, in commit order, and never changes.
-5. A read sees the log as it was when the read began, unless it is bounded further.
-6. There is one writer. Reads may run in any thread, at any time.
+1. `append` judges its requests in order and makes all accepted ones durable together. Each request gets one verdict:
+   *Appended*; *Rejected* (nothing of it was written); *Failed* (the outcome is unknown, and the log refuses appends
+   until `reopen`). If `append` raises (LogUnavailable, or DamagedCommit if judging read one), nothing was written.
+2. A commit is atomic. The log assigns versions and positions, gapless from 0.
+3. Unrelated streams and conditions never conflict. An append without events only checks what it expects.
+4. Appended events are visible to every later read, in commit order, and never change.
+5. A read sees the log as it was when the read began.
+6. There is one writer. Reads may run in any thread at any time.
 
-`EventLog` is the port: what the domain may know. `ReadableLog` builds reading by event, by position and by time on the
-one primitive that a store supplies, `stored`; `LogStore` adds writing. A store of your own is a LogStore.
+`EventLog` is the port that the domain may import. `ReadableLog` implements reading by event, position and time on the
+primitives of a store, above all `stored`; `LogStore` adds writing. To write your own store, subclass LogStore.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ __all__ = ["EventLog", "LogStore", "ReadableLog", "check_log", "resolve_until"]
 
 
 class EventLog(Protocol):
-    """The port: append, read commits, know the head and a stream's version."""
+    """The port: append, read commits, and return the head and a stream's version."""
 
     def append(self, requests: Sequence[Append], recorded_at: datetime) -> list[Verdict]:
-        """Make all acceptable requests durable in one go and return a verdict for each, in order."""
+        """Make all accepted requests durable together, and return a verdict for each request, in order."""
         ...
 
     def commits(
@@ -54,9 +54,9 @@ class EventLog(Protocol):
         tags: Collection[str] = (),
         types: Collection[str] = (),
     ) -> Iterator[Commit]:
-        """Yield commits with positions above `after` up to `until` inclusive, split where a bound falls inside one.
+        """Yield commits with positions above `after` and up to `until`, inclusive; split a commit at a bound inside it.
 
-        With tags or types: commits that *may* hold a match; match events with `read`.
+        With tags or types, yields the commits that *may* contain a match; use `read` to match events.
         """
         ...
 
@@ -70,9 +70,9 @@ class EventLog(Protocol):
 
 
 class ReadableLog(ABC):
-    """Reading built on `stored`, `head` and a codec; the base of the stores. `name` is for messages.
+    """The base class of stores: implements reading on `stored`, `head` and a codec. Error messages call it `name`.
 
-    A store tells `growth` when it has grown or is closed, so that those who wait look at once.
+    A store must call `growth.notify` after every append and when it is closed, to wake waiting readers.
     """
 
     def __init__(self, name: str, codec: Codec | None = None) -> None:
@@ -83,7 +83,7 @@ class ReadableLog(ABC):
     @property
     @abstractmethod
     def is_closed(self) -> bool:
-        """Whether it was closed."""
+        """Whether the log is closed."""
 
     @abstractmethod
     def head(self) -> Head:
@@ -99,17 +99,17 @@ class ReadableLog(ABC):
         tags: Collection[str] = (),
         types: Collection[str] = (),
     ) -> Iterator[StoredCommit]:
-        """Yield stored commits that overlap the positions above `after` up to `until`, in order.
+        """Yield stored commits that overlap the positions above `after` and up to `until`, in order.
 
-        Those that have all `tags` and any of `types` (none: whatever they have), not necessarily on the one event.
+        Only those with all `tags` and any of `types` (empty: any type), not necessarily on the same event.
         """
 
     def stored_for_any(
         self, items: Sequence[QueryItem], *, after: int = -1, until: int | None = None, stream: str | None = None
     ) -> Iterator[StoredCommit]:
-        """Yield stored commits that may hold a match of any of several items, each once. A store can do it in one walk.
+        """Yield stored commits that may contain a match of any item, each once. A store may override it with one walk.
 
-        Each item has a tag, or exactly one type, as they are stored.
+        Each item has at least one tag, or exactly one type, as stored.
         """
         check_items(items)
         return merged(
@@ -117,23 +117,23 @@ class ReadableLog(ABC):
         )
 
     def scan(self) -> Iterator[StoredCommit | DamagedCommit]:
-        """Yield every stored commit, and for a row that cannot be one the error that says so. For verification."""
+        """Yield every stored commit, or a DamagedCommit for a row that is not a valid commit. For verification."""
         yield from self.stored()
 
     @abstractmethod
     def locate(self, tag: str, offset: int, not_before: int = 0) -> int | None:
         """Return the first position of the commit whose entry for `tag` has the highest offset up to `offset`, or None.
 
-        Only commits from position `not_before` on count, as offsets restart when a topic is created anew; and none
-        beyond the head, also while it is being appended.
+        Ignores commits before position `not_before`, since offsets restart when a topic is recreated, and commits
+        beyond the head, even during an append.
         """
 
     @abstractmethod
     def commit_at(self, position: int) -> StoredCommit:
-        """Return the stored commit that holds `position`; PositionBeyondHead if there is none."""
+        """Return the stored commit that contains `position`; raise PositionBeyondHead if there is none."""
 
     def commit_end(self, position: int) -> CommitEnd | None:
-        """Return where the commit that holds `position` ends, or None. A store may do it without reading the events."""
+        """Return the end of the commit that contains `position`, or None. A store may do so without reading events."""
         try:
             return self.commit_at(position).end
         except PositionBeyondHead:
@@ -141,7 +141,7 @@ class ReadableLog(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Give back every resource; closing twice is fine."""
+        """Release all resources; may be called repeatedly."""
 
     def __enter__(self) -> Self:
         return self
@@ -186,15 +186,15 @@ class ReadableLog(ABC):
         tags: Collection[str] = (),
         types: Collection[str] = (),
     ) -> Iterator[StoredCommit]:
-        """Yield the whole commits that `commits` decodes, for who keeps what was decoded.
+        """Yield the whole commits that `commits` decodes, for callers that cache decoded commits.
 
-        Unlike `stored` it knows what types were called and tagged with before.
+        Unlike `stored` it includes former names of types, and older events stored with other tags.
         """
         check_bounds(after, until, stream)
         return self._may_hold(query_of(types, tags, None), after, until, stream)
 
     def _may_hold(self, query: Query, after: int, until: int | None, stream: str | None) -> Iterator[StoredCommit]:
-        """Yield the commits that may hold a match, older versions and former names of types included."""
+        """Yield the commits that may contain a match, including older versions and former names of types."""
         items = indexed(query, self.codec.catalogue)
         if len(items) != 1:
             return self.stored_for_any(items, after=after, until=until, stream=stream)
@@ -212,15 +212,14 @@ class ReadableLog(ABC):
         limit: int | None = None,
         opaque: bool = False,
     ) -> Iterator[Recorded]:
-        """Yield events with positions above `after`, up to and including `until` (a position or a time).
+        """Yield events with positions above `after` and up to `until`, inclusive (a position or a time).
 
-        At most `limit` of them; none if nothing follows `after`, also where the log has not reached it.
+        Yields at most `limit` events, and none if the log ends at or before `after`.
 
-        `types` names any of, `tags` all of: a match needs its type and every tag on the one event. A `query` in their
-        place joins several such selections. `stream` keeps to one stream. Raises PositionBeyondHead for an `until` that
-        the log has not reached, and UnknownEventType, unless `opaque`, when it comes to an event of a type that nothing
-        registers (and the types asked for do not rule it out). With `opaque` such an event is yielded as it is stored;
-        what it is tagged with nobody knows, so it passes where its commit has the tags.
+        An event matches if it has any of `types` and all of `tags`. Pass a `query` instead to combine several such
+        selections. `stream` selects one stream. Raises PositionBeyondHead for an `until` that the log has not reached.
+        Raises UnknownEventType at an event of an unregistered type, unless `types` exclude it. With `opaque`, yields
+        such an event as stored; its own tags are unknown, so it matches if its commit has the tags.
         """
         if limit is not None:
             check_int("limit", limit)
@@ -233,7 +232,7 @@ class ReadableLog(ABC):
         return itertools.islice(self._matching(wanted, after, last, stream, opaque), limit)
 
     def commit_of_version(self, stream: str, version: int) -> StoredCommit | None:
-        """Return the stored commit that holds this version of a stream, or None. A store can do better than walk."""
+        """Return the stored commit that contains this version of a stream, or None. A store may override the walk."""
         check_int("version", version)
         for stored in self.stored(stream=stream):
             if version < stored.first_version + stored.last_position - stored.first_position + 1:
@@ -241,7 +240,7 @@ class ReadableLog(ABC):
         return None
 
     def first_match(self, query: Query, after: int) -> int | None:
-        """Return the position of the first event after `after` that matches, or may (see `read`, `opaque`); or None."""
+        """Return the position of the first event after `after` that matches or may match (see `read`), or None."""
         check_instance("query", query, Query, "a Query")
         return next((found.position for found in self.read(after=after, query=query, opaque=True)), None)
 
@@ -267,12 +266,12 @@ class ReadableLog(ABC):
                 )
 
     def _may_match(self, matcher: Matcher, name: str, stored: StoredCommit) -> bool:
-        """Say whether an event that is stored under `name`, and not decoded, may match, as far as its commit tells."""
+        """Say whether an undecoded event that is stored under `name` may match, judging by its commit."""
         choices = matcher.tags_for(name)
         retagged = self.codec.catalogue.retagged_names(())
         if not all(choices) or name in retagged or (matcher.is_single and not retagged):
             return bool(choices)
-        first = stored.first_position  # found for one item of the query, or by type: the tags may be another's
+        first = stored.first_position  # found by one item or by type: the commit may lack the tags of the other items
         return any(next(self.stored(after=first - 1, until=first, tags=tags), None) for tags in choices)
 
     def subscribe(
@@ -285,19 +284,19 @@ class ReadableLog(ABC):
         query: Query | None = None,
         opaque: bool = False,
     ) -> Subscription:
-        """Return an iterator over the matching events after `after`, future ones included; see `read` for what matches.
+        """Return an iterator over the matching events after `after`, present and future; see `read` for matching.
 
-        It waits for more events until its `stop` is called; LogUnavailable once the log is closed. It waits in real
-        time, whatever runtime appends to the log.
+        The iterator waits for more events until its `stop` is called, and raises LogUnavailable once the log is closed.
+        It waits in real time, whichever runtime appends to the log.
         """
         check_bounds(after, None, stream)
         return Subscription(self, max(after, -1), stream, query_of(types, tags, query), opaque)
 
     def wait_for(self, position: int, timeout: float | None = None) -> Head:
-        """Wait until the log has reached `position`, whoever appends to it, and return the head.
+        """Wait until the log has reached `position`, and return the head.
 
-        PositionNotReached after `timeout` seconds of real time, whatever runtime appends to the log; LogUnavailable
-        when the log is closed meanwhile.
+        Raises PositionNotReached after `timeout` seconds of real time, whichever runtime appends to the log, and
+        LogUnavailable if the log is closed in the meantime.
         """
         check_int("position", position)
         if timeout is not None:
@@ -307,26 +306,26 @@ class ReadableLog(ABC):
         return self.head()
 
     def open_head(self) -> Head:
-        """Return the end of the log; LogUnavailable once it is closed."""
+        """Return the end of the log; raise LogUnavailable once it is closed."""
         if self.is_closed:
             raise LogUnavailable(self.name, "it is closed")
         return self.head()
 
     def resolve(self, until: int | datetime) -> int:
-        """Turn a position or an aware datetime (by recorded-at, inclusive) into the last position meant by it."""
+        """Return the last position up to `until`: a position, or an aware datetime (recorded-at, inclusive)."""
         return resolve_until(self, until)
 
 
 class LogStore(ReadableLog):
-    """A log that can be written too: what a store supplies, and what actors need. See `appending` for the judging."""
+    """The base class of stores that can be written, as actors need them. See `judging` for how requests are judged."""
 
     @abstractmethod
     def append(self, requests: Sequence[Append], recorded_at: datetime) -> list[Verdict]:
-        """Make all acceptable requests durable in one go and return a verdict for each, in order."""
+        """Make all accepted requests durable together, and return a verdict for each request, in order."""
 
     @abstractmethod
     def reopen(self) -> None:
-        """Take appends again after one that failed, at the log's real end; LogUnavailable while that cannot be."""
+        """Accept appends again after a failed one, at the log's real end. Raises LogUnavailable if it cannot."""
 
     @abstractmethod
     def stream_version(self, stream: str) -> int:
@@ -338,7 +337,7 @@ class LogStore(ReadableLog):
 
 
 def resolve_until(log: ReadableLog, until: int | datetime) -> int:
-    """Return the last position meant by `until`; see ReadableLog.resolve. Binary search over recorded-at."""
+    """Return the last position up to `until` by binary search over recorded-at; see ReadableLog.resolve."""
     head = log.head().position
     if not isinstance(until, datetime):
         if type(until) is not int:
@@ -348,7 +347,7 @@ def resolve_until(log: ReadableLog, until: int | datetime) -> int:
             raise PositionBeyondHead(until, head)
         return until
     until = moment("until", until)
-    low, high = -1, head  # invariant: everything up to `low` was recorded by then, nothing above `high`
+    low, high = -1, head  # invariant: all events up to `low` were recorded by then, none above `high`
     while low < high:
         commit = log.commit_at(low + (high - low + 1) // 2)
         if log.codec.metadata(commit).recorded_at <= until:
@@ -359,5 +358,5 @@ def resolve_until(log: ReadableLog, until: int | datetime) -> int:
 
 
 def check_log(log: object) -> None:
-    """Raise TypeError unless `log` is a log that can be read."""
+    """Raise TypeError unless `log` is a ReadableLog."""
     check_instance("log", log, ReadableLog, "a log, such as open_log returns")

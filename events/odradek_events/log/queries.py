@@ -36,7 +36,7 @@ def query_of(types: Collection[str], tags: Collection[str], query: Query | None)
 def check_bounds(
     after: int, until: int | None, stream: str | None, tags: Collection[str] = (), types: Collection[str] = ()
 ) -> None:
-    """Raise TypeError for what cannot bound a walk through the log: a wrong argument is no damage of the log."""
+    """Raise TypeError for wrong arguments of a read, which must not be reported as damage of the log."""
     check_int("after", after)
     if until is not None:
         check_int("until", until)
@@ -52,7 +52,7 @@ def check_bounds(
 
 
 def check_items(items: Collection[QueryItem]) -> None:
-    """Raise TypeError unless these are items of a query."""
+    """Raise TypeError unless `items` is a list of QueryItem."""
     if not isinstance(items, Collection) or not all(isinstance(item, QueryItem) for item in items):
         raise TypeError(f"items must be a list of QueryItem, not {shown(items)}")
 

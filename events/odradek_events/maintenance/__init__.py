@@ -1,8 +1,8 @@
-"""Care for log files: check them, copy them, rescue what is sound, and count what they hold.
+"""Maintenance of log files: verify, back up, salvage and count.
 
-`verify` checks a log and reports what is wrong; `backup` copies a log in use; `salvage` copies the sound part of a
-damaged one; `statistics` counts; `builder` makes a new log file from existing commits. Imports `snapshots`, `sqlite`,
-`log` and what they may import. Start reading at `verify`.
+`verify` checks a log and reports damage; `backup` copies a log in use; `salvage` copies the sound part of a damaged
+log; `statistics` counts events and bytes; `builder` creates a log file from existing commits. Imports `snapshots`,
+`sqlite`, `log` and what they may import. Start reading at `verify`.
 """
 
 from odradek_events.maintenance.backup import backup

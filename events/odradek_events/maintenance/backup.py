@@ -1,4 +1,4 @@
-"""Copy a log while it may be in use."""
+"""Back up a log, even while it is in use."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ __all__ = ["backup"]
 
 
 def backup(log: SqliteLog, target: str | os.PathLike[str]) -> Head:
-    """Copy `log` as it stands into the new file `target`, and return the copy's head.
+    """Copy `log` to the new file `target`, and return the copy's head.
 
-    Commits appended meanwhile may or may not be in the copy; what is in it is whole. Writes beside the target first, so
-    that a copy cut short never carries the target's name. Raises LogNotWritable if the target exists.
+    Commits appended during the copy may or may not be included; included ones are complete. Writes to a temporary file
+    next to the target first, so that a partial copy never has the target's name. Raises LogNotWritable if the target
+    exists.
     """
     check_instance("log", log, SqliteLog, "a SqliteLog, since a log in memory has no file to copy")
     with new_file(target) as partial:

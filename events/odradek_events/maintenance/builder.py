@@ -1,7 +1,7 @@
-"""A new log file made of commits that exist already: byte for byte theirs, with an index made anew.
+"""Builds a new log file from existing commits: keeps their bytes, and rebuilds the index.
 
-Each commit goes through the same judge as in `verify`, so that what is built is sound. Nothing carries its final name
-before it is complete.
+Each commit passes the same checks as in `verify`, so the new log is sound. The file gets its final name only once it is
+complete.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ PRAGMA cache_size = -65536;
 
 
 def check_is_new(path: Path) -> None:
-    """Raise LogNotWritable if there is something at `path`, or no directory for it."""
+    """Raise LogNotWritable if `path` exists, or its directory does not."""
     if os.path.lexists(path):
-        raise LogNotWritable(printable(str(path)), "it exists already, and is never overwritten")
+        raise LogNotWritable(printable(str(path)), "it already exists")
     if not os.path.isdir(path.absolute().parent):
         raise LogNotWritable(printable(str(path)), "its directory does not exist")
 
 
 @contextmanager
 def new_file(target: str | os.PathLike[str]) -> Iterator[Path]:
-    """Lend the name of a file to write beside `target`; synced, it becomes `target` at the end, or vanishes.
+    """Yield the name of a temporary file next to `target`; at the end, sync it and rename it to `target`.
 
-    Raises LogNotWritable if the target exists, or cannot be made.
+    Deletes the file after an error. Raises LogNotWritable if the target exists or cannot be written.
     """
     path = Path(file_name("target", target))
     check_is_new(path)
@@ -57,12 +57,15 @@ def new_file(target: str | os.PathLike[str]) -> Iterator[Path]:
             os.replace(partial, path)
             _sync(path.absolute().parent)
     finally:
-        for leftover in (partial, partial.with_name(partial.name + "-journal")):  # SQLite's, where it ran out of room
+        for leftover in (
+            partial,
+            partial.with_name(partial.name + "-journal"),
+        ):  # SQLite leaves a journal on a full disk
             leftover.unlink(missing_ok=True)
 
 
 def _sync(path: Path) -> None:
-    """Make a file or a directory durable. No connection of SQLite's may be open on it: closing would drop its locks."""
+    """Sync a file or a directory. SQLite must not have it open in this process: closing it would drop those locks."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
@@ -79,7 +82,7 @@ def _said_of(path: Path) -> Iterator[None]:
 
 
 class LogBuilder:
-    """Takes a log's commits in order from the first; see `building`. `head` is where what it took ends."""
+    """Adds a log's commits in order from the first; see `building`. `head` is the end of the last commit added."""
 
     def __init__(self, connection: sqlite3.Connection, codec: Codec) -> None:
         self.checker = Checker(codec)
@@ -90,7 +93,7 @@ class LogBuilder:
         self._bytes = 0
 
     def add(self, stored: StoredCommit, kept: Mapping[str, int | None] | None = None) -> None:
-        """Add the next commit; `kept` are index entries it had before. DamagedCommit if it does not belong there."""
+        """Add the next commit; `kept` are its previous index entries. Raise DamagedCommit if it does not fit."""
         problems, commit = self.checker.check(stored)
         if problems or commit is None:
             raise DamagedCommit(stored.first_position, "; ".join(problems))
@@ -114,7 +117,7 @@ class LogBuilder:
             self.flush()
 
     def flush(self) -> None:
-        """Write what was added."""
+        """Write the added commits."""
         if self._rows:
             write_commits(self._connection, self._rows)
         self._rows = []
@@ -138,10 +141,10 @@ def building(target: str | os.PathLike[str], codec: Codec) -> Iterator[LogBuilde
 
 
 def entries_for(commit: Commit, codec: Codec, kept: Mapping[str, int | None]) -> dict[str, int | None]:
-    """Return a commit's index entries, made from its events.
+    """Compute a commit's index entries from its events.
 
-    Of older and unknown types only those that were `kept` are known to be right: these stay. DamagedCommit if none can
-    be made.
+    For older and unknown types, uses the `kept` entries, which cannot be computed. Raises DamagedCommit if computing
+    them fails.
     """
     entries = dict(kept)
     is_current = codec.catalogue.is_current(commit.metadata.types)
@@ -149,7 +152,7 @@ def entries_for(commit: Commit, codec: Codec, kept: Mapping[str, int | None]) ->
         try:
             entries = codec.index([item for item in commit.events if not isinstance(item, OpaqueEvent)])
         except (TypeError, ValueError) as error:
-            raise DamagedCommit(commit.first_position, f"its index entries cannot be made ({error})") from error
+            raise DamagedCommit(commit.first_position, f"its index entries cannot be computed ({error})") from error
     if not is_current:
         entries |= {f"type:{name}": None for name, _ in commit.metadata.types}
     return entries

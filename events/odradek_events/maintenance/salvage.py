@@ -1,8 +1,8 @@
-"""Copy what is sound of a damaged log into a new one.
+"""Salvage a damaged log: copy its sound commits to a new log.
 
-The source is read by SQLite alone, without what a log demands of its file before it opens it: header, triggers and
-index may be wrong, the end may be cut off. What makes a commit one is the chain of digests. Nothing of the source
-is changed. Where SQLite cannot even open the file, its first page is taken for lost, and a new one made in a copy.
+Reads the source with SQLite alone, without the checks that opening a log performs: its header, triggers and index may
+be damaged, its end may be truncated. The digest chain decides which commits are sound. The source is not changed. If
+SQLite cannot even open the file, salvage treats its first page as lost, and restores it in a copy.
 """
 
 from __future__ import annotations
@@ -34,17 +34,16 @@ __all__ = ["Salvage", "salvage"]
 _MAX = (1 << 63) - 1
 _BROKEN = (sqlite3.Error, UnicodeDecodeError)  # the latter: sqlite3 quotes a damaged schema in its message
 _BARRED = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM}
-_BARRED = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM}
 _PROGRESS_EACH = 64  # commits
 
 
 class Salvage(msgspec.Struct, frozen=True):
-    """What was copied, and what was not.
+    """The result of a salvage: the commits copied and left out.
 
-    `problem` says why the copy ends at `head`, None if everything is in it. `left_out_until` is the last position that
-    the source still tells of, None if it tells of none beyond the head; `left_out_commits` how many it still lists.
-    `is_end_known` is False where the source may have gone on beyond all it tells of: its end is cut off or damaged.
-    `notes` is what else is wrong with the source, and right in the copy.
+    `problem` says why the copy ends at `head`; it is None if the copy is complete. `left_out_until` is the last
+    position beyond the head that the source refers to, or None, and `left_out_commits` the number of commits that it
+    lists there. `is_end_known` is False if the source may have had more commits: its end is truncated or damaged.
+    `notes` lists other damage to the source, which the copy does not have.
     """
 
     head: Head
@@ -63,7 +62,7 @@ class Salvage(msgspec.Struct, frozen=True):
 
     @property
     def left_out_events(self) -> int:
-        """How many events were left out, as far as the source tells: at least so many, unless `is_end_known`."""
+        """The number of events left out, as far as the source shows; a lower bound unless `is_end_known`."""
         return 0 if self.left_out_until is None else self.left_out_until - self.head.position
 
 
@@ -74,12 +73,12 @@ def salvage(
     *,
     codec: Codec | None = None,
 ) -> Salvage:
-    """Copy the longest sound beginning of the log `source` into the new log `target`; a sound log is copied whole.
+    """Copy all commits of the log `source` up to the first damaged one to the new log `target`.
 
-    Commits keep their bytes and digests; the index is made anew. `progress` is told the last position copied, now and
-    then. Where the first page of the source is damaged, needs room for a copy of it beside the target for a while.
-    Raises NothingToSalvage if not one commit is sound, NotALog for another kind of file, LogNotWritable if the target
-    exists.
+    Commits keep their bytes and digests; the index is rebuilt. Calls `progress` from time to time with the last
+    position copied. If the first page of the source is damaged, temporarily needs space for a copy of the source next
+    to the target. Raises NothingToSalvage if the first commit is damaged, NotALog for another kind of file, and
+    LogNotWritable if the target exists.
     """
     check_function("progress", progress)
     if codec is not None:
@@ -125,9 +124,9 @@ def _copied(
         head = builder.head
         listed, until, is_end_known = damaged.beyond(head.position)
         if until is not None and problem is None:
-            problem = "the index tells of commits that are no longer there"
+            problem = "the index refers to commits that are missing"
         if lost is not None:
-            problem = problem or f"in its write-ahead log {lost}, and SQLite cannot read the commits behind it"
+            problem = problem or f"in its write-ahead log {lost}, and SQLite cannot read the commits after it"
             is_end_known = False
         if problem is not None and not builder.commits:
             raise NothingToSalvage(name, problem)
@@ -136,22 +135,22 @@ def _copied(
 
 
 class _FirstPageIsDamaged(Exception):
-    """SQLite does not find a log's commits by its first page, or would find more than a log has; says why."""
+    """The first page does not lead SQLite to a log's commits, or has foreign schema objects; the message says why."""
 
 
 class _DamagedLog:
-    """What SQLite can still read of a log. `notes` is what is wrong beside its commits."""
+    """The readable part of a damaged log. `notes` lists the damage outside its commits."""
 
     def __init__(self, connection: Interruptible, notes: Iterable[str] = ()) -> None:
         self.notes = list(notes)
         self._connection = connection
         connection.text_factory = bytes
-        connection.execute("PRAGMA writable_schema = ON")  # read on where the schema or the size is not as it says
-        connection.execute("BEGIN")  # one moment of a log that somebody still writes
+        connection.execute("PRAGMA writable_schema = ON")  # read on despite a damaged schema or a wrong size
+        connection.execute("BEGIN")  # a consistent view, even if a writer is active
         self._note_header()
 
     def commits(self) -> Iterator[StoredCommit]:
-        """Yield commits in order; DamagedCommit where the next cannot be read."""
+        """Yield commits in order; raise DamagedCommit at one that cannot be read."""
         position = -1
         try:
             for row in self._connection.execute(SCAN, (-_MAX, _MAX)):
@@ -163,7 +162,7 @@ class _DamagedLog:
 
     @contextmanager
     def index(self) -> Iterator[IndexWalk | None]:
-        """Lend the index in order of position; None where it cannot be read."""
+        """Yield the index in order of position, or None if it cannot be read."""
         with ExitStack() as stack:
             walk = None
             try:
@@ -173,10 +172,10 @@ class _DamagedLog:
             yield walk
 
     def beyond(self, position: int) -> tuple[int, int | None, bool]:
-        """Count the commits that are listed beyond `position`; give the last position told of there, or None.
+        """Return the number of commits listed beyond `position`, and the last position found there or None.
 
-        And say whether that is known to be the end. Looks from both sides, as far as it gets: what cannot be read may
-        lie in the middle.
+        Also returns whether that is known to be the end. Reads from both ends as far as possible, since an unreadable
+        page may lie between them.
         """
         firsts: set[int] = set()
         last = position
@@ -196,7 +195,7 @@ class _DamagedLog:
         return len(firsts), last if last > position else None, self._is_end(last)
 
     def _is_end(self, position: int) -> bool:
-        """Say whether the last commit can be found, and ends at `position`."""
+        """Say whether the last commit can be read, and ends at `position`."""
         with suppress(*_BROKEN):
             rows = self._connection.execute("SELECT last_position FROM commits ORDER BY first_position DESC LIMIT 1")
             return [(position,)] == rows.fetchall() or position < 0
@@ -206,20 +205,19 @@ class _DamagedLog:
         with suppress(*_BROKEN):
             header = read_header(self._connection)
             if header.application_id != APPLICATION_ID:
-                found = f"its header gives {header.application_id} as its application"
-                self.notes.append(f"{found}, {APPLICATION_ID} is a log's")
+                self.notes.append(f"its header has application id {header.application_id}, not {APPLICATION_ID}")
             if header.format != FORMAT:
-                self.notes.append(f"its header says format {header.format}, it was read as format {FORMAT}")
-            self.notes.extend(f"the {item} is gone or changed" for item in KIND.missing(header))
+                self.notes.append(f"its header has format {header.format}; it was read as format {FORMAT}")
+            self.notes.extend(f"the {item} is missing or was changed" for item in KIND.missing(header))
 
 
 def _connected(path: Path, name: str) -> Interruptible:
-    """Connect to a file in which SQLite finds commits; _FirstPageIsDamaged where it does not, or finds more."""
+    """Connect to a file in which SQLite finds commits; raise _FirstPageIsDamaged if it does not."""
     if not os.path.exists(path):
         raise LogNotFound(name)
     if not os.path.isfile(path):
         raise NotALog(name, "it is not a regular file")
-    for mode in ("mode=ro", "mode=ro&immutable=1"):  # the latter where no file may be made beside it
+    for mode in ("mode=ro", "mode=ro&immutable=1"):  # the latter in a read-only directory
         uri = f"file:{quote(os.fsencode(path))}?{mode}"
         connection = sqlite3.connect(uri, uri=True, isolation_level=None, factory=Interruptible)
         try:
@@ -227,20 +225,20 @@ def _connected(path: Path, name: str) -> Interruptible:
             connection.execute("SELECT first_position FROM commits LIMIT 0").fetchall()
             foreign = KIND.foreign(read_header(connection))
             if foreign:
-                raise _FirstPageIsDamaged(f"its schema was altered: the {foreign[0]} is not as Odradek makes it")
+                raise _FirstPageIsDamaged(f"its schema was altered: the {foreign[0]} was added or changed")
             return connection
         except _BROKEN as error:
             connection.close()
             if getattr(error, "sqlite_errorcode", 0) & 0xFF not in _BARRED:
                 break
             if os.path.exists(f"{path}-wal") and os.stat(f"{path}-wal").st_size > 0:
-                reason = f"{error}; its writer has not closed it: copy it with its -wal to where files can be made"
+                reason = f"{error}; its writer did not close it: copy it with its -wal to a writable directory"
                 raise LogNotReadable(name, reason) from error
         except BaseException:
             connection.close()
             raise
     try:
-        LogFile(path, name, read_only=True).close()  # which raises NotALog, if it is none
+        LogFile(path, name, read_only=True).close()  # raises NotALog if it is not a log
     except DamagedCommit as error:
         raise _FirstPageIsDamaged(f"its first page cannot be read ({error.__cause__ or error.reason})") from error
-    raise _FirstPageIsDamaged("its first page cannot be read (it tells of no commits)")
+    raise _FirstPageIsDamaged("its first page cannot be read (it has no table of commits)")

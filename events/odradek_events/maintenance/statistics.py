@@ -1,4 +1,4 @@
-"""What a log is made of: events by type, streams by size, commits, times. Decodes no more than it must."""
+"""Statistics of a log: events by type, streams by size, commits, times. Decodes only commits of several types."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["LogStatistics", "StreamSize", "log_statistics"]
 
 
 class StreamSize(msgspec.Struct, frozen=True):
-    """How much one stream holds."""
+    """The size of one stream."""
 
     stream: str
     events: int
@@ -23,7 +23,7 @@ class StreamSize(msgspec.Struct, frozen=True):
 
 
 class LogStatistics(msgspec.Struct, frozen=True):
-    """Sizes are those of the events' JSON, without index and metadata. Counts are in falling order."""
+    """The statistics of a log. Sizes are those of the events' JSON without metadata; counts are in descending order."""
 
     position: int
     commits: int
@@ -39,14 +39,14 @@ class LogStatistics(msgspec.Struct, frozen=True):
 
     @property
     def events_per_commit(self) -> float:
-        """How many events a commit holds on average."""
+        """The average number of events per commit."""
         return self.events / self.commits if self.commits else 0.0
 
 
 def log_statistics(
     log: ReadableLog, *, biggest: int = 10, progress: Callable[[int], None] | None = None
 ) -> LogStatistics:
-    """Read the whole of `log` once. `progress` is told the last position of each commit."""
+    """Read the whole log once. Calls `progress` with the last position of each commit."""
     types: Counter[str] = Counter()
     events_of: Counter[str] = Counter()
     bytes_of: Counter[str] = Counter()

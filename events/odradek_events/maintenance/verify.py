@@ -23,21 +23,21 @@ _PROGRESS_EACH = 64  # commits
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """One thing that is wrong, at the commit with this first position; -1: the file as a whole."""
+    """One problem, of the commit with this first position; -1 means the whole file."""
 
     position: int
     problem: str
 
 
 class Verification(msgspec.Struct, frozen=True):
-    """What verify saw: how much it read, where the log ends, and what is wrong.
+    """The result of verify: what it read, where the log ends, and what is wrong.
 
-    `events` counts those of commits that can be decoded.
+    `events` counts the events of commits that can be decoded.
 
     `unfolded_streams` counts streams whose states were not checked, because their types are not Odradek's own or cannot
     be folded.
 
-    `notes` tell of damage beside the log, such as that of a snapshot, which costs time and nothing else.
+    `notes` lists damage outside the log, such as that of a snapshot, which only costs time.
     """
 
     commits: int
@@ -53,12 +53,12 @@ class Verification(msgspec.Struct, frozen=True):
 
     @property
     def is_sound(self) -> bool:
-        """Whether nothing is wrong. Types that nobody registers here are not damage."""
+        """Whether nothing is wrong. Unregistered types are not damage."""
         return not self.findings
 
     @property
     def unread_events(self) -> int:
-        """How many more events there are up to the head, by their positions, that could not be read."""
+        """The number of positions up to the head whose events could not be read."""
         return max(0, self.head + 1 - self.events)
 
 
@@ -70,14 +70,14 @@ def verify(
     snapshots: SnapshotStore | None = None,
     on_commit: Callable[[Commit | None], None] | None = None,
 ) -> Verification:
-    """Check every commit of `log` as it is now; `progress` is told the last position read, now and then.
+    """Check every commit of `log` up to its current head; call `progress` from time to time with the last position.
 
-    Checks that positions and stream versions are gapless, that each digest continues the chain, that events decode,
-    that recorded-at never runs backwards, that the index holds what the events say, and the file's own structure. Whole
-    commits missing from the end leave a valid chain: pass a `head` noted earlier, or `snapshots` taken of the log, and
-    the log must still have those commits. It may have grown since. `on_commit` is given each commit, decoded as far as
-    its types are known, and None for one that is damaged. Raises nothing for what is wrong with the log. Memory stays
-    flat, some words per stream aside.
+    Checks that positions and stream versions are gapless, that each digest continues the chain, that events can be
+    decoded, that recorded-at never decreases, that the index matches the events, and the structure of the file. If
+    commits are missing at the end, the chain is still valid: pass a `head` noted earlier, or `snapshots` of the log,
+    and the log must still have those commits. It may have grown since. Calls `on_commit` with each commit, decoded as
+    far as its types are known, or None for a damaged one. Does not raise for damage. Memory use is constant except for
+    some words per stream.
     """
     check_log(log)
     check_function("progress", progress)
@@ -88,7 +88,7 @@ def verify(
         check_instance("snapshots", snapshots, SnapshotStore, "a store of snapshots or None")
     findings: list[Finding] = []
     checker = Checker(log.codec)
-    marks = _Marks(snapshots)  # before the log, which is always ahead of them
+    marks = _Marks(snapshots)  # read before the log, which is always ahead of its snapshots
     known = _KnownHead(head)
     with _index_of(log, findings) as index:
         for stored in _readable(log, index, findings):
@@ -104,7 +104,10 @@ def verify(
                 progress(stored.last_position)
         if index is not None:
             index.finish()
-            strays = [Finding(position, "the index has entries for no commit") for position in sorted(index.strays)]
+            strays = [
+                Finding(position, "the index has entries for a commit that does not exist")
+                for position in sorted(index.strays)
+            ]
             findings.extend(strays)
     if isinstance(log, SqliteLog):
         findings.extend(Finding(error.position, error.reason) for error in log.structural_damage())
@@ -126,7 +129,7 @@ def verify(
 
 
 class _KnownHead:
-    """A head that the log is known to have had, sought among its commits."""
+    """Checks that the log still has a known earlier head."""
 
     def __init__(self, head: Head | None) -> None:
         self.head = head or Head(-1, EMPTY_DIGEST, None)
@@ -142,17 +145,18 @@ class _KnownHead:
             return
         if self.digest is not None:
             what = (
-                f"has digest {self.digest.hex()} there, not the known {digest.hex()}: it is another log, or rewritten"
+                f"has digest {self.digest.hex()} there, not the known {digest.hex()}: it is another log, or was "
+                "rewritten"
             )
         elif end < position:
             what = f"ends at position {end}, before the known head {position}: {position - end} events are missing"
         else:
-            what = "has no commit that can be read and ends there, where its head is known to have been"
+            what = "has no readable commit that ends there, where its head is known to have been"
         yield Finding(position, f"the log {what}")
 
 
 class _Marks:
-    """Snapshots of the log's past, each of which names the commit at whose end it was taken."""
+    """Checks that the log still has the commits at whose ends snapshots were taken."""
 
     def __init__(self, snapshots: SnapshotStore | None) -> None:
         self.count = 0
@@ -176,17 +180,17 @@ class _Marks:
 
     def findings(self, end: int) -> Iterator[Finding]:
         for (position, _), mark in sorted(self._sought.items()):
-            what = "ends before it" if position > end else "has another history up to there"
+            what = "ends before it" if position > end else "has a different history up to there"
             yield Finding(
                 position,
-                f"a snapshot of {mark.stream!r} was taken here, and the log {what} "
-                "(where an older log was put back on purpose, delete the snapshots)",
+                f"a snapshot of {mark.stream!r} was taken here, but the log {what} "
+                "(if an older log was restored on purpose, delete the snapshots)",
             )
 
 
 @contextmanager
 def _index_of(log: ReadableLog, findings: list[Finding]) -> Iterator[IndexWalk | None]:
-    """Lend the index of a log on disk; what keeps it from being read is a finding."""
+    """Yield the index of a log on disk; report a finding if it cannot be read."""
     if not isinstance(log, SqliteLog):
         yield None
         return
@@ -200,7 +204,7 @@ def _index_of(log: ReadableLog, findings: list[Finding]) -> Iterator[IndexWalk |
 
 
 def _readable(log: ReadableLog, index: IndexWalk | None, findings: list[Finding]) -> Iterator[StoredCommit]:
-    """Yield stored commits until the store itself cannot go on, or comes to what was not there at the start."""
+    """Yield stored commits up to the head as of the start, or until the store cannot read further."""
     try:
         for stored in log.scan():
             position = stored.position if isinstance(stored, DamagedCommit) else stored.first_position
@@ -218,9 +222,9 @@ def _readable(log: ReadableLog, index: IndexWalk | None, findings: list[Finding]
 
 
 def _index_problems(index: IndexWalk, log: ReadableLog, stored: StoredCommit, commit: Commit | None) -> Iterator[str]:
-    """Say whether a commit's index entries are its own.
+    """Check that a commit's index entries match its events.
 
-    Only current types tell all of them; of an older or unknown type it is known that its name is an entry.
+    For current types all entries are known; for an older or unknown type only that its name is an entry.
     """
     entries = index.entries_at(stored.first_position)
     if commit is None:
@@ -231,10 +235,10 @@ def _index_problems(index: IndexWalk, log: ReadableLog, stored: StoredCommit, co
             is_right = entries == log.codec.index(commit.events)
         else:
             is_right = entries is not None and all(f"type:{name}" in entries for name, _ in types)
-    except (TypeError, ValueError):  # events that no append would have let in
+    except (TypeError, ValueError):  # events that no append would have accepted
         is_right = False
     if not is_right:
-        yield "its index entries are not those of its events"
+        yield "its index entries do not match its events"
 
 
 def _reason(error: LogError) -> str:

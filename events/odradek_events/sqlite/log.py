@@ -1,7 +1,7 @@
-"""A durable log in one SQLite file (WAL): one row per commit, its events as one JSON array.
+"""A durable log in one SQLite file (WAL mode): one row per commit, with its events as a JSON array.
 
-`rows` has the schema and the queries, `connections` the file and its connections. This module uses them to read and
-append.
+`rows` has the schema and statements, `connections` the file, its lock and its connections; this module implements the
+log's operations on them.
 """
 
 from __future__ import annotations
@@ -68,9 +68,9 @@ Durability = Literal["full", "normal", "off"]
 _SYNCHRONOUS = {"full": "FULL", "normal": "NORMAL", "off": "OFF"}
 _KNOWN_STREAMS = 100_000
 _MAX = (1 << 63) - 1
-_MERGED = 100  # walks through the index in one query; SQLite joins at most 500 in one
-_PLACES = 255  # found by it at a time
-_TOLD_APART = (32, 1000)  # commits; most tags are rare and soon counted, and 1000 take about as long as reading one
+_MERGED = 100  # index walks in one query; SQLite allows at most 500
+_PLACES = 255  # positions per query
+_COUNT_LIMITS = (32, 1000)  # commits; most tags are rare, and counting 1000 takes about as long as reading one
 
 
 def check_durability(durability: object) -> None:
@@ -81,14 +81,14 @@ def check_durability(durability: object) -> None:
 
 
 class _FilesChanged(Exception):
-    """A commit went to files that are no longer the log's."""
+    """A commit was written to files that are no longer the log's."""
 
 
 class SqliteLog(LogStore):
-    """An event log in the SQLite file at `path`, which is created when opened for writing.
+    """An event log in the SQLite file at `path`. Opening it for writing creates the file.
 
-    `durability`: `full` syncs every commit before it is answered; `normal` survives the death of the process, not of
-    the machine; `off` may lose acknowledged messages. Raises an OpenError, or DamagedCommit where the file is broken.
+    `durability`: `full` syncs every commit before it is acknowledged; `normal` survives a crash of the process, but not
+    of the machine; `off` may lose acknowledged messages. Raises a subclass of OpenError, or DamagedCommit.
     """
 
     def __init__(
@@ -105,7 +105,7 @@ class SqliteLog(LogStore):
             check_instance("codec", codec, Codec, "a Codec or None")
         path = file_name("path", path)
         super().__init__(printable(path), codec)
-        self.path = Path(os.path.realpath(path))  # one file, one lock, whatever name or link it was opened by
+        self.path = Path(os.path.realpath(path))  # one lock per file, whatever link it was opened through
         self.read_only = read_only
         self.durability = durability
         self._writer: sqlite3.Connection | None = None
@@ -123,14 +123,14 @@ class SqliteLog(LogStore):
 
     def __repr__(self) -> str:
         state = " closed" if self.is_closed else ""
-        if self.read_only:  # its head is in the file
+        if self.read_only:  # the head would have to be read from the file
             return f"<SqliteLog {self.name!r}{state} read_only=True>"
         return f"<SqliteLog {self.name!r}{state} durability={self.durability} head={self._head.position}>"
 
     def close(self) -> None:
-        """Checkpoint, so that the .db file alone is complete, and release the file and its lock."""
+        """Checkpoint, so that the database file alone is complete, and release the file and its lock."""
         if self._file.is_inherited:
-            return  # its connections and its lock are the parent's
+            return  # the connections and the lock belong to the parent process
         with self._writing:
             self._file.close(self._writer)
             self._writer = None
@@ -138,15 +138,15 @@ class SqliteLog(LogStore):
 
     @property
     def is_closed(self) -> bool:
-        """Whether it was closed."""
+        """Whether the log is closed."""
         return self._file.is_closed
 
     # -- writing ------------------------------------------------------------------------------------------------------
 
     def append(self, requests: Sequence[Append], recorded_at: datetime) -> list[Verdict]:
-        """Append in order, in one transaction; see the contract in `log`."""
+        """Append in order, in one transaction; see the contract in `port`."""
         if self.read_only:
-            raise LogUnavailable(self.name, "it is open read-only; open it for writing to append")
+            raise LogUnavailable(self.name, "it was opened read-only; open it for writing to append")
         self._file.check_usable()
         with self._writing:
             writer = self._usable_writer()
@@ -168,12 +168,12 @@ class SqliteLog(LogStore):
         return judged.verdicts
 
     def reopen(self) -> None:
-        """Open the file anew after a failed append and read where the log really ends."""
+        """Reopen the file after a failed append, and read where the log really ends."""
         if self.read_only:
-            raise LogUnavailable(self.name, "it is open read-only")
+            raise LogUnavailable(self.name, "it was opened read-only; open it for writing to append")
         self._file.check_usable()
         with self._writing:
-            self._file.check_usable()  # it may have been closed meanwhile
+            self._file.check_usable()  # it may have been closed in the meantime
             if self._writer is not None:
                 self._file.save_detached(self._writer)
                 self._writer.close()
@@ -195,7 +195,7 @@ class SqliteLog(LogStore):
         self._head, self._writer = head, writer
 
     def _check_acknowledged(self, writer: sqlite3.Connection, head: Head) -> None:
-        """Refuse to continue a log that no longer has what was acknowledged before it was reopened."""
+        """Raise LogUnavailable if the log has lost commits that were acknowledged before it was reopened."""
         known = self._head
         if known.position < 0:
             return
@@ -203,8 +203,8 @@ class SqliteLog(LogStore):
         if row is None or (row[1], row[4]) != (known.position, known.digest):
             raise LogUnavailable(
                 self.name,
-                f"acknowledged commits are gone: it ends at position {head.position}, and ended at {known.position}; "
-                "restore a backup, or close it and open it again to continue without them",
+                f"acknowledged commits are missing, since it ends at position {head.position} but ended at "
+                f"{known.position}; restore a backup, or close it and open it again to continue without them",
             )
 
     def _check_files_after_commit(self) -> None:
@@ -213,19 +213,19 @@ class SqliteLog(LogStore):
             raise _FilesChanged(changed)
 
     def _not_committed(self, writer: sqlite3.Connection, error: Exception) -> Rejected | Failed:
-        """Roll back; say whether surely nothing was written, else refuse further appends."""
+        """Roll back; return Rejected if nothing was written for certain, otherwise refuse further appends."""
         try:
             if writer.in_transaction:
                 writer.execute("ROLLBACK")
             if is_full(error, self.path):
                 return Rejected(LogFull(self.name, str(error)))
         except sqlite3.Error:
-            pass  # the first error tells more
+            pass  # the first error is the one to report
         self._poisoned = str(error)
         return Failed(OutcomeUnknown(self.name, str(error)))
 
     def _stands(self, verdict: Verdict) -> bool:
-        """Say whether a verdict is right although nothing of this call was written."""
+        """Say whether a verdict holds although nothing of this call was written."""
         if isinstance(verdict, Appended):
             return verdict.is_repeat and verdict.last_position <= self._head.position
         return isinstance(verdict, Rejected)
@@ -255,7 +255,7 @@ class SqliteLog(LogStore):
         """Return the end of the log: the writer's own, or for a reader the file's."""
         if not self.read_only:
             return self._head
-        return self._head_after(self._file.read(bare_end))  # asked many times a second by those who follow
+        return self._head_after(self._file.read(bare_end))  # called many times a second by subscriptions
 
     def stream_version(self, stream: str) -> int:
         """Return the version of a stream's last event, or -1."""
@@ -263,7 +263,7 @@ class SqliteLog(LogStore):
         return self._file.read(lambda reader: stream_version(reader, stream)) if is_storable(stream) else -1
 
     def streams(self) -> Iterator[str]:
-        """Yield every stream's name, sorted; one index look-up each."""
+        """Yield every stream's name, sorted; each takes one index look-up."""
         name = ""
         while True:
             rows = self._file.fetch("SELECT stream FROM commits WHERE stream > ? ORDER BY stream LIMIT 1", name)
@@ -271,7 +271,7 @@ class SqliteLog(LogStore):
                 return
             before, name = name, stream_name(rows[0][0], -1)
             if name <= before:
-                raise DamagedCommit(-1, f"its streams do not end: {name!r} follows {before!r}")
+                raise DamagedCommit(-1, f"its stream names are not sorted: {name!r} follows {before!r}")
             yield name
 
     def stored(
@@ -310,9 +310,9 @@ class SqliteLog(LogStore):
     def stored_for_any(
         self, items: Sequence[QueryItem], *, after: int = -1, until: int | None = None, stream: str | None = None
     ) -> Iterator[StoredCommit]:
-        """Yield stored commits that may hold a match of any of several items; see ReadableLog.
+        """Yield stored commits that may contain a match of any of several items; see ReadableLog.
 
-        One walk for a hundred items: one for each would hold open as many connections as there are items.
+        Uses one walk per hundred items, since one walk per item would need as many open connections as items.
         """
         check_items(items)
         check_bounds(after, until, stream)
@@ -343,7 +343,7 @@ class SqliteLog(LogStore):
                     yield sound_commit(row, row[7])
 
     def scan(self) -> Iterator[StoredCommit | DamagedCommit]:
-        """Yield every row in order as a commit, or as the error that says why it cannot be one."""
+        """Yield every row in order as a commit, or as a DamagedCommit if it is not a valid commit."""
         for row in self._file.rows(SCAN, (), -_MAX, _MAX, 0):
             try:
                 yield commit_of_row(row)
@@ -363,7 +363,9 @@ class SqliteLog(LogStore):
             tag,
             max(-1, min(offset, _MAX)),
             max(0, min(not_before, _MAX)),
-            _MAX if self.read_only else self._head.position,  # not what is committed and no part of the log yet
+            _MAX
+            if self.read_only
+            else self._head.position,  # excludes rows that are committed but not acknowledged yet
         )
         return rows[0][0] if rows else None
 
@@ -395,14 +397,14 @@ class SqliteLog(LogStore):
         return stored if version <= stored.first_version + stored.last_position - stored.first_position else None
 
     def walk_index(self, first: int = -_MAX) -> AbstractContextManager[IndexWalk]:
-        """Lend the index in order of position, for a walk over the commits from `first` on; see `index_walk`."""
+        """Yield the index in order of position, for a walk over the commits from `first` on; see `index_walk`."""
         return walk_index(self._file, first)
 
     def structural_damage(self) -> list[DamagedCommit]:
-        """Return what is wrong with the file beside its commits.
+        """Return the damage to the file outside its commits.
 
-        Columns of another type than they hold, which no search finds; SQLite's own structure; and tables, triggers and
-        views that are not as made.
+        Columns with values of a wrong type, which no look-up finds; SQLite's own structures; the write-ahead log; and
+        tables, triggers and views that are missing, changed or added.
         """
         in_wal = why_damaged(str(self.path))
         try:
@@ -414,15 +416,15 @@ class SqliteLog(LogStore):
         except LogError as error:
             return [DamagedCommit(-1, str(error))]
         return [
-            *(DamagedCommit(row[0], "its columns are stored as other types") for row in mistyped),
+            *(DamagedCommit(row[0], "its columns have wrong types") for row in mistyped),
             *(DamagedCommit(-1, str(row[0], "utf-8", "replace")) for row in problems if row[0] != b"ok"),
-            *(DamagedCommit(-1, f"the {item} is gone or changed") for item in KIND.missing(header)),
-            *(DamagedCommit(-1, f"the {item} is not as Odradek makes it") for item in KIND.foreign(header)),
+            *(DamagedCommit(-1, f"the {item} is missing or was changed") for item in KIND.missing(header)),
+            *(DamagedCommit(-1, f"the {item} was added or changed") for item in KIND.foreign(header)),
             *([] if in_wal is None else [DamagedCommit(-1, f"in its write-ahead log {in_wal}")]),
         ]
 
     def backup(self, target: str | os.PathLike[str]) -> None:
-        """Copy the log, as it is now, into the new file `target` while writing may go on."""
+        """Copy the log in its current state to the new file `target`; appends may continue."""
         self._file.backup(Path(file_name("target", target)))
 
     def _head_after(self, last: StoredCommit | None) -> Head:
@@ -437,24 +439,24 @@ class SqliteLog(LogStore):
         return integer(rows[0][0], -1) if rows else -1
 
     def _rarest_first(self, entries: list[str], low: int) -> list[str]:
-        """Order index entries by how many commits from `low` on have them, told apart up to a limit.
+        """Sort index entries by the number of commits from `low` on that have them, counted up to a limit.
 
-        The first one drives the walk and the others are looked up for each step: a tag that one commit in a million has
-        must not be sought by walking through a million that have the type.
+        The first entry drives the walk, and the others are looked up for each of its commits: a tag of one commit in a
+        million must not be found by walking a million commits with the type.
         """
-        for limit in _TOLD_APART:
+        for limit in _COUNT_LIMITS:
             counts = [self._file.fetch(COUNT_UP_TO, entry, low, limit) for entry in entries]
             if min(counts) < [(limit,)]:
                 break
         return [entry for _, entry in sorted(zip(counts, entries, strict=True))]
 
     def _first_version_from(self, stream: str, position: int, last: int) -> int:
-        """Return the version of a stream's first commit at or after `position`; one not reached by `last` if none is.
+        """Return the version of a stream's first commit at or after `position`, or one that no commit up to `last` has.
 
-        Versions rise with positions, so halving finds it: walking the stream's index from its start took as long as the
-        stream was.
+        Uses binary search, since versions rise with positions; walking the stream's index from its start took time in
+        proportion to its length.
         """
-        low, high = 0, last + 1  # commits that begin below `low` lie before `position`, those from `high` on do not
+        low, high = 0, last + 1  # commits with versions below `low` are before `position`, those from `high` on are not
         while low < high:
             middle = (low + high) // 2
             rows = self._file.fetch(
@@ -470,7 +472,7 @@ class SqliteLog(LogStore):
         return low
 
     def _first_position_of(self, position: int) -> int:
-        """Return the first position of the commit that holds `position`, or `position` if none does."""
+        """Return the first position of the commit that contains `position`, or `position` if none does."""
         rows = self._file.fetch(
             "SELECT first_position, last_position FROM commits WHERE first_position <= ? "
             "ORDER BY first_position DESC LIMIT 1",

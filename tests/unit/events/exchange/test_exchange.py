@@ -202,9 +202,9 @@ def test_a_damaged_log_is_not_exported(tmp_path: Path) -> None:
 def test_an_existing_file_is_refused_and_left_unchanged(lines: bytes, tmp_path: Path) -> None:
     for name in ("x.jsonl", "new.db"):
         (tmp_path / name).write_text("precious")
-    with MemoryLog() as log, pytest.raises(LogNotWritable, match="exists already"):
+    with MemoryLog() as log, pytest.raises(LogNotWritable, match="already exists"):
         export_log(log, tmp_path / "x.jsonl")
-    with pytest.raises(LogNotWritable, match="exists already"):
+    with pytest.raises(LogNotWritable, match="already exists"):
         imported(lines, tmp_path / "new.db")
     assert {file.read_text() for file in tmp_path.iterdir()} == {"precious"}
 

@@ -139,6 +139,6 @@ def test_a_damaged_log_is_not_exported_and_nothing_is_overwritten(tmp_path: Path
             export_parquet(log, tmp_path / "x.parquet")
         assert list(tmp_path.iterdir()) == []
         (tmp_path / "x.parquet").write_text("precious")
-        with pytest.raises(LogNotWritable, match="exists already"):
+        with pytest.raises(LogNotWritable, match="already exists"):
             export_parquet(log, tmp_path / "x.parquet")
     assert (tmp_path / "x.parquet").read_text() == "precious"

@@ -125,7 +125,7 @@ def test_a_salvaged_log_accepts_appends(path: Path, good: bytes, raw: sqlite3.Co
         ("UPDATE commits SET digest = zeroblob(32) WHERE first_position = 50", "digest"),
         ("UPDATE commits SET metadata = '{' WHERE first_position = 50", "metadata"),
         ("UPDATE commits SET stream = x'ff' WHERE first_position = 50", "UTF-8"),
-        ("UPDATE commits SET last_position = 'x' WHERE first_position = 50", "number"),
+        ("UPDATE commits SET last_position = 'x' WHERE first_position = 50", "integer"),
         ("UPDATE commits SET first_version = 77 WHERE first_position = 50", "version 77"),
         ("DELETE FROM commits WHERE first_position = 50", "begins at position 52, but position 50 was expected"),
     ],
@@ -149,7 +149,7 @@ def test_commits_that_only_the_index_has_are_reported_as_left_out(
 ) -> None:
     raw.execute("DELETE FROM commits WHERE first_position >= 100")
     found, _ = salvaged(path, good)
-    assert found.problem == "the index tells of commits that are no longer there"
+    assert found.problem == "the index refers to commits that are missing"
     assert (found.head.position, found.left_out_until, found.left_out_commits) == (99, 120, 0)
     assert not found.is_end_known
 
@@ -159,8 +159,8 @@ def test_commits_that_only_the_index_has_are_reported_as_left_out(
     [
         ("DELETE FROM tags WHERE tag LIKE 'topic:%'", None),
         ("DROP TABLE tags", "index cannot be read"),
-        ("DROP INDEX tag_offsets", "tag_offsets is gone"),
-        ("DROP VIEW events", "events is gone"),
+        ("DROP INDEX tag_offsets", "tag_offsets is missing"),
+        ("DROP VIEW events", "events is missing"),
         ("ALTER TABLE commits ADD COLUMN more", "its schema was altered: the table commits"),
         ("PRAGMA user_version = 3", "format 3"),
         ("PRAGMA application_id = 1", "application"),
@@ -374,10 +374,10 @@ def test_a_directory_is_refused(tmp_path: Path) -> None:
 def test_an_existing_target_is_refused_and_left_unchanged(path: Path) -> None:
     target = path.with_name("new.db")
     target.write_text("precious")
-    with pytest.raises(LogNotWritable, match="exists already"):
+    with pytest.raises(LogNotWritable, match="already exists"):
         salvage(path, target)
     assert target.read_text() == "precious"
-    with pytest.raises(LogNotWritable, match="exists already"):
+    with pytest.raises(LogNotWritable, match="already exists"):
         salvage(path, path)
 
 

@@ -78,7 +78,7 @@ def test_an_existing_target_is_refused_and_left_unchanged(log: SqliteLog, tmp_pa
         target.mkdir()
     else:
         target.symlink_to(tmp_path / "nowhere")
-    with pytest.raises(LogNotWritable, match=r"copy\.db cannot be written \(it exists already"):
+    with pytest.raises(LogNotWritable, match=r"copy\.db cannot be written \(it already exists"):
         backup(log, target)
     assert kind != "file" or target.read_text() == "precious"
     assert not (tmp_path / "nowhere").exists()

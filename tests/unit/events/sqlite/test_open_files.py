@@ -175,7 +175,7 @@ def test_a_log_that_lost_acknowledged_commits_is_not_reopened(path: Path) -> Non
         with pytest.raises(LogUnavailable, match="was truncated"):
             log.append([MESSAGE], START)
         with pytest.raises(
-            LogUnavailable, match="acknowledged commits are gone: it ends at position 0, and ended at 1"
+            LogUnavailable, match="acknowledged commits are missing, since it ends at position 0 but ended at 1"
         ):
             log.reopen()
         with pytest.raises(LogUnavailable):

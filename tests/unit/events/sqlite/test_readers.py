@@ -94,7 +94,7 @@ def test_an_unwritable_file_next_to_the_log_is_named_in_the_error(public_place: 
         ordinary_user(),
         pytest.raises(
             LogNotWritable,
-            match=rf"log\.db{suffix} belongs to user \d+, and user \d+ may not write it; close the log wherever it is",
+            match=rf"log\.db{suffix} belongs to user \d+, and user \d+ may not write it; close the log in every",
         ),
     ):
         SqliteLog(path)
