@@ -204,12 +204,13 @@ class ConsumerActor(ConsumerPolling):
     def _topic_changed(self, message: TopicChanged) -> None:
         """Look for missing partitions and, without a group, for topics that match the pattern."""
         self._not_there = {place for place in self._not_there if place.topic != message.topic}
-        if self.state.pattern is not None and self.state.group_id is None:
-            self._must_match = True
+        self._must_match = True  # also while the actor recovers, and its state does not know the pattern yet
         self._go_on_polling()
 
     def _match_topics(self) -> None:
         self._must_match = False
+        if self.state.pattern is None or self.state.group_id is not None:  # the group matches for its members
+            return
 
         def listed(topics: Any) -> None:
             pattern = self.state.pattern

@@ -111,6 +111,23 @@ def test_a_topic_created_while_the_group_recovers_is_assigned(faulty_world: Worl
     balance(system, consumer, partitions=3)
 
 
+@pytest.mark.parametrize("group", [None, "g"], ids=["alone", "grouped"])
+def test_a_topic_created_while_its_reader_recovers_is_read(
+    faulty_world: World, faulty: FaultyLog, group: str | None
+) -> None:
+    system = faulty_world.open(retry_backoff=0.1)
+    consumer = system.consumer("a", group)
+    consumer.subscribe(pattern="inv.*")
+    assert consumer.poll(timeout=0.02) == []
+    faulty.fail("read", stream="consumer/a", times=2)
+    faulty_world.runtime.actors["consumer/a"].tell(Recover())
+    until(lambda: faulty.fired == ["read", "read"], what="it waits before it reads again")
+
+    produce(system, "invoices", "first")
+
+    assert values(poll_all([consumer], 1)["a"]) == ["first"]
+
+
 def test_members_stay_members_although_heartbeats_are_lost_during_a_recovery(
     faulty_world: World, faulty: FaultyLog
 ) -> None:
