@@ -1,12 +1,11 @@
-"""Compare this revision with another one, installed in an environment of its own: produce, consume, replay.
+"""Compare this revision with another one, installed in a separate environment: produce, consume, replay.
 
     git worktree add ../before v0.1.0 && make -C ../before .venv/.installed
     .venv/bin/python benchmarks/against.py ../before/.venv/bin/python
 
-Both run the same programs, written against the public API, in processes of their own that take turns. For each figure
-it prints the median of both and the median of the ratios round by round, in wall-clock time and in CPU time (user and
-system, all threads), which depends less on what else the machine does. A ratio above 1 says that this revision is
-slower.
+Both run the same programs, which use only the public API, in separate processes that take turns. Prints the medians of
+both and the median of the ratios per round, in wall-clock time and in CPU time (user and system, all threads), which
+depends less on other load. A ratio above 1 means that this revision is slower.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ JOBS: dict[str, Job] = {
 
 
 def measured(name: str, folder: Path) -> tuple[float, float]:
-    """Return the wall-clock and the CPU seconds of one job in this process; writing a log to replay does not count."""
+    """Return the wall-clock and CPU seconds of one job in this process, without writing a log to replay."""
     if name == "replay":
         odradek_runs.write_log(folder / "replay.db", 200_000, 100)
     before, begin = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter()
@@ -48,7 +47,7 @@ def measured(name: str, folder: Path) -> tuple[float, float]:
 
 
 def run(python: str, name: str) -> tuple[float, float]:
-    """Measure a job in a process of its own, with the Odradek that `python` has installed."""
+    """Measure a job in a separate process, with the Odradek installed for `python`."""
     with tempfile.TemporaryDirectory() as folder:
         command = [python, __file__, "--job", name, "--folder", folder]
         done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=300)

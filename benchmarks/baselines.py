@@ -1,4 +1,4 @@
-"""What Odradek is measured beside: bare sqlite3, a bare Pykka ask, and the `eventsourcing` library."""
+"""The baselines that Odradek is compared with: bare sqlite3, a bare Pykka ask, and the `eventsourcing` library."""
 
 from __future__ import annotations
 

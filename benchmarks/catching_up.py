@@ -1,7 +1,7 @@
-"""Measure a consumer that reads a topic from its beginning, far behind what the topic has in memory.
+"""Measure a consumer that reads a topic from the start, far behind the messages that the topic keeps in memory.
 
-One consumer without a group polls for a while, on a log of its own; with and without the cache of what was read last,
-in turns. `spread` has its messages in 64 partitions, so that each commit holds some of all.
+One consumer without a group polls for a while on its own log, alternately with and without the cache of recently read
+commits. `spread` has 64 partitions, so that each commit has messages of all of them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ CACHES = {"none": 0, "16 MiB": 16 << 20}
 
 
 def write(path: Path, partitions: int, messages: int) -> None:
-    """Write a topic whose messages go round its partitions."""
+    """Write a topic with messages distributed round-robin over its partitions."""
     with ActorSystem.open(path, durability="off") as system, system.producer("bench") as producer:
         system.create_topic("orders", partitions)
         keys = [b"key-%d" % number for number in range(10 * partitions)]
@@ -32,7 +32,7 @@ def write(path: Path, partitions: int, messages: int) -> None:
 
 
 def read(path: Path, name: str, cache: int, poll: int, seconds: float) -> float:
-    """Return the messages/s that a new consumer polls in so many seconds."""
+    """Return the messages/s that a new consumer polls during `seconds`."""
     with ActorSystem.open(path, read_cache_bytes=cache, tail_messages=0) as system, system.consumer(name) as consumer:
         consumer.subscribe(["orders"])
         consumer.poll(poll)

@@ -1,10 +1,11 @@
-"""Measure what it costs to check each commit against its digest when it is read.
+"""Measure the cost of checking each commit against its digest when it is read.
 
-The unchecked log reads the same rows and takes them as they are. The two take turns, and so do the kinds of reading: a
-replay of the whole log into the state of the system, and the recovery of one aggregate, which reads its stream. Three
-logs: as producers write it by default, one message a commit, and one message a commit in turns to two streams.
+The unchecked log reads the same rows without the check. The two take turns, for two kinds of reads: a replay of the
+whole log into the state of the system, and the recovery of one aggregate, which reads its stream. There are three logs:
+one as producers write it by default, one with one message per commit, and one with one message per commit, alternately
+in two streams.
 
-Times are of the processor: reading is one thread's work, and a busy machine shifts the ratios of the clock's times.
+Times are CPU times, since reading uses one thread, and other load would change ratios of wall-clock times.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from odradek_events.testing.samples import START, created, produced
 
 
 class UncheckedLog(SqliteLog):
-    """A log whose reads end below the check."""
+    """A log that reads without checking digests."""
 
     def stored(
         self,
@@ -51,7 +52,7 @@ class UncheckedLog(SqliteLog):
 
 
 def write_by_default(path: Path, total: int) -> None:
-    """Write a log as a producer does that sends batches of a hundred."""
+    """Write a log with a producer that sends batches of a hundred."""
     with ActorSystem.open(path, durability="off") as system, system.producer("bench") as producer:
         system.create_topic("orders", odradek_runs.PARTITIONS)
         for _ in range(total // 100):
@@ -60,7 +61,7 @@ def write_by_default(path: Path, total: int) -> None:
 
 
 def write_single(path: Path, total: int, topics: int) -> None:
-    """Write a log of one message a commit, in turns to `topics` topics."""
+    """Write a log of one message per commit, alternating between `topics` topics."""
     names = [f"t{number}" for number in range(topics)]
     with SqliteLog(path, durability="off") as log:
         log.append([Append(stream=f"topic/{name}", events=[created(name)]) for name in names], START)
@@ -75,7 +76,7 @@ def write_single(path: Path, total: int, topics: int) -> None:
 
 
 def timed(path: Path, kind: type[SqliteLog], read: Callable[[SqliteLog], int]) -> float:
-    """Return events per second of processor time of one read."""
+    """Return the events per second of CPU time of one read."""
     with kind(path, read_only=True) as log:
         begin = time.process_time()
         count = read(log)
@@ -83,12 +84,12 @@ def timed(path: Path, kind: type[SqliteLog], read: Callable[[SqliteLog], int]) -
 
 
 def replay(log: SqliteLog) -> int:
-    """Fold the whole log; return how many events that are."""
+    """Fold the whole log; return the number of events."""
     return SystemState.replay(log).position + 1
 
 
 def recover(log: SqliteLog) -> int:
-    """Read the log's largest stream as a recovery does; return how many events that are."""
+    """Read the log's largest stream as a recovery does; return the number of events."""
     stream = "topic/orders" if log.stream_version("topic/orders") >= 0 else "topic/t0"
     return sum(len(commit.events) for commit in log.commits(stream=stream))
 

@@ -1,12 +1,12 @@
-"""Kill a working process with SIGKILL at a random moment, again and again, and check what the log has afterwards.
+"""Kill a working process with SIGKILL at random moments, many times, and check the log after each kill.
 
-Each round a child opens the log and has three producers send batches of many sizes, several unanswered at a time, while
-a group polls and commits; it prints every receipt and every commit once it is acknowledged. It is killed while it
-opens the log, right after its first receipt, or later. Then the log is read on from where the last round found it
-sound: what was acknowledged must be there, at its place; every batch whole or not at all; nothing twice, nothing
-missing between; each digest must continue the chain. Every 50 rounds, and at the end, the same is asked of the whole
-log, `verify` must find nothing, snapshots included, and the actors of a new system must be what a replay makes of it.
-All rounds go to one log, so each also recovers from the one before.
+In each round a child process opens the log. Three producers send batches of many sizes, with several requests in
+flight, while a group polls and commits; the child prints every acknowledged message and commit. It is killed while it
+opens the log, right after its first receipt, or later. Then the log is read from where the previous round ended:
+acknowledged messages must be at their offsets, every batch complete or absent, no message duplicated, no offset
+missing, and each digest must continue the chain. Every 50 rounds, and at the end, the whole log is checked like this,
+`verify` must find no damage, snapshots included, and the actors of a new system must have the state of a replay. All
+rounds use one log, so each round also recovers from the previous one.
 """
 
 from __future__ import annotations
@@ -30,22 +30,22 @@ from odradek_events.snapshots.sqlite import open_snapshots
 
 PRODUCERS = 3
 UNANSWERED = 4
-BATCHES_OF_ONE = 1_000_000  # numbers that one producer of one round may give to its batches
+BATCHES_OF_ONE = 1_000_000  # batch numbers available to one producer in one round
 SIZES = [(1, 100), (5, 100), (50, 100), (500, 100), (LARGEST_BATCH, 10), (5, 4000), (50, 4000), (1, 200_000)]
 WHOLE_EVERY = 50
-SNAPSHOT_INTERVAL = 500  # events: so often that kills strike while snapshots are saved
+SNAPSHOT_INTERVAL = 500  # events: short, so that some kills happen while snapshots are saved
 SAYING = threading.Lock()
 
 
 def say(lines: list[str]) -> None:
-    """Print what was acknowledged, one thread at a time."""
+    """Print acknowledgements, one thread at a time."""
     with SAYING:
         sys.stdout.write("".join(f"{line}\n" for line in lines))
         sys.stdout.flush()
 
 
 def produce(producer: ProducerHandle, number: int, choose: random.Random) -> None:
-    """Send batches for ever, a few unanswered at a time, and say what was acknowledged."""
+    """Send batches forever, a few in flight at a time, and print the receipts."""
     unanswered: deque[tuple[int, Promise[list[Receipt]]]] = deque()
     for batch in range(number * BATCHES_OF_ONE, (number + 1) * BATCHES_OF_ONE):
         size, padding = choose.choice(SIZES)
@@ -59,7 +59,7 @@ def produce(producer: ProducerHandle, number: int, choose: random.Random) -> Non
 
 
 def consume(system: ActorSystem) -> None:
-    """Poll and commit for ever, and say what was committed."""
+    """Poll and commit forever, and print the committed offsets."""
     consumer = system.consumer("crashing", group="crashing")
     consumer.subscribe(["orders"])
     while True:
@@ -80,7 +80,7 @@ def work(path: str, durability: str, round_number: int) -> None:
 
 
 def kill_one(path: Path, durability: str, round_number: int, choose: random.Random, promised: Promised) -> None:
-    """Let a child work for a while, kill it, and note what it acknowledged."""
+    """Let a child work for a while, kill it, and note its acknowledgements."""
     moment = choose.choice(["opening", "beginning", "working"])
     delay = choose.uniform(*{"opening": (0.15, 0.6), "beginning": (0.0, 0.01), "working": (0.0, 0.3)}[moment])
     command = [sys.executable, __file__, "--child", str(round_number), str(path), "--durability", durability]
@@ -91,13 +91,15 @@ def kill_one(path: Path, durability: str, round_number: int, choose: random.Rand
         killer.start()
         text = first + child.stdout.read()
         killer.join()
-        assert child.wait(timeout=30) == -signal.SIGKILL, f"the child ended by itself with {child.returncode}"
-    for line in text[: text.rfind("\n") + 1].splitlines():  # a line cut short was not acknowledged to anybody
+        assert child.wait(timeout=30) == -signal.SIGKILL, (
+            f"the child ended before the kill, with exit code {child.returncode}"
+        )
+    for line in text[: text.rfind("\n") + 1].splitlines():  # a partial line is not an acknowledgement
         promised.note(line)
 
 
 def check_whole(path: Path, seen: Seen, promised: Promised) -> None:
-    """Read the whole log again: nothing that was once found has changed, and nothing is wrong."""
+    """Read the whole log again: no commit may have changed, and `verify` must find no damage."""
     with open_log(path, read_only=True) as log:
         again = Seen()
         again.read_on(log)
@@ -112,7 +114,7 @@ def check_whole(path: Path, seen: Seen, promised: Promised) -> None:
 
 
 def check_recovery(path: Path, seen: Seen) -> None:
-    """Open the system once more: it goes on where the log ends, and its actors are what a replay makes of it."""
+    """Open the system again: it must continue where the log ends, and its actors must have the state of a replay."""
     with ActorSystem.open(path) as system:
         description = system.describe_topic("orders")
         assert [partition.high_watermark for partition in description.partitions] == list(map(len, seen.places))
@@ -156,10 +158,10 @@ def main() -> None:
                     f"offsets {promised.committed} committed, {seen.position + 1} events, sound",
                     flush=True,
                 )
-    print(f"killed in the middle of writing a transaction: {half} times; between commit and answer: {unanswered} times")
+    print(f"killed during the write of a transaction: {half} times; between commit and receipt: {unanswered} times")
     print(
         f"{arguments.rounds} rounds of kill -9 with durability {arguments.durability} in "
-        f"{time.monotonic() - began:.0f} s: nothing acknowledged was lost, nothing is there in part or twice"
+        f"{time.monotonic() - began:.0f} s: no acknowledged message was lost, no batch is partial or duplicated"
     )
 
 

@@ -1,7 +1,7 @@
-"""What a log must hold after a crash: read on from where it was last found sound, and compared with what was promised.
+"""Checks a log after a crash: reads it from where the last check ended, and compares it with the acknowledgements.
 
-The value of every message begins with its number and the size of its batch, so that a batch of which only a part is
-there is found whether or not anybody had an answer to it.
+The value of every message starts with its number and the size of its batch, so that a partial batch is found even if it
+was not acknowledged.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ LARGEST_BATCH = 1000  # numbers of one batch: batch * LARGEST_BATCH + index
 
 
 class Promised:
-    """What was acknowledged: messages with their places, and the group's offsets."""
+    """The acknowledgements: messages with their partitions and offsets, and the group's committed offsets."""
 
     def __init__(self) -> None:
         self.partitions, self.offsets, self.messages = array("b"), array("q"), array("q")
@@ -32,7 +32,7 @@ class Promised:
         return len(self.messages)
 
     def note(self, line: str) -> None:
-        """Take one line of the child: a receipt, or a commit."""
+        """Note one line of the child's output: a receipt, or a commit."""
         kind, partition, offset, *message = line.split()
         if kind == "committed":
             self.committed[int(partition)] = max(self.committed[int(partition)], int(offset))
@@ -43,7 +43,7 @@ class Promised:
 
 
 class Seen:
-    """What a log was found to hold so far, and where that ended."""
+    """The contents of the log as checked so far, and where the check ended."""
 
     def __init__(self) -> None:
         self.position, self.digest = -1, EMPTY_DIGEST
@@ -57,11 +57,11 @@ class Seen:
         return sum(map(len, self.places))
 
     def read_on(self, log: LogStore) -> None:
-        """Read what is new: chain and places must go on, batches be whole, offsets dense and commits not go back."""
+        """Read and check new commits: chain, positions, complete batches, dense offsets, and no commit backwards."""
         found: Counter[tuple[int, int]] = Counter()
         for stored in log.stored(after=self.position):
             place = stored.first_position, stored.last_position, stored.stream, stored.first_version
-            assert stored.first_position == self.position + 1, f"position {self.position + 1} is not there: {place}"
+            assert stored.first_position == self.position + 1, f"position {self.position + 1} is missing: {place}"
             assert stored.first_version == self._versions.get(stored.stream, -1) + 1, f"a gap in a stream: {place}"
             self.digest = chain(self.digest, *place, stored.metadata, stored.events)
             assert stored.digest == self.digest, f"the chain is broken at {place}"
@@ -74,32 +74,32 @@ class Seen:
                     assert event.offset >= self.committed[event.partition], f"a commit went back: {event}"
                     self.committed[event.partition] = event.offset
         for (batch, size), count in found.items():
-            assert count == size, f"{count} messages of batch {batch} are there, and not {size}"
+            assert count == size, f"batch {batch} has {count} messages instead of {size}"
 
     def compare(self, promised: Promised, since: int = 0) -> None:
-        """Find every promise, of messages from number `since` on, kept."""
+        """Check that every acknowledged message from number `since` on, and every commit, is stored."""
         for number in range(since, len(promised)):
             offset, message = promised.offsets[number], promised.messages[number]
             places = self.places[promised.partitions[number]]
             assert offset < len(places), f"acknowledged message {message} is lost: the log ends before {offset}"
-            assert places[offset] == message, f"acknowledged message {message} is lost: {places[offset]} is there"
+            assert places[offset] == message, f"acknowledged message {message} is lost: its offset has {places[offset]}"
         for partition, offset in enumerate(promised.committed):
             assert self.committed[partition] >= offset, f"the commit of {offset} of partition {partition} is lost"
 
     def find_nothing_twice(self) -> None:
-        """Compare all messages with each other."""
+        """Check that no message is stored twice."""
         assert len({message for places in self.places for message in places}) == self.count, "a message is there twice"
 
     def _message(self, event: MessageProduced) -> tuple[int, int]:
         number, size, _ = (event.value or b"").split(b" ", 2)
         places = self.places[event.partition]
-        assert event.offset == len(places), f"offset {len(places)} of partition {event.partition} is not there: {event}"
+        assert event.offset == len(places), f"offset {len(places)} of partition {event.partition} is missing: {event}"
         places.append(int(number))
         return int(number) // LARGEST_BATCH, int(size)
 
 
 def ends_in_half_a_transaction(path: Path) -> bool:
-    """Say whether the write-ahead log of a closed or killed writer ends in pages that no commit record follows."""
+    """Say whether the write-ahead log of a closed or killed writer ends with frames of an incomplete transaction."""
     wal = Path(f"{path}-wal")
     content = wal.read_bytes() if wal.exists() else b""
     if len(content) < 32:

@@ -1,9 +1,9 @@
 """Measure consumer groups on a durable log: joining, rebalancing many members, and what membership costs a consumer.
 
-Join: from `subscribe` of a new consumer of a new group to the first messages in hand, with the default settings.
-Rebalance: 50 members share 200 partitions, each polling on a thread of its own; from one member's coming, or its
-leaving, until every member has been given its share of the same size. All 50 come at once in `form`.
-Consume: polls, each recorded and committed, by the one member of a group and by a consumer without a group, in turns.
+Join: from `subscribe` of a new consumer in a new group to its first messages, with the default settings. Rebalance: 50
+members share 200 partitions, each polling in its own thread; from one member joining or leaving until every member has
+an equal share. In `form`, all 50 join at once. Consume: polls, each recorded and committed, alternately by the only
+member of a group and by a consumer without a group.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def join(folder: Path, rounds: int) -> list[float]:
 
 
 class Members:
-    """The consumers of one group, each polling on its own thread, and the group's shares as the log tells of them."""
+    """The consumers of one group, each polling in its own thread, and the group's assignments as read from the log."""
 
     def __init__(self, system: ActorSystem, assignor: str) -> None:
         self._system = system
@@ -54,7 +54,7 @@ class Members:
         self._shares: Subscription = system.log.subscribe(types=["GroupAssigned"])
 
     def come(self) -> None:
-        """Have one more member join."""
+        """Add a member."""
         number = len(self._threads)
         consumer = self._system.consumer(f"c{number:02}", "bench", assignors=[self._assignor])
         self._threads.append(Thread(target=self._poll, args=(consumer, self._is_over[number])))
@@ -67,11 +67,11 @@ class Members:
                 consumer.poll(timeout=0.2)
 
     def last_leaves(self) -> None:
-        """Have the newest member leave."""
+        """Make the newest member leave."""
         self._is_over[len(self._threads) - 1].set()
 
     def wait(self, members: int) -> None:
-        """Wait until so many members have been given everything, in shares that differ by one at most."""
+        """Wait until that many members have all partitions, in shares that differ by at most one."""
         while True:
             recorded = self._shares.take(timeout=60)
             assert recorded is not None, "the group did not share out within a minute"
@@ -80,7 +80,7 @@ class Members:
                 return
 
     def stop(self) -> None:
-        """Have all leave."""
+        """Make all members leave."""
         for event in self._is_over:
             event.set()
         for thread in self._threads:
@@ -101,7 +101,7 @@ def members(folder: Path, assignor: str) -> Iterator[Members]:
 
 
 def rebalances(folder: Path, assignor: str) -> dict[str, float]:
-    """Return the seconds that the 50 take to come together, one more to join 49, and the 49 to do without it."""
+    """Return the seconds for 50 members to join at once, for one to join 49, and for one of 50 to leave."""
     found = {}
     with members(folder, assignor) as group:
         begin = time.perf_counter()
@@ -121,7 +121,7 @@ def rebalances(folder: Path, assignor: str) -> dict[str, float]:
 
 
 def consumption(rounds: int, messages: int, poll: int) -> tuple[list[float], list[float]]:
-    """Return messages/s in a group and without one, round by round, in turns."""
+    """Return messages/s in a group and without one, in alternating rounds."""
     rates: dict[str | None, list[float]] = {"group": [], None: []}
     for turn in range(rounds):
         for group in ("group", None) if turn % 2 else (None, "group"):

@@ -1,7 +1,7 @@
-"""Measure that conditional appends and tagged reads stay flat as a log grows: the same questions at 1 k, 100 k and 1 M.
+"""Measure whether conditional appends and reads by tag take the same time in logs of 1 k, 100 k and 1 M events.
 
-Each log holds payments, in commits of 100: of one type, in one of four currencies (tags that a quarter of all events
-has), to accounts of which each has ten payments, spread evenly over the whole log. The logs take turns round by round.
+Each log has payments, in commits of 100: of one type, in one of four currencies (each a tag of a quarter of all
+events), to accounts with ten payments each, spread evenly over the whole log. The logs take turns in each round.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Grown:
         return Paid(f"{number % self.accounts}", CURRENCIES[number % len(CURRENCIES)], number)
 
     def new_account(self) -> str:
-        """Return an account that nobody has paid to."""
+        """Return an account without payments."""
         self._new += 1
         return f"new-{self._new}"
 
@@ -72,20 +72,20 @@ def unconditional(grown: Grown, _: int) -> None:
 
 
 def on_one_tag(grown: Grown, _: int) -> None:
-    """Append if nobody has ever paid to this account."""
+    """Append if the account has no payment."""
     account = grown.new_account()
     assert isinstance(grown.append(Condition(Query((QueryItem((), (f"account:{account}",)),))), account), Appended)
 
 
 def on_type_and_tags(grown: Grown, _: int) -> None:
-    """Append if nobody ever paid euros to this account: a rare tag beside a type and a tag that all commits have."""
+    """Append if the account has no payment in euros: a rare tag, with a type and a tag that all commits have."""
     account = grown.new_account()
     item = QueryItem(("growth.Paid",), ("currency:eur", f"account:{account}"))
     assert isinstance(grown.append(Condition(Query((item,))), account), Appended)
 
 
 def on_what_was_read(grown: Grown, number: int) -> None:
-    """Read an account, and append to it if it has not changed since: the usual way of a dynamic boundary."""
+    """Read an account, and append to it if it has not changed since: the usual use of a condition."""
     head = grown.log.head().position
     account = f"{number % grown.accounts}"
     query = Query((QueryItem(("growth.Paid",), (f"account:{account}",)),))
@@ -95,7 +95,7 @@ def on_what_was_read(grown: Grown, number: int) -> None:
 
 
 def refused(grown: Grown, number: int) -> None:
-    """Be refused, since the account was paid to before."""
+    """Make a refused append, since the account has payments."""
     account = f"{number % grown.accounts}"
     assert isinstance(grown.append(Condition(Query((QueryItem((), (f"account:{account}",)),))), account), Rejected)
 
@@ -107,7 +107,7 @@ def tagged_read(grown: Grown, number: int) -> None:
 
 
 def tagged_read_from_the_end(grown: Grown, number: int) -> None:
-    """Read what came to an account in the last tenth of the log."""
+    """Read the payments of an account in the last tenth of the log."""
     tags = [f"account:{number % grown.accounts}", "currency:" + CURRENCIES[number % len(CURRENCIES)]]
     sum(1 for _ in grown.log.read(after=grown.size * 9 // 10, tags=tags, types=["growth.Paid"]))
 
@@ -124,9 +124,9 @@ QUESTIONS: tuple[Callable[[Grown, int], None], ...] = (
 
 
 def main() -> None:
-    """Build the logs, ask, and print medians in microseconds."""
+    """Build the logs, measure, and print medians in microseconds."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=200, help="how often each question is asked of each log")
+    parser.add_argument("--rounds", type=int, default=200, help="how often each operation is measured on each log")
     rounds = parser.parse_args().rounds
     with tempfile.TemporaryDirectory() as folder:
         logs = [Grown(Path(folder), size) for size in SIZES]
@@ -139,7 +139,7 @@ def main() -> None:
                     seconds = time.perf_counter() - begin
                     times.setdefault((question.__name__, grown.size), []).append(seconds)
         table = Table(title=f"medians of {rounds}, microseconds, durability off")
-        for column in ("question", *(f"{size:,} events" for size in SIZES), "largest / smallest"):
+        for column in ("operation", *(f"{size:,} events" for size in SIZES), "largest / smallest"):
             table.add_column(column, justify="left" if column == "question" else "right")
         for question in QUESTIONS:
             medians = [statistics.median(times[question.__name__, size]) for size in SIZES]

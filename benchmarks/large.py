@@ -1,8 +1,8 @@
-"""Measure a log of ten million events: reopening it, the first fetch, reading it from its beginning, looking at it.
+"""Measure a log of ten million events: reopening, the first fetch, reading from the start, and commands on it.
 
-The log (`large_log.py`) is built on first use and kept under `--path`; beside it one of a tenth of the size, for
-ratios. Each figure is the median of `--rounds` child processes, which take turns. A child says how long it took from
-`ActorSystem.open` on, and its peak resident memory, the interpreter and all imports included.
+The log (`large_log.py`) is built on first use and kept under `--path`, together with one of a tenth of the size, for
+ratios. Each figure is the median of `--rounds` child processes, which take turns. A child reports its time from
+`ActorSystem.open` on, and its peak resident memory, including the interpreter and all imports.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ Measured = dict[str, float]
 
 
 def open_only(path: Path) -> Measured:
-    """Open a system on the log, and ask it for nothing."""
+    """Open a system on the log, and do nothing else."""
     begin = time.perf_counter()
     ActorSystem.open(path)
     return {"seconds": time.perf_counter() - begin}
 
 
 def poll_from_the_beginning(path: Path) -> Measured:
-    """Open, and have a new consumer poll a topic from its first message on."""
+    """Open, and poll a topic with a new consumer from its first message on."""
     begin = time.perf_counter()
     system = ActorSystem.open(path)
     consumer = system.consumer(f"bench-{os.getpid()}")
@@ -46,7 +46,7 @@ def poll_from_the_beginning(path: Path) -> Measured:
 
 
 def poll_where_it_was(path: Path) -> Measured:
-    """Open, and have a consumer of that topic poll where it had committed."""
+    """Open, and poll with a consumer of that topic from its committed offset on."""
     begin = time.perf_counter()
     system = ActorSystem.open(path)
     consumer = system.consumer("consumer-0")
@@ -67,7 +67,7 @@ def send_and_poll_at_the_head(path: Path) -> Measured:
 
 
 def read_on(path: Path) -> Measured:
-    """Read a topic from its beginning, 50 000 messages in polls of 500; the first poll does not count."""
+    """Read a topic from the start, 50 000 messages in polls of 500, without counting the first poll."""
     system = ActorSystem.open(path)
     consumer = system.consumer(f"bench-{os.getpid()}")
     consumer.subscribe(["topic-0"])
@@ -96,7 +96,7 @@ COMMANDS: dict[str, list[str]] = {
 
 
 def child(name: str, path: Path) -> Measured:
-    """Measure in a process that is not closed in order: it takes no snapshots, so that every round begins alike."""
+    """Measure in a process that does not close the system: it takes no snapshots, so that all rounds are alike."""
     command = [sys.executable, __file__, "--child", name, "--path", str(path)]
     found: Measured = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     return found
@@ -117,12 +117,12 @@ def command_line(name: str, path: Path) -> Measured:
 
 
 def written(*arguments: str) -> None:
-    """Have the log written by a process of its own: a child's peak of memory begins at its parent's size."""
+    """Write the log in a separate process, since a child's peak memory starts at its parent's size."""
     subprocess.run([sys.executable, str(Path(__file__).with_name("large_log.py")), *arguments], check=True)
 
 
 def measure(path: Path, rounds: int, chosen: list[str]) -> dict[str, Measured]:
-    """Return the medians of what is measured on a log."""
+    """Return the medians of all measurements on a log."""
     medians: dict[str, Measured] = {}
     for name in chosen:
         run = child if name in CHILDREN else command_line
@@ -137,14 +137,14 @@ def main() -> None:
     parser.add_argument("--path", type=Path, default=Path("build/large.db"))
     parser.add_argument("--events", type=int, default=10_000_000)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--only", default="", help="measure only what has this in its name")
+    parser.add_argument("--only", default="", help="measure only figures whose name contains this")
     parser.add_argument("--child", choices=CHILDREN)
     arguments = parser.parse_args()
     if arguments.child:
         found = CHILDREN[arguments.child](arguments.path)
         found["megabytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         print(json.dumps(found), flush=True)
-        os._exit(0)  # as a crash would: nothing is stopped in order
+        os._exit(0)  # like a crash: no actor is stopped
     arguments.path.parent.mkdir(parents=True, exist_ok=True)
     small = arguments.path.with_suffix(".small.db")
     for path, events in ((small, arguments.events // 10), (arguments.path, arguments.events)):

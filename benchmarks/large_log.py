@@ -1,8 +1,8 @@
-"""Build a large log: what eight topics, two thousand producers and two thousand consumers would have left behind.
+"""Build a large log, as eight topics, two thousand producers and two thousand consumers would write it.
 
-Aggregates decide and apply every event, so that the log replays; it is appended to directly, without syncs, in commits
-of some hundred. Of ten commits six are messages and four are deliveries with the offsets that follow. Then an
-ActorSystem recovers every stream and is closed in order, so that the snapshots of such a run lie beside the log.
+Aggregates decide and apply every event, so that the log can be replayed. Events are appended directly, without syncs,
+in commits of about a hundred. Six of ten commits are messages; four are deliveries with their committed offsets. Then
+an ActorSystem recovers every stream and is closed, so that the log has the snapshots of such a run.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ AT_ONCE = 200  # appends of one transaction; and actors alive at a time
 
 
 class Writer:
-    """Appends what aggregates decide, many commits at a time."""
+    """Appends the decisions of aggregates, many commits at a time."""
 
     def __init__(self, log: SqliteLog) -> None:
         self.log = log
@@ -48,7 +48,7 @@ class Writer:
         self.now = BEGIN + timedelta(milliseconds=log.head().position + 1)
 
     def write(self, stream: str, aggregate: Any, events: list[Any]) -> None:
-        """Apply events, and append them soon."""
+        """Apply events, and append them with the next flush."""
         if not events:
             return
         aggregate.apply_all(events)
@@ -58,7 +58,7 @@ class Writer:
             self.flush()
 
     def flush(self) -> None:
-        """Append what waits."""
+        """Append pending events."""
         verdicts = self.log.append(self.requests, self.now)
         refused = [verdict for verdict in verdicts if not isinstance(verdict, Appended)]
         assert not refused, refused[0]
@@ -66,7 +66,7 @@ class Writer:
 
 
 class Clients:
-    """The aggregates, found in the log or made."""
+    """The aggregates, recovered from the log or new."""
 
     def __init__(self, log: SqliteLog, writer: Writer) -> None:
         state = SystemState.replay(log) if log.head().position >= 0 else SystemState()
@@ -97,7 +97,7 @@ class Clients:
         return consumer
 
     def produce(self, number: int) -> list[MessageProduced]:
-        """Have the next producer send a batch to the next topic; now and then it records its progress."""
+        """Send a batch from the next producer to the next topic; sometimes record the producer's progress."""
         producer = self.producers[number % CLIENTS]
         topic = self.topics[(number + number // CLIENTS) % TOPICS]
         partitions = tuple(index % PARTITIONS for index in range(COMMIT))
@@ -120,7 +120,7 @@ class Clients:
         return decided.events
 
     def consume(self, number: int, messages: list[MessageProduced]) -> None:
-        """Have a consumer of the messages' topic take them, and commit."""
+        """Consume messages with a consumer of their topic, and commit."""
         topic = self.topics[int(messages[0].topic.rpartition("-")[2])]
         consumer = self.consumers[(number * TOPICS + self.topics.index(topic)) % CLIENTS]
         at = self.writer.now
@@ -137,7 +137,7 @@ class Clients:
 
 
 def extend(path: Path, more: int) -> None:
-    """Append so many events."""
+    """Append about `more` events."""
     with SqliteLog(path, durability="off") as log:
         events = log.head().position + 1 + more
         writer = Writer(log)
@@ -155,7 +155,7 @@ def extend(path: Path, more: int) -> None:
 
 
 def snapshot(path: Path) -> None:
-    """Let every stream's actor recover and stop in order, some at a time."""
+    """Let every stream's actor recover and stop, some at a time."""
     with SqliteLog(path, durability="off") as log:
         streams = list(log.streams())
         for first in track(range(0, len(streams), AT_ONCE), "snapshots", console=Console(stderr=True)):
@@ -166,7 +166,7 @@ def snapshot(path: Path) -> None:
 
 
 def main() -> None:
-    """Append so many events to a log, or take the snapshots that it should have."""
+    """Append events to a log, or take its snapshots."""
     if sys.argv[1] == "extend":
         extend(Path(sys.argv[2]), int(sys.argv[3]))
     else:

@@ -1,7 +1,7 @@
-"""Call the public API ten thousand times with arguments that nobody should pass, and print what became of it.
+"""Call the public API ten thousand times with wrong arguments, and print the findings.
 
-See `tests/support/misuse.py` for how the calls are made, and for what counts as a finding. A run is the same for the
-same seed, except for what threads decide.
+See `tests/support/misuse.py` for how the calls are generated, and for what counts as a finding. Runs with the same seed
+are the same, except for the scheduling of threads.
 """
 
 from __future__ import annotations

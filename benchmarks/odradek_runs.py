@@ -1,4 +1,4 @@
-"""What is measured of Odradek. Each function does one run in a fresh directory and returns a figure."""
+"""The measurements of Odradek. Each function does one run in an empty directory and returns a figure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def entries(count: int) -> list[tuple[bytes, bytes]]:
 
 
 def produce(folder: Path, batch: int, total: int, window: int) -> float:
-    """Return durable messages/s: `send_batch` through producer, topic and journal, `window` batches unanswered."""
+    """Return durable messages/s: `send_batch` through producer, topic and journal, with `window` batches in flight."""
     with ActorSystem.open(folder / "produce.db") as system, system.producer("bench") as producer:
         system.create_topic("orders", PARTITIONS)
         messages = entries(batch)
@@ -37,7 +37,7 @@ def produce(folder: Path, batch: int, total: int, window: int) -> float:
 
 
 def single_send(folder: Path, count: int) -> float:
-    """Return the median seconds of one acknowledged send, one after the other."""
+    """Return the median seconds of one acknowledged send, without concurrency."""
     with ActorSystem.open(folder / "send.db") as system, system.producer("bench") as producer:
         system.create_topic("orders", PARTITIONS)
         producer.send("orders", VALUE, key=KEYS[0]).result()
@@ -50,7 +50,7 @@ def single_send(folder: Path, count: int) -> float:
 
 
 def consume(folder: Path, total: int, poll: int, group: str | None) -> float:
-    """Return messages/s polled, recorded and committed, from the beginning of a topic far longer than its tail."""
+    """Return messages/s polled, recorded and committed, from the start of a topic much longer than its tail."""
     with ActorSystem.open(folder / "consume.db", durability="full") as system:
         system.create_topic("orders", PARTITIONS)
         with system.producer("bench") as producer:

@@ -1,8 +1,8 @@
-"""Measure a replay of a million events into the state of the whole system beside a bare loop over the same log.
+"""Measure a replay of a million events into the state of the whole system, compared with a bare loop over the log.
 
-The bare loop reads the rows with sqlite3 and decodes each array with msgspec into the same typed events, and folds
-nothing. The two take turns round by round. Two logs: one message batch a commit, and large commits, as they come about
-when many batches wait.
+The bare loop reads the rows with sqlite3 and decodes each array with msgspec into the same typed events, without
+folding them. The two take turns in each round. There are two logs: one with one message batch per commit, and one with
+large commits, as a busy topic writes them.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Measure Odradek beside its baselines, all in one run; print medians and the ratios that matter.
+"""Measure Odradek and its baselines in one run; print medians and the most important ratios.
 
-Every figure is the median of `--rounds` runs (5 by default); the things compared take turns round by round, so that a
-slow minute of the machine strikes both. Values are 100 bytes, keys are 100 different ones of 6 bytes, topics have 3
-partitions, and SQLite syncs every commit (durability `full`) wherever something is written.
+Every figure is the median of `--rounds` runs (5 by default). The candidates take turns in each round, so that a slow
+minute of the machine affects all of them. Values have 100 bytes, there are 100 keys of 6 bytes, topics have 3
+partitions, and SQLite syncs every commit (durability `full`) in all measurements that write.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-WINDOW = {1: 32, 10: 32, 100: 32, 1000: 8}  # batches unanswered before the sender waits for the oldest
+WINDOW = {1: 32, 10: 32, 100: 32, 1000: 8}  # batches in flight before the sender waits for the oldest
 REPLAY_EVENTS = 20_000
 PRODUCE_TOTALS = {1: 4_000, 10: 20_000, 100: 100_000, 1000: 200_000}
 
 
 def measurements() -> dict[str, Callable[[Path], float]]:
-    """Return what is measured in each round: name -> function of an empty folder, giving rate or seconds."""
+    """Return the measurements of each round: name -> function of an empty folder that returns rate or seconds."""
     table: dict[str, Callable[[Path], float]] = {}
     for batch, total in PRODUCE_TOTALS.items():
         table[f"produce, batch {batch}"] = partial(odradek_runs.produce, batch=batch, total=total, window=WINDOW[batch])
@@ -59,13 +59,13 @@ def replay_in_child(library: str, folder: Path) -> float:
 
 
 def _child(folder: Path, library: str, *flags: str) -> float:
-    """Measure a rebuild in a process of its own, since interpreter flags cannot be changed in this one."""
+    """Measure a rebuild in a separate process, since interpreter flags cannot be changed in this one."""
     command = [sys.executable, *flags, __file__, "--child", library, "--folder", str(folder)]
     return float(subprocess.run(command, check=True, capture_output=True, text=True, timeout=300).stdout)
 
 
 def ratios(median: dict[str, float]) -> list[tuple[str, float, str]]:
-    """Return (what, ratio, target) for the figures that the project holds itself to."""
+    """Return (name, ratio, target) for the figures with a target."""
     floor = median["one bare ask (s)"] + median["one bare commit (s)"]
 
     def of(one: str, other: str) -> float:
@@ -87,7 +87,7 @@ def main() -> None:
     """Run the benchmark, or one child of it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--only", default="", help="measure only what has this in its name")
+    parser.add_argument("--only", default="", help="measure only figures whose name contains this")
     parser.add_argument("--json", type=Path, help="write the medians and all rounds here")
     parser.add_argument("--child", choices=["odradek", "eventsourcing"])
     parser.add_argument("--folder", type=Path)

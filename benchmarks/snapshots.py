@@ -1,8 +1,8 @@
-"""Measure what snapshots cost a producer: throughput with them over throughput without, in turns, in one process.
+"""Measure the cost of snapshots for a producer: throughput with them relative to throughput without, in one process.
 
-The usual case: batches of 100 to a topic of three partitions, every commit synced. The unfriendly one: a thousand
-producers take turns on 24 partitions, so that a snapshot holds 24 000 producers' sequences. An interval of 1000 shows
-that the measurement can tell: it costs far more than the default. Closing in order, and what it saves, is not timed.
+The usual case: batches of 100 to a topic of three partitions, every commit synced. The unfriendly case: a thousand
+producers take turns on 24 partitions, so that a snapshot has 24 000 producer sequences. An interval of 1000 shows that
+the measurement is sensitive: it costs far more than the default. Closing, and the snapshots saved then, is not timed.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def usual(path: Path, interval: int, total: int) -> float:
 
 
 def unfriendly(path: Path, interval: int, total: int) -> float:
-    """Return durable messages/s of a thousand producers on 24 partitions, each in its turn."""
+    """Return durable messages/s of a thousand producers that take turns on 24 partitions."""
     with ActorSystem.open(path, snapshot_interval=interval, max_block_ms=600_000) as system:
         system.create_topic("orders", 24)
         producers = [system.producer(f"bench-{number}") for number in range(1000)]
@@ -66,7 +66,7 @@ def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--only", default="", help="measure only the case that has this in its name")
+    parser.add_argument("--only", default="", help="measure only cases whose name contains this")
     parser.add_argument("--messages", type=int, default=200_000)
     arguments = parser.parse_args()
     every = {"usual": usual, "1000 producers x 24 partitions": unfriendly}

@@ -1,7 +1,7 @@
-"""Measure the CPU time of starting: importing Odradek, and what people wait for at a prompt.
+"""Measure the CPU time of starting: importing Odradek, and short commands.
 
-Each figure is user and system time of a whole Python process, as the operating system accounts for it. The starts take
-turns round by round. A first round is not counted: it compiles modules and warms the disk cache.
+Each figure is the user and system time of a whole Python process, as reported by the operating system. The candidates
+take turns in each round. A first round is not counted: it compiles modules and warms the disk cache.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def cpu_seconds(python: str, arguments: list[str], environment: Mapping[str, str
 
 
 def main() -> None:
-    """Measure, and print the medians; beside another installation also its medians, and those of the ratios."""
+    """Measure, and print the medians; given another installation, also its medians and those of the ratios."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("other", nargs="?", metavar="PYTHON", help="The interpreter of another revision's environment.")
     parser.add_argument("--rounds", type=int, default=15)

@@ -1,4 +1,4 @@
-"""An aggregate and an actor of people's own: a bank account."""
+"""A user-defined aggregate and its actor: a bank account."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A runtime that knows its actors, and short ways to produce and consume."""
+"""A runtime that records its actors, and short functions to produce and consume."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from odradek_events.snapshots.store import SnapshotStore
 A = TypeVar("A", bound=pykka.Actor)
 
 QUICK: dict[str, Any] = {"retry_backoff": 0.005, "delivery_timeout": 10.0, "progress_interval": 3600.0}
-BRIEF = 0.05  # seconds for what is expected not to come
+BRIEF = 0.05  # seconds to wait for a message that should not arrive
 
 
 class KitRuntime(ThreadedRuntime):
-    """The threaded runtime, which remembers who was started; `recovering` sends Recover behind every command."""
+    """The threaded runtime, which records started actors; with `recovering` it sends Recover after every command."""
 
     def __init__(self, *, recovering: bool = False) -> None:
         super().__init__()
@@ -40,7 +40,7 @@ class KitRuntime(ThreadedRuntime):
         self._is_recovering = recovering
 
     def start(self, actor_class: type[A], *args: Any) -> pykka.ActorRef[A]:
-        """Start an actor and remember it, those of streams by stream."""
+        """Start an actor and record it, by stream if it owns one."""
         ref = super().start(actor_class, *args)
         self.refs.append(ref)
         if issubclass(actor_class, EventSourcedActor):
@@ -48,7 +48,7 @@ class KitRuntime(ThreadedRuntime):
         return ref
 
     def send(self, recipient: Recipient, message: object) -> None:
-        """Tell a recipient, and if it owns a stream, have it recover in place after each command."""
+        """Send a message; if the recipient owns a stream, make it recover in place after each command."""
         super().send(recipient, message)
         if (
             self._is_recovering
@@ -59,19 +59,19 @@ class KitRuntime(ThreadedRuntime):
             super().send(recipient, Recover())
 
     def kill(self, stream: str) -> None:
-        """Stop a stream's actor in the middle of whatever it does; returns when it is gone."""
+        """Stop a stream's actor at once, and wait until it has ended."""
         ref = self.actors[stream]
         ref.stop(block=True, timeout=10)
 
     def crash(self) -> None:
-        """End everything at once, the journal first: what is not stored by now never is."""
+        """Stop all actors at once, the journal first: events that are not stored yet are lost."""
         for ref in self.refs:
             ref.stop(block=True, timeout=10)
         self.close()
 
 
 class World:
-    """A log, and one system after another on it."""
+    """A log, and the systems opened on it one after another."""
 
     def __init__(
         self,
@@ -113,7 +113,7 @@ class World:
         return tuple(system for system in self._open if not system.is_closed)
 
     def crash(self) -> None:
-        """End the run that was opened last, without any order."""
+        """Crash the system that was opened last."""
         system = self._open.pop()
         self.runtime.crash()
         system.snapshots.close()
@@ -128,7 +128,7 @@ class World:
 
 
 class Probe:
-    """Stands for an actor: keeps what it is told."""
+    """Takes the place of an actor: records the messages that it receives."""
 
     def __init__(self) -> None:
         self._told: queue.Queue[Any] = queue.Queue()
@@ -142,7 +142,7 @@ class Probe:
         return self._told.get(timeout=10)
 
     def next_fetch(self) -> tuple[Query, Fetch]:
-        """Return the next message, which has to be a Fetch."""
+        """Return the next message, which must be a Fetch."""
         query = self.next()
         assert isinstance(query, Query)
         assert isinstance(query.body, Fetch)
@@ -174,7 +174,7 @@ def produce(system: ActorSystem, topic: str, *values: str, client_id: str = "p",
 
 
 def read_all(consumer: ConsumerHandle, count: int, max_messages: int = 500) -> list[ConsumerRecord]:
-    """Poll until `count` messages have come; fails when none come any more."""
+    """Poll until `count` messages have arrived; fail if no more arrive."""
     records: list[ConsumerRecord] = []
     while len(records) < count:
         polled = consumer.poll(max_messages, timeout=10.0)
@@ -202,7 +202,7 @@ def event_types(log: LogStore, stream: str) -> list[str]:
 
 
 def in_threads(*jobs: Callable[[], object]) -> None:
-    """Run jobs on threads of their own, all begun together, and raise what one of them raised."""
+    """Run each job in a thread, all started together, and raise the error of one that failed."""
     errors: list[BaseException] = []
     together = threading.Barrier(len(jobs))
 

@@ -1,4 +1,4 @@
-"""Logs that break one promise each, to show that the suites can fail."""
+"""Logs that each break one rule of the contract, to show that the conformance suites can fail."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ class LeavesGaps(MemoryLog):
 
 
 class IgnoresConditions(MemoryLog):
-    """Conditions are not looked at."""
+    """Conditions are not checked."""
 
     def append(self, requests: Sequence[Append], recorded_at: datetime) -> list[Verdict]:
         return super().append([msgspec.structs.replace(request, condition=None) for request in requests], recorded_at)
 
 
 class IgnoresVersions(MemoryLog):
-    """Expected versions are not looked at."""
+    """Expected versions are not checked."""
 
     def append(self, requests: Sequence[Append], recorded_at: datetime) -> list[Verdict]:
         free = [msgspec.structs.replace(request, expected_version=ANY) for request in requests]
@@ -57,7 +57,7 @@ class IgnoresVersions(MemoryLog):
 
 
 class LosesOnReopening(MemoryLog):
-    """A reopening forgets the last commit."""
+    """Reopening loses the last commit."""
 
     def reopen(self) -> None:
         if self._rows:
@@ -68,14 +68,14 @@ class LosesOnReopening(MemoryLog):
 
 
 class ReordersVerdicts(MemoryLog):
-    """Good news comes first."""
+    """Verdicts of appended requests come first."""
 
     def append(self, requests: Sequence[Append], recorded_at: datetime) -> list[Verdict]:
         return sorted(super().append(requests, recorded_at), key=lambda verdict: isinstance(verdict, Rejected))
 
 
 class RefusesTogether(MemoryLog):
-    """One refusal refuses all requests of its call."""
+    """A refused request makes all requests of its call fail."""
 
     def append(self, requests: Sequence[Append], recorded_at: datetime) -> list[Verdict]:
         judged = judge(requests, recorded_at, self.head(), self.stream_version, self)
@@ -84,7 +84,7 @@ class RefusesTogether(MemoryLog):
 
 
 class JudgesBeforeItLocks(MemoryLog):
-    """The check and the append are two steps, and others come between."""
+    """The check and the append are not atomic."""
 
     def __init__(self, racers: int = 8) -> None:
         super().__init__()
@@ -101,7 +101,7 @@ class JudgesBeforeItLocks(MemoryLog):
 
 
 class RemembersConditions(MemoryLog):
-    """A query that found nothing once finds nothing ever after."""
+    """A query that once found nothing never finds anything again."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -112,7 +112,7 @@ class RemembersConditions(MemoryLog):
 
 
 class Interleaves(MemoryLog):
-    """The requests of two calls come to lie between each other."""
+    """The requests of two concurrent calls are interleaved."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -128,7 +128,7 @@ class Interleaves(MemoryLog):
 
 
 class ShowsWhatIsComing(MemoryLog):
-    """An event is there to be read before those that were appended with it."""
+    """An event is visible before the others of its call."""
 
     def append(self, requests: Sequence[Append], recorded_at: datetime) -> list[Verdict]:
         verdicts: list[Verdict] = []
@@ -139,7 +139,7 @@ class ShowsWhatIsComing(MemoryLog):
 
 
 class IgnoresBounds(MemoryLog):
-    """What lies beyond `until` is read too."""
+    """A read ignores `until`."""
 
     def stored(self, *, until: int | None = None, **more: Any) -> Iterator[StoredCommit]:
         return super().stored(**more)
@@ -149,21 +149,21 @@ class IgnoresBounds(MemoryLog):
 
 
 class RepeatsTheLast(MemoryLog):
-    """A read that goes on after an event begins with it."""
+    """A read after an event repeats that event."""
 
     def _matching(self, query: Query, after: int, *more: Any) -> Iterator[Recorded]:
         return super()._matching(query, max(-1, after - 1), *more)
 
 
 class SkipsTheNext(MemoryLog):
-    """A read that goes on after an event leaves one out."""
+    """A read after an event skips the next one."""
 
     def _matching(self, query: Query, after: int, *more: Any) -> Iterator[Recorded]:
         return super()._matching(query, after if after < 0 else after + 1, *more)
 
 
 class DropsARow(MemoryLog):
-    """One commit is acknowledged, counted by the head, and never read again."""
+    """One commit is acknowledged and counted by the head, but never read."""
 
     def _matching(self, *wanted: Any) -> Iterator[Recorded]:
         return (recorded for recorded in super()._matching(*wanted) if recorded.position not in (2, 3))
@@ -190,7 +190,7 @@ class KeepsWhatItIsGiven(MemoryLog):
 
 
 class LetsTimeRunBackwards(MemoryLog):
-    """The clock is believed."""
+    """Recorded-at follows a clock that steps back."""
 
     def append(self, requests: Sequence[Append], recorded_at: datetime) -> list[Verdict]:
         self._head = msgspec.structs.replace(self._head, recorded_at=None)
@@ -205,7 +205,7 @@ class ForgetsCommitIds(MemoryLog):
 
 
 class BelievesCommitIds(MemoryLog):
-    """Whatever comes with a known commit id is a repeat."""
+    """Every request with a known commit id counts as a repeat."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -222,28 +222,28 @@ class BelievesCommitIds(MemoryLog):
 
 
 class MixesStreams(MemoryLog):
-    """A stream's name is taken for the beginning of one."""
+    """A stream name matches every stream that starts with it."""
 
     def stored(self, *, stream: str | None = None, **more: Any) -> Iterator[StoredCommit]:
         return (row for row in super().stored(**more) if row.stream.startswith(stream or ""))
 
 
 class LocatesTheLatest(MemoryLog):
-    """Every offset is looked for in the newest commit."""
+    """Every offset is located in the newest commit."""
 
     def locate(self, tag: str, offset: int, not_before: int = 0) -> int | None:
         return super().locate(tag, 1 << 62, not_before)
 
 
 class CountsFromOne(MemoryLog):
-    """The commit at a position is the one at the next."""
+    """The commit at a position is the one at the next position."""
 
     def commit_at(self, position: int) -> StoredCommit:
         return super().commit_at(position + 1)
 
 
 class BreaksTheChain(MemoryLog):
-    """Each digest begins anew."""
+    """A digest does not continue that of the previous commit."""
 
     def append(self, requests: Sequence[Append], recorded_at: datetime) -> list[Verdict]:
         known = len(self._rows)
@@ -257,7 +257,7 @@ class BreaksTheChain(MemoryLog):
 
 
 class SkipsUnknownTypes(MemoryLog):
-    """What nobody knows is left out."""
+    """Events of unknown types are skipped."""
 
     def _matching(self, query: Query, after: int, last: int, stream: str | None, opaque: bool) -> Iterator[Recorded]:
         for recorded in super()._matching(query, after, last, stream, True):
@@ -266,28 +266,28 @@ class SkipsUnknownTypes(MemoryLog):
 
 
 class FollowsFromNowOn(MemoryLog):
-    """A subscription begins at the head."""
+    """A subscription always starts at the head."""
 
     def subscribe(self, *, after: int = -1, **more: Any) -> Subscription:
         return super().subscribe(after=max(after, self.head().position), **more)
 
 
 class DoesNotWait(MemoryLog):
-    """Every position is said to be reached."""
+    """`wait_for` returns at once."""
 
     def wait_for(self, position: int, timeout: float | None = None) -> Head:
         return self.head()
 
 
 class TakesAppendsWhenClosed(MemoryLog):
-    """Closing closes nothing."""
+    """`close` does nothing."""
 
     def close(self) -> None:
         pass
 
 
 class AddsWhatIsNotThere(MemoryLog):
-    """A write that was refused is made all the same."""
+    """A refused request is appended anyway."""
 
     def append(self, requests: Sequence[Append], recorded_at: datetime) -> list[Verdict]:
         verdicts = super().append(requests, recorded_at)
@@ -301,7 +301,7 @@ class AddsWhatIsNotThere(MemoryLog):
 
 
 class AnswersBeforeItWrites(JsonLinesLog):
-    """What was appended is written at the next call."""
+    """Appended commits are written at the next call."""
 
     def __init__(self, path: str) -> None:
         self._late: list[tuple[Sequence[Append], datetime]] = []
@@ -318,7 +318,7 @@ class AnswersBeforeItWrites(JsonLinesLog):
 
 
 class KeepsAHalf(JsonLinesLog):
-    """What a crash left of a commit of thirteen events is taken for a commit."""
+    """A partial commit of thirteen events that a crash left counts as a commit."""
 
     def __init__(self, path: str) -> None:
         super().__init__(path)
@@ -326,7 +326,7 @@ class KeepsAHalf(JsonLinesLog):
 
 
 class LetsEverybodyIn(SqliteLog):
-    """There is no lock."""
+    """A second writer is admitted."""
 
     def __init__(self, path: str) -> None:
         with suppress(FileNotFoundError):
@@ -335,7 +335,7 @@ class LetsEverybodyIn(SqliteLog):
 
 
 class ForgetsAtClosing(JsonLinesLog):
-    """Closing cuts the end off."""
+    """`close` removes the last commit."""
 
     def close(self) -> None:
         if not self.is_closed and self._rows:
@@ -344,7 +344,7 @@ class ForgetsAtClosing(JsonLinesLog):
 
 
 class VerifiesSomethingElse(JsonLinesLog):
-    """What is verified is not what is read."""
+    """Verify reads other commits than a read."""
 
     first: ClassVar[list[tuple[Head, list[StoredCommit]]]] = []
 

@@ -1,7 +1,7 @@
-"""Checkers: pure functions over what producers were told and consumers were given. Names as in jepsen.tests.kafka.
+"""Checkers: pure functions over producers' receipts and consumers' messages. Names as in jepsen.tests.kafka.
 
-A history is what was acknowledged, `Sent` in the order of each producer, and what was polled, a list of `Polled` for
-each consumer in the order it came. Values are unique. A checker returns what it found wrong, in words; nothing is good.
+A history has the sends, as `Sent` in each producer's order, and the polled messages, as a list of `Polled` for each
+consumer in its order. Values are unique. A checker returns the anomalies as text; an empty list means none.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Place = tuple[str, int, int]  # topic, partition, offset
 
 
 class Sent(msgspec.Struct, frozen=True):
-    """A send and what became of it: `place` if it was acknowledged; `failed` if it surely was not stored."""
+    """A send and its outcome: `place` if it was acknowledged; `failed` if it was certainly not stored."""
 
     producer: str
     value: str
@@ -26,7 +26,7 @@ class Sent(msgspec.Struct, frozen=True):
 
 
 class Polled(msgspec.Struct, frozen=True):
-    """A message as a consumer got it."""
+    """A message as a consumer received it."""
 
     value: str
     place: Place
@@ -53,7 +53,7 @@ def duplicate(sent: Iterable[Sent], polled: Iterable[Polled]) -> list[str]:
 
 
 def lost_write(sent: Iterable[Sent], polled: Sequence[Polled]) -> list[str]:
-    """Acknowledged, below the highest offset that anybody was given of that partition, and never given to anybody."""
+    """Acknowledged, below the highest offset received of that partition, and never received."""
     highest: dict[tuple[str, int], int] = defaultdict(lambda: -1)
     for message in polled:
         topic, partition, offset = message.place
@@ -67,25 +67,25 @@ def lost_write(sent: Iterable[Sent], polled: Sequence[Polled]) -> list[str]:
 
 
 def unseen(sent: Iterable[Sent], polled: Iterable[Polled]) -> list[str]:
-    """Acknowledged and never given to anybody, though everybody read to the end."""
+    """Acknowledged and never received, although every consumer read to the end."""
     given = {message.value for message in polled}
     return [f"unseen: {s.value!r} at {s.place}" for s in sent if s.place and s.value not in given]
 
 
 def aborted_read(sent: Iterable[Sent], polled: Iterable[Polled]) -> list[str]:
-    """A send that surely failed was given to somebody."""
+    """A failed send was received."""
     failed = {s.value for s in sent if s.failed}
     return [f"aborted-read: {message.value!r} at {message.place}" for message in polled if message.value in failed]
 
 
 def never_sent(sent: Iterable[Sent], polled: Iterable[Polled]) -> list[str]:
-    """Given to somebody, sent by nobody."""
+    """Received, but never sent."""
     known = {s.value for s in sent}
     return [f"never-sent: {message.value!r}" for message in polled if message.value not in known]
 
 
 def nonmonotonic_poll(consumer: str, polled: Iterable[Polled]) -> list[str]:
-    """An offset not above the one before it in its partition."""
+    """An offset that is not above the previous one in its partition."""
     last: dict[tuple[str, int], int] = {}
     wrong = []
     for message in polled:
@@ -97,7 +97,7 @@ def nonmonotonic_poll(consumer: str, polled: Iterable[Polled]) -> list[str]:
 
 
 def poll_skip(consumer: str, polled: Iterable[Polled]) -> list[str]:
-    """An offset left out."""
+    """A skipped offset."""
     following: dict[tuple[str, int], int] = {}
     wrong = []
     for message in polled:
@@ -110,7 +110,7 @@ def poll_skip(consumer: str, polled: Iterable[Polled]) -> list[str]:
 
 
 def nonmonotonic_send(sent: Iterable[Sent]) -> list[str]:
-    """A producer's later send below an earlier one in the same partition."""
+    """A producer's later send has a lower offset than an earlier one in the same partition."""
     last: dict[tuple[str, str, int], int] = {}
     wrong = []
     for send in sent:
@@ -125,7 +125,7 @@ def nonmonotonic_send(sent: Iterable[Sent]) -> list[str]:
 
 
 def gaps(sent: Iterable[Sent], ends: Mapping[tuple[str, int], int]) -> list[str]:
-    """Offsets below a partition's end that no acknowledged send has: for histories in which all were acknowledged."""
+    """Offsets below a partition's end without an acknowledged send, for histories in which all were acknowledged."""
     places = {send.place for send in sent}
     return [
         f"gap: {topic}/{partition} has nothing at {offset}"
@@ -136,7 +136,7 @@ def gaps(sent: Iterable[Sent], ends: Mapping[tuple[str, int], int]) -> list[str]
 
 
 def anomalies(sent: Sequence[Sent], polled: Mapping[str, Sequence[Polled]]) -> list[str]:
-    """Return everything that is wrong with a history in which every consumer read to the end without a seek."""
+    """Return all anomalies of a history in which every consumer read to the end without a seek."""
     everything = [message for messages in polled.values() for message in messages]
     found = [check(sent, everything) for check in (inconsistent_offsets, duplicate, lost_write, unseen)]
     found += [check(sent, everything) for check in (aborted_read, never_sent)]

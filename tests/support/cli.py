@@ -1,7 +1,6 @@
-"""Runs the `odradek` command: in a process of its own, as people do, or in this one, which is ten times faster.
+"""Runs the `odradek` command: in another process with `odradek`, or in this one with `here`, which is ten times faster.
 
-What is about processes (signals, pipes, locks, limits) goes through `odradek`; what is about
-arguments and answers through `here`.
+Use `odradek` for tests of processes (signals, pipes, locks, limits), and `here` for tests of arguments and output.
 """
 
 from __future__ import annotations
@@ -50,7 +49,7 @@ class Outcome:
 
 
 def odradek(*arguments: object, stdin: bytes = b"", before: Callable[[], None] | None = None) -> Outcome:
-    """Run a command to its end; `before` runs in its process first, to take something away from it."""
+    """Run a command to its end; `before` runs in its process first, for example to remove a permission."""
     process = subprocess.run(
         [*COMMAND, *map(str, arguments)], input=stdin, capture_output=True, timeout=120, preexec_fn=before, check=False
     )
@@ -59,7 +58,7 @@ def odradek(*arguments: object, stdin: bytes = b"", before: Callable[[], None] |
 
 @contextmanager
 def running(*arguments: object, environment: dict[str, str] | None = None) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a command beside the test, with pipes; whatever happens it is gone in the end, after two minutes at most."""
+    """Run a command in the background, with pipes; it is killed at the end of the block, or after two minutes."""
     with subprocess.Popen(
         [*COMMAND, *map(str, arguments)],
         stdin=subprocess.PIPE,
@@ -79,7 +78,7 @@ def running(*arguments: object, environment: dict[str, str] | None = None) -> It
 
 
 def wait_for(condition: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
-    """Wait until a condition holds that a running command brings about; the command must not end before."""
+    """Wait until a running command makes a condition true; fail if the command ends before."""
     while not condition():
         with suppress(subprocess.TimeoutExpired):
             code = process.wait(0.01)
@@ -87,7 +86,7 @@ def wait_for(condition: Callable[[], bool], process: subprocess.Popen[bytes]) ->
 
 
 def _notice_interrupts() -> None:
-    """Take SIGINT as a terminal's children do: a shell starts what it runs in the background deaf to it."""
+    """Handle SIGINT as in a terminal's foreground: a shell makes background processes ignore it."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
@@ -110,7 +109,7 @@ def here(*arguments: object, stdin: bytes = b"") -> Outcome:
 
 
 def refused(outcome: Outcome, code: int, *words: str) -> str:
-    """Check that a command failed with this code and one sentence, which holds these words; return the sentence."""
+    """Check that a command failed with this code and one sentence that contains these words; return the sentence."""
     assert outcome.code == code, outcome
     assert outcome.complaint.startswith("odradek: "), outcome
     assert outcome.complaint.count("\n") == 1, outcome

@@ -1,4 +1,4 @@
-"""A disk that fails for one file of this process, and log files as a crash or another program leaves them."""
+"""Simulates a failing disk for one file, and log files as a crash or another program leaves them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def crashed(path: Path, target: Path) -> Path:
 
 @contextmanager
 def tampering(path: Path) -> Iterator[sqlite3.Connection]:
-    """Lend a connection that can change a log's commits; its triggers are back in place afterwards."""
+    """Yield a connection that can change a log's commits; the triggers are restored afterwards."""
     with closing(sqlite3.connect(path, isolation_level=None)) as raw:
         triggers = raw.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
         for name, _ in triggers:
@@ -32,7 +32,7 @@ def tampering(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def write_ahead_descriptors(path: Path) -> list[int]:
-    """Return the descriptors by which this process has the write-ahead log of the log at `path` open."""
+    """Return this process's open descriptors of the write-ahead log of the log at `path`."""
     wanted = os.stat(f"{path}-wal")
     found = []
     for descriptor in range(1024):
@@ -47,7 +47,7 @@ def write_ahead_descriptors(path: Path) -> list[int]:
 
 @contextmanager
 def led_to(device: str, descriptor: int) -> Iterator[None]:
-    """Lead a descriptor to a device: /dev/full has no room, /dev/null takes every write and cannot be synced.
+    """Redirect a descriptor to a device: /dev/full has no space, /dev/null accepts every write but cannot be synced.
 
     It leads back afterwards, unless whoever had it open has closed it meanwhile.
     """

@@ -1,4 +1,4 @@
-"""Given, when, then for the domain: aggregates with a history, messages, commands, and what became of them."""
+"""Given-when-then helpers for the domain: aggregates with a history, messages, commands, and their outcomes."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ T = TypeVar("T")
 
 
 def after(seconds: float) -> datetime:
-    """Return a moment so many seconds after noon."""
+    """Return the time `seconds` after noon."""
     return NOON + timedelta(seconds=seconds)
 
 
 def given(aggregate: A, *events: object) -> A:
-    """Return the aggregate with these events behind it."""
+    """Return the aggregate after applying these events."""
     aggregate.apply_all(events)
     return aggregate
 
@@ -50,7 +50,7 @@ def message(value: bytes | None = b"v", key: bytes | None = None, *, id: str = "
 def produced(
     offset: int, *, partition: int = 0, topic: str = "orders", value: bytes | None = b"v", key: bytes | None = None
 ) -> MessageProduced:
-    """Return the fact that an unnumbered message was stored."""
+    """Return the event of a stored message without a sequence."""
     return MessageProduced(topic, partition, offset, f"m{offset}", "p", 0, -1, NOON, key, value)
 
 
@@ -64,7 +64,7 @@ def batch(
     topic_id: str | None = None,
     value: bytes = b"v",
 ) -> AppendMessages:
-    """Return a command to store `count` messages in one partition, numbered from `sequence` on unless that is -1."""
+    """Return a command to store `count` messages in one partition, with sequences from `sequence` on (-1: none)."""
     return AppendMessages(
         messages=tuple(message(value, id=f"{producer}-{epoch}-{sequence}-{index}") for index in range(count)),
         partitions=(partition,) * count,
@@ -76,7 +76,7 @@ def batch(
 
 
 def store(topic: Topic, command: AppendMessages) -> AppendDecision:
-    """Decide a command on its own and apply it; its error is raised."""
+    """Decide a single command and apply it; raise its error."""
     (decided,) = topic.decide_appends([command])
     if isinstance(decided, DomainError):
         raise decided
@@ -96,7 +96,7 @@ def store_one_by_one(topic: Topic, commands: Iterable[AppendMessages]) -> list[A
 
 
 def outcome(decided: AppendDecision | DomainError) -> object:
-    """Return what can be compared: a decision as it is, an error as its type, message and facts."""
+    """Return a comparable form: a decision itself, or an error's type, message and attributes."""
     return decided if isinstance(decided, AppendDecision) else (type(decided), str(decided), vars(decided))
 
 
@@ -108,7 +108,7 @@ def record(log: EventLog, stream: str, *events: Any, when: datetime = NOON) -> A
 
 
 def in_batches(items: Sequence[T], sizes: Iterable[int]) -> Iterable[Sequence[T]]:
-    """Cut items into batches of these sizes; what is left over is the last batch."""
+    """Split items into batches of these sizes; the rest is the last batch."""
     start = 0
     for size in sizes:
         yield items[start : start + size]

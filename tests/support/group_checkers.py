@@ -1,4 +1,4 @@
-"""Checkers of a group's history: pure functions over the events of a log. Each returns what is wrong, in words."""
+"""Checkers of a group's history: pure functions over the events of a log that return the anomalies as text."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Place = tuple[str, int]
 
 
 class _Group:
-    """What a group's stream has told so far."""
+    """The state of a group, folded from its stream."""
 
     def __init__(self) -> None:
         self.generation = 0
@@ -36,7 +36,7 @@ class _Group:
 
 
 def group_anomalies(history: Iterable[Recorded]) -> list[str]:
-    """Return what no group may do: two owners, commits backwards, beyond the end or by others, others' shares read."""
+    """Return a group's anomalies: two owners; commits backwards, beyond the end or by others; reads by others."""
     groups: dict[str, _Group] = {}
     shares: dict[str, set[Place]] = {}
     ends: dict[Place, int] = {}
@@ -91,7 +91,7 @@ def _judge_shares(group: _Group, event: GroupAssigned) -> Iterable[str]:
             if place in owners:
                 yield f"two-owners: {place} in generation {event.generation}"
             owners[place] = group.consumers.get(given.member_id, "")
-    group.owners.update(owners)  # what is withheld is still to be let go of by who had it, who may commit it until then
+    group.owners.update(owners)  # a withheld partition keeps its owner, which may commit it until it revokes it
 
 
 def _judge_commit(group: _Group, event: OffsetCommitted, ends: dict[Place, int]) -> Iterable[str]:

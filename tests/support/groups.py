@@ -1,4 +1,4 @@
-"""Consumers in groups, driven by one thread: everybody polls by turns until the group has shared out."""
+"""Consumers in groups, driven by one thread: all members poll in turns until the group is balanced."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ COOPERATIVE = ("cooperative-sticky",)
 
 
 def until(condition: Callable[[], bool], *turns: Callable[[], object], what: str = "") -> None:
-    """Take turns until a condition holds; AssertionError when it never does."""
+    """Take turns until a condition holds; raise AssertionError if it does not hold in time."""
     deadline = time.monotonic() + PATIENCE
     rest = threading.Event()
     while not condition():
@@ -39,7 +39,7 @@ def until(condition: Callable[[], bool], *turns: Callable[[], object], what: str
 def member(
     system: ActorSystem, consumer_id: str, *topics: str, listener: RebalanceListener | None = None, **how: Any
 ) -> ConsumerHandle:
-    """Return a consumer of group "g" that has subscribed, and not polled yet; `pattern` instead of topics will do."""
+    """Return a consumer of group "g" that has subscribed to topics or a pattern, and not polled yet."""
     pattern = how.pop("pattern", None)
     consumer = system.consumer(consumer_id, how.pop("group", "g"), **how)
     consumer.subscribe(topics, pattern=pattern, listener=listener)
@@ -47,7 +47,7 @@ def member(
 
 
 def nudge(consumer: ConsumerHandle, *expected: type[Exception]) -> None:
-    """Poll for no messages, for a moment: the rebalance goes on as far as it can. `expected` errors are passed over."""
+    """Poll briefly without taking messages, so that a rebalance can proceed. Ignores `expected` errors."""
     with suppress(RequestTimedOut, *expected):
         consumer.wait_for_assignment(0.02)
 
@@ -59,9 +59,9 @@ def balance(
     group: str = "g",
     expected: tuple[type[Exception], ...] = (),
 ) -> int:
-    """Poll by turns until these are the group's members and all partitions are read; return the generation.
+    """Poll in turns until these are the group's members and all partitions are assigned; return the generation.
 
-    Errors of the types `expected` may come out of polls, and do no harm.
+    Ignores errors of the types `expected` that polls raise.
     """
     names = {consumer.consumer_id for consumer in consumers}
 
@@ -83,7 +83,7 @@ def balance(
 
 
 def poll_all(consumers: Sequence[ConsumerHandle], count: int) -> dict[str, list[ConsumerRecord]]:
-    """Poll by turns until `count` messages have come; return them by consumer."""
+    """Poll in turns until `count` messages have arrived; return them by consumer."""
     records: dict[str, list[ConsumerRecord]] = {consumer.consumer_id: [] for consumer in consumers}
 
     def turn() -> None:
@@ -95,19 +95,19 @@ def poll_all(consumers: Sequence[ConsumerHandle], count: int) -> dict[str, list[
 
 
 def poll_on(consumer: ConsumerHandle) -> None:
-    """Poll for as long as a test's patience lasts; for what is expected to raise."""
+    """Poll until the timeout of a test, for polls that are expected to raise."""
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         consumer.poll(timeout=0.1)
 
 
 def places(records: Sequence[ConsumerRecord]) -> list[tuple[str, int, int]]:
-    """Return where messages come from, sorted: topic, partition, offset."""
+    """Return the sorted topics, partitions and offsets of messages."""
     return sorted((record.topic, record.partition, record.offset) for record in records)
 
 
 def fill(system: ActorSystem, topic: str, partitions: int, each: int) -> None:
-    """Send so many messages to each partition; the value names the partition and the number."""
+    """Send messages to each partition; each value has the partition and the number."""
     producer = system.producer(f"fill-{topic}")
     sent = [
         producer.send(topic, f"{partition}-{number}", partition=partition)
@@ -124,7 +124,7 @@ def reasons(log: LogStore, group: str = "g") -> list[str]:
 
 
 class Heard(RebalanceListener):
-    """A listener that remembers, and does something besides when told to."""
+    """A listener that records its calls, and optionally runs an action."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, list[int]]] = []
@@ -133,15 +133,15 @@ class Heard(RebalanceListener):
         self.on_lost: Callable[[Sequence[TopicPartition]], object] = lambda _: None
 
     def on_partitions_assigned(self, partitions: Sequence[TopicPartition]) -> None:
-        """Remember."""
+        """Record the call."""
         self._note("assigned", partitions, self.on_assigned)
 
     def on_partitions_revoked(self, partitions: Sequence[TopicPartition]) -> None:
-        """Remember."""
+        """Record the call."""
         self._note("revoked", partitions, self.on_revoked)
 
     def on_partitions_lost(self, partitions: Sequence[TopicPartition]) -> None:
-        """Remember."""
+        """Record the call."""
         self._note("lost", partitions, self.on_lost)
 
     def _note(

@@ -1,7 +1,7 @@
-"""Random histories of the whole domain: every aggregate is asked everything, and what it decides is kept in a log.
+"""Random histories of the whole domain: every aggregate gets every command, and its decisions are appended to a log.
 
-An attempt is a function of an aggregate and two small numbers. It depends on nothing else, so that the same attempt on
-an equal aggregate must come to the same end.
+An attempt is a function of an aggregate and two small numbers. It depends on nothing else, so the same attempt on an
+equal aggregate must have the same outcome.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ TOPICS = ("orders", "payments")
 
 
 def next_batch(topic: Topic, a: int, b: int) -> AppendMessages:
-    """Return a numbered batch: mostly the next, sometimes a repeat, a gap, or of another epoch."""
+    """Return a batch with sequences: usually the next, sometimes a repeat, a gap, or one of another epoch."""
     partition, producer = a % 3, f"p{b % 2}"
     found = topic.get_partition(partition)
     known = None if found is None else found.sequences.get(producer)
@@ -74,7 +74,7 @@ ATTEMPTS: dict[type[Aggregate], tuple[Attempt, ...]] = {
         lambda topic, a, b: _append(topic, next_batch(topic, b, a)),
         _append_anywhere,
         lambda topic, a, b: topic.delete_records(a % 3, b, after(a)),
-        # so far away that actors which wake let nothing go
+        # so far in the past that no timer of an actor removes anything
         lambda topic, a, b: topic.set_retention((10**15, None)[a % 2], (UNSET, None, b << 40)[b % 3], after(a)),
         lambda topic, a, b: [topic.add_partitions(a, after(b))],
         lambda topic, a, b: [topic.delete(after(a))] if b == 0 else [],
@@ -125,7 +125,7 @@ steps = st.lists(st.integers(0, 8**4 - 1).map(_step), min_size=20, max_size=80)
 
 
 class World:
-    """Live aggregates and the log of all they decided; each decision is one commit, each step one second."""
+    """Live aggregates and the log of their decisions; each decision is one commit, each step one second."""
 
     def __init__(self, steps: Sequence[Step] = ()) -> None:
         self.log = MemoryLog()
@@ -138,7 +138,7 @@ class World:
             self.step(step, number)
 
     def step(self, step: Step, second: int = 0) -> None:
-        """Try one thing; keep what was decided."""
+        """Make one attempt, and append and apply its decision."""
         stream, which, a, b = step
         aggregate = self.aggregates[stream]
         attempts = ATTEMPTS[type(aggregate)]
@@ -170,7 +170,7 @@ def snapshot_of(aggregate: Any) -> msgspec.Struct:
 
 
 def restored(aggregate: Any) -> Aggregate:
-    """Return what becomes of an aggregate through its snapshot, written to JSON and read back."""
+    """Return an aggregate restored from its snapshot, after a round trip through JSON."""
     snapshot = aggregate.snapshot()
     read = msgspec.json.decode(msgspec.json.encode(snapshot), type=type(snapshot))
     made: Aggregate = type(aggregate).restore(read)
@@ -178,7 +178,7 @@ def restored(aggregate: Any) -> Aggregate:
 
 
 def everything_it_decides(aggregate: Aggregate) -> list[object]:
-    """Return what an aggregate answers to every attempt with every pair of small numbers."""
+    """Return an aggregate's outcome of every attempt with every pair of small numbers."""
     answers: list[object] = []
     for attempt in ATTEMPTS[type(aggregate)]:
         for a in range(8):

@@ -1,4 +1,4 @@
-"""Interrupting a call at every instruction that it executes, one after the other."""
+"""Interrupts a call at every bytecode instruction that it executes, one after the other."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MARKS = {"poll": "taken", "messages": "taken", "take": "position", "__next__": 
 
 
 class Interrupted(BaseException):
-    """What a signal handler may raise at any moment."""
+    """An exception as a signal handler may raise it at any moment."""
 
 
 def interruptions(*roots: str) -> Iterator[Callable[[Callable[[], Any]], Any]]:

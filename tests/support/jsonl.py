@@ -1,4 +1,4 @@
-"""A log as anybody might write one: JSON Lines, one commit a line, everything in memory too."""
+"""A log as a third party might write it: JSON Lines, one commit per line, with all commits also in memory."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class JsonLinesLog(LogStore):
         self._file = self._path.open("ab+")
         self._file.seek(0)
         for line in self._file.read().splitlines(keepends=True):
-            if not line.endswith(b"\n"):  # torn by the death of its writer, so nobody was told of it
+            if not line.endswith(b"\n"):  # a partial line of a killed writer, so it was not acknowledged
                 self._file.truncate(self._file.tell() - len(line))
                 break
             try:

@@ -1,4 +1,4 @@
-"""Events, requests and moments for tests of the log: those of the conformance suite, and an ordinary user."""
+"""Sample events, requests and times for tests of the log, as in the conformance suite; and an ordinary user."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["START", "CountingCodec", "append", "at", "created", "ordinary_user",
 
 @contextmanager
 def ordinary_user(user: int = 65534) -> Iterator[None]:
-    """Go on as an ordinary user, without a superuser's power to ignore file permissions, where the tests have it."""
+    """Run as an ordinary user, to whom file permissions apply, even if the tests run as root."""
     if os.geteuid() != 0:
         yield
         return

@@ -1,4 +1,4 @@
-"""How many examples a property needs, as a share of what the Hypothesis profile says."""
+"""The number of examples of a property, relative to the Hypothesis profile."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ from hypothesis import settings
 
 
 def fewer(divisor: int) -> settings:
-    """Run a property whose examples are costly on the profile's number of examples divided by this."""
+    """Divide the profile's number of examples, for a property whose examples are expensive."""
     return settings(max_examples=max(1, settings().max_examples // divisor))

@@ -1,4 +1,4 @@
-"""Retention without actors: messages of chosen sizes and times, and walks over them."""
+"""Retention without actors: messages of given sizes and times, and walks over them."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _BYTES = bytes(2 << 20)
 
 
 def stored(offset: int, *, size: int = 1, at: datetime = NOON, partition: int = 0) -> MessageProduced:
-    """Return the fact that a message of so many bytes and this timestamp was stored."""
+    """Return the event of a stored message with this size and timestamp."""
     return MessageProduced("orders", partition, offset, f"m{offset}", "p", 0, -1, at, None, _BYTES[:size])
 
 
 def ends_of(plan: RetentionPlan, messages: Sequence[MessageProduced]) -> list[int]:
-    """Walk as a plan says; return where the walks ended."""
+    """Walk according to a plan; return where the walks ended."""
     ends = []
     for walk in plan.walks:
         walker = Walker(walk)
@@ -33,7 +33,7 @@ def ends_of(plan: RetentionPlan, messages: Sequence[MessageProduced]) -> list[in
 
 
 def apply_retention(topic: Topic, messages: Sequence[MessageProduced], now: datetime) -> list[RecordsDeleted]:
-    """Apply a topic's limits; return what was decided."""
+    """Apply a topic's limits; return the decided events."""
     plan = topic.plan_retention(now)
     events = topic.apply_retention(plan, ends_of(plan, messages), now)
     topic.apply_all(events)

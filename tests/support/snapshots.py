@@ -1,4 +1,4 @@
-"""Snapshots for tests: those of the conformance suite."""
+"""Sample snapshots for tests, as in the conformance suite."""
 
 from odradek_events.testing.snapshots import at_version, versions
 

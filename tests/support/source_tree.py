@@ -86,7 +86,7 @@ def parsed(module: str) -> ast.Module:
 
 
 def imports(tree: ast.Module) -> Iterator[Import]:
-    """Yield what a module imports, wherever the statement stands."""
+    """Yield the modules that a module imports, at any level of nesting."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from ((alias.name, ()) for alias in node.names)
@@ -96,7 +96,7 @@ def imports(tree: ast.Module) -> Iterator[Import]:
 
 
 def offered_by(module: str) -> list[str]:
-    """Return a module's `__all__`; nothing if it has none."""
+    """Return a module's `__all__`, or an empty list if it has none."""
     for node in parsed(module).body:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
             return list(ast.literal_eval(node.value))
@@ -104,7 +104,7 @@ def offered_by(module: str) -> list[str]:
 
 
 def import_graph(trees: Mapping[str, ast.Module]) -> dict[str, set[str]]:
-    """Return for each module which of the others it imports, at run time or for type checkers only."""
+    """Return for each module the others that it imports, at run time or for type checkers only."""
     graph: dict[str, set[str]] = {}
     for importer, tree in trees.items():
         found: set[str] = set()
@@ -118,7 +118,7 @@ def import_graph(trees: Mapping[str, ast.Module]) -> dict[str, set[str]]:
 
 
 def folder_graph(folder: str, graph: Graph) -> dict[str, set[str]]:
-    """Return for each module and folder directly in a folder which of the others it imports, with all that is in it."""
+    """Return for each module and subfolder of a folder the others that it imports, including all modules inside."""
     depth = folder.count(".") + 2
     child_of = {module: ".".join(module.split(".")[:depth]) for module in graph if module.startswith(f"{folder}.")}
     children: dict[str, set[str]] = {child: set() for child in child_of.values()}
@@ -128,7 +128,7 @@ def folder_graph(folder: str, graph: Graph) -> dict[str, set[str]]:
 
 
 def circle_in(graph: Graph) -> list[str]:
-    """Return a circle, from a node back to itself; nothing if there is none."""
+    """Return a cycle, from a node back to itself, or nothing if there is none."""
     done: set[str] = set()
     path: list[str] = []
 
