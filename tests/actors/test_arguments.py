@@ -170,3 +170,9 @@ RECORDS = [name for name in odradek.__all__ if issubclass(type(getattr(odradek, 
 def test_public_names_have_a_readable_signature(name: str) -> None:
     record = getattr(odradek, name)
     assert list(inspect.signature(record).parameters) == list(record.__struct_fields__)
+
+
+@pytest.mark.parametrize("kind", ["topic", "group", "a/b", ""])
+def test_an_actor_class_for_a_stream_type_that_it_cannot_serve_is_refused(kind: str) -> None:
+    with pytest.raises(ValueError, match=r"^actors m"):
+        ActorSystem.open(actors={kind: EventSourcedActor})

@@ -45,6 +45,14 @@ from odradek_events.validation import check_instance, shown
 __all__ = ["RunningSystem"]
 
 
+_OURS: dict[str, ActorClass] = {
+    "topic": TopicActor,
+    "producer": ProducerActor,
+    "consumer": ConsumerActor,
+    "group": GroupActor,
+}
+
+
 class RunningSystem:
     """The base of `ActorSystem`: start, send, settle, compare and close."""
 
@@ -68,9 +76,16 @@ class RunningSystem:
         if snapshots is not None:
             check_instance("snapshots", snapshots, SnapshotStore, "a store of snapshots or None")
         for kind, actor_class in (actors or {}).items():
+            if not kind or "/" in text("a stream type in actors", kind):
+                raise ValueError(f"actors maps stream types to classes; {kind!r} must be a name without a slash")
             if not (isinstance(actor_class, type) and issubclass(actor_class, EventSourcedActor)):
                 raise TypeError(
                     f"actors maps stream types to EventSourcedActor classes; {shown(kind)} has {shown(actor_class)}"
+                )
+            ours = _OURS.get(kind)
+            if ours is not None and not issubclass(actor_class, ours):
+                raise ValueError(
+                    f"actors must not replace {ours.__name__} of the stream type {kind!r}; use another name"
                 )
         self.log = log
         self.settings = settings or Settings()
@@ -83,13 +98,7 @@ class RunningSystem:
         self._owns_snapshots = snapshots is None
         self._refs: dict[str, pykka.ActorRef[Any]] = {}
         context = self._context = ActorContext(self.runtime, self.settings, assignors_by_name(assignors))
-        classes: dict[str, ActorClass] = {
-            "topic": TopicActor,
-            "producer": ProducerActor,
-            "consumer": ConsumerActor,
-            "group": GroupActor,
-            **(actors or {}),
-        }
+        classes = {**_OURS, **(actors or {})}
         self._journal = context.journal = self.runtime.start(JournalActor, context, log)
         self._log_reader = context.log_reader = self.runtime.start(LogReaderActor, context, log, self.snapshots)
         self._snapshot_writer = context.snapshots = self.runtime.start(
