@@ -25,6 +25,7 @@ __all__ = [
     "seconds",
     "text",
     "time_limit",
+    "waiting_time",
     "whole_number",
 ]
 
@@ -34,6 +35,15 @@ _ACKS = ("all", "-1", "1", "0")
 def time_limit(name: str, value: Any, default: float = 30.0) -> float:
     """Check a number of seconds to wait, 0 or more, and return it; the default for None."""
     return default if value is None else seconds(name, value)
+
+
+def waiting_time(name: str, value: Any) -> float:
+    """Return a number of seconds to wait, of which less than 0 is none and infinity is fine, as in a Future."""
+    if type(value) not in (int, float):
+        raise TypeError(f"{name} must be a number of seconds, not {shown(value)}")
+    if value != value:
+        raise ValueError(f"{name} must be a number of seconds, not {value}")
+    return float(max(0, min(value, 1 << 62)))
 
 
 def awaits_answers(acks: Any) -> bool:

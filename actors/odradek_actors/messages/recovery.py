@@ -14,6 +14,7 @@ import msgspec
 from odradek_actors.messages.core import Recipient
 from odradek_events.errors import LogUnavailable
 from odradek_events.record import Commit
+from odradek_events.validation import check_instance, check_int, shown
 
 __all__ = ["ReadStream", "Restored", "SaveSnapshot", "SnapshotSchema", "StreamChunk"]
 
@@ -28,6 +29,14 @@ class SnapshotSchema(msgspec.Struct, frozen=True):
     name: str
     version: int
     type: builtins.type[msgspec.Struct]  # the bare name would mean this field where the annotation is evaluated
+
+    def __post_init__(self) -> None:
+        """Resolve the type's annotations now, before a test freezes the clock and `datetime` means another class."""
+        check_instance("name", self.name, str, "a str")
+        check_int("version", self.version)
+        if not (isinstance(self.type, builtins.type) and issubclass(self.type, msgspec.Struct)):
+            raise TypeError(f"type must be a subclass of msgspec.Struct, not {shown(self.type)}")
+        msgspec.json.Decoder(self.type)
 
 
 class SaveSnapshot(msgspec.Struct, frozen=True, gc=False):

@@ -21,6 +21,7 @@ from odradek_actors.logs import get_logger
 from odradek_actors.messages.core import Reply
 from odradek_actors.runtime.actor_thread import actor_thread
 from odradek_actors.runtime.fork import forks
+from odradek_actors.validation import waiting_time
 
 __all__ = ["Promise"]
 
@@ -147,9 +148,9 @@ class Promise(concurrent.futures.Future[T]):
         return value if is_error else None
 
     def _settled(self, timeout: float | None) -> _Answer:
-        seconds = self.default_timeout if timeout is None else timeout
-        if not self.wait(seconds):
-            raise RequestTimedOut(seconds)
+        limit = self.default_timeout if timeout is None else waiting_time("timeout", timeout)
+        if not self.wait(limit):
+            raise RequestTimedOut(limit)
         answer = self._answer
         assert answer is not None
         return answer

@@ -26,6 +26,8 @@ from odradek_events.validation import as_plain
 
 __all__ = ["Codec", "OpaqueEvent"]
 
+# Resolved when this is imported: once a test has frozen the clock, `datetime` in an annotation means another class.
+_decode_metadata = msgspec.json.Decoder(CommitMetadata).decode
 _NOT_DECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
@@ -59,7 +61,7 @@ class Codec:
     def __init__(self, catalogue: Catalogue = CATALOGUE) -> None:
         self.catalogue = catalogue
         self._encode = msgspec.json.Encoder(enc_hook=as_plain).encode
-        self._decode_metadata = msgspec.json.Decoder(CommitMetadata).decode
+        self._decode_metadata = _decode_metadata
         self._split = msgspec.json.Decoder(list[msgspec.Raw]).decode
         self._decode_name = msgspec.json.Decoder(_Named).decode
         self._decode_rows = msgspec.json.Decoder(list[dict[str, Any]]).decode

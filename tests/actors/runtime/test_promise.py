@@ -7,6 +7,7 @@ import concurrent.futures
 import threading
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import pytest
 from support.actors import in_threads
@@ -212,3 +213,19 @@ def test_a_promise_of_many_receipts_shows_the_first() -> None:
     first, *others = (Receipt("orders", 0, offset, offset, NOON) for offset in range(1000))
     sent.tell([first, *others])
     assert repr(sent) == f"<Promise [{first!r}, ...]>"
+
+
+@pytest.mark.parametrize("timeout", ["5", float("nan"), [], True, 1j])
+def test_a_timeout_that_is_no_number_of_seconds_is_named(timeout: Any) -> None:
+    promise: Promise[None] = Promise()
+    promise.tell(None)
+    for ask in (promise.result, promise.exception):
+        with pytest.raises((TypeError, ValueError), match="timeout must be a number of seconds"):
+            ask(timeout)
+
+
+@pytest.mark.parametrize("timeout", [0, -1.5, 10**400, float("inf")])
+def test_a_timeout_may_be_over_already_or_without_end(timeout: float) -> None:
+    promise: Promise[int] = Promise()
+    promise.tell(1)
+    assert promise.result(timeout) == 1
