@@ -170,7 +170,7 @@ def test_a_full_disk_ends_with_the_number_of_durable_lines(log: Path) -> None:
     assert failure.value.code is ExitCode.UNWRITABLE
     stored = len(values(log))
     assert 0 < stored < 20_000
-    assert "no room left" in str(failure.value)
+    assert "no space left" in str(failure.value)
     assert f"{stored} lines are durable, and line " in str(failure.value)
 
 
