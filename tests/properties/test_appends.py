@@ -14,6 +14,13 @@ from odradek_events.types import MessageProduced
 
 PARTITIONS = 3
 
+# Built once, because building them for each command takes longer than to draw from them.
+COUNTS = st.integers(1, 25)
+PRODUCERS = st.sampled_from("ab")
+MISHAPS = st.sampled_from(["none"] * 5 + ["repeat", "gap", "half", "old epoch", "new epoch", "odd"])
+PLACES = st.lists(st.integers(0, PARTITIONS - 1), min_size=1, max_size=4).map(tuple)
+ODDITIES = st.sampled_from(["unnumbered", "no such partition", "wrong topic", "misnumbered"])
+
 
 @st.composite
 def append_commands(draw: st.DrawFn) -> list[AppendMessages]:
@@ -21,16 +28,16 @@ def append_commands(draw: st.DrawFn) -> list[AppendMessages]:
     due: dict[tuple[str, int, int], int] = defaultdict(int)  # (producer, epoch, partition) -> next sequence
     epochs = {"a": 0, "b": 0}
     sent: list[AppendMessages] = []
-    for number in range(draw(st.integers(1, 25))):
-        producer = draw(st.sampled_from("ab"))
-        mishap = draw(st.sampled_from(["none"] * 5 + ["repeat", "gap", "half", "old epoch", "new epoch", "odd"]))
+    for number in range(draw(COUNTS)):
+        producer = draw(PRODUCERS)
+        mishap = draw(MISHAPS)
         if mishap == "repeat" and sent:
             sent.append(draw(st.sampled_from(sent[-7:])))
             continue
         if mishap == "new epoch":
             epochs[producer] += 1
         epoch = max(0, epochs[producer] - (mishap == "old epoch"))
-        partitions = tuple(draw(st.lists(st.integers(0, PARTITIONS - 1), min_size=1, max_size=4)))
+        partitions = draw(PLACES)
         messages = tuple(message(b"%d" % index, id=f"m{number}-{index}") for index in range(len(partitions)))
         topic_id = None
         bases = []
@@ -40,7 +47,7 @@ def append_commands(draw: st.DrawFn) -> list[AppendMessages]:
                 due[producer, epoch, partition] = base + partitions.count(partition)
             bases.append((partition, max(0, base + {"gap": 2, "half": -1}.get(mishap, 0))))
         if mishap == "odd":
-            kind = draw(st.sampled_from(["unnumbered", "no such partition", "wrong topic", "misnumbered"]))
+            kind = draw(ODDITIES)
             topic_id = "t-0" if kind == "wrong topic" else "t-1"
             if kind == "no such partition":
                 partitions = (PARTITIONS, *partitions[1:])

@@ -27,25 +27,29 @@ MISSING = "x"
 ASSIGNORS = st.sampled_from(sorted(BUILT_IN))
 STICKY = BUILT_IN["cooperative-sticky"]
 
+# Built once, because building them for each example takes as long as the example itself.
+SUBSCRIPTIONS = st.lists(st.sampled_from([*TOPICS, MISSING]), max_size=5).map(tuple)
+COUNTS = st.lists(st.tuples(st.sampled_from(TOPICS), st.integers(0, 6)), max_size=4, unique_by=lambda item: item[0])
+NAMES = st.lists(st.sampled_from("mnopqrst"), max_size=7, unique=True)
+INSTANCES = st.sampled_from([None, None, "i1", "i2", "i3"])
+CLAIMED = st.lists(
+    st.sampled_from([TopicPartition(topic, number) for topic in (*TOPICS, MISSING) for number in range(7)]), max_size=8
+).map(tuple)
+GENERATIONS = st.integers(-1, 2)
+
 
 @st.composite
 def groups(draw: st.DrawFn, *, alike: bool | None = None, claims: str = "any") -> Group:
     """Draw a group: `alike`, all read the same topics; `claims` "none", "right" (one member each) or "any"."""
-    counts = {topic: draw(st.integers(0, 6)) for topic in draw(st.permutations(TOPICS))[: draw(st.integers(0, 4))]}
-    topics = st.lists(st.sampled_from([*TOPICS, MISSING]), max_size=5).map(tuple)
-    same = draw(topics) if alike or (alike is None and draw(st.booleans())) else None
-    names = draw(st.lists(st.sampled_from("mnopqrst"), max_size=7, unique=True))
-    instances = st.none() | st.sampled_from(["i1", "i2", "i3"])
-    members = [MemberSubscription(name, draw(topics) if same is None else same, draw(instances)) for name in names]
+    counts = dict(draw(COUNTS))
+    same = draw(SUBSCRIPTIONS) if alike or (alike is None and draw(st.booleans())) else None
+    members = [
+        MemberSubscription(name, draw(SUBSCRIPTIONS) if same is None else same, draw(INSTANCES)) for name in draw(NAMES)
+    ]
     if claims == "right":
         members = draw(rightly_claimed(members, counts))
     elif claims == "any":
-        some = st.builds(TopicPartition, st.sampled_from([*TOPICS, MISSING]), st.integers(0, 6))
-        generations = st.integers(-1, 2)
-        members = [
-            replace(one, owned=tuple(draw(st.lists(some, max_size=8))), owned_generation=draw(generations))
-            for one in members
-        ]
+        members = [replace(one, owned=draw(CLAIMED), owned_generation=draw(GENERATIONS)) for one in members]
     return members, counts
 
 

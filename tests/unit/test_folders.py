@@ -33,15 +33,24 @@ MAX_MODULES = 14
 WITHOUT_MAP = {"odradek", "odradek.cli.commands"}  # for users, not for readers; and one module for each command
 OFFERING = [folder for folder in folders() if "." in folder and not folder.startswith("odradek.")]
 """Folders of the libraries. The modules of the command line are loaded one by one, to start fast."""
-GRAPH = import_graph({module: parsed(module) for module in MODULES})
-TAKEN = [
-    (importer, module, name)
-    for importer in MODULES
-    for module, names in imports(parsed(importer))
-    for name in names
-    if f"{module}.{name}" not in MODULES
-]
-"""Each name that a module imports, with the module it takes it from."""
+
+
+@pytest.fixture(scope="session")
+def graph() -> dict[str, set[str]]:
+    """Give the graph of all imports."""
+    return import_graph({module: parsed(module) for module in MODULES})
+
+
+@pytest.fixture(scope="session")
+def taken() -> list[tuple[str, str, str]]:
+    """Give each name that a module imports, with the importing module and the module it takes it from."""
+    return [
+        (importer, module, name)
+        for importer in MODULES
+        for module, names in imports(parsed(importer))
+        for name in names
+        if f"{module}.{name}" not in MODULES
+    ]
 
 
 def children_of(folder: str) -> list[str]:
@@ -93,13 +102,13 @@ def test_no_folder_has_more_modules_than_a_reader_can_name() -> None:
     } == {}
 
 
-def test_modules_do_not_import_each_other_in_a_circle() -> None:
-    assert " -> ".join(circle_in(GRAPH)) == ""
+def test_modules_do_not_import_each_other_in_a_circle(graph: dict[str, set[str]]) -> None:
+    assert " -> ".join(circle_in(graph)) == ""
 
 
 @pytest.mark.parametrize("folder", folders())
-def test_folders_do_not_import_each_other_in_a_circle(folder: str) -> None:
-    assert " -> ".join(circle_in(folder_graph(folder, GRAPH))) == ""
+def test_folders_do_not_import_each_other_in_a_circle(folder: str, graph: dict[str, set[str]]) -> None:
+    assert " -> ".join(circle_in(folder_graph(folder, graph))) == ""
 
 
 @pytest.mark.parametrize("folder", folders())
@@ -121,12 +130,12 @@ def test_the_map_of_a_folder_names_its_modules(folder: str) -> None:
 
 
 @pytest.mark.parametrize("folder", OFFERING)
-def test_a_folder_offers_what_others_take_from_its_modules(folder: str) -> None:
+def test_a_folder_offers_what_others_take_from_its_modules(folder: str, taken: list[tuple[str, str, str]]) -> None:
     inside, offered = {*modules_in(folder)}, offered_by(folder)
     speaks_for = {module for module in inside if folder_of(module) == folder}
     missing = [
         (importer, name)
-        for importer, module, name in TAKEN
+        for importer, module, name in taken
         if module in speaks_for and importer not in inside and name not in offered
     ]
     assert missing == []
