@@ -4,7 +4,7 @@ Each call has at least one hostile argument; the others are plausible. A call ma
 allowed somewhere. It may also be refused, by an error class of `odradek.errors`, or by a TypeError, a ValueError, or a
 LookupError (for a stream's type or a command that no actor knows) that a `raise` of ours made on purpose. Everything
 else is a finding: another exception, one that arose inside an operation (`len(5)`), a call that takes too long, a
-refused call that changed the log.
+refused call that changed the log, a wrong argument that is called damage of the log.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from odradek_actors.client.rebalance_listener import RebalanceListener
 from odradek_actors.errors import RequestTimedOut
 from odradek_actors.runtime.promise import Promise
 from odradek_events import MemoryLog
+from odradek_events.errors import DamagedCommit
 from odradek_events.log.subscription import Subscription
 from odradek_events.schema.registry import Catalogue
 from odradek_events.types import TopicDeleted
@@ -387,6 +388,8 @@ class Misuse:
             if not _is_raised_by_us(error):
                 self._note("accident", shown, _told(error))
                 return
+        if isinstance(error, DamagedCommit):
+            self._note("called damage", shown, _told(error))
         sentence = str(error)
         self.report.sentences.setdefault(f"{name} {kind.__name__}", sentence)
         if "\n" in sentence or len(sentence) > 1000:

@@ -28,11 +28,12 @@ from odradek_events.errors import RegistrationError
 from odradek_events.schema.evolution import Evolution
 from odradek_events.schema.open_values import is_open
 from odradek_events.schema.upcasters import Upcaster
-from odradek_events.validation import check_instance, items, shown, whole_number
+from odradek_events.validation import check_instance, items, shown, text, whole_number
 
 __all__ = ["CATALOGUE", "Catalogue", "EventType", "OffsetTag", "event", "lower_offset"]
 
 E = TypeVar("E", bound=msgspec.Struct)
+_MAX_NAME = 249  # characters
 _MAX_OFFSET = (1 << 63) - 1
 
 
@@ -271,7 +272,7 @@ def event(
     all older versions), it reads all events of the type instead, which takes time in proportion to their number. Set
     `tags_since` to the first version that was stored with the tags given here. Adding a tag needs a new version.
     """
-    check_instance("name", name, str, "a str")
+    name = text("name", name, _MAX_NAME)
     whole_number("version", version, None)
     check_instance("catalogue", catalogue, Catalogue, "a Catalogue")
     if not name or version < 1:

@@ -19,6 +19,7 @@ from odradek_events.errors import (
     DamagedCommit,
     LogError,
     LogFull,
+    LogNotWritable,
     LogUnavailable,
     OutcomeUnknown,
     PositionBeyondHead,
@@ -425,7 +426,10 @@ class SqliteLog(LogStore):
 
     def backup(self, target: str | os.PathLike[str]) -> None:
         """Copy the log in its current state to the new file `target`; appends may continue."""
-        self._file.backup(Path(file_name("target", target)))
+        name = file_name("target", target)
+        if os.path.lexists(name):
+            raise LogNotWritable(printable(name), "it exists already, and is never overwritten")
+        self._file.backup(Path(name))
 
     def _head_after(self, last: StoredCommit | None) -> Head:
         if last is None:

@@ -269,3 +269,9 @@ def test_a_name_belongs_to_the_first_class_registered_with_it(catalogue: Catalog
         @event("X", catalogue=catalogue)
         class Other(msgspec.Struct, frozen=True):
             owner: str
+
+
+@pytest.mark.parametrize("name", ["x" * 250, "\ud800", 5])
+def test_the_name_of_an_event_type_is_text_of_limited_length(name: Any) -> None:
+    with pytest.raises((TypeError, ValueError), match=r"^name "):
+        event(name, catalogue=Catalogue())

@@ -136,6 +136,19 @@ def test_readers_of_a_log_that_writers_open_and_close_see_whole_commits_only(pat
     assert failures == []
 
 
+def test_a_backup_never_overwrites_what_is_there(path: Path, tmp_path: Path) -> None:
+    other, note = tmp_path / "other.db", tmp_path / "note.txt"
+    note.write_text("a note")
+    with SqliteLog(other) as log:
+        append(log, "topic/b", created("b"))
+    before = other.read_bytes()
+    with SqliteLog(path) as log:
+        for target in (other, note, tmp_path):
+            with pytest.raises(LogNotWritable, match="it exists already, and is never overwritten"):
+                log.backup(target)
+    assert (other.read_bytes(), note.read_text()) == (before, "a note")
+
+
 def test_a_backup_of_a_closed_log_leaves_no_other_files(path: Path, tmp_path: Path) -> None:
     with SqliteLog(path) as log:
         append(log, "topic/a", created())
