@@ -53,7 +53,7 @@ class DirectoryActor(OdradekActor):
             return LookupError(f"no actor class is registered for streams of type {kind!r}; pass it as actors={{...}}")
         successor = self._running[stream] = self.runtime.start(actor_class, self.context, stream)
         if ref is not None and kind == "topic":  # the former actor may have stopped before it announced its last change
-            self._topic_changed(TopicChanged(identifier))
+            self.send(successor, TopicChanged(identifier))
         return successor
 
     def _forward(self, message: Forward) -> None:

@@ -162,6 +162,7 @@ class ListGroups(msgspec.Struct, frozen=True):
 class TopicChanged(msgspec.Struct, frozen=True, gc=False):
     """Sent to groups and consumers: a topic was created, deleted, or has more partitions.
 
+    The directory also sends it to a topic's next actor, which sends it back once it has recovered.
     `ended_id` is the id of the deleted incarnation, "" if none was deleted, None if that is not known.
     """
 

@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
+from odradek_actors.base.actor import ActorContext
 from odradek_actors.base.event_sourced import EventSourcedActor
 from odradek_actors.errors import ActorStopped, as_error
 from odradek_actors.messages.core import Command, Nobody, Query, Tick
@@ -63,11 +64,16 @@ class TopicActor(EventSourcedActor[Topic]):
     snapshot_schema = SnapshotSchema("topic", 3, TopicActorSnapshot)
     _created_position = 0
     _announced: tuple[str | None, int] | None = None  # the last announced topic id and number of partitions
+    _must_announce = False  # an earlier actor of the topic may have stopped before it announced its last change
     _parked: dict[str, Query]
     _watched: RetentionPolicy = KEEP_ALL
     _watch = 0  # the number of the retention timer
     _is_sweeping = False
     _waiting: tuple[Command, ...] = ()  # ApplyRetention commands that wait for the current sweep
+
+    def __init__(self, context: ActorContext, stream: str) -> None:
+        super().__init__(context, stream)
+        self.handlers[TopicChanged] = self._announce_when_ready
 
     def initial_state(self) -> Topic:
         """Return the topic before it is created."""
@@ -356,6 +362,18 @@ class TopicActor(EventSourcedActor[Topic]):
                 ended_id = before if before is not None and before != self.state.topic_id else ""
                 self.send(self.context.directory, TopicChanged(self.id, ended_id))
             self._announced = made_of
+        if self._must_announce:
+            self._announce()
+
+    def _announce_when_ready(self, _: TopicChanged) -> None:
+        """Announce the topic once it has recovered: an append of the earlier actor may still be in progress."""
+        self._must_announce = True
+        if self.is_ready:
+            self._announce()
+
+    def _announce(self) -> None:
+        self._must_announce = False
+        self.send(self.context.directory, TopicChanged(self.id))
 
     def on_stopping(self) -> bool:
         """Answer parked fetches with ActorStopped, so that consumers ask the topic's next actor."""

@@ -516,9 +516,12 @@ def test_consumers_learn_of_a_change_that_a_killed_topic_did_not_announce(
     assert hold.reached.wait(10)
 
     faulty_world.runtime.kill(f"topic/{topic}")
+    assert isinstance(change.exception(10), OutcomeUnknown)
+    described = system.query(f"topic/{topic}", DescribeTopic())  # by the next actor, once the change is stored
+    assert consumer.poll(timeout=BRIEF) == []
     hold.release()
 
-    assert isinstance(change.exception(10), OutcomeUnknown)
+    described.result()
     system.producer("q").send(topic, "second", partition=1).result()
     assert values(read_all(consumer, 1)) == ["second"]
 
