@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from support.actors import (
+    BRIEF,
     RawConsumer,
     World,
     event_types,
