@@ -1,4 +1,4 @@
-"""Deciding many appends at once is deciding them one by one, and offsets are dense whatever is asked."""
+"""Deciding appends in a batch equals deciding them one by one, and offsets are dense for any commands."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ODDITIES = st.sampled_from(["unnumbered", "no such partition", "wrong topic", "m
 
 @st.composite
 def append_commands(draw: st.DrawFn) -> list[AppendMessages]:
-    """Draw commands of a few producers that mostly number their batches rightly, and go wrong in every way there is."""
+    """Draw commands of a few producers whose sequences are mostly right, and sometimes wrong in every possible way."""
     due: dict[tuple[str, int, int], int] = defaultdict(int)  # (producer, epoch, partition) -> next sequence
     epochs = {"a": 0, "b": 0}
     sent: list[AppendMessages] = []
@@ -133,7 +133,7 @@ def test_the_last_five_batches_of_a_producer_can_be_repeated(
 def _last_five(
     topic: Topic, accepted: list[tuple[AppendMessages, AppendDecision]]
 ) -> list[tuple[AppendMessages, AppendDecision]]:
-    """Return the last five batches to each partition of each producer's current epoch."""
+    """Return the last five batches of each producer's current epoch in each partition."""
     by_place: dict[tuple[str, int], list[tuple[AppendMessages, AppendDecision]]] = defaultdict(list)
     for command, decided in accepted:
         ((partition, _),) = command.base_sequences

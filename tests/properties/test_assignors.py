@@ -1,4 +1,4 @@
-"""Whatever the group: partitions have one reader each, are balanced, and none is moved without need."""
+"""For any group: each partition has one owner, assignments are balanced, and no partition moves unnecessarily."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ GENERATIONS = st.integers(-1, 2)
 
 @st.composite
 def groups(draw: st.DrawFn, *, alike: bool | None = None, claims: str = "any") -> Group:
-    """Draw a group: `alike`, all read the same topics; `claims` "none", "right" (one member each) or "any"."""
+    """Draw a group; `alike`: all members have the same topics; `claims`: "none", "right" (one owner each) or "any"."""
     counts = dict(draw(COUNTS))
     same = draw(SUBSCRIPTIONS) if alike or (alike is None and draw(st.booleans())) else None
     members = [
@@ -57,7 +57,7 @@ def groups(draw: st.DrawFn, *, alike: bool | None = None, claims: str = "any") -
 def rightly_claimed(
     draw: st.DrawFn, members: list[MemberSubscription], counts: dict[str, int]
 ) -> list[MemberSubscription]:
-    """Give each partition one reader at most, as a group before would have; some have much more than others."""
+    """Give each partition at most one owner, as in a previous assignment, with some members owning many more."""
     owned: dict[str, list[TopicPartition]] = {one.member_id: [] for one in members}
     for partition in existing(counts):
         readers: list[str | None] = [one.member_id for one in members if partition.topic in one.topics]
@@ -68,7 +68,7 @@ def rightly_claimed(
 
 
 def holding(members: Sequence[MemberSubscription], given_to: Target, generation: int) -> list[MemberSubscription]:
-    """Return the members as they join again with what they were given in a generation."""
+    """Return the members as they rejoin with the partitions assigned to them in a generation."""
     return [replace(one, owned=given_to[one.member_id], owned_generation=generation) for one in members]
 
 
@@ -77,7 +77,7 @@ def existing(counts: Mapping[str, int]) -> list[TopicPartition]:
 
 
 def rightful(members: Sequence[MemberSubscription], counts: Mapping[str, int]) -> dict[TopicPartition, str]:
-    """Return who had each partition: has the newest claim alone, and still reads it."""
+    """Return the owner of each partition: the member with the only newest claim that still subscribes to it."""
     owners = {}
     for partition in existing(counts):
         claims = [one for one in members if partition in one.owned]
@@ -92,7 +92,7 @@ def owner_of_each(target: Target) -> dict[TopicPartition, str]:
 
 
 def is_balanced(target: Target, members: Sequence[MemberSubscription]) -> bool:
-    """Say whether no partition could go to another reader that has at least two fewer."""
+    """Say whether no partition could move to a subscribed member that has at least two fewer."""
     return not any(
         partition.topic in other.topics and len(target[other.member_id]) + 2 <= len(partitions)
         for partitions in target.values()

@@ -1,4 +1,4 @@
-"""A type that changed in whatever way is read as a plain account of the changes says, and a misspelt change is not."""
+"""After any changes, a type is read as a simple model of the changes says; misspelled field names are detected."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Step = tuple[str, ...]
 
 
 class History:
-    """The fields of an event at each version, and the steps between them, made from a list of choices."""
+    """The fields of an event at each version, and the steps between versions, from a list of choices."""
 
     def __init__(self, fields: Fields, choices: Sequence[Sequence[tuple[str, int, int]]]) -> None:
         self.at_version = [dict(fields)]
@@ -51,7 +51,7 @@ class History:
         return what, name
 
     def read(self, version: int) -> dict[str, object]:
-        """Return what an event stored in this version, counted from 0, is read as."""
+        """Return an event as read that was stored in this version (counted from 0)."""
         final = self.at_version[-1]
         catalogue = Catalogue()
         upcasters = [upcaster(number, steps) for number, steps in enumerate(self.steps, 1)]
@@ -65,7 +65,7 @@ class History:
 
 
 def upcaster(version: int, steps: Sequence[Step]) -> Upcaster:
-    """Declare the steps from a version."""
+    """Declare the upcaster from a version."""
     made = Upcaster(version)
     declare: dict[str, Callable[..., Upcaster]] = {
         "add": lambda name, value: made.add(name, int(value)),

@@ -1,4 +1,4 @@
-"""State is a fold: it does not matter in which portions, through which snapshot, or beside which other streams."""
+"""State is a fold: it does not depend on batches, on snapshots, or on other streams."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ streams = st.sampled_from(list(STREAMS))
 
 
 def log_up_to(log: MemoryLog, position: int) -> MemoryLog:
-    """Return another log that holds the events up to a position and ends there."""
+    """Return another log with the events up to a position."""
     cut = MemoryLog()
     for commit in log.commits(until=position):
         record(cut, commit.stream, *commit.events, when=commit.metadata.recorded_at)
@@ -27,7 +27,7 @@ def log_up_to(log: MemoryLog, position: int) -> MemoryLog:
 
 
 def interleaved(commits: list[Commit], random: Random) -> list[Commit]:
-    """Return the commits in another order that keeps each stream's own."""
+    """Return the commits in another order that keeps the order within each stream."""
     waiting: dict[str, list[Commit]] = {}
     for commit in commits:
         waiting.setdefault(commit.stream, []).append(commit)

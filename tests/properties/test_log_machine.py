@@ -1,4 +1,4 @@
-"""A log on disk behaves as the log in memory, whatever is appended, read and reopened, in any order."""
+"""The log on disk behaves like the log in memory for any sequence of appends, reads and reopens."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from odradek_events.maintenance.verify import verify
 from odradek_events.types import MessageProduced, OffsetCommitted, TopicCreated, TopicDeleted
 
 TOPICS = ("a", "b/c", "ü☃", "nul\0", "𝄞'\"%")
-STREAMS = ("topic/a", "topic/b/c", "topic/ü☃", "group/a", "topic", "topic/nul\0")  # the last two are no streams
+STREAMS = ("topic/a", "topic/b/c", "topic/ü☃", "group/a", "topic", "topic/nul\0")  # the last two are not streams
 TYPES = ("TopicCreated", "TopicDeleted", "MessageProduced", "OffsetCommitted", "Unheard")
 
 names = st.sampled_from(TOPICS)
@@ -83,13 +83,13 @@ def drawn_requests(draw: st.DrawFn) -> list[tuple[str, list[Any], int | None, st
     )
 
 
-def told(verdict: object) -> object:
-    """Return what a verdict says, so that two verdicts can be compared."""
+def comparable(verdict: object) -> object:
+    """Return a verdict in a form that can be compared."""
     return (verdict.error.code, str(verdict.error)) if isinstance(verdict, Rejected) else verdict
 
 
 class LogMachine(RuleBasedStateMachine):
-    """Do the same to both logs and compare every answer."""
+    """Calls both logs in the same way and compares every result."""
 
     @initialize()
     def open(self) -> None:
@@ -107,7 +107,7 @@ class LogMachine(RuleBasedStateMachine):
             self.place.cleanup()
 
     def both(self, *questions: Any) -> None:
-        """Ask both logs and expect the same answer, or the same refusal."""
+        """Call both logs and expect the same result, or the same error."""
         for question in questions:
             answers = []
             for log in (self.memory, self.disk):
@@ -130,7 +130,7 @@ class LogMachine(RuleBasedStateMachine):
             )
             for stream, items, off, commit_id, decisions in drawn
         ]
-        self.both(lambda log: [told(verdict) for verdict in log.append(requests, when)])
+        self.both(lambda log: [comparable(verdict) for verdict in log.append(requests, when)])
 
     @rule(
         after=bounds,

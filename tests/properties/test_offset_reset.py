@@ -1,4 +1,4 @@
-"""A reset never leaves the readable range, is exact inside it, and done twice does nothing more."""
+"""A reset stays in the readable range, is exact inside it, and has no further effect if repeated."""
 
 from __future__ import annotations
 

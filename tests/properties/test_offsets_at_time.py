@@ -1,4 +1,4 @@
-"""Offsets found by time are those that a look at every message finds."""
+"""Offsets found by time equal those found by checking every message."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Messages read from the log are those that were stored, whatever is kept of earlier reads, and are decoded once."""
+"""Messages read from the log equal the stored ones, whatever the cache contains, and are decoded once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What retention lets go is what its limits say, message for message, and never more."""
+"""Retention deletes exactly the messages that its limits say."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ drawn = st.lists(st.tuples(sizes, ages, st.integers(0, 1)), max_size=25)
 
 
 def messages_of(drawn: list[tuple[int, int, int]]) -> list[MessageProduced]:
-    """Return messages of two partitions, so many seconds old."""
+    """Return messages of two partitions with these ages in seconds."""
     ends = [0, 0]
     made = []
     for size, age, partition in drawn:
@@ -34,7 +34,7 @@ def messages_of(drawn: list[tuple[int, int, int]]) -> list[MessageProduced]:
 
 
 def start_by_rule(messages: list[MessageProduced], start: int, oldest: datetime | None, size: int | None) -> int:
-    """Return where a partition begins once the limits are applied, by looking at every message."""
+    """Return a partition's start after applying the limits, by checking every message."""
     while start < len(messages):
         is_old = oldest is not None and messages[start].timestamp < oldest
         is_surplus = size is not None and sum(map(message_size, messages[start + 1 :])) >= size
@@ -74,7 +74,7 @@ commits = st.lists(
 
 
 def log_of(commits: list[list[tuple[int, int, int]]], now: datetime, topic_id: str, log: MemoryLog) -> list[list[Any]]:
-    """Record a topic of three partitions, with messages so many hours and a half old; return them by partition."""
+    """Record a topic of three partitions with messages of given ages (hours and a half); return them by partition."""
     record(log, "topic/orders", TopicCreated("orders", topic_id, 3, NOON))
     made: list[list[Any]] = [[], [], []]
     for commit in commits:

@@ -1,4 +1,4 @@
-"""A snapshot and the events after it make the whole, whatever happened before, between and after."""
+"""A snapshot and the events after it give the whole state, for any history."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def asked(log: MemoryLog, snapshots: MemorySnapshots, **chosen: Any) -> dict[str
 
 
 def folded(world: World) -> dict[str, Any]:
-    """Return the snapshots of aggregates that are told all that the log holds."""
+    """Return the snapshots of aggregates after applying all events of the log."""
     aggregates = {stream: make() for stream, make in STREAMS.items()}
     for stream, aggregate in aggregates.items():
         aggregate.apply_all(world.events(stream))
@@ -35,7 +35,7 @@ def folded(world: World) -> dict[str, Any]:
 
 
 def copy_of(log: MemoryLog, share: float) -> MemoryLog:
-    """Return a log that holds the first commits of another, byte for byte."""
+    """Return a log with the first commits of another, byte for byte."""
     copy = MemoryLog()
     commits = list(log.commits())
     for commit in commits[: round(share * len(commits))]:

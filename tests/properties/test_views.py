@@ -1,4 +1,4 @@
-"""The shipped views over random histories: kept up in steps, built at once, and as the system's state says."""
+"""The shipped views over random histories: updated in steps, built at once, and compared with the system's state."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TABLES = ("topic_catalogue", "topic_catalogue_partitions", "consumer_lag", "cons
 
 
 class Prefix(FaultyLog):
-    """A log as it was at a position, for readers that read up to the head."""
+    """A log as of a position, for readers that read up to the head."""
 
     def __init__(self, log: LogStore, position: int) -> None:
         super().__init__(log)

@@ -49,7 +49,7 @@ def write_ahead_descriptors(path: Path) -> list[int]:
 def led_to(device: str, descriptor: int) -> Iterator[None]:
     """Redirect a descriptor to a device: /dev/full has no space, /dev/null accepts every write but cannot be synced.
 
-    It leads back afterwards, unless whoever had it open has closed it meanwhile.
+    It is restored afterwards, unless it was closed in the meantime.
     """
     kept, other = os.dup(descriptor), os.open(device, os.O_RDWR)
     device_status = os.fstat(other)

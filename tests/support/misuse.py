@@ -1,4 +1,4 @@
-"""Calls of the public API with arguments that nobody should pass, made from its signatures.
+"""Calls of the public API with wrong arguments, generated from its signatures.
 
 Each call has at least one hostile argument; the others are plausible. A call may return, as many a strange value is
 allowed somewhere. It may also be refused, by an error class of `odradek.errors`, or by a TypeError, a ValueError, or a
@@ -132,7 +132,7 @@ HOSTILE: list[Callable[[], Any]] = [
 
 
 class Finding(NamedTuple):
-    """A call that did what no call may."""
+    """A call that violated a rule."""
 
     call: str
     what: str
@@ -142,7 +142,7 @@ class Finding(NamedTuple):
 
 
 class Report:
-    """What became of the calls."""
+    """The outcomes of the calls."""
 
     def __init__(self) -> None:
         self.calls = 0
@@ -156,7 +156,7 @@ class Report:
 
 
 class Misuse:
-    """A system with everything in it that can be misused. Works in the current folder, which should be an empty one."""
+    """A system with everything that can be misused. Works in the current folder, which should be empty."""
 
     def __init__(self, seed: int) -> None:
         self.report = Report()
@@ -184,7 +184,7 @@ class Misuse:
         self.targets = list(self._targets())
 
     def run(self, calls: int) -> Report:
-        """Make so many calls, and check what must hold at the end."""
+        """Make the calls, and check the invariants at the end."""
         for _ in range(calls):
             name, target = self._choose.choice(self.targets)
             self._call(name, target)
@@ -197,7 +197,7 @@ class Misuse:
         return self.report
 
     def check(self) -> None:
-        """Note a finding unless the log is sound, and the live system is what a replay makes of it."""
+        """Note a finding unless the log is sound and the live system equals a replay."""
         if self.log.is_closed:
             return
         if not (verified := odradek.verify(self.log)).is_sound:
@@ -209,7 +209,7 @@ class Misuse:
             self.report.findings.append(Finding("at the end", f"a replay gives another system: {check}"))
 
     def _lost(self) -> bool:
-        """Say whether calls that were allowed have made the world useless: a handle is closed, or the topic deleted."""
+        """Say whether allowed calls have made further calls pointless: a handle is closed, or the topic deleted."""
         handles = (self.producer, self.consumer, self.member)
         return any("closed" in repr(handle) for handle in handles) or "t" not in self.system.list_topics()
 
@@ -271,7 +271,7 @@ class Misuse:
         self._judge(shown, name, errors[0], before)
 
     def _use(self, result: Any) -> Any:
-        """Take what a call promises, a little of what it yields, and close what it opened."""
+        """Wait for a call's promise, take some items of its iterator, and close what it opened."""
         if isinstance(result, Promise):
             error = result.exception(PATIENCE / 2)
             if error is not None:
@@ -446,7 +446,7 @@ def _frames(error: BaseException) -> list[traceback.FrameSummary]:
 
 
 def _is_raised_by_us(error: BaseException) -> bool:
-    """Say whether the innermost frame is of our packages, at a `raise`."""
+    """Say whether the innermost frame is at a `raise` in Odradek's packages."""
     frames = _frames(error)
     if not frames:
         return False

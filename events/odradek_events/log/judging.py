@@ -96,7 +96,7 @@ def judge(
 ) -> Judged:
     """Judge `requests` against `log` at `head`; `version_of(stream)` returns a stream's last version there.
 
-    A request that is invalid, or whose events raise, is rejected; the others are judged all the same.
+    A request that is invalid, or whose events raise, is rejected; the others are not affected.
     """
     is_list = isinstance(requests, Sequence) and not isinstance(requests, str | bytes)
     if not is_list or not all(isinstance(request, Append) for request in requests):

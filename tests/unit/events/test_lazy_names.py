@@ -1,4 +1,4 @@
-"""Packages import their names when they are first used, so that importing a package costs little."""
+"""Packages import their names on first use, so that importing a package is cheap."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from odradek_events import exchange
 
 
 def loaded_by(program: str) -> set[str]:
-    """Run a program in a process of its own, and return the modules that it has loaded."""
+    """Run a program in a separate process, and return the modules that it loaded."""
     command = [sys.executable, "-c", f"{program}\nimport sys\nprint(*sys.modules)"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
     return set(done.stdout.split())

@@ -1,4 +1,4 @@
-"""The causal tree of a conversation: found by correlation id, its beginning, an event's id or a position."""
+"""The causal tree of a conversation, found by correlation id, a prefix of it, an event id or a position."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Step(msgspec.Struct, frozen=True):
 
 @pytest.fixture(params=["memory", "sqlite"])
 def log(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LogStore]:
-    """Give an empty log of each kind."""
+    """Yield an empty log of each kind."""
     opened = MemoryLog() if request.param == "memory" else SqliteLog(tmp_path / "log.db", durability="off")
     with opened:
         yield opened
@@ -35,7 +35,7 @@ def log(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LogStore]:
 def decided(
     log: LogStore, stream: str, names: str, decisions: Sequence[tuple[int, str, str]] = (), commit_id: str = ""
 ) -> None:
-    """Append steps called by letters."""
+    """Append steps that are named by letters."""
     made = tuple(Decision(*decision) for decision in decisions)
     events = [Step(name) for name in names]
     (verdict,) = log.append([Append(stream=stream, events=events, commit_id=commit_id, decisions=made)], at(0))
@@ -207,9 +207,9 @@ def test_follow_is_called_with_the_events_of_the_conversation(log: LogStore) -> 
 def test_progress_is_reported_up_to_the_end(log: LogStore) -> None:
     for _ in range(3):
         decided(log, "a/1", "ab", [(2, "talk", "")])
-    told: list[int] = []
-    trace(log, "talk", progress=told.append)
-    assert told == [1, 3, 5]
+    reported: list[int] = []
+    trace(log, "talk", progress=reported.append)
+    assert reported == [1, 3, 5]
 
 
 def test_a_trace_includes_events_of_unknown_types(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Checks of arguments name what is wrong in one sentence, and what passes is plain."""
+"""Argument checks name the wrong argument in one sentence, and return plain values."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from odradek_events import validation
 
 
 class Text(str):
-    """Text whose class shows it differently."""
+    """A str whose class overrides `__str__`."""
 
     def __str__(self) -> str:
         return "something else"
@@ -39,7 +39,7 @@ class Real(float):
 
 
 class FakeDatetime(datetime):
-    """The datetime of tools that freeze the clock."""
+    """The datetime class of tools that freeze the clock."""
 
 
 class FakeDate(date):

@@ -1,4 +1,4 @@
-"""An export is the log: imported it has the same digests; and what is not sound becomes neither export nor log."""
+"""Exports and imports keep bytes and digests, and refuse damaged logs and exports."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Thing(msgspec.Struct, frozen=True):
 
 
 def fill(log: LogStore) -> None:
-    """Append what is hard to carry: binary, Unicode, escapes, headers, metadata, several types in a commit."""
+    """Append events that are hard to export: binary, Unicode, escapes, headers, metadata, several types in a commit."""
     append(log, "topic/ä ☃ 𝄞", created("ä ☃ 𝄞"), produced(0, "ä ☃ 𝄞", value=bytes(range(256))), when=0)
     append(log, 'topic/"quoted\\"', created('"quoted\\"'), when=0.123456)
     append(log, "topic/a", created("a"), produced(0, "a", value=None), produced(1, "a", value=b""), when=1)
@@ -212,15 +212,15 @@ def test_an_existing_file_is_refused_and_left_unchanged(lines: bytes, tmp_path: 
 def test_export_and_import_report_progress(log: LogStore, tmp_path: Path) -> None:
     for number in range(130):
         append(log, "topic/a", produced(number), produced(number))
-    told: list[int] = []
-    export_log(log, tmp_path / "x.jsonl", progress=told.append)
-    assert told == [127, 255]
+    reported: list[int] = []
+    export_log(log, tmp_path / "x.jsonl", progress=reported.append)
+    assert reported == [127, 255]
     with open(tmp_path / "x.jsonl", "rb") as file:
-        import_log(file, tmp_path / "new.db", progress=told.append)
-    assert told == [127, 255] * 2
+        import_log(file, tmp_path / "new.db", progress=reported.append)
+    assert reported == [127, 255] * 2
 
 
-# -- what is no export, or not a sound one ----------------------------------------------------------------------------
+# -- files that are not exports, and damaged exports ------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -328,16 +328,16 @@ def test_a_change_of_any_byte_of_a_commits_line_is_refused(lines: bytes, tmp_pat
         damaged = bytearray(lines)
         damaged[place] ^= 1 << (place % 8)
         if damaged[place : place + 1].isspace() and lines[place : place + 1].isspace():
-            continue  # space for space between fields is not the log's
+            continue  # white space between fields is not part of the log
         if bytes(damaged).lower() == lines.lower() and b'"digest"' in lines[:place]:
-            continue  # a digit of the digest in the other case is the same digit
+            continue  # hexadecimal digits may have either case
         with pytest.raises(DamagedExport, match=r"^line [23] of"):
             imported(bytes(damaged), tmp_path / "new.db")
 
 
 def test_an_endless_line_is_refused_before_it_fills_memory(lines: bytes, tmp_path: Path) -> None:
     class Endless(io.RawIOBase):
-        """A header, and then one line of a gigabyte."""
+        """A header, followed by one line of a gigabyte."""
 
         left = 1 << 30
 

@@ -1,4 +1,4 @@
-"""Parquet: one row an event, its columns typed, in bounded row groups; a clear sentence where pyarrow is missing."""
+"""Parquet: one row per event, typed columns, bounded row groups, and a clear error if pyarrow is missing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The log that fails on request: what it does to appends, reads and reopenings, around either store."""
+"""The log that fails on request: its effect on appends, reads and reopening, around either store."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from odradek_events.schema.registry import Catalogue
 
 @pytest.fixture(params=["memory", "sqlite"])
 def log(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[FaultyLog]:
-    """Give a faulty log around each store."""
+    """Yield a faulty log around each store."""
     store: LogStore = MemoryLog() if request.param == "memory" else SqliteLog(tmp_path / "log.db", durability="off")
     with FaultyLog(store) as log:
         yield log
@@ -179,12 +179,12 @@ def test_an_unreadable_log_refuses_reads_and_accepts_appends(log: FaultyLog) -> 
 
 def test_every_third_answer_is_lost_alternately_written_and_not(log: FaultyLog) -> None:
     log.lose_every(3)
-    told: list[str] = []
+    outcomes: list[str] = []
     for number in range(9):
-        told += verdicts(log, f"topic/{number}")
-        if told[-1] == "Failed":
+        outcomes += verdicts(log, f"topic/{number}")
+        if outcomes[-1] == "Failed":
             log.reopen()
-    assert told == ["Appended", "Appended", "Failed"] * 3
+    assert outcomes == ["Appended", "Appended", "Failed"] * 3
     assert log.fired == ["written", "unwritten", "written"]
     assert streams(log) == [f"topic/{number}" for number in (0, 1, 2, 3, 4, 6, 7, 8)]
 

@@ -1,4 +1,4 @@
-"""A query item takes names only: anything else would match nothing, and let every condition pass."""
+"""A query item accepts only names: anything else would match nothing, and every condition would hold."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a debugger or a notebook shows of logs: one line, and no memory address."""
+"""Logs have one-line reprs without a memory address, for debuggers and notebooks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can be no request is refused when it is made; what no log can store is rejected, alone."""
+"""An invalid request raises at once; a request that cannot be stored is rejected without affecting others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Damage is found and its place named, whatever it is; nothing is repaired, nothing raises."""
+"""`verify` finds every kind of damage with its position; it repairs nothing and does not raise."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def raw(path: Path) -> Iterator[sqlite3.Connection]:
-    """The small log's file without its triggers, open for every kind of damage, each written at once."""
+    """The small log's file without triggers, open for damage; every statement is written at once."""
     with closing(sqlite3.connect(path, isolation_level=None)) as raw:
         raw.execute("PRAGMA synchronous = OFF")
         raw.execute("PRAGMA wal_autocheckpoint = 1")  # verifying reads the write-ahead log too: keep it short
@@ -73,7 +73,7 @@ def checked(
     head: Head | None = None,
     snapshots: SnapshotStore | None = None,
 ) -> Verification:
-    """Verify, leaving aside that the triggers are gone: the fixture `raw` has dropped them."""
+    """Verify, ignoring the missing triggers, which the fixture `raw` drops."""
     report = verify(log, progress, head=head, snapshots=snapshots)
     rest = tuple(finding for finding in report.findings if not finding.problem.endswith("is missing or was changed"))
     return msgspec.structs.replace(report, findings=rest)
@@ -85,7 +85,7 @@ def verified(path: Path) -> Verification:
 
 
 def found(path: Path) -> set[int]:
-    """Return the positions at which something is wrong."""
+    """Return the positions of findings."""
     return {finding.position for finding in verified(path).findings}
 
 
@@ -122,12 +122,12 @@ def test_a_log_that_grows_during_verify_is_verified_up_to_its_head_at_the_start(
 
 
 def test_progress_is_reported_from_time_to_time(tmp_path: Path) -> None:
-    told: list[int] = []
+    reported: list[int] = []
     with SqliteLog(tmp_path / "log.db", durability="off") as log:
         for number in range(200):
             append(log, "topic/a", produced(number), produced(number))
-        assert checked(log, told.append).is_sound
-    assert told == [127, 255, 383]
+        assert checked(log, reported.append).is_sound
+    assert reported == [127, 255, 383]
 
 
 @pytest.mark.slow
@@ -165,7 +165,7 @@ def test_a_change_of_any_number_of_a_commit_is_found(
         for bit in range(63):
             wrong = good ^ (1 << bit)
             if (column == "first_position" and wrong in FIRSTS) or (column == "first_version" and wrong in taken):
-                continue  # the table's own keys hold nothing twice
+                continue  # the table's keys are unique
             raw.execute("BEGIN")
             raw.execute(f"UPDATE commits SET {column} = {wrong} WHERE first_position = {first}")
             raw.execute("COMMIT")
@@ -184,7 +184,7 @@ def test_a_change_of_any_byte_of_the_index_is_found_at_its_commit(path: Path, ra
             raw.execute("DELETE FROM tags WHERE tag = CAST(? AS TEXT) AND first_position = ?", good[:2])
             for wrong in changed_entries(*good):
                 if (wrong[0], wrong[1]) in {entry[:2] for entry in entries if entry != good}:
-                    continue  # the table's own key holds nothing twice
+                    continue  # the table's key is unique
                 raw.execute("INSERT INTO tags VALUES (CAST(? AS TEXT), ?, ?)", wrong)
                 assert good[1] in {finding.position for finding in checked(log).findings}, (good, wrong)
                 raw.execute("DELETE FROM tags WHERE tag = CAST(? AS TEXT) AND first_position = ?", wrong[:2])
@@ -208,7 +208,7 @@ def test_a_column_with_the_same_bytes_of_another_type_is_found(
 ) -> None:
     other = "TEXT" if column == "digest" else "BLOB"
     raw.execute(f"UPDATE commits SET {column} = CAST({column} AS {other}) WHERE first_position = {first}")
-    assert found(path) == {first}  # no search by stream would find it
+    assert found(path) == {first}  # a look-up by stream would not find it
 
 
 def test_an_index_entry_whose_tag_has_another_type_is_found(path: Path, raw: sqlite3.Connection) -> None:
@@ -245,7 +245,7 @@ def test_a_value_of_a_wrong_type_is_found_at_its_position(
             try:
                 read()
             except LogError:
-                continue  # whatever a reader meets, it is told in the log's own words
+                continue  # a reader raises the log's own errors
 
 
 def test_commits_after_an_unreadable_one_are_still_verified(path: Path, raw: sqlite3.Connection) -> None:
@@ -300,7 +300,7 @@ def test_a_different_history_at_a_known_head_is_distinguished_from_a_missing_end
 
 
 def taken(log: SqliteLog | MemoryLog, position: int) -> StoredSnapshot:
-    """Return a snapshot taken at the end of the commit that holds a position."""
+    """Return a snapshot taken at the end of the commit that contains a position."""
     end = log.commit_end(position)
     assert end is not None
     return StoredSnapshot.sealed(end, "state", 1, b"state")
@@ -427,7 +427,7 @@ def test_unregistered_types_are_listed_and_are_not_damage(path: Path) -> None:
 
 
 def outcome(path: Path) -> Any:
-    """Verify a file; a log error on opening it is an answer too."""
+    """Verify a file; return a log error raised by opening it."""
     try:
         return verified(path).is_sound
     except LogError as error:

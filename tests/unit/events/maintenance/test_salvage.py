@@ -1,4 +1,4 @@
-"""What is sound of a damaged log is copied, whatever the damage; what is left out is told, and the source stays."""
+"""Salvage copies the sound start of any damaged log, reports the rest, and does not change the source."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def index(path: Path) -> list[tuple[object, ...]]:
 
 
 def salvaged(path: Path, good: bytes) -> tuple[Salvage, Path]:
-    """Salvage, and check what holds whatever the damage: the source is untouched, the copy a beginning, and sound."""
+    """Salvage, and check the invariants: the source is unchanged, and the copy is a sound prefix."""
     before = path.read_bytes()
     target = path.with_name("new.db")
     whole = path.with_name("whole.db")
@@ -218,7 +218,7 @@ def test_events_of_an_older_version_keep_their_bytes_and_their_tags(tmp_path: Pa
 
 
 def outcome(path: Path, good: bytes) -> str:
-    """Salvage a file damaged anyhow: a beginning is copied, or a log error says that there is none."""
+    """Salvage a damaged file: a prefix is copied, or a log error is raised."""
     for leftover in ("new.db", "new.db-shm", "new.db-wal", "log.db-shm", "log.db-wal"):
         path.with_name(leftover).unlink(missing_ok=True)
     try:
@@ -391,12 +391,12 @@ def test_a_target_that_cannot_be_written_is_refused(public_place: Path, good: by
 
 
 def test_progress_is_reported_from_time_to_time(path: Path, tmp_path: Path) -> None:
-    told: list[int] = []
+    reported: list[int] = []
     with SqliteLog(path) as log:
         for number in range(70):
             append(log, "topic/c", produced(number, "c"), when=1000)
-    salvage(path, tmp_path / "new.db", told.append)
-    assert told == [125, 189]
+    salvage(path, tmp_path / "new.db", reported.append)
+    assert reported == [125, 189]
 
 
 def test_a_log_that_grows_during_salvage_is_copied_as_of_one_moment(tmp_path: Path) -> None:

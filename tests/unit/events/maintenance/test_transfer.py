@@ -1,4 +1,4 @@
-"""Copies of a log that is in use."""
+"""Backups of a log that is in use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Projections: view and checkpoint change together, whatever happens between the two."""
+"""Projections: a view and its checkpoint change together, even after failures."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def runner(log: MemoryLog, views: Path) -> Iterator[ProjectionRunner]:
 
 
 def seen(views: Path, name: str = "message_values") -> list[int]:
-    """Return the positions in a view, having made sure that its two tables agree."""
+    """Return the positions in a view; check that its two tables agree."""
     reader = open_views(views)
     try:
         positions = [row[0] for row in reader.execute(f"SELECT position FROM {name} ORDER BY position")]
@@ -87,7 +87,7 @@ def seen(views: Path, name: str = "message_values") -> list[int]:
 
 
 def standing(runner: ProjectionRunner) -> int:
-    """Return where the one view stands."""
+    """Return the checkpoint's position of the only view."""
     (lag,) = runner.lag().values()
     return lag.position
 
@@ -139,9 +139,9 @@ def test_an_empty_log_has_empty_views(views: Path) -> None:
 
 
 def test_progress_is_reported_after_each_transaction_and_at_the_end(runner: ProjectionRunner) -> None:
-    told: list[tuple[str, int]] = []
-    runner.catch_up(lambda name, position: told.append((name, position)))
-    assert told == [("message_values", position) for position in (3, 6, 9, 10, 10)]
+    reported: list[tuple[str, int]] = []
+    runner.catch_up(lambda name, position: reported.append((name, position)))
+    assert reported == [("message_values", position) for position in (3, 6, 9, 10, 10)]
 
 
 def test_projections_in_one_file_have_separate_checkpoints(log: MemoryLog, views: Path) -> None:
@@ -160,12 +160,12 @@ def test_projections_in_one_file_have_separate_checkpoints(log: MemoryLog, views
 def test_a_second_runner_on_the_file_does_not_apply_events_again(log: MemoryLog, views: Path) -> None:
     with ProjectionRunner(log, views, [Values()], batch=2) as other:
 
-        def told(_: str, position: int) -> None:
+        def on_progress(_: str, position: int) -> None:
             if position == 4:
                 assert other.catch_up() == 6
 
         with ProjectionRunner(log, views, [Values()], batch=4) as slow:
-            assert slow.catch_up(told) == 4
+            assert slow.catch_up(on_progress) == 4
     assert seen(views) == list(range(1, 11))
 
 
@@ -246,7 +246,7 @@ with SqliteLog(sys.argv[1], read_only=True) as log:
 
 
 def killed_at_8(log: Path, views: Path, **environment: str) -> None:
-    """Run a projection in a process that is killed in the middle of the batch that holds position 8."""
+    """Run a projection in a process that is killed during the batch with position 8."""
     places = [str(Path(__file__).parent), *sys.path]
     done = subprocess.run([sys.executable, "-c", CHILD, str(log), str(views), *places], env=environment, timeout=60)
     assert done.returncode == -signal.SIGKILL

@@ -1,4 +1,4 @@
-"""The shipped views, where random histories seldom go: topics that end and begin again, offsets below the start."""
+"""The shipped views in cases that random histories seldom reach: recreated topics, offsets below the log start."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from odradek_events.types import (
 
 
 class Views:
-    """A log, and the views that are kept up with it."""
+    """A log and its views."""
 
     def __init__(self, path: Path) -> None:
         self.log = MemoryLog()
@@ -51,7 +51,7 @@ class Views:
 
 @pytest.fixture
 def views(tmp_path: Path) -> Iterator[Views]:
-    """Give views of a log with five messages in orders/0."""
+    """Yield views of a log with five messages in orders/0."""
     views = Views(tmp_path / "views.db")
     views.topic(created(), *(produced(offset) for offset in range(5)))
     yield views

@@ -1,4 +1,4 @@
-"""Given, when, then: what a scenario checks, and what it says when a check fails."""
+"""Given-when-then scenarios: their checks, and the messages of failed checks."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BANK = Catalogue()
 
 @event("Opened", catalogue=BANK)
 class Opened(msgspec.Struct, frozen=True):
-    """An account came into being."""
+    """An account was opened."""
 
     owner: str
     cents: int = 0
@@ -32,7 +32,7 @@ class Withdrawn(msgspec.Struct, frozen=True):
 
 
 class Unregistered(msgspec.Struct, frozen=True):
-    """A struct that nobody declared."""
+    """A struct that is not registered as an event."""
 
     cents: int
 
@@ -46,7 +46,7 @@ class InsufficientFunds(Exception):
 
 
 class Account(Aggregate):
-    """An account, which keeps a list so that there is something to spoil."""
+    """An account with mutable state: a list."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -75,12 +75,12 @@ class Account(Aggregate):
 
 
 def account(*events: object) -> Scenario[Account]:
-    """Begin with an account of Ann's that has 700 cents."""
+    """Start a scenario with Ann's account, which has 700 cents."""
     return given(Account(), Opened("ann", 700), *events, catalogue=BANK)
 
 
 def failure(scenario: Callable[[], object]) -> str:
-    """Return what a scenario says when it fails."""
+    """Return the message of a failing scenario."""
     with pytest.raises(AssertionError) as failed:
         scenario()
     return str(failed.value)
@@ -285,7 +285,7 @@ def test_a_refused_decision_must_not_change_the_aggregate() -> None:
 
 def test_the_state_is_the_snapshot_if_the_aggregate_has_one() -> None:
     class Cached(Account):
-        """An account that remembers what it was asked: no part of its state."""
+        """An account that counts queries, which are not part of its state."""
 
         asked = 0
 
@@ -338,7 +338,7 @@ def test_applying_one_by_one_and_all_at_once_must_give_the_same_state() -> None:
 
 @event("Sampled", tags=(OffsetTag("series", "offset"),), catalogue=BANK)
 class Sampled(msgspec.Struct, frozen=True):
-    """An event that can be filled in ways that no log takes."""
+    """An event that can have values that a log refuses."""
 
     offset: int
     value: Any = None
@@ -346,7 +346,7 @@ class Sampled(msgspec.Struct, frozen=True):
 
 @event("Rounded", catalogue=BANK)
 class Rounded(msgspec.Struct, frozen=True, eq=False):
-    """An event that equals nothing but itself."""
+    """An event that is equal only to itself."""
 
     cents: int
 

@@ -1,4 +1,4 @@
-"""What is stored, byte for byte: a change here breaks every log there is."""
+"""The stored form of events, byte for byte: a change here breaks every existing log."""
 
 from __future__ import annotations
 
@@ -283,7 +283,7 @@ TAGS: dict[str, dict[str, int | None]] = {
 
 
 def stored(events: bytes, *pairs: tuple[str, int], count: int = 1, position: int = 0) -> StoredCommit:
-    """Return a stored commit of these events, as a log written elsewhere would hold it."""
+    """Return a stored commit of these events, as in a log of another program."""
     metadata = CommitMetadata("c", "", T, (Decision(count),), pairs)
     return StoredCommit(position, position + count - 1, "s/1", 0, msgspec.json.encode(metadata), b"", events)
 

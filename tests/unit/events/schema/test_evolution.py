@@ -1,4 +1,4 @@
-"""Events of older versions and former names: how they are declared, and that they are read as the current ones."""
+"""Events of older versions and former names: their declaration, and reading them as the current type."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ A_STEP = Upcaster(1).rename("name", "owner")
 
 
 class Account(msgspec.Struct, frozen=True):
-    """An account as it is declared now: version 1 had `name`, version 2 `owner`, version 3 also `currency`."""
+    """An account in its current version: version 1 had `name`, version 2 `owner`, version 3 also `currency`."""
 
     owner: str
     currency: str = "?"
@@ -52,13 +52,13 @@ def declared(cls: type[msgspec.Struct] = Account, name: str = "AccountOpened", *
 
 
 def stored(events: bytes, *pairs: tuple[str, int], count: int = 1, position: int = 0) -> StoredCommit:
-    """Return a stored commit of these events, as a log written elsewhere would hold it."""
+    """Return a stored commit of these events, as in a log of another program."""
     metadata = CommitMetadata("c", "", T, (Decision(count),), pairs)
     return StoredCommit(position, position + count - 1, "s/1", 0, msgspec.json.encode(metadata), b"", events)
 
 
 def read(codec: Codec, fields: bytes, version: int = 1, name: str = "AccountOpened", position: int = 0) -> Any:
-    """Return what one stored event is read as; its fields are given without the name."""
+    """Return one stored event as read; its JSON is given without the type."""
     json = b'[{"type":"' + name.encode() + b'"' + (b"," + fields[1:] if fields != b"{}" else b"}") + b"]"
     (item,) = codec.commit(stored(json, (name, version), position=position)).events
     return item
@@ -421,13 +421,13 @@ def test_steps_before_a_transform_are_not_checked() -> None:
 
 
 class Owned(msgspec.Struct, frozen=True):
-    """An account of somebody, as it was once declared."""
+    """An account in an older version."""
 
     owner: str
 
 
 class Named(msgspec.Struct, frozen=True):
-    """The same, by an older name of the field."""
+    """An account with an older field name."""
 
     name: str
 
@@ -435,7 +435,7 @@ class Named(msgspec.Struct, frozen=True):
 def written(
     cls: type[msgspec.Struct], name: str, events: Sequence[tuple[str, str]], log: LogStore | None = None, **how: Any
 ) -> LogStore:
-    """Return a log with such events, of the type's declaration in those days, each a commit of (stream, owner)."""
+    """Return a log with events of an older declaration, each a commit of (stream, owner)."""
     log = log or MemoryLog()
     log.codec = declared(cls, name, **how)
     kind = log.codec.catalogue.by_name(name)
@@ -493,7 +493,7 @@ def test_reading_by_tag_finds_older_events_stored_without_the_tag(grown: LogStor
 
 
 def test_events_stored_with_current_tags_are_found_by_the_index_alone(grown: LogStore) -> None:
-    """Version 1 was stored without tags: who says otherwise does not find it."""
+    """Version 1 was stored without tags, so a wrong `tags_since` does not find it."""
     how: dict[str, Any] = {"version": 3, "formerly": ("Opened",), "upcasters": STEPS, "tags": ("owner:{owner}",)}
     grown.codec = declared(**how, tags_since=1)
     assert owners(grown, tags=["owner:ann"]) == ["ann"]

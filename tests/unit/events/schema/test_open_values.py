@@ -1,4 +1,4 @@
-"""What JSON would change, or readers could not read, is refused when it is appended."""
+"""Values that JSON would change, or readers could not decode, are refused by append."""
 
 from __future__ import annotations
 

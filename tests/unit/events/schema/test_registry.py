@@ -1,4 +1,4 @@
-"""Declaring event types: names, versions, tags, and every way to get it wrong."""
+"""Declaring event types: names, versions, tags, and every possible mistake."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def catalogue() -> Catalogue:
 
 
 def kept(catalogue: Catalogue, *events: Any) -> tuple[str, list[Any]]:
-    """Append events to a log of these types; return what is stored and what is read."""
+    """Append events to a log of these types; return the stored and the decoded events."""
     with MemoryLog(Codec(catalogue)) as log:
         (verdict,) = log.append([Append(stream="s/1", events=events)], T)
         assert isinstance(verdict, Appended), verdict
@@ -33,7 +33,7 @@ def kept(catalogue: Catalogue, *events: Any) -> tuple[str, list[Any]]:
 def test_a_declared_type_is_stored_under_its_name_and_read_back(catalogue: Catalogue) -> None:
     @event("AccountOpened", catalogue=catalogue)
     class Opened(msgspec.Struct, frozen=True):
-        """An account came into being."""
+        """An account was opened."""
 
         owner: str
         limit: int = 0
@@ -46,7 +46,7 @@ def test_a_declared_type_is_stored_under_its_name_and_read_back(catalogue: Catal
     assert bytes_ == '[{"type":"AccountOpened","owner":"ann"},{"type":"AccountOpened","owner":"bob","limit":5}]'
     assert read == [Opened("ann"), Opened("bob", 5)]
     assert read[0].greeting() == "hello ann, Opened(owner='ann', limit=0)"
-    assert Opened.__doc__ == "An account came into being."
+    assert Opened.__doc__ == "An account was opened."
     assert Opened.__qualname__.endswith("<locals>.Opened")
 
 
@@ -198,7 +198,7 @@ class Fine(msgspec.Struct, frozen=True):
 
 
 class Mutable(msgspec.Struct):
-    """A fact that could change."""
+    """A mutable struct."""
 
     owner: str
 
@@ -210,25 +210,25 @@ class Positional(msgspec.Struct, frozen=True, array_like=True):
 
 
 class WithType(msgspec.Struct, frozen=True):
-    """A struct with a field where the log keeps the name."""
+    """A struct with a field `type`, which the log uses."""
 
     type: str
 
 
 class WithRenamedType(msgspec.Struct, frozen=True, rename={"kind": "type"}):
-    """The same by another way."""
+    """A struct whose field is stored as `type`."""
 
     kind: str
 
 
 class Unresolvable(msgspec.Struct, frozen=True):
-    """A struct whose annotation means nothing."""
+    """A struct with an annotation that cannot be resolved."""
 
     owner: Nobody  # type: ignore[name-defined]  # noqa: F821 - the mistake under test
 
 
 class Ambiguous(msgspec.Struct, frozen=True):
-    """A struct that JSON cannot tell apart."""
+    """A struct with a union that JSON cannot distinguish."""
 
     owner: Fine | Mutable
 

@@ -1,4 +1,4 @@
-"""Whether a snapshot may be used, and a file of snapshots that is not as it should be."""
+"""When a snapshot may be used, and unusable snapshots files."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def log(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LogStore]:
 
 
 def taken(log: LogStore, position: int = 4) -> StoredSnapshot:
-    """Return a snapshot as it is taken at the end of the commit that holds a position."""
+    """Return a snapshot taken at the end of the commit that contains a position."""
     end = log.commit_end(position)
     assert end is not None
     return StoredSnapshot.sealed(end, "topic", 1, b"{}")
@@ -344,7 +344,7 @@ def test_a_full_disk_is_reported_and_saving_works_again_once_there_is_space(path
 
 @contextmanager
 def limited_files(size: int) -> Iterator[None]:
-    """Let no file of this process grow beyond a size."""
+    """Limit the size of this process's files."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))

@@ -1,4 +1,4 @@
-"""Whatever is read from a log on disk is checked against its digest before it is returned."""
+"""Every commit read from a log on disk is checked against its digest before it is returned."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ CHANGES = {
     "the digest's type": "digest = 7",
     "the stream": "stream = 'topic/c'",
     "a version": "first_version = 5",
-    "a version that is no whole number": "first_version = first_version + 0.5",
-    "a position that is no whole number": "last_position = last_position + 0.5",
+    "a version that is not an integer": "first_version = first_version + 0.5",
+    "a position that is not an integer": "last_position = last_position + 0.5",
     "a column's type": "events = 7",
 }
 

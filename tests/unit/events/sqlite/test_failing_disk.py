@@ -1,4 +1,4 @@
-"""The log on a disk that is full or does not sync, by the errors that SQLite itself gets from the system."""
+"""The log on a disk that is full or fails to sync, with real errors of the operating system."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def positions(log: SqliteLog) -> list[int]:
 
 
 def the_descriptor(path: Path) -> int:
-    """Return that of the writer, when nobody has read yet."""
+    """Return the writer's descriptor, before any read."""
     (descriptor,) = write_ahead_descriptors(path)
     return descriptor
 

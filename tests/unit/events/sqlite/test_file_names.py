@@ -1,4 +1,4 @@
-"""Names that are not UTF-8, that are too long, and files that are hardly there."""
+"""File names that are not UTF-8 or too long, and very small files."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_commands_accept_a_file_name_that_is_not_utf_8_in_any_locale(
 
 
 def place_of(tmp_path: Path, length: int) -> Path:
-    """Return a path of so many bytes, whose folder is there."""
+    """Return a path of `length` bytes in an existing folder."""
     folder = tmp_path
     while length - len(os.fsencode(folder)) > 220:
         folder = folder / ("f" * 100)

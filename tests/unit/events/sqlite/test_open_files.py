@@ -184,7 +184,7 @@ def test_a_log_that_lost_acknowledged_commits_is_not_reopened(path: Path) -> Non
 
 def test_losing_the_write_ahead_log_during_a_commit_makes_its_outcome_unknown(path: Path) -> None:
     class Lost(SqliteLog):
-        """Loses its write-ahead log while it judges."""
+        """Loses its write-ahead log while judging a request."""
 
         def _version_in_log(self, stream: str) -> int:
             with suppress(FileNotFoundError):

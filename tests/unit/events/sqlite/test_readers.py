@@ -1,4 +1,4 @@
-"""Readers beside a writer: what they hold while they pause, and what they leave behind."""
+"""Readers next to a writer: the resources of paused readers, and the files that readers leave behind."""
 
 from __future__ import annotations
 

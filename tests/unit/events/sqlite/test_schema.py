@@ -1,4 +1,4 @@
-"""A file with a log's tables and more than that, and queries without an end."""
+"""Logs with foreign schema objects, and endless queries."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ class _Interrupted(BaseException):
 
 @contextmanager
 def interrupted_soon() -> Iterator[None]:
-    """Expect a signal's handler to end the block by its exception."""
+    """Expect a signal handler's exception to end the block."""
 
     def raise_it(number: int, frame: FrameType | None) -> None:
         raise _Interrupted

@@ -1,4 +1,4 @@
-"""What only the log on disk promises: its file, its one writer, its failures."""
+"""Guarantees of the log on disk only: its file, its single writer, its failures."""
 
 from __future__ import annotations
 
@@ -625,7 +625,7 @@ def test_a_log_whose_writer_was_killed_during_a_checkpoint_is_complete(path: Pat
         shutil.copy(path, killed)
         shutil.copy(f"{path}-wal", f"{killed}-wal")
     with path.open("rb") as whole, killed.open("rb+") as half:
-        half.write(whole.read(1024))  # the first page arrived, which tells the new size; the rest did not
+        half.write(whole.read(1024))  # the first page with the new size was written, the rest was not
     with open_log(killed, read_only=read_only) as log:
         assert [recorded.position for recorded in log.read()] == list(range(101))
         assert verify(log).is_sound
@@ -723,7 +723,7 @@ def test_a_repeat_is_recognised_even_if_the_disk_is_full(path: Path) -> None:
 
 
 def refuse_commits(log: SqliteLog) -> None:
-    """Let SQLite refuse every COMMIT of the writer."""
+    """Make SQLite refuse every COMMIT of the writer."""
 
     def authorize(action: int, operation: str | None, *_: object) -> int:
         refused = action == sqlite3.SQLITE_TRANSACTION and operation == "COMMIT"

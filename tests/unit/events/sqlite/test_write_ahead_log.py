@@ -1,4 +1,4 @@
-"""Damage in the write-ahead log that a killed writer left, told from the normal end of one."""
+"""Damage in the write-ahead log of a killed writer, as opposed to its normal end."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FRAME = FRAME_HEADER + PAGE
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """A log as its killed writer left it: one commit is in the database, five are in the write-ahead log."""
+    """A log of a killed writer: one commit is in the database, five are in the write-ahead log."""
     live = tmp_path / "live.db"
     with SqliteLog(live) as log:
         append(log, "topic/a", created())
@@ -96,7 +96,7 @@ def test_opening_reports_a_flipped_bit_and_changes_no_file(path: Path, read_only
 
 def test_a_page_overwritten_in_the_middle_is_found(path: Path) -> None:
     good = wal_of(path).read_bytes()
-    for frame in range(frames_of(path) // 2):  # of the last commits it cannot be told from their normal end
+    for frame in range(frames_of(path) // 2):  # in the last commits it cannot be distinguished from a normal end
         start = HEADER + frame * FRAME
         wal_of(path).write_bytes(good[:start] + bytes(FRAME) + good[start + FRAME :])
         assert why_damaged(str(path)) is not None, frame
