@@ -21,6 +21,7 @@ def empty_folder(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.mark.usefixtures("empty_folder")
 @pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.slow
 def test_misuse_is_refused_with_a_clear_error_and_changes_nothing(seed: int) -> None:
     report = Misuse(seed).run(400)
     assert report.findings == []

@@ -139,6 +139,7 @@ def test_a_dynamic_member_cannot_take_an_instance_id(system: ActorSystem) -> Non
 # -- commits ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_commit_keeps_its_members_session_alive(system: ActorSystem) -> None:
     system.create_topic("orders", 2)
     member = RawMember(system, "a", session_timeout_ms=SHORT)
@@ -285,6 +286,7 @@ def test_a_rebalance_that_times_out_removes_dynamic_members_and_keeps_static_one
     assert newcomer.beat() is None
 
 
+@pytest.mark.slow
 def test_a_rebalance_that_only_static_members_could_join_waits_for_them(system: ActorSystem) -> None:
     how: dict[str, Any] = {"rebalance_timeout_ms": SHORT}
     first, second = RawMember(system, "a", "i", **how), RawMember(system, "b", **how)
@@ -301,6 +303,7 @@ def test_a_rebalance_that_only_static_members_could_join_waits_for_them(system: 
     assert len(first.sync().partitions) == 2
 
 
+@pytest.mark.slow
 def test_a_static_member_that_does_not_return_leaves_when_its_session_expires(system: ActorSystem) -> None:
     first = RawMember(system, "a", "i", rebalance_timeout_ms=SHORT, session_timeout_ms=3 * SHORT)
     second = RawMember(system, "b", rebalance_timeout_ms=SHORT)

@@ -128,6 +128,7 @@ def test_a_topic_created_while_its_reader_recovers_is_read(
     assert values(poll_all([consumer], 1)["a"]) == ["first"]
 
 
+@pytest.mark.slow
 def test_members_stay_members_although_heartbeats_are_lost_during_a_recovery(
     faulty_world: World, faulty: FaultyLog
 ) -> None:

@@ -6,6 +6,7 @@ import random
 import threading
 import time
 
+import pytest
 from support.actors import in_threads
 
 from odradek_actors.runtime.budget import Budget
@@ -69,6 +70,7 @@ def test_a_large_reservation_does_not_starve_behind_small_ones() -> None:
     assert granted.is_set()
 
 
+@pytest.mark.slow
 def test_an_interrupted_caller_that_never_left_the_queue_delays_others_only_briefly() -> None:
     budget = budget_of(10)
     assert budget.acquire("a", 10, 0)

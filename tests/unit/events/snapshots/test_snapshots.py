@@ -355,6 +355,7 @@ def limited_files(size: int) -> Iterator[None]:
         signal.signal(signal.SIGXFSZ, handler)
 
 
+@pytest.mark.slow
 def test_a_file_locked_by_another_program_is_reported_within_seconds(path: Path) -> None:
     saved(path)
     with closing(sqlite3.connect(path)) as stranger, opened(path) as store:

@@ -96,6 +96,7 @@ with open_log(path + ".new") as log:
 """
 
 
+@pytest.mark.slow
 def test_a_file_size_limit_is_a_full_disk_and_appends_succeed_once_it_is_raised(path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", LIMITED, str(path)],
