@@ -49,6 +49,7 @@ _CHUNK_BYTES = 1 << 20  # of their events
 _EVENTS = 6  # the index of their column
 _COPIED_PAGES = 1024  # per step of a backup
 _POOLED = 8
+_ATTEMPTS = 3  # to read a file that looks damaged with immutable=1
 _IMMUTABLE = "?mode=ro&immutable=1"
 _BROKEN = (sqlite3.DatabaseError, UnicodeDecodeError)  # the latter: sqlite3 quotes a damaged schema in its message
 _FULL = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_NOMEM}
@@ -200,15 +201,20 @@ class LogFile:
     def read(self, function: Callable[[sqlite3.Connection], T]) -> T:
         """Return the result of `function`; convert errors of SQLite to errors of the log.
 
-        Calls it again if the file was read with immutable=1 and has changed in the meantime.
+        Calls it again if the file was read with immutable=1 and has changed in the meantime. A change within the same
+        tick of the file system's clock leaves no trace, so damage read with immutable=1 is looked at again too.
         """
+        attempts = 0
         while True:
+            attempts += 1
             with self.reader() as reader:
                 try:
                     found = function(reader)
                 except _BROKEN:
-                    if self.is_current(reader):
+                    assert isinstance(reader, _Connection)
+                    if self.is_current(reader) and (reader.seen is None or attempts == _ATTEMPTS):
                         raise
+                    reader.seen = ()  # of no state of the file: the next read opens another connection
                 else:
                     if self.is_current(reader):
                         return found
