@@ -61,7 +61,7 @@ if TYPE_CHECKING:
     from odradek_events.opening import open_log
     from odradek_events.projections.runner import Projection, ProjectionLag, ProjectionRunner
     from odradek_events.projections.view_file import open_views
-    from odradek_events.record import Append, Appended, Condition, Query, QueryItem, Recorded
+    from odradek_events.record import Append, Appended, Condition, Decision, Query, QueryItem, Recorded
     from odradek_events.schema.registry import OffsetTag, event
     from odradek_events.schema.upcasters import Upcaster
     from odradek_events.sqlite.log import SqliteLog
@@ -80,6 +80,7 @@ __all__ = [
     "Condition",
     "ConsumerHandle",
     "ConsumerRecord",
+    "Decision",
     "DomainError",
     "EventLog",
     "EventSourcedActor",
@@ -167,7 +168,7 @@ _NAMES_IN = {
     "odradek_events.opening": ("open_log",),
     "odradek_events.projections.runner": ("Projection", "ProjectionLag", "ProjectionRunner"),
     "odradek_events.projections.view_file": ("open_views",),
-    "odradek_events.record": ("Append", "Appended", "Condition", "Query", "QueryItem", "Recorded"),
+    "odradek_events.record": ("Append", "Appended", "Condition", "Decision", "Query", "QueryItem", "Recorded"),
     "odradek_events.schema.registry": ("OffsetTag", "event"),
     "odradek_events.schema.upcasters": ("Upcaster",),
     "odradek_events.sqlite.log": ("SqliteLog",),

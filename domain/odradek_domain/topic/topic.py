@@ -328,7 +328,9 @@ class Topic(Aggregate):
         )
 
     def _records_deleted(self, event: RecordsDeleted) -> None:
-        self.partitions[event.partition].delete_before(event.log_start_offset)
+        partition = self.get_partition(event.partition)
+        if partition is not None:
+            partition.delete_before(event.log_start_offset)
 
     def _retention_set(self, event: TopicRetentionSet) -> None:
         self.retention = RetentionPolicy(event.retention_ms, event.retention_bytes)

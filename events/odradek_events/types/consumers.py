@@ -118,7 +118,7 @@ class MessageConsumed(msgspec.Struct, frozen=True):
     timestamp: datetime
 
 
-@event("OffsetCommitted", version=1, tags=(_PARTITION, "owner:{owner}"))
+@event("OffsetCommitted", version=2, upcasters=(Upcaster(1),), tags=(_TOPIC, _PARTITION, "owner:{owner}"))
 class OffsetCommitted(msgspec.Struct, frozen=True):
     """`owner` (`group/<id>` or `consumer/<id>`) has processed everything below `offset`, the next one to read.
 
@@ -136,7 +136,7 @@ class OffsetCommitted(msgspec.Struct, frozen=True):
     is_reset: bool = False
 
 
-@event("OffsetReset", version=1, tags=(_PARTITION, "owner:{owner}"))
+@event("OffsetReset", version=2, upcasters=(Upcaster(1),), tags=(_TOPIC, _PARTITION, "owner:{owner}"))
 class OffsetReset(msgspec.Struct, frozen=True):
     """`owner` continues at `offset`, forwards or backwards: by a seek, a reset policy, or an operator's reset.
 

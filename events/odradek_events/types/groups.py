@@ -25,9 +25,10 @@ __all__ = [
 ]
 
 _GROUP = "group:{group_id}"
+_OWNER = "owner:group/{group_id}"  # since version 2 of each: the tag that the commits of the group have
 
 
-@event("MemberJoined", version=1, tags=(_GROUP, "consumer:{consumer_id}"))
+@event("MemberJoined", version=2, upcasters=(Upcaster(1),), tags=(_GROUP, _OWNER, "consumer:{consumer_id}"))
 class MemberJoined(msgspec.Struct, frozen=True):
     """A consumer became a member, or a member changed its subscription: the group has to rebalance.
 
@@ -50,10 +51,9 @@ class MemberJoined(msgspec.Struct, frozen=True):
 
 @event(
     "StaticMemberReplaced",
-    version=2,
-    upcasters=(Upcaster(1).add("assignors", ()),),
-    tags=(_GROUP, "consumer:{consumer_id}"),
-    tags_since=1,
+    version=3,
+    upcasters=(Upcaster(1).add("assignors", ()), Upcaster(2)),
+    tags=(_GROUP, _OWNER, "consumer:{consumer_id}"),
 )
 class StaticMemberReplaced(msgspec.Struct, frozen=True):
     """The static member `instance_id` rejoined under a new member id and keeps its partitions; the old id is fenced.
@@ -70,7 +70,7 @@ class StaticMemberReplaced(msgspec.Struct, frozen=True):
     assignors: tuple[str, ...] = ()
 
 
-@event("MemberLeft", version=1, tags=(_GROUP,))
+@event("MemberLeft", version=2, upcasters=(Upcaster(1),), tags=(_GROUP, _OWNER))
 class MemberLeft(msgspec.Struct, frozen=True):
     """A member left the group, for `reason`; if others remain, the group has to rebalance."""
 
@@ -80,7 +80,7 @@ class MemberLeft(msgspec.Struct, frozen=True):
     timestamp: datetime
 
 
-@event("RebalanceStarted", version=1, tags=(_GROUP,))
+@event("RebalanceStarted", version=2, upcasters=(Upcaster(1),), tags=(_GROUP, _OWNER))
 class RebalanceStarted(msgspec.Struct, frozen=True):
     """All members have to rejoin, for `reason`."""
 
@@ -89,7 +89,7 @@ class RebalanceStarted(msgspec.Struct, frozen=True):
     timestamp: datetime
 
 
-@event("GenerationStarted", version=1, tags=(_GROUP,))
+@event("GenerationStarted", version=2, upcasters=(Upcaster(1),), tags=(_GROUP, _OWNER))
 class GenerationStarted(msgspec.Struct, frozen=True):
     """All members have joined: a new generation begins, in which `assignor` assigns the partitions."""
 
@@ -109,7 +109,7 @@ class MemberAssignment(msgspec.Struct, frozen=True, array_like=True, gc=False):
     opaque: bytes = b""
 
 
-@event("GroupAssigned", version=1, tags=(_GROUP,))
+@event("GroupAssigned", version=2, upcasters=(Upcaster(1),), tags=(_GROUP, _OWNER))
 class GroupAssigned(msgspec.Struct, frozen=True):
     """The assignment of every member in this generation."""
 
@@ -132,7 +132,7 @@ class OffsetsExpired(msgspec.Struct, frozen=True):
     timestamp: datetime
 
 
-@event("GroupDeleted", version=1, tags=(_GROUP,))
+@event("GroupDeleted", version=2, upcasters=(Upcaster(1),), tags=(_GROUP, _OWNER))
 class GroupDeleted(msgspec.Struct, frozen=True):
     """A group without members was deleted, with its committed offsets; its stream stays."""
 

@@ -83,9 +83,7 @@ def _explain_nothing(log: odradek.SqliteLog, stream: str | None, types: list[str
     nowhere = [
         f"event of type {name!r}" for name in types if next(log.commits(types=[name], opaque=True), None) is None
     ]
-    nowhere += [
-        f"event with tag {name!r}" for name in tags if next(log.commits(tags=[name], opaque=True), None) is None
-    ]
+    nowhere += [f"event with tag {name!r}" for name in tags if next(log.read(tags=[name], opaque=True), None) is None]
     if stream is not None and log.stream_version(stream) < 0:
         nowhere.append(f"stream {stream!r}")
     if nowhere:

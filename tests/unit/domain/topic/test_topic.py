@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support.domain import NOON, after, batch, given, given_topic, message, recreate, store
+from support.domain import NOON, after, batch, given, given_topic, message, produced, recreate, store
 
 from odradek_domain.errors import (
     DomainError,
@@ -312,6 +312,16 @@ def test_an_event_that_a_topic_does_not_handle_only_advances_the_version() -> No
     topic.apply(ProducerRegistered("p", "p", 0, NOON))
     assert topic.version == 1
     assert topic.snapshot().partitions == before.partitions
+
+
+@pytest.mark.parametrize("event", [produced(0), produced(0, partition=3), RecordsDeleted("orders", 1, 5, NOON)])
+def test_an_event_of_a_partition_that_the_fold_does_not_have_only_advances_the_version(
+    event: MessageProduced | RecordsDeleted,
+) -> None:
+    for topic in (Topic("orders"), given(given_topic(), TopicDeleted("orders", "t-1", NOON))):
+        before = topic.version
+        topic.apply(event)
+        assert (topic.version, topic.partitions) == (before + 1, [])
 
 
 def test_add_message_raises_what_deciding_answers() -> None:
