@@ -21,8 +21,10 @@ arguments raise ValueError or TypeError instead, at once.
     ├── PositionNotReached              the log did not reach the position in time; also a TimeoutError
     ├── CorrelationNotFound             no event has this correlation id or event id
     ├── CorrelationIsAmbiguous          several correlation ids start with this text
-    ├── UnknownEventType                a stored event of a type, or a version of it, that is not registered
-    ├── UpcasterFailed                  an upcaster does not fit a stored event of an older version
+    ├── EventNotReadable                a stored event cannot be read with the registered types; the log is sound
+    │   ├── UnknownEventType            its type, or that version of it, is not registered
+    │   ├── SchemaMismatch              it does not fit the class of its type and version
+    │   └── UpcasterFailed              an upcaster does not fit it
     ├── DamagedCommit                   a stored commit cannot be decoded or does not fit its neighbours
     ├── SnapshotsUnavailable            the file of snapshots cannot be used; the log itself can
     ├── NothingToSalvage                a damaged log has no sound commit
@@ -57,6 +59,7 @@ arguments raise ValueError or TypeError instead, at once.
     ├── InvalidAssignment               the answer of an assignor of your own
     ├── GroupNotFound · GroupNotEmpty · NothingToShift
     ├── ConsumerNotAssigned · SubscriptionConflict
+    ├── NoApplier                       a mistake in an aggregate: it decided an event that it does not apply
     └── RepositoryError                 a repository could not load or store
 
     ActorError                          no answer, or none in time
@@ -108,6 +111,7 @@ from odradek_domain.errors import (
     InvalidTopicName,
     MessagesNotHeld,
     MessageTooLarge,
+    NoApplier,
     NoCommittedOffset,
     OffsetAlreadyAssigned,
     OffsetMetadataTooLarge,
@@ -151,6 +155,7 @@ from odradek_events.errors import (
     CorrelationIsAmbiguous,
     CorrelationNotFound,
     DamagedCommit,
+    EventNotReadable,
     EventNotSerializable,
     InvalidStream,
     LogError,
@@ -168,6 +173,7 @@ from odradek_events.errors import (
     PositionBeyondHead,
     PositionNotReached,
     RegistrationError,
+    SchemaMismatch,
     SnapshotsUnavailable,
     UnknownEventType,
     UpcasterFailed,
@@ -210,6 +216,7 @@ __all__ = [
     "DamagedExport",
     "DeliveryTimedOut",
     "DomainError",
+    "EventNotReadable",
     "EventNotSerializable",
     "ExchangeError",
     "ExportTooNew",
@@ -243,6 +250,7 @@ __all__ = [
     "LogUnavailable",
     "MessageTooLarge",
     "MessagesNotHeld",
+    "NoApplier",
     "NoCommittedOffset",
     "NotALog",
     "NotAnExport",
@@ -270,6 +278,7 @@ __all__ = [
     "RegistrationError",
     "RepositoryError",
     "RequestTimedOut",
+    "SchemaMismatch",
     "SnapshotWarning",
     "SnapshotsUnavailable",
     "SubscriptionConflict",

@@ -31,6 +31,7 @@ from odradek_actors.infrastructure.directory import ActorClass
 from odradek_actors.messages.core import Query
 from odradek_actors.runtime.promise import Promise
 from odradek_actors.settings import Settings
+from odradek_domain.errors import NoApplier
 from odradek_events.errors import LogFull
 from odradek_events.log.memory import MemoryLog
 from odradek_events.record import Append, Rejected, Verdict
@@ -83,7 +84,8 @@ class ActorKit:
     def send(self, command: object) -> Sent:
         """Send a command, restart the actor, and return the outcome of the command.
 
-        Raises AssertionError if the recovered actor differs, RequestTimedOut if there is no answer.
+        Raises AssertionError if the recovered actor differs or decided an event that its aggregate does not apply, and
+        RequestTimedOut if there is no answer.
         """
         before = self._look(self._system)
         if self._rejecting:
@@ -94,6 +96,8 @@ class ActorKit:
                 self.log.is_full = False
             self._expect(before, self._look(self._system), f"{command!r}, rejected by the log, changed the actor")
         sent = self._ask(command)
+        if isinstance(sent.error, NoApplier):
+            raise AssertionError(str(sent.error)) from sent.error
         after = self._look(self._system)
         if not sent.events:
             self._expect(

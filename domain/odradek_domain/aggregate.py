@@ -1,23 +1,30 @@
 """The base class of the aggregates: a version, and `apply_all`.
 
 `apply_all` is the only way to change the state, live and in recovery. It is total: it never raises, and an event that
-an aggregate does not handle only advances its version.
+an aggregate does not handle only advances its version. So a forgotten applier would go unnoticed. `require_appliers`
+finds it where events are decided, before they are stored.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, ClassVar
+
+from odradek_domain.errors import NoApplier
 
 __all__ = ["Aggregate"]
 
 
 class Aggregate:
-    """Base class of the aggregates: the version of the last applied event (-1: none), and appliers by event type."""
+    """Base class of the aggregates: the version of the last applied event (-1: none), and appliers by event type.
+
+    `ignores` lists the event types that the aggregate decides although they do not change its state.
+    """
 
     __slots__ = ("version",)
 
     appliers: ClassVar[dict[type[Any], Callable[[Any, Any], None]]] = {}
+    ignores: ClassVar[Collection[type[Any]]] = ()
 
     def __init__(self) -> None:
         self.version = -1
@@ -34,3 +41,15 @@ class Aggregate:
             if applier is not None:
                 applier(self, event)
         self.version += len(events)
+
+    def require_appliers(self, events: Sequence[Any]) -> None:
+        """Raise NoApplier for a decided event whose type the aggregate neither applies nor ignores.
+
+        Events of unregistered types are left to the log, which refuses them. An aggregate with its own `apply_all` is
+        not checked.
+        """
+        if type(self).apply_all is not Aggregate.apply_all:
+            return
+        for kind in set(map(type, events)).difference(self.appliers, self.ignores):
+            if hasattr(kind, "__stored_names__"):
+                raise NoApplier(type(self).__name__, kind.__name__)

@@ -18,6 +18,7 @@
     │   ├── UnknownMember · IllegalGeneration · RebalanceInProgress · FencedInstanceId
     │   ├── UnknownAssignor · InconsistentAssignors · GroupNotEmpty · GroupNotFound · NothingToShift
     │   └── ConsumerNotAssigned · SubscriptionConflict
+    ├── NoApplier                   a mistake in an aggregate: it decided an event that it does not apply
     └── RepositoryError             a repository could not save or load
 
 `code` is stable; `retriable` says whether the same request may succeed later.
@@ -46,6 +47,7 @@ __all__ = [
     "InvalidTopicName",
     "MessageTooLarge",
     "MessagesNotHeld",
+    "NoApplier",
     "NoCommittedOffset",
     "OffsetAlreadyAssigned",
     "OffsetMetadataTooLarge",
@@ -409,6 +411,19 @@ class ConsumerClosed(DomainError):
     def __init__(self, consumer: str) -> None:
         super().__init__(f"consumer {consumer!r} is closed; open it again with system.consumer(...)")
         self.consumer = consumer
+
+
+class NoApplier(DomainError):
+    """An aggregate decided an event that it does not apply, so that the event would not change its state."""
+
+    code = "no_applier"
+
+    def __init__(self, aggregate: str, event: str) -> None:
+        super().__init__(
+            f"{aggregate} decided a {event}, for which it has no applier; add one to {aggregate}.appliers, or list "
+            f"{event} in {aggregate}.ignores"
+        )
+        self.aggregate, self.event = aggregate, event
 
 
 class RepositoryError(DomainError):

@@ -18,9 +18,11 @@
     ├── CorrelationNotFound         no event has that correlation id or event id
     ├── CorrelationIsAmbiguous      several correlation ids start with the given text
     ├── ProjectionError             a view cannot be built or continued; see `projections.errors`
-    ├── UnknownEventType            a stored event's type or version is not registered
+    ├── EventNotReadable            a stored event cannot be read with the registered types; the log is sound
+    │   ├── UnknownEventType        its type or version is not registered
+    │   ├── SchemaMismatch          it does not fit the class of its type and version
+    │   └── UpcasterFailed          the upcasters of its type do not fit it
     ├── SnapshotsUnavailable        the snapshots of a log cannot be used; callers continue without them
-    ├── UpcasterFailed              the upcasters of a type do not fit a stored event
     ├── DamagedCommit               a stored commit cannot be decoded or does not fit its neighbours
     ├── NothingToSalvage            a damaged log contains no sound commit
     ├── ExchangeError               an export cannot be written or imported; see `exchange.errors`
@@ -42,6 +44,7 @@ __all__ = [
     "CorrelationIsAmbiguous",
     "CorrelationNotFound",
     "DamagedCommit",
+    "EventNotReadable",
     "EventNotSerializable",
     "InvalidStream",
     "LogError",
@@ -59,6 +62,7 @@ __all__ = [
     "PositionBeyondHead",
     "PositionNotReached",
     "RegistrationError",
+    "SchemaMismatch",
     "SnapshotsUnavailable",
     "UnknownEventType",
     "UpcasterFailed",
@@ -322,30 +326,55 @@ class CorrelationIsAmbiguous(LogError):
         self.name, self.candidates = name, candidates
 
 
-class UnknownEventType(LogError):
+class EventNotReadable(LogError):
+    """A stored event cannot be read with the registered types: a mistake in the model, not damage of the log."""
+
+    code = "event_not_readable"
+
+    def __init__(self, message: str, type_name: str, version: int, position: int) -> None:
+        super().__init__(message)
+        self.type_name, self.version, self.position = type_name, version, position
+
+
+class UnknownEventType(EventNotReadable):
     """A stored event's type or version is not registered."""
 
     code = "unknown_event_type"
 
     def __init__(self, type_name: str, version: int, position: int) -> None:
-        super().__init__(
+        message = (
             f"the event at position {position} is a {type_name!r} version {version}, which is not registered; "
             "import the module that declares it"
         )
-        self.type_name, self.version, self.position = type_name, version, position
+        super().__init__(message, type_name, version, position)
 
 
-class UpcasterFailed(LogError):
+class SchemaMismatch(EventNotReadable):
+    """A stored event does not fit the class that is registered for its type and version."""
+
+    code = "schema_mismatch"
+
+    def __init__(self, type_name: str, version: int, position: int, reason: str) -> None:
+        message = (
+            f"event type {type_name!r} version {version} at position {position} {reason}; "
+            f"declare version {version + 1} with an Upcaster"
+        )
+        super().__init__(message, type_name, version, position)
+        self.reason = reason
+
+
+class UpcasterFailed(EventNotReadable):
     """A stored event of an older version cannot be upcast to the current version."""
 
     code = "upcaster_failed"
 
     def __init__(self, type_name: str, version: int, position: int, reason: str) -> None:
-        super().__init__(
+        message = (
             f"the event at position {position} is a {type_name!r} version {version}, which cannot be upcast to the "
             f"current version: {reason}; fix its upcasters"
         )
-        self.type_name, self.version, self.position, self.reason = type_name, version, position, reason
+        super().__init__(message, type_name, version, position)
+        self.reason = reason
 
 
 class DamagedCommit(LogError):

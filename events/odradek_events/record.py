@@ -35,6 +35,7 @@ __all__ = [
     "Rejected",
     "StoredCommit",
     "Verdict",
+    "events_of",
     "type_name",
 ]
 
@@ -83,7 +84,8 @@ class Query(msgspec.Struct, frozen=True, gc=False):
     def __post_init__(self) -> None:
         """Raise TypeError unless `items` is a tuple or list of QueryItem."""
         if not isinstance(self.items, tuple | list) or not all(isinstance(item, QueryItem) for item in self.items):
-            raise TypeError(f"items must be a tuple of QueryItem, not {shown(self.items)}")
+            advice = "; use Query((QueryItem(types, tags),))" if isinstance(self.items, QueryItem) else ""
+            raise TypeError(f"items must be a tuple of QueryItem, not {shown(self.items)}{advice}")
         if type(self.items) is not tuple:
             msgspec.structs.force_setattr(self, "items", tuple(self.items))
 
@@ -101,10 +103,11 @@ class Condition(msgspec.Struct, frozen=True, gc=False):
 
     def __post_init__(self) -> None:
         """Reject wrong types, and a query that nothing matches."""
-        if not isinstance(self.query, Query) or type(self.after) is not int:
-            raise TypeError(
-                f"query must be a Query and after a position, not {shown(self.query)} and {shown(self.after)}"
-            )
+        if not isinstance(self.query, Query):
+            advice = "; use Query((QueryItem(types, tags),))" if isinstance(self.query, QueryItem) else ""
+            raise TypeError(f"query must be a Query, not {shown(self.query)}{advice}")
+        if type(self.after) is not int:
+            raise TypeError(f"after must be a position, or -1 for the beginning, not {shown(self.after)}")
         if self.after < -1:
             raise ValueError(f"after must be a position, or -1 for the beginning, not {shown(self.after)}")
         if not self.query.items:
@@ -160,7 +163,8 @@ class Append(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         if type(self.events) not in (list, tuple) and (
             isinstance(self.events, str | bytes) or not isinstance(self.events, Sequence)
         ):
-            raise TypeError(f"events must be a list or tuple of events, not {shown(self.events)}")
+            advice = "; use events=[event]" if isinstance(self.events, msgspec.Struct) else ""
+            raise TypeError(f"events must be a list or tuple of events, not {shown(self.events)}{advice}")
         if not isinstance(self.decisions, tuple) or not set(map(type, self.decisions)) <= {Decision}:
             raise TypeError(f"decisions must be a tuple of Decision, not {shown(self.decisions)}")
         if self.condition is not None and not isinstance(self.condition, Condition):
@@ -272,6 +276,20 @@ def type_name(item: Any) -> str:
     """Return the stable name of a decoded event's type; for an OpaqueEvent, the name it is stored under."""
     tag = item.__struct_config__.tag
     return str(item.type_name if tag is None else tag)
+
+
+def events_of(decided: object) -> list[Any] | tuple[Any, ...]:
+    """Return what a decision returned as a list or tuple: an event, a list or tuple of events, or None for none.
+
+    Raises TypeError for anything else.
+    """
+    if decided is None:
+        return ()
+    events = decided if isinstance(decided, list | tuple) else (decided,)
+    for event in events:
+        if not isinstance(event, msgspec.Struct):
+            raise TypeError(f"{shown(event)} is not an event; return an event, a list or tuple of events, or None")
+    return events
 
 
 class StoredCommit(msgspec.Struct, frozen=True, gc=False):

@@ -10,9 +10,10 @@ from typing import Any
 
 import msgspec
 import pytest
+from support.accounts import AccountActor, Balance
 
 import odradek
-from odradek import ActorSystem, EventSourcedActor, SystemState, verify
+from odradek import ActorSystem, Aggregate, EventSourcedActor, SystemState, verify
 from odradek_actors.errors import BufferFull, SystemClosed
 from odradek_domain.errors import InvalidPartitionCount, PartitionNotFound, TopicNotFound
 from odradek_events.errors import WrongExpectedVersion
@@ -122,16 +123,13 @@ def test_a_closed_system_says_so() -> None:
             ask()
 
 
-def test_decide_must_return_a_list_of_events() -> None:
-    class Odd(EventSourcedActor[Any]):
-        def initial_state(self) -> Any:
-            return SystemStateless()
+def test_actor_classes_of_several_aggregates_can_be_held_in_a_variable() -> None:
+    class Other(EventSourcedActor[Aggregate]):
+        """The actor of another class of aggregates."""
 
-        def decide(self, command: Any) -> Any:
-            return 5
-
-    with ActorSystem.open(actors={"odd": Odd}) as system, pytest.raises(TypeError, match="list or tuple of events"):
-        system.actor("odd/1").ask("anything").result(5)
+    actors = {"account": AccountActor, "other": Other}  # mypy checks this test
+    with ActorSystem.open(actors=actors) as system:
+        assert system.actor("account/a").query(Balance()).result(5) == 0
 
 
 def test_errors_keep_their_facts_when_they_cross_to_another_process() -> None:
@@ -152,15 +150,6 @@ def test_a_timestamp_keeps_its_moment_whatever_its_zone_or_class() -> None:
     moment = Stamp(2026, 5, 1, 12, 30, 0, 5, UTC)
     with ActorSystem.open() as system, system.producer("p") as producer:
         assert producer.send("t", "v", timestamp=moment).result().timestamp == moment
-
-
-class SystemStateless:
-    """State of no consequence."""
-
-    version = -1
-
-    def apply_all(self, events: Any) -> None:
-        """Ignore them."""
 
 
 RECORDS = [name for name in odradek.__all__ if issubclass(type(getattr(odradek, name)), msgspec.StructMeta)]

@@ -33,6 +33,20 @@ class Shipped(msgspec.Struct, frozen=True):
     parcel: str
 
 
+@event("elsewhere.Priced", catalogue=ELSEWHERE)
+class Priced(msgspec.Struct, frozen=True):
+    """A type as it was stored."""
+
+    price: int
+
+
+@event("elsewhere.Priced")
+class PricedInCents(msgspec.Struct, frozen=True):
+    """The same type, after its field was renamed by mistake."""
+
+    cents: int
+
+
 def written(path: Path, *appends: Append) -> Path:
     """Return a log of ours with appends of another program's at its end."""
     with ActorSystem.open(path) as system:
@@ -88,6 +102,21 @@ def test_the_state_before_the_unknown_event_is_there(newer: Path) -> None:
     outcome = here("state", newer, "--at", 0)
     assert outcome.code == 0
     assert "orders" in outcome.text
+
+
+def test_verify_tells_a_mistake_in_a_model_from_damage(tmp_path: Path) -> None:
+    path = tmp_path / "priced.db"
+    with SqliteLog(path, codec=Codec(ELSEWHERE)) as log:
+        log.append([Append(stream="item/1", events=[Priced(5)])], LATER)
+    said = (
+        "event type 'elsewhere.Priced' version 1 at position 0 has no field 'cents'; declare version 2 with an Upcaster"
+    )
+    checked = here("verify", path)
+    assert checked.code == 3
+    assert f"mistake in a model, which is not damage: {said}" in checked.lines
+    assert "is sound, but 1 mistake in a model must be fixed to read it" in checked.complaint
+    assert here("verify", path, "--json").json["model_mistakes"] == [{"position": 0, "problem": said}]
+    assert "price=5" in here("log", path).text
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ class Folded(Protocol):
         ...
 
 
-S = TypeVar("S", bound=Folded)
+S = TypeVar("S", bound=Folded, covariant=True)  # so that a dict of several actor classes has a common type
 
 
 class Behaviour(OdradekActor, Generic[S]):
@@ -49,10 +49,11 @@ class Behaviour(OdradekActor, Generic[S]):
     def start_volatile(self) -> None:
         """Initialise state that is not folded from events and survives a recovery in place. Called once, at start."""
 
-    def decide(self, command: Any) -> Sequence[Any]:
-        """Return a list or tuple of the events that a command causes, or raise to refuse it. Must not change the state.
+    def decide(self, command: Any) -> Sequence[Any] | msgspec.Struct | None:
+        """Return the events that a command causes, or raise to refuse it. Must not change the state.
 
-        The exception is the reply. Without events nothing is stored, and the command is answered at once.
+        Return an event, a list or tuple of events, or None. Without events nothing is stored, and the command is
+        answered at once. An exception is the reply.
         """
         raise AssertionError(f"{type(self).__name__} must override decide")
 

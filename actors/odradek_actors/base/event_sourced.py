@@ -27,8 +27,9 @@ from odradek_actors.messages.core import Command, GetSnapshot, Passivated, Query
 from odradek_actors.messages.log import Fence, Fenced, JournalAppend, JournalResult
 from odradek_actors.messages.recovery import ReadStream, Restored, SaveSnapshot, StreamChunk
 from odradek_actors.runtime.forwarding import Forwarding
-from odradek_events.errors import LogUnavailable, OutcomeUnknown, WrongExpectedVersion
-from odradek_events.record import Append, Appended, Decision, Rejected
+from odradek_domain.errors import NoApplier
+from odradek_events.errors import EventNotReadable, LogUnavailable, OutcomeUnknown, WrongExpectedVersion
+from odradek_events.record import Append, Appended, Decision, Rejected, events_of
 
 __all__ = ["EventSourcedActor", "Folded"]
 
@@ -94,22 +95,24 @@ class EventSourcedActor(Behaviour[S]):
         return self._phase in ("recovering", "appending") or bool(self.stash) or is_ending
 
     def on_start(self) -> None:
-        """Recover. If the aggregate cannot be created, answer requests with the error for retry_backoff, then stop."""
+        """Recover. If the aggregate cannot be created, answer requests with the error, then stop."""
         try:
             self.start_volatile()
             self._recover()
         except BaseException as raised:
             error = as_error(raised)
             self.log.error("start failed", error=repr(error), exc_info=error)
-            self._phase, self._stopped_by = "stopped", error
-            self.tick(self.settings.retry_backoff, Tick("stop"))
+            self._answer_until_stopped(error)
+
+    def _answer_until_stopped(self, error: Exception) -> None:
+        """Answer requests with the error for retry_backoff, then stop: requests that are on their way get it too."""
+        self._phase, self._stopped_by = "stopped", error
+        self.tick(self.settings.retry_backoff, Tick("stop"))
 
     def handle_command(self, command: Command) -> None:
         """Decide, append, apply, respond."""
         try:
-            events = self.decide(command.body)
-            if not isinstance(events, list | tuple):
-                raise TypeError(f"decide returns a list or tuple of events, not {type(events).__name__}")
+            events = events_of(self.decide(command.body))
         except BaseException as raised:  # decide is pure: the state is as it was, and the error is the answer
             self.reply(command, self.answer_of("decide", raised))
             return
@@ -135,6 +138,8 @@ class EventSourcedActor(Behaviour[S]):
     ) -> None:
         """Append `events`, apply them, then call `then`. On failure `append_failed` gets `commands` and the error.
 
+        Events that the aggregate does not apply are such a failure, and nothing is appended; see `NoApplier`.
+
         `decisions` assigns the events to their causes; by default, `commands` is one command that caused all of them.
         Without events, `then` is called at once.
         `is_checked` asserts that every field has a value of its declared type, so the log skips its own check.
@@ -144,6 +149,14 @@ class EventSourcedActor(Behaviour[S]):
             then(Appended(-1, -1, here + 1, here, self.runtime.now()))
             return
         assert self._phase == "ready", f"{self.stream} appends while {self._phase}"
+        require_appliers = getattr(self.state, "require_appliers", None)
+        if require_appliers is not None:
+            try:
+                require_appliers(events)
+            except NoApplier as error:
+                self.log.error("event without applier", error=str(error))
+                self.append_failed(commands, error)
+                return
         if decisions is None:
             decisions = [Decision(len(events), command.correlation_id, command.causation_id) for command in commands]
         self._commit_id = self.runtime.new_id()
@@ -392,6 +405,11 @@ class EventSourcedActor(Behaviour[S]):
     def _recovery_failed(self, error: Exception) -> None:
         if any(type(message) is Stop for message in self.stash):
             self._give_up(error)  # a Stop is pending, and the accepted commands cannot be finished
+            return
+        if isinstance(error, EventNotReadable):  # a retry cannot help
+            self.log.error("stopping", error=str(error))
+            self._abandon(error)
+            self._answer_until_stopped(error)
             return
         if isinstance(error, LogUnavailable):
             self._empty_stash(error)  # fail the current callers now, but keep retrying for later ones

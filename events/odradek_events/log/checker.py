@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from odradek_events.errors import DamagedCommit, InvalidStream, LogError
+from odradek_events.errors import DamagedCommit, EventNotReadable, InvalidStream, LogError, UnknownEventType
 from odradek_events.log.judging import EMPTY_DIGEST, chain, split_stream
 from odradek_events.record import Commit, Head, StoredCommit
 from odradek_events.schema.codec import Codec, OpaqueEvent
@@ -18,7 +18,8 @@ class Checker:
 
     `head` is the end of the last commit checked, `versions` has each stream's last version, and `events` counts the
     events that could be decoded. `unknown_types` has the names of types that `codec` does not know; they are not
-    damage.
+    damage. Nor are `model_mistakes`: the first event of each type and version that does not fit its class or cannot be
+    upcast, by position.
     """
 
     def __init__(self, codec: Codec) -> None:
@@ -27,6 +28,8 @@ class Checker:
         self.commits = self.events = 0
         self.versions: dict[str, int] = {}
         self.unknown_types: set[str] = set()
+        self.model_mistakes: dict[int, EventNotReadable] = {}
+        self._mistaken: set[tuple[str, int, str]] = set()
         self._previous: tuple[bytes, ...] = (EMPTY_DIGEST,)  # after a wrong digest also the right one: report it once
         self._recorded_at = datetime.min.replace(tzinfo=UTC)
 
@@ -56,12 +59,23 @@ class Checker:
                 problems.append("it was recorded before the previous commit")
             if is_chained:
                 self._recorded_at = commit.metadata.recorded_at
-            if not self.codec.catalogue.is_current(commit.metadata.types):
-                self.unknown_types |= {item.type_name for item in commit.events if isinstance(item, OpaqueEvent)}
+            if OpaqueEvent in set(map(type, commit.events)):
+                self._note_unread(commit)
         recorded_at = None if commit is None else commit.metadata.recorded_at
         self.head = Head(stored.last_position, stored.digest, recorded_at)
         self.versions[stored.stream] = stored.first_version + stored.last_position - stored.first_position
         return problems, commit
+
+    def _note_unread(self, commit: Commit) -> None:
+        for position, item in enumerate(commit.events, commit.first_position):
+            if not isinstance(item, OpaqueEvent):
+                continue
+            error = item.error_at(position)
+            if isinstance(error, UnknownEventType):
+                self.unknown_types.add(item.type_name)
+            elif (mistake := (item.type_name, item.schema_version, item.reason)) not in self._mistaken:
+                self._mistaken.add(mistake)
+                self.model_mistakes[position] = error
 
     def _place_problems(self, stored: StoredCommit) -> Iterator[str]:
         position, version = self.head.position + 1, self.versions.get(stored.stream, -1) + 1

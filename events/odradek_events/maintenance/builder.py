@@ -143,11 +143,11 @@ def building(target: str | os.PathLike[str], codec: Codec) -> Iterator[LogBuilde
 def entries_for(commit: Commit, codec: Codec, kept: Mapping[str, int | None]) -> dict[str, int | None]:
     """Compute a commit's index entries from its events.
 
-    For older and unknown types, uses the `kept` entries, which cannot be computed. Raises DamagedCommit if computing
-    them fails.
+    For older types and events that are not decoded, uses the `kept` entries, which cannot be computed. Raises
+    DamagedCommit if computing them fails.
     """
     entries = dict(kept)
-    is_current = codec.catalogue.is_current(commit.metadata.types)
+    is_current = codec.is_indexable(commit)
     if is_current or not entries:
         try:
             entries = codec.index([item for item in commit.events if not isinstance(item, OpaqueEvent)])

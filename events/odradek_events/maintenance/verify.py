@@ -37,6 +37,9 @@ class Verification(msgspec.Struct, frozen=True):
     `unfolded_streams` counts streams whose states were not checked, because their types are not Odradek's own or cannot
     be folded.
 
+    `model_mistakes` lists registered types that do not fit stored events, with the first such event of each type and
+    version: the log is sound, but those events cannot be read until the model is fixed.
+
     `notes` lists damage outside the log, such as that of a snapshot, which only costs time.
     """
 
@@ -50,10 +53,11 @@ class Verification(msgspec.Struct, frozen=True):
     snapshots: int = 0
     notes: tuple[str, ...] = ()
     unfolded_streams: int = 0
+    model_mistakes: tuple[Finding, ...] = ()
 
     @property
     def is_sound(self) -> bool:
-        """Whether nothing is wrong. Unregistered types are not damage."""
+        """Whether the log is undamaged. Unregistered types and mistakes in a model are not damage."""
         return not self.findings
 
     @property
@@ -125,6 +129,7 @@ def verify(
         unknown,
         marks.count,
         tuple(marks.notes),
+        model_mistakes=tuple(Finding(position, str(error)) for position, error in checker.model_mistakes.items()),
     )
 
 
@@ -224,14 +229,14 @@ def _readable(log: ReadableLog, index: IndexWalk | None, findings: list[Finding]
 def _index_problems(index: IndexWalk, log: ReadableLog, stored: StoredCommit, commit: Commit | None) -> Iterator[str]:
     """Check that a commit's index entries match its events.
 
-    For current types all entries are known; for an older or unknown type only that its name is an entry.
+    For current types all entries are known; for events that are not decoded, only that the type's name is an entry.
     """
     entries = index.entries_at(stored.first_position)
     if commit is None:
         return
     types = commit.metadata.types
     try:
-        if log.codec.catalogue.is_current(types):
+        if log.codec.is_indexable(commit):
             is_right = entries == log.codec.index(commit.events)
         else:
             is_right = entries is not None and all(f"type:{name}" in entries for name, _ in types)

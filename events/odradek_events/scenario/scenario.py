@@ -19,9 +19,8 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any, Concatenate, Generic, NoReturn, ParamSpec, Protocol, TypeVar
 
-import msgspec
-
 from odradek_events.errors import EventNotSerializable
+from odradek_events.record import events_of
 from odradek_events.scenario.report import Section, call_of, difference_of, facts_of, listed, named, story
 from odradek_events.schema.codec import Codec
 from odradek_events.schema.registry import CATALOGUE, Catalogue
@@ -95,10 +94,16 @@ class Scenario(Generic[A]):
         return self
 
     def _events(self, call: str, decided: object) -> list[Any]:
-        events = [] if decided is None else list(decided) if isinstance(decided, list | tuple) else [decided]
-        for event in events:
-            if not isinstance(event, msgspec.Struct):
-                self._fail(f"{event!r} is not an event; return an event, a list or tuple of events, or None", call)
+        try:
+            events = list(events_of(decided))
+        except TypeError as error:
+            self._fail(str(error), call, cause=error)
+        require_appliers = getattr(self.aggregate, "require_appliers", None)
+        if require_appliers is not None:
+            try:
+                require_appliers(events)
+            except Exception as error:  # NoApplier, of the domain above this package
+                self._fail(str(error), call, ("decided", listed(events)), cause=error)
         return events
 
     def _with(self, events: Sequence[Any], call: str = "") -> Scenario[A]:

@@ -1,8 +1,8 @@
 """Declares event types, encodes events as JSON, and reads events of former versions.
 
 `registry` has the types with their names and tags; `evolution` and `upcasters` describe former versions; `codec`
-encodes and decodes commits; `open_values` refuses values that JSON would change. Imports `errors`, `record` and
-`validation` only. Start reading at `registry`.
+encodes and decodes commits; `open_values` refuses values that JSON would change; `mismatch` says why a stored event
+does not fit its class. Imports `errors`, `record` and `validation` only. Start reading at `registry`.
 """
 
 from odradek_events.schema.codec import Codec, OpaqueEvent

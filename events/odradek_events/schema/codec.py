@@ -5,6 +5,9 @@ RFC 3339. If every (type, version) of a commit is current, one typed call decode
 decoded one by one: older versions and former names are upcast (see `evolution`), and one unknown event does not make
 the rest unreadable.
 
+An event that does not fit its class is a mistake in the model, not damage of the log: its bytes are as they were
+stored. It is reported with its type, version and position, and the other events of its commit stay readable.
+
 The codec decodes events once before they are stored. Python does not enforce types at run time, JSON has no NaN, and
 an acknowledged event that can never be decoded would make its stream unreadable. This costs 0.5 us per event; callers
 that have checked the values themselves can skip it.
@@ -17,8 +20,16 @@ from typing import Any
 
 import msgspec
 
-from odradek_events.errors import DamagedCommit, EventNotSerializable, UnknownEventType, UpcasterFailed
+from odradek_events.errors import (
+    DamagedCommit,
+    EventNotReadable,
+    EventNotSerializable,
+    SchemaMismatch,
+    UnknownEventType,
+    UpcasterFailed,
+)
 from odradek_events.record import Commit, CommitMetadata, StoredCommit
+from odradek_events.schema.mismatch import mismatch_of
 from odradek_events.schema.open_values import require_storable
 from odradek_events.schema.registry import CATALOGUE, Catalogue, EventType, lower_offset
 from odradek_events.schema.upcasters import StepFailed
@@ -34,19 +45,21 @@ _NOT_DECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 class OpaqueEvent(msgspec.Struct, frozen=True, gc=False):
     """An event of an unregistered type or version: its stored name, version and JSON.
 
-    Also an event of an older version that cannot be upcast; `reason` then says why.
+    Also an event that does not fit its class, or of an older version that cannot be upcast; `reason` then says why.
     """
 
     type_name: str
     schema_version: int
     raw: bytes
     reason: str = ""
+    is_current: bool = False
 
-    def error_at(self, position: int) -> UnknownEventType | UpcasterFailed:
+    def error_at(self, position: int) -> EventNotReadable:
         """Return the error to raise for this event if it has to be decoded."""
-        if self.reason:
-            return UpcasterFailed(self.type_name, self.schema_version, position, self.reason)
-        return UnknownEventType(self.type_name, self.schema_version, position)
+        if not self.reason:
+            return UnknownEventType(self.type_name, self.schema_version, position)
+        error = SchemaMismatch if self.is_current else UpcasterFailed
+        return error(self.type_name, self.schema_version, position, self.reason)
 
 
 class _Named(msgspec.Struct, gc=False):
@@ -120,16 +133,19 @@ class Codec:
     def commit(self, stored: StoredCommit, *, opaque: bool = False) -> Commit:
         """Decode a stored commit.
 
-        Raises UnknownEventType for an event of an unregistered type or version, and UpcasterFailed for an event that
-        cannot be upcast, each with its position. With `opaque` returns an OpaqueEvent for it instead.
+        Raises UnknownEventType for an event of an unregistered type or version, SchemaMismatch for one that does not
+        fit its class, and UpcasterFailed for one that cannot be upcast, each with its position. With `opaque` returns
+        an OpaqueEvent for it instead.
         """
         metadata = self.metadata(stored)
         try:
             decoder = self.catalogue.decoder(metadata.types)
             if decoder is not None:
-                events = decoder.decode(stored.events)
+                events = self._all_current(decoder, metadata.types, stored.events)
             else:
-                events = self._all_upcast(stored, metadata) or self._one_by_one(stored, metadata, opaque)
+                events = self._all_upcast(stored, metadata)
+            if events is None:
+                events = self._one_by_one(stored, metadata, opaque)
         except _NOT_DECODABLE as error:
             raise DamagedCommit(stored.first_position, f"its events cannot be decoded ({error})") from error
         if len(events) != stored.last_position - stored.first_position + 1:
@@ -142,6 +158,10 @@ class Codec:
         """Return an event's tags; none for an OpaqueEvent."""
         entry = self.catalogue.by_class(type(item))
         return () if entry is None else entry.tags_of(item)
+
+    def is_indexable(self, commit: Commit) -> bool:
+        """Say whether `index` returns all index entries of a commit: all its events are decoded, of current types."""
+        return self.catalogue.is_current(commit.metadata.types) and OpaqueEvent not in set(map(type, commit.events))
 
     def index(
         self, events: Sequence[Any], kinds: Sequence[EventType] | None = None, is_checked: bool = False
@@ -162,6 +182,18 @@ class Codec:
                 entries[tag] = lower_offset(entries.get(tag), offset)
         return entries
 
+    def _all_current(
+        self, decoder: msgspec.json.Decoder[list[Any]], types: tuple[tuple[str, int], ...], encoded: bytes
+    ) -> list[Any] | None:
+        """Decode events of current types together; return None unless all of them fit their classes for certain."""
+        try:
+            events = decoder.decode(encoded)
+        except Exception:  # decoding one by one finds the event; its class may raise anything
+            return None
+        if self.catalogue.has_lenient(types) and self._encode(events) != encoded:
+            return None
+        return events
+
     def _all_upcast(self, stored: StoredCommit, metadata: CommitMetadata) -> list[Any] | None:
         """Upcast all events together; return None if one cannot be upcast or has an unregistered type.
 
@@ -169,19 +201,20 @@ class Codec:
         """
         versions = dict(metadata.types)
         kinds = {name: kind for name in versions if (kind := self.catalogue.by_name(name)) is not None}
-        decoder = self.catalogue.decoder(tuple({kind.name_and_version for kind in kinds.values()}))
+        types = tuple({kind.name_and_version for kind in kinds.values()})
+        decoder = self.catalogue.decoder(types)
         if decoder is None or not all(
             name in kinds and kinds[name].evolution.covers(version) for name, version in versions.items()
         ):
             return None
         try:
             if all(kind.is_stored_alike(name, versions[name]) for name, kind in kinds.items()):
-                return decoder.decode(stored.events)
+                return self._all_current(decoder, types, stored.events)
             items = []
             for fields in self._decode_rows(stored.events):
                 name = fields.pop("type")
                 items.append({"type": kinds[name].name, **kinds[name].evolution.upcast(versions[name], fields)})
-            return decoder.decode(self._encode(items))
+            return self._all_current(decoder, types, self._encode(items))
         except Exception:  # decoding one by one raises it again, with the position
             return None
 
@@ -197,19 +230,43 @@ class Codec:
         return events
 
     def _one(self, name: str, version: int, raw: msgspec.Raw) -> Any:
-        """Return the event in its current version, or an OpaqueEvent if it cannot be upcast."""
+        """Return the event in its current version, or an OpaqueEvent if it has none."""
         kind = self.catalogue.by_name(name)
         if kind is None or not kind.evolution.covers(version):
             return OpaqueEvent(name, version, bytes(raw))
-        if (name, version) == kind.name_and_version:
-            return kind.decode(raw)
+        is_current = (name, version) == kind.name_and_version
+        item, reason = self._fitted(kind, raw) if is_current else self._upcast(kind, version, raw)
+        return OpaqueEvent(name, version, bytes(raw), reason, is_current) if reason else item
+
+    def _upcast(self, kind: EventType, version: int, raw: msgspec.Raw) -> tuple[Any, str]:
+        """Return an event of an older version as a current one, and why that is impossible or an empty str."""
+        item, reason = None, ""
         fields = self._decode_fields(raw)
         del fields["type"]
         try:
             fields = kind.evolution.upcast(version, fields)
-            return kind.decode(self._encode({"type": kind.name, **fields}))
+            item, reason = self._fitted(kind, self._encode({"type": kind.name, **fields}))
+            if reason:
+                reason = f"the result {reason}"
         except StepFailed as error:
+            return None, str(error)
+        except Exception as error:  # a function of an upcaster returned what JSON cannot represent
             reason = str(error)
-        except Exception as error:  # including one raised by the __post_init__ of a user's class
-            reason = f"the upcast fields do not form a {kind.name!r} version {kind.version} ({error})"
-        return OpaqueEvent(name, version, bytes(raw), reason)
+        if reason:
+            reason = f"the upcast fields do not form a {kind.name!r} version {kind.version}: {reason}"
+        return item, reason
+
+    def _fitted(self, kind: EventType, encoded: bytes | msgspec.Raw) -> tuple[Any, str]:
+        """Return a decoded event of a current type, and why its stored fields do not fit its class or an empty str."""
+        item, reason = None, ""
+        try:
+            item = kind.decode(encoded)
+            if not kind.is_lenient:
+                return item, ""
+        except msgspec.ValidationError as error:
+            reason = f"does not fit its class ({error})"
+        except _NOT_DECODABLE:
+            raise
+        except Exception as error:  # from the __post_init__ of a user's class
+            reason = f"does not fit its class ({error!r})"
+        return item, mismatch_of(kind.cls, self._decode_fields(encoded)) or reason

@@ -26,6 +26,7 @@ import msgspec
 
 from odradek_events.errors import RegistrationError
 from odradek_events.schema.evolution import Evolution
+from odradek_events.schema.mismatch import is_lenient
 from odradek_events.schema.open_values import is_open
 from odradek_events.schema.upcasters import Upcaster
 from odradek_events.validation import check_instance, items, shown, text, whole_number
@@ -49,6 +50,7 @@ class EventType:
     """A registered event type: its stable name, current version, class, tag templates and former versions."""
 
     __slots__ = (
+        "_is_lenient",
         "_is_open",
         "_key",
         "_offset_fields",
@@ -72,6 +74,7 @@ class EventType:
         self.name, self.version, self.cls, self.evolution = name, version, cls, evolution
         self.decode = msgspec.json.Decoder(cls).decode
         self._is_open: bool | None = None
+        self._is_lenient: bool | None = None
         self.name_and_version = (name, version)
         self.stored_names = (name, *evolution.formerly)
         self.type_tag = f"type:{name}"
@@ -107,6 +110,13 @@ class EventType:
         if self._is_open is None:  # computed on first use: at registration it would slow every start
             self._is_open = is_open(self.cls)
         return self._is_open
+
+    @property
+    def is_lenient(self) -> bool:
+        """Whether unknown fields inside a stored event are ignored by msgspec; see `mismatch`."""
+        if self._is_lenient is None:  # computed on first use, as above
+            self._is_lenient = is_lenient(self.cls)
+        return self._is_lenient
 
     def is_stored_alike(self, name: str, version: int) -> bool:
         """Say whether events stored under this name and version have the same JSON as current ones."""
@@ -163,6 +173,7 @@ class Catalogue:
         self._by_class: dict[type[Any], EventType] = {}
         self._retagged: tuple[EventType, ...] = ()
         self._decoders: dict[tuple[tuple[str, int], ...], msgspec.json.Decoder[list[Any]] | None] = {}
+        self._lenient: dict[tuple[tuple[str, int], ...], bool] = {}  # for the same types as `_decoders`
 
     def register(self, entry: EventType) -> None:
         """Add a type; registering the same class again (after a module reload) replaces it."""
@@ -185,6 +196,7 @@ class Catalogue:
         self._by_class[entry.cls] = entry
         self._retagged = tuple(entry for entry in self._by_class.values() if entry.is_retagged)
         self._decoders.clear()
+        self._lenient.clear()
 
     def by_class(self, cls: type[Any]) -> EventType | None:
         """Return the event type of a class, or None."""
@@ -228,6 +240,14 @@ class Catalogue:
         """Say whether any of these registered types has values that must be checked before they are stored."""
         return any(self._by_name[name].is_open for name, _ in types)
 
+    def has_lenient(self, types: tuple[tuple[str, int], ...]) -> bool:
+        """Say whether msgspec ignores unknown fields inside events of these registered types."""
+        try:
+            return self._lenient[types]
+        except KeyError:
+            found = self._lenient[types] = any(self._by_name[name].is_lenient for name, _ in types)
+            return found
+
     def decoder(self, types: tuple[tuple[str, int], ...]) -> msgspec.json.Decoder[list[Any]] | None:
         """Return a typed decoder for an array of these types, or None unless they are current.
 
@@ -239,6 +259,7 @@ class Catalogue:
             pass
         if len(self._decoders) >= 4096:  # bounds the cache, whatever types a log contains
             self._decoders.clear()
+            self._lenient.clear()
         entries = [(self._by_name.get(pair[0]), pair) for pair in types]
         classes = [entry.cls for entry, pair in entries if entry is not None and entry.name_and_version == pair]
         decoder = None
@@ -272,6 +293,10 @@ def event(
     all older versions), it reads all events of the type instead, which takes time in proportion to their number. Set
     `tags_since` to the first version that was stored with the tags given here. Adding a tag needs a new version.
     """
+    if isinstance(name, type):
+        raise RegistrationError(
+            f"@event needs the stored name of the type; write @event({name.__name__!r}) above class {name.__name__}"
+        )
     name = text("name", name, _MAX_NAME)
     whole_number("version", version, None)
     check_instance("catalogue", catalogue, Catalogue, "a Catalogue")
@@ -329,6 +354,7 @@ def _with_tag(cls: type[E], evolution: Evolution) -> type[E]:
             tag=name,
             frozen=True,
             omit_defaults=True,
+            forbid_unknown_fields=True,  # a renamed field with a default must not lose the stored value silently
             gc=False,  # events have primitive fields and no cycles; a log in memory must not slow the collector
         )
         msgspec.json.Decoder(tagged)  # resolves the annotations: fails now if no reader could decode them

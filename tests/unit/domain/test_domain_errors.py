@@ -84,6 +84,7 @@ EXAMPLES: list[tuple[DomainError, dict[str, object]]] = [
     ),
     (group_errors.UnknownAssignor("x", ["range"]), {"name": "x", "known": ("range",)}),
     (group_errors.UnknownMember("g", "m"), {"group": "g", "member": "m"}),
+    (errors.NoApplier("Account", "Opened"), {"aggregate": "Account", "event": "Opened"}),
     (errors.RepositoryError("topic/orders", "it was not saved; try again"), {"stream": "topic/orders"}),
 ]
 

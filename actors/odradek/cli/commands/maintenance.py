@@ -63,6 +63,8 @@ def verify(
     else:
         for finding in found.findings:
             line(f"{_place(finding.position)}: {plain(finding.problem)}")
+        for mistake in found.model_mistakes:
+            line(f"mistake in a model, which is not damage: {plain(mistake.problem)}")
         for name in found.unknown_types:
             line(f"type not registered here, which is not damage: {plain(name)}")
         for note in found.notes:
@@ -83,6 +85,9 @@ def verify(
         raise CommandError(f"{log} is damaged: {what}; {_ADVICE}", ExitCode.BROKEN)
     if not json:
         line("sound")
+    if found.model_mistakes:
+        mistakes = format_count(len(found.model_mistakes), "mistake")
+        raise CommandError(f"{log} is sound, but {mistakes} in a model must be fixed to read it", ExitCode.UNREADABLE)
 
 
 def _opened(log: str) -> odradek.SqliteLog:

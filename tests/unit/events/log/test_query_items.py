@@ -29,10 +29,33 @@ def test_a_read_by_class_instead_of_name_is_refused() -> None:
 EVERYTHING = Query((QueryItem(),))
 
 
-@pytest.mark.parametrize(("query", "after"), [(None, -1), (QueryItem(), -1), (EVERYTHING, None), (EVERYTHING, "5")])
-def test_a_condition_needs_a_query_and_a_position(query: Any, after: Any) -> None:
-    with pytest.raises(TypeError, match="query must be a Query and after a position"):
+@pytest.mark.parametrize(
+    ("query", "after", "said"),
+    [
+        (None, -1, "query must be a Query, not None"),
+        (QueryItem(), -1, r"query must be a Query, not QueryItem.*; use Query\(\(QueryItem\(types, tags\),\)\)"),
+        (EVERYTHING, None, "after must be a position, or -1 for the beginning, not None"),
+        (EVERYTHING, "5", "after must be a position, or -1 for the beginning, not '5'"),
+    ],
+)
+def test_a_condition_needs_a_query_and_a_position(query: Any, after: Any, said: str) -> None:
+    with pytest.raises(TypeError, match=said):
         Condition(query, after)
+
+
+def test_a_query_of_a_single_item_says_what_to_write() -> None:
+    wrong: Any = QueryItem(("Priced",))
+    with pytest.raises(
+        TypeError, match=r"not QueryItem\(types=\('Priced',\), .*; use Query\(\(QueryItem\(types, tags\),\)\)"
+    ):
+        Query(wrong)
+
+
+def test_lists_of_names_become_tuples() -> None:
+    wrong: Any = ["a"]
+    item = QueryItem(types=wrong, tags=wrong)
+    assert item == QueryItem(("a",), ("a",))
+    assert hash(item) == hash(QueryItem(("a",), ("a",)))
 
 
 def test_a_read_needs_a_query_and_a_position() -> None:

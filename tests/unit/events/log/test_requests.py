@@ -25,6 +25,7 @@ class Text(str):
         ({"stream": 5}, "stream must be a str, not 5"),
         ({"events": "text"}, "events must be a list or tuple of events"),
         ({"events": 5}, "events must be a list or tuple of events"),
+        ({"events": Decision(1)}, r"not Decision\(.*\); use events=\[event\]"),
         ({"expected_version": True}, "expected_version must be an int"),
         ({"commit_id": 5}, "commit_id must be a str"),
         ({"decisions": 5}, "decisions must be a tuple of Decision"),

@@ -364,5 +364,28 @@ class Rounded(msgspec.Struct, frozen=True, eq=False):
     ],
 )
 def test_a_log_must_return_an_event_unchanged(item: Any, reason: str) -> None:
+    class Careful(Account):
+        """An account that decides these events too."""
+
+        ignores = (Sampled, Rounded)
+
     assert reason in failure(lambda: given(Account(), item, catalogue=BANK))
-    assert reason in failure(lambda: account().when(lambda _: item).then(item))
+    assert reason in failure(lambda: given(Careful(), catalogue=BANK).when(lambda _: item).then(item))
+
+
+def test_a_decided_event_needs_an_applier() -> None:
+    said = failure(lambda: account().when(lambda _: [Withdrawn(1), Rounded(1)]))
+    assert said.startswith(
+        "Account decided a Rounded, for which it has no applier; add one to Account.appliers, or list"
+    )
+    assert "decided\n  1. Withdrawn(cents=1)\n  2. Rounded(cents=1)" in said
+
+
+def test_a_past_event_needs_no_applier_and_a_decided_one_may_be_ignored() -> None:
+    class Careful(Account):
+        """An account that decides an event which does not change it."""
+
+        ignores = (Sampled,)
+
+    assert account(Sampled(1)).aggregate.version == 1
+    given(Careful(), catalogue=BANK).when(lambda _: Sampled(1)).then(Sampled(1)).then_state(version=0)

@@ -384,7 +384,6 @@ def test_a_tag_without_fields_also_has_an_offset() -> None:
         b"null",
         b"[{}]",
         b"[]",
-        b'[{"type":"TopicDeleted"}]',
         b'[{"type":"Other","topic":"a"}]',
         b"\xff",
         b'[{"type":"TopicDeleted","topic":"\xff"}]',

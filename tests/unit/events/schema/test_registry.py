@@ -262,6 +262,14 @@ def test_a_wrong_declaration_is_refused_with_its_reason(
     assert catalogue.names() == []
 
 
+def test_a_decorator_without_parentheses_is_refused() -> None:
+    with pytest.raises(RegistrationError, match=r"write @event\('Priced'\) above class Priced"):
+
+        @event  # type: ignore[arg-type]  # the mistake
+        class Priced(msgspec.Struct, frozen=True):
+            cents: int
+
+
 def test_a_name_belongs_to_the_first_class_registered_with_it(catalogue: Catalogue) -> None:
     event("X", catalogue=catalogue)(Fine)
     with pytest.raises(RegistrationError, match=r"event name 'X' is already used by .*\.Fine; choose another"):
