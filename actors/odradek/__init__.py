@@ -28,7 +28,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from odradek import errors, simulation, testing
     from odradek.logging_setup import configure_logging
-    from odradek.verification import verify
     from odradek_actors.base.event_sourced import EventSourcedActor
     from odradek_actors.client.consumer import ConsumerHandle
     from odradek_actors.client.producer import ProducerHandle
@@ -42,6 +41,7 @@ if TYPE_CHECKING:
     from odradek_actors.messages.topics import TopicDescription
     from odradek_actors.runtime.promise import Promise
     from odradek_actors.settings import Settings
+    from odradek_actors.verification import verify
     from odradek_domain.aggregate import Aggregate
     from odradek_domain.errors import DomainError
     from odradek_domain.group.assignors.kafka import Assignor, MemberSubscription
@@ -135,7 +135,6 @@ __all__ = [
 _NAMES_IN = {
     "odradek": ("errors", "simulation", "testing"),
     "odradek.logging_setup": ("configure_logging",),
-    "odradek.verification": ("verify",),
     "odradek_actors.base.event_sourced": ("EventSourcedActor",),
     "odradek_actors.client.consumer": ("ConsumerHandle",),
     "odradek_actors.client.producer": ("ProducerHandle",),
@@ -149,6 +148,7 @@ _NAMES_IN = {
     "odradek_actors.messages.topics": ("TopicDescription",),
     "odradek_actors.runtime.promise": ("Promise",),
     "odradek_actors.settings": ("Settings",),
+    "odradek_actors.verification": ("verify",),
     "odradek_domain.aggregate": ("Aggregate",),
     "odradek_domain.errors": ("DomainError",),
     "odradek_domain.group.assignors.kafka": ("Assignor", "MemberSubscription"),

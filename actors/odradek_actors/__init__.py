@@ -9,6 +9,7 @@ In order of their layers, where each imports only those before it:
     infrastructure                         the actors that own the log, the snapshots and the directory
     topic  producer  consumer  group       the actors that own the aggregates; none imports another
     client                                 the caller's side: ActorSystem and its handles
+    verification                           the check of a whole log and its snapshots
     testing                                ActorKit, for actors of your own
 
 Imports domain, events and pykka. Start reading at `base.event_sourced`, then `client.system`.

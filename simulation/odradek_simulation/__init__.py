@@ -1,5 +1,6 @@
-"""Simulations: clients that put a system to work, and checks of what must hold afterwards.
+"""Simulations: clients that put a system to work, and checks of what must hold.
 
-`workload` runs producers, consumers and groups on an ActorSystem and judges what they saw. Imports actors, domain and
-events, and never the face. Time, threads and waiting come from the system's runtime. Start reading at `workload.run`.
+`checkers` judges what clients were told, and the log. `workload` runs producers, consumers and groups on an ActorSystem
+and reports what they did. Imports actors, domain and events, and never the face. Time, threads and waiting come from
+the system's runtime. Start reading at `workload.run`.
 """

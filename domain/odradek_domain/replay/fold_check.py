@@ -71,6 +71,11 @@ class FoldCheck:
         for claim in claims:
             self._claims.setdefault((claim.stream, claim.version), []).append(claim)
 
+    @property
+    def state(self) -> SystemState:
+        """The state folded so far, without the streams that could not be folded."""
+        return self._state
+
     def add(self, commit: Commit | None) -> None:
         """Fold the next commit. None stands for a damaged commit, after which nothing can be checked."""
         if commit is None:

@@ -9,7 +9,6 @@ from functools import partial
 
 import pytest
 from support.actors import KitRuntime, in_threads
-from support.group_checkers import group_anomalies
 
 from odradek_actors.client.consumer import ConsumerHandle
 from odradek_actors.client.system import ActorSystem
@@ -20,6 +19,7 @@ from odradek_domain.replay.lag import partition_lags
 from odradek_domain.replay.system_state import SystemState
 from odradek_events import MemoryLog
 from odradek_events.maintenance.verify import verify
+from odradek_simulation.checkers.invariants import InvariantChecker
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("frequent_thread_switches")]
 
@@ -127,7 +127,7 @@ def assert_sound(scenario: Scenario, messages: int) -> None:
         survivor.wait_for_assignment(20)
         while survivor.poll(5000, timeout=0):
             survivor.commit()
-    assert group_anomalies(system.log.read()) == []
+    assert InvariantChecker().follow(system.log) == []
     lags = partition_lags(SystemState.replay(system.log))
     assert [lag.lag for lag in lags if lag.owner == "group/workers"] == [0] * PARTITIONS
     assert sum(lag.high_watermark for lag in lags) == messages
