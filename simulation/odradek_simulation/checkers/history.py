@@ -266,7 +266,7 @@ class Recorder(RebalanceListener):
     def refuse(self, operation: Operation, error: BaseException) -> None:
         """Record an error: the operation failed, unless the error leaves open whether it took effect.
 
-        RequestTimedOut is no answer: the promise can still be settled.
+        RequestTimedOut is not an answer: the promise can still be settled.
         """
         operation.error = error
         if isinstance(error, RequestTimedOut) or not isinstance(error, Exception):
