@@ -26,6 +26,7 @@ from odradek_actors.messages.producers import Receipt
 from odradek_actors.runtime.promise import Promise
 from odradek_domain.values.positions import TopicPartition
 from odradek_events.errors import OutcomeUnknown
+from odradek_events.types import MessageProduced
 
 __all__ = [
     "Commit",
@@ -41,6 +42,7 @@ __all__ = [
 
 _UNKNOWN = (OutcomeUnknown, DeliveryTimedOut, ActorFailed, RequestTimedOut)
 _Data = bytes | str | None
+_Record = ConsumerRecord | MessageProduced
 _Entry = tuple[_Data, _Data] | tuple[_Data, _Data, Iterable[tuple[str, bytes | None]]] | _Data
 O = TypeVar("O", bound="Operation")  # noqa: E741
 
@@ -231,8 +233,8 @@ class Recorder(RebalanceListener):
 
     # -- reading ------------------------------------------------------------------------------------------------------
 
-    def polled(self, records: Sequence[ConsumerRecord], began_at: float | None = None) -> Poll:
-        """Record what a poll returned; `began_at` is when it was made (default: now)."""
+    def polled(self, records: Sequence[_Record], began_at: float | None = None) -> Poll:
+        """Record what a poll returned, or read from a log; `began_at` is when it was made (default: now)."""
         values = self._history.column([(record.key, record.value) for record in records])
         poll = self._begin(Poll, messages=self._stretches(records, values))
         if began_at is not None:
@@ -293,7 +295,7 @@ class Recorder(RebalanceListener):
         self._history.end(operation)
 
     @staticmethod
-    def _stretches(places: Sequence[Receipt | ConsumerRecord], values: Sequence[Any]) -> tuple[Stretch, ...]:
+    def _stretches(places: Sequence[Receipt | _Record], values: Sequence[Any]) -> tuple[Stretch, ...]:
         """Return messages as stretches, in the order in which they begin.
 
         The keyed messages of a batch alternate between partitions, so each partition has its own open stretch.

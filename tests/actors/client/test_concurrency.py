@@ -11,7 +11,6 @@ from typing import TypeVar
 
 import pytest
 from support.actors import QUICK, KitRuntime, World, in_threads
-from support.checkers import Polled, Sent, anomalies, gaps
 
 from odradek_actors.client.consumer import ConsumerHandle
 from odradek_actors.client.producer import ProducerHandle
@@ -28,6 +27,9 @@ from odradek_events import MemoryLog
 from odradek_events.errors import OutcomeUnknown
 from odradek_events.maintenance.verify import verify
 from odradek_events.testing import FaultyLog
+from odradek_simulation.checkers.anomalies import check_history
+from odradek_simulation.checkers.finding import Finding
+from odradek_simulation.checkers.history import History, Recorder, Send
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("frequent_thread_switches")]
 
@@ -56,60 +58,54 @@ class CommitsFirst(RebalanceListener):
         until_told(self._consumer.commit)
 
 
-class History:
-    """What producers were told and consumers were given."""
+def produce(system: ActorSystem, recorder: Recorder, batches: int, size: int) -> None:
+    """Send batches, many in flight, and record each acknowledgement in the order of sending."""
+    choice = random.Random(recorder.client)
+    producer: ProducerHandle = system.producer(recorder.client)
+    promises: list[tuple[Send, Promise[list[Receipt]]]] = []
+    for number in range(batches):
+        topic = choice.choice(sorted(TOPICS))
+        batch = [f"{recorder.client}-{number}-{index}" for index in range(choice.randint(1, size))]
+        keyed = [(choice.choice("abcdefgh"), value) for value in batch]
+        promises.append((recorder.send(topic, keyed), producer.send_batch(topic, keyed)))
+    for send, promise in promises:
+        recorder.acknowledge(send, promise.result(60))
 
-    def __init__(self) -> None:
-        self.sent: dict[str, list[Sent]] = {name: [] for name in PRODUCERS}
-        self.polled: dict[str, list[Polled]] = {name: [] for name in CONSUMERS}
 
-    def produce(self, system: ActorSystem, id: str, batches: int, size: int) -> None:
-        """Send batches, many in flight, and note each acknowledgement in the order of sending."""
-        choice = random.Random(id)
-        producer: ProducerHandle = system.producer(id)
-        promises: list[tuple[str, list[str], Promise[list[Receipt]]]] = []
-        for number in range(batches):
-            topic = choice.choice(sorted(TOPICS))
-            batch = [f"{id}-{number}-{index}" for index in range(choice.randint(1, size))]
-            keyed = [(choice.choice("abcdefgh"), value) for value in batch]
-            promises.append((topic, batch, producer.send_batch(topic, keyed)))
-        for topic, batch, promise in promises:
-            for value, receipt in zip(batch, promise.result(60), strict=True):
-                place = (topic, receipt.partition, receipt.offset)
-                self.sent[id].append(Sent(id, value, place))
+def consume(system: ActorSystem, recorder: Recorder, is_enough: Callable[[int], bool]) -> None:
+    """Poll until enough has come, committing now and then."""
+    with until_told(lambda: system.consumer(recorder.client, group=recorder.reader)) as consumer:
+        until_told(lambda: consumer.subscribe(sorted(TOPICS), listener=CommitsFirst(consumer)))
+        polled = 0
+        while not is_enough(polled):
+            records = consumer.poll(200, timeout=0.2)
+            recorder.polled(records)
+            polled += len(records)
+            if polled % 7 == 0:
+                until_told(consumer.commit)
+        until_told(consumer.commit)
 
-    def consume(self, system: ActorSystem, id: str, is_enough: Callable[[int], bool]) -> None:
-        """Poll until enough has come, committing now and then."""
-        with until_told(lambda: system.consumer(id, group=f"group-{id}")) as consumer:
-            until_told(lambda: consumer.subscribe(sorted(TOPICS), listener=CommitsFirst(consumer)))
-            polled = self.polled[id]
-            while not is_enough(len(polled)):
-                for record in consumer.poll(200, timeout=0.2):
-                    place = (record.topic, record.partition, record.offset)
-                    polled.append(Polled((record.value or b"").decode(), place))
-                if len(polled) % 7 == 0:
-                    until_told(consumer.commit)
-            until_told(consumer.commit)
 
-    @property
-    def everything_sent(self) -> list[Sent]:
-        """Return all sends, each producer's in its order."""
-        return [send for sends in self.sent.values() for send in sends]
+def sent_by(history: History, client: str | None = None) -> int:
+    """Return how many messages a client sent, or all clients together."""
+    return sum(len(send.values) for send in history.of(Send) if client in (None, send.client))
 
 
 def run(system: ActorSystem, batches: int, size: int, *others: Callable[[threading.Event], None]) -> History:
     """Let eight producers, four consumers and whoever else run against one another until all is read."""
     for topic, partitions in TOPICS.items():
         system.create_topic(topic, partitions)
-    history = History()
+    history = History(system.runtime.monotonic)
+    producers = [history.client(name) for name in PRODUCERS]
+    consumers = [history.client(name, f"group-{name}") for name in CONSUMERS]
     left = len(PRODUCERS)
     lock = threading.Lock()
     produced = threading.Event()
 
-    def produce(id: str) -> None:
+    def produce_all(recorder: Recorder) -> None:
         nonlocal left
         try:
-            history.produce(system, id, batches, size)
+            produce(system, recorder, batches, size)
         finally:
             with lock:
                 left -= 1
@@ -117,31 +113,36 @@ def run(system: ActorSystem, batches: int, size: int, *others: Callable[[threadi
                     produced.set()
 
     def is_enough(count: int) -> bool:
-        return produced.is_set() and count >= len(history.everything_sent)
+        return produced.is_set() and count >= sent_by(history)
 
     in_threads(
-        *(partial(produce, name) for name in PRODUCERS),
-        *(partial(history.consume, system, name, is_enough) for name in CONSUMERS),
+        *(partial(produce_all, recorder) for recorder in producers),
+        *(partial(consume, system, recorder, is_enough) for recorder in consumers),
         *(partial(other, produced) for other in others),
     )
     return history
 
 
+def anomalies(system: ActorSystem, history: History) -> list[Finding]:
+    """Return what is wrong: every consumer, each a group of its own, read everything, and nothing twice."""
+    groups = [f"group-{name}" for name in CONSUMERS]
+    return check_history(history, read_to_end=groups, exactly_once=groups, state=system.state())
+
+
 def assert_sound(system: ActorSystem, history: History) -> None:
-    sent = history.everything_sent
-    assert anomalies(sent, history.polled) == []
+    system.settle()
+    assert anomalies(system, history) == []
     ends = {
         (topic, partition.id): partition.high_watermark
         for topic in TOPICS
         for partition in system.describe_topic(topic).partitions
     }
-    assert gaps(sent, ends) == []
-    assert sum(ends.values()) == len(sent)
+    assert sum(ends.values()) == sent_by(history)
     for name in CONSUMERS:
         committed = {(c.topic, c.partition): c.offset for c in system.committed_offsets(f"group-{name}")}
         assert committed == {place: end for place, end in ends.items() if end}
     for name in PRODUCERS:
-        assert system.producer(name).message_count == len(history.sent[name])
+        assert system.producer(name).message_count == sent_by(history, name)
     system.settle()
     check = system.check_replay()
     assert check.holds, check
@@ -153,7 +154,7 @@ def test_eight_producers_and_four_consumers_on_a_durable_log(tmp_path: Path) -> 
     with ActorSystem.open(tmp_path / "log.db", durability="off", tail_messages=500, progress_interval=0.05) as system:
         history = run(system, batches=50, size=30)
         assert_sound(quiet(system), history)
-        assert len(history.everything_sent) > 5_000
+        assert sent_by(history) > 5_000
 
 
 def quiet(system: ActorSystem) -> ActorSystem:
@@ -186,9 +187,8 @@ def test_actors_that_recover_and_die_all_the_time_lose_and_repeat_nothing() -> N
 
     with ActorSystem(MemoryLog(), settings=settings, runtime=runtime) as system:
         history = run(system, 40, 10, disturb)
-        sent = history.everything_sent
-        assert anomalies(sent, history.polled) == []
         quiet(system).settle()
+        assert anomalies(system, history) == []
         assert system.check_replay().holds
     runtime.close()
 

@@ -18,11 +18,9 @@ from typing import Any
 
 import pytest
 from support.actors import QUICK, KitRuntime, World, in_threads, stored_values
-from support.checkers import Polled, Sent, anomalies
 from support.domain import batch
 
 from odradek_actors.client.system import ActorSystem
-from odradek_actors.errors import ActorFailed, DeliveryTimedOut
 from odradek_actors.messages.core import Command, Recipient, Recover, Tick
 from odradek_actors.messages.producers import Receipt, Send
 from odradek_actors.messages.topics import AppendBatch, AppendDone, Fetch
@@ -38,10 +36,13 @@ from odradek_events.errors import LogFull, OutcomeUnknown
 from odradek_events.maintenance.verify import verify
 from odradek_events.testing import FaultyLog
 from odradek_events.types import MessageProduced
+from odradek_simulation.checkers.anomalies import check_history
+from odradek_simulation.checkers.history import History, Recorder
+from odradek_simulation.checkers.history import Send as Sent
+from odradek_simulation.checkers.invariants import InvariantChecker
 
 PRODUCERS = ("p0", "p1", "p2")
 TOPICS = {"orders": 3, "bills": 1}
-OPEN_OUTCOMES = (OutcomeUnknown, DeliveryTimedOut, ActorFailed)
 
 
 class CrashingTopic(TopicActor):
@@ -96,13 +97,12 @@ TOKENS = (
 
 
 class Sending:
-    """What one producer sent, and what it was told."""
+    """One producer at work, which records what it sent, and what it was told."""
 
-    def __init__(self, system: ActorSystem, id: str, seed: int) -> None:
-        self._system, self._id = system, id
-        self._choice = random.Random(f"{seed}/{id}")
-        self._promises: list[tuple[list[str], Promise[list[Receipt]]]] = []
-        self.sent: list[Sent] = []
+    def __init__(self, system: ActorSystem, recorder: Recorder, seed: int) -> None:
+        self._system, self._recorder, self._id = system, recorder, recorder.client
+        self._choice = random.Random(f"{seed}/{self._id}")
+        self._promises: list[tuple[Sent, Promise[list[Receipt]]]] = []
 
     def run(self, sends: int) -> None:
         """Send numbered batches, now and then waiting for one, then wait for all."""
@@ -114,22 +114,16 @@ class Sending:
             topic = self._choice.choice(sorted(TOPICS))
             partition = self._choice.choice((None, *range(TOPICS[topic])))
             producer = self._system.producer(self._id)
-            self._promises.append((values, producer.send_batch(topic, values, partition=partition)))
+            send = self._recorder.send(topic, values)
+            self._promises.append((send, producer.send_batch(topic, values, partition=partition)))
             if self._choice.random() < 0.2:
                 self._choice.choice(self._promises)[1].exception(60)
-        for values, promise in self._promises:
-            error = promise.exception(60)
-            if error is None:
-                receipts = promise.result()
-                self.sent += [
-                    Sent(self._id, value, (receipt.topic, receipt.partition, receipt.offset))
-                    for value, receipt in zip(values, receipts, strict=True)
-                ]
-            else:
-                self.sent += [Sent(self._id, v, None, failed=not isinstance(error, OPEN_OUTCOMES)) for v in values]
+        for send, promise in self._promises:
+            promise.exception(60)
+            self._recorder.settle(send, promise)
 
 
-def watch(system: ActorSystem, ids: dict[str, str], seen: list[Polled], done: threading.Event) -> None:
+def watch(system: ActorSystem, ids: dict[str, str], recorder: Recorder, done: threading.Event) -> None:
     """Ask the topics' actors for their newest messages, whatever happens to them, until all is sent."""
     ends = {topic: [0] * partitions for topic, partitions in TOPICS.items()}
     while not done.wait(0.001):
@@ -137,8 +131,9 @@ def watch(system: ActorSystem, ids: dict[str, str], seen: list[Polled], done: th
             wanted = Fetch("watch", ids[topic], tuple(enumerate(ends[topic])), 1000, 1 << 20, wait=False)
             answer = system.query(f"topic/{topic}", wanted)
             if answer.exception(60) is None:
-                for event in answer.result().messages:
-                    seen.append(Polled((event.value or b"").decode(), (topic, event.partition, event.offset)))
+                messages = answer.result().messages
+                recorder.polled(messages)
+                for event in messages:
                     ends[topic][event.partition] = event.offset + 1
 
 
@@ -200,7 +195,8 @@ def test_what_is_acknowledged_is_stored_once_and_in_order_and_nothing_twice(
         snapshot_interval=(0, 1, 7)[seed % 3],
     )
     ids = {topic: system.create_topic(topic, partitions).topic_id for topic, partitions in TOPICS.items()}
-    sendings = [Sending(system, name, seed) for name in PRODUCERS]
+    history = History(system.runtime.monotonic)
+    sendings = [Sending(system, history.client(name), seed) for name in PRODUCERS]
     assert [system.producer(name).message_count for name in PRODUCERS] == [0, 0, 0]  # so they are there to be disturbed
     done = threading.Event()
     left = [None] * (len(sendings) - 1)
@@ -214,23 +210,18 @@ def test_what_is_acknowledged_is_stored_once_and_in_order_and_nothing_twice(
             except IndexError:
                 done.set()
 
-    seen: list[Polled] = []
     in_threads(
         partial(disturb, faulty_world, faulty, seed, done),
-        partial(watch, system, ids, seen, done),
+        partial(watch, system, ids, history.client("watch"), done),
         *(partial(send, sending) for sending in sendings),
     )
 
-    sent = [item for sending in sendings for item in sending.sent]
-    stored = [
-        Polled((event.value or b"").decode(), (event.topic, event.partition, event.offset))
-        for event in (recorded.event for recorded in faulty.read(types=("MessageProduced",)))
-    ]
-    assert anomalies(sent, {"log": stored, "watch": seen}) == []
-    assert [item for item in seen if item not in stored] == []
-    assert [value for value, times in Counter(item.value for item in stored).items() if times > 1] == []
-    assert out_of_order(stored) == []
+    stored = [recorded.event for recorded in faulty.read(types=("MessageProduced",))]
+    history.client("log").polled(stored)
     system.settle()
+    assert check_history(history, read_to_end=["log"], exactly_once=["log"], state=system.state()) == []
+    assert InvariantChecker().follow(faulty) == []
+    assert out_of_order([((e.value or b"").decode(), e.topic, e.partition, e.offset) for e in stored]) == []
     assert system.check_replay().holds
     assert SystemState.replay(faulty).digest() == system.state().digest()
     assert verify(faulty).is_sound
@@ -241,15 +232,15 @@ def test_what_is_acknowledged_is_stored_once_and_in_order_and_nothing_twice(
     assert min(place.position for place in places) > stored_before
 
 
-def out_of_order(stored: Sequence[Polled]) -> list[str]:
-    """Return each value that stands behind a later one of its producer in its partition."""
+def out_of_order(stored: Sequence[tuple[str, str, int, int]]) -> list[str]:
+    """Return each value, given with its place, that stands behind a later one of its producer in its partition."""
     last: dict[tuple[str, str, int], int] = {}
     wrong = []
-    for item in stored:
-        producer, _, number = item.value.partition("-")
-        key = (producer, *item.place[:2])
+    for value, topic, partition, offset in stored:
+        producer, _, number = value.partition("-")
+        key = producer, topic, partition
         if int(number) <= last.get(key, -1):
-            wrong.append(f"{item.value} at {item.place} after {last[key]}")
+            wrong.append(f"{value} at {topic}/{partition} offset {offset} after {last[key]}")
         last[key] = int(number)
     return wrong
 
@@ -286,8 +277,8 @@ def test_messages_behind_one_that_was_refused_stay_in_their_partition_and_in_ord
 
     assert isinstance(refused.exception(10), ArithmeticError)
     busy.result()
-    polled = [Polled(f"p-{number}", place(promise)) for number, promise in enumerate([*keyless, last])]
-    assert out_of_order(sorted(polled, key=lambda item: item.place)) == []
+    stored = [(f"p-{number}", *place(promise)) for number, promise in enumerate([*keyless, last])]
+    assert out_of_order(sorted(stored, key=lambda item: item[1:])) == []
 
 
 def place(promise: Promise[Receipt]) -> tuple[str, int, int]:
