@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import os
 import shutil
@@ -18,7 +19,7 @@ from odradek_events import SqliteLog
 from odradek_events.errors import DamagedCommit
 from odradek_events.maintenance.salvage import salvage
 from odradek_events.maintenance.verify import verify
-from odradek_events.sqlite.write_ahead_log import why_damaged
+from odradek_events.sqlite.write_ahead_log import find_damage, why_damaged
 
 HEADER, FRAME_HEADER, PAGE = 32, 24, 4096
 FRAME = FRAME_HEADER + PAGE
@@ -127,7 +128,7 @@ def test_verify_of_an_open_log_finds_damage_that_would_matter_after_a_crash(tmp_
         assert any("in its write-ahead log frame 2 of" in problem for problem in problems)
 
 
-# -- no false alarm ---------------------------------------------------------------------------------------------------
+# -- a sound write-ahead log ------------------------------------------------------------------------------------------
 
 
 def test_a_write_ahead_log_truncated_anywhere_is_a_normal_end(path: Path) -> None:
@@ -160,6 +161,65 @@ def test_frames_of_an_older_generation_are_a_normal_end(tmp_path: Path) -> None:
                 assert why_damaged(str(copy)) is None
                 with SqliteLog(copy) as opened:
                     assert opened.head() == log.head()
+
+
+def two_generations(path: Path) -> tuple[bytes, bytes]:
+    """Return a write-ahead log, and its content after commits of the next generation, which is shorter.
+
+    The values are alike, so that a page may differ in one word from the page that was in its place before.
+    """
+    with SqliteLog(path, durability="off") as log:
+        for number in range(4):
+            append(log, "topic/a", produced(number, value=b"x" * 20_000))
+        with closing(sqlite3.connect(path)) as raw:
+            raw.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        old = wal_of(path).read_bytes()
+        for number in range(4, 6):
+            append(log, "topic/a", produced(number, value=b"x" * 20_000))
+        return old, wal_of(path).read_bytes()
+
+
+def written_ends(new: bytes) -> Iterator[int]:
+    """Yield the place after each write of a new generation: its header, and each frame's header and page."""
+    yield HEADER
+    for start in range(HEADER, len(new), FRAME):
+        if new[start + 8 : start + 16] == new[16:24]:  # the frame has the salts of the header
+            yield start + FRAME_HEADER
+            yield start + FRAME
+
+
+def test_a_new_generation_interrupted_between_any_two_writes_is_a_normal_end(tmp_path: Path) -> None:
+    old, new = two_generations(tmp_path / "log.db")
+    assert len(old) == len(new)
+    ends = list(written_ends(new))
+    assert len(ends) > 20
+    interrupted = wal_of(tmp_path / "interrupted.db")
+    for end in ends:
+        interrupted.write_bytes(new[:end] + old[end:])
+        assert why_damaged(str(tmp_path / "interrupted.db")) is None, end
+
+
+class _Overwritten(io.BytesIO):
+    """A write-ahead log whose next generation is written while it is read, right before read number `at`."""
+
+    def __init__(self, old: bytes, new: bytes, at: int) -> None:
+        super().__init__(old)
+        self._new, self._reads_left = new, at
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self._reads_left -= 1
+        if self._reads_left == 0:
+            place = self.tell()
+            self.seek(0)
+            self.write(self._new)
+            self.seek(place)
+        return super().read(size)
+
+
+def test_a_new_generation_written_during_the_check_is_not_damage(tmp_path: Path) -> None:
+    old, new = two_generations(tmp_path / "log.db")
+    for at in range(1, len(old) // FRAME):
+        assert find_damage(_Overwritten(old, new, at), len(old)) is None, at
 
 
 def test_a_rolled_back_transaction_that_spilled_into_the_write_ahead_log_is_a_normal_end(tmp_path: Path) -> None:
