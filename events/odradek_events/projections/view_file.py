@@ -10,7 +10,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from urllib.parse import quote
@@ -19,7 +19,6 @@ import msgspec
 
 from odradek_events.log.judging import EMPTY_DIGEST
 from odradek_events.projections.errors import NotViews, ViewsUnavailable
-from odradek_events.sqlite.identity import read_header
 from odradek_events.validation import file_name, printable
 
 __all__ = ["Checkpoint", "ViewFile", "open_views"]
@@ -180,19 +179,18 @@ def _check(path: Path, name: str, *, must_exist: bool) -> None:
             raise NotViews(name, "it is empty")
         return
     try:
-        looked = sqlite3.connect(f"file:{quote(os.fsencode(path))}?mode=ro&immutable=1", uri=True)
-        try:
-            header = read_header(looked)
-        finally:
-            looked.close()
+        with closing(sqlite3.connect(f"file:{quote(os.fsencode(path))}?mode=ro&immutable=1", uri=True)) as looked:
+            looked.execute("PRAGMA writable_schema = ON")  # during a checkpoint only the first page is sure to be whole
+            ((application_id,),) = looked.execute("PRAGMA application_id").fetchall()
+            ((version,),) = looked.execute("PRAGMA user_version").fetchall()
     except sqlite3.OperationalError:
         raise
     except sqlite3.DatabaseError as error:
         raise NotViews(name, str(error)) from error
-    if header.application_id != _APPLICATION_ID:
+    if application_id != _APPLICATION_ID:
         raise NotViews(name, "it is a log or another program's database")
-    if header.format > _FORMAT:
-        raise NotViews(name, f"it has format {header.format}, but this Odradek supports formats up to {_FORMAT}")
+    if version > _FORMAT:
+        raise NotViews(name, f"it has format {version}, but this Odradek supports formats up to {_FORMAT}")
 
 
 def _authorize(action: int, *_: object) -> int:

@@ -1,10 +1,10 @@
 """The event log in an SQLite file.
 
 `log` is the store; `connections` opens the file, `identity` checks that it is an Odradek log, `writer_lock` admits one
-writer, and `open_files` detects changes of the files under the writer; `write_ahead_log` finds damage that SQLite
-ignores. `rows` has the tables and statements, `index_walk` reads the index by position, `interruption` lets signals end
-a query, `first_page` restores a damaged first page. Imports the package's `log` and what it may import. Start reading
-at `log`.
+writer, and `open_files` detects changes of the files under the writer, `file_state` those under a reader;
+`write_ahead_log` finds damage that SQLite ignores. `rows` has the tables and statements, `index_walk` reads the index
+by position, `interruption` lets signals end a query, `first_page` restores a damaged first page. Imports the package's
+`log` and what it may import. Start reading at `log`.
 """
 
 from odradek_events.sqlite.connections import LogFile, is_full

@@ -20,6 +20,7 @@ from urllib.parse import quote
 
 from odradek_events.errors import (
     DamagedCommit,
+    LogError,
     LogFull,
     LogNotFound,
     LogNotReadable,
@@ -29,6 +30,7 @@ from odradek_events.errors import (
     NotALog,
 )
 from odradek_events.record import StoredCommit
+from odradek_events.sqlite.file_state import FileState, current_state, settled_state
 from odradek_events.sqlite.first_page import is_laid_out_like_a_log
 from odradek_events.sqlite.identity import read_header
 from odradek_events.sqlite.interruption import Interruptible
@@ -37,7 +39,7 @@ from odradek_events.sqlite.rows import APPLICATION_ID, FORMAT, KIND, SCHEMA, sou
 from odradek_events.sqlite.write_ahead_log import why_damaged
 from odradek_events.sqlite.writer_lock import WriterLock
 
-__all__ = ["LogFile", "is_full"]
+__all__ = ["BROKEN", "LogFile", "is_full"]
 
 T = TypeVar("T")
 
@@ -49,16 +51,15 @@ _CHUNK_BYTES = 1 << 20  # of their events
 _EVENTS = 6  # the index of their column
 _COPIED_PAGES = 1024  # per step of a backup
 _POOLED = 8
-_ATTEMPTS = 3  # to read a file that looks damaged with immutable=1
 _IMMUTABLE = "?mode=ro&immutable=1"
-_BROKEN = (sqlite3.DatabaseError, UnicodeDecodeError)  # the latter: sqlite3 quotes a damaged schema in its message
+BROKEN = (sqlite3.DatabaseError, UnicodeDecodeError)  # the latter: sqlite3 quotes a damaged schema in its message
 _FULL = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_NOMEM}
 
 
 class _Connection(Interruptible):
     """A connection; `is_new` if the file is empty. With immutable=1, `seen` is the file's state at opening."""
 
-    seen: tuple[int, ...] | None = None
+    seen: FileState | None = None
     is_new = False
 
 
@@ -134,7 +135,7 @@ class LogFile:
             raise LogNotWritable(self.name, f"{error}; {reason}" if reason else str(error)) from error
         except OSError as error:
             raise LogUnavailable(self.name, f"its files changed while they were opened ({error})") from error
-        except _BROKEN as error:
+        except BROKEN as error:
             raise DamagedCommit(-1, str(error)) from error
 
     def why_changed(self) -> str | None:
@@ -201,20 +202,15 @@ class LogFile:
     def read(self, function: Callable[[sqlite3.Connection], T]) -> T:
         """Return the result of `function`; convert errors of SQLite to errors of the log.
 
-        Calls it again if the file was read with immutable=1 and has changed in the meantime. A change within the same
-        tick of the file system's clock leaves no trace, so damage read with immutable=1 is looked at again too.
+        Calls it again if the file was read with immutable=1 and has changed in the meantime.
         """
-        attempts = 0
         while True:
-            attempts += 1
             with self.reader() as reader:
                 try:
                     found = function(reader)
-                except _BROKEN:
-                    assert isinstance(reader, _Connection)
-                    if self.is_current(reader) and (reader.seen is None or attempts == _ATTEMPTS):
+                except BROKEN:
+                    if self.is_current(reader):
                         raise
-                    reader.seen = ()  # of no state of the file: the next read opens another connection
                 else:
                     if self.is_current(reader):
                         return found
@@ -269,15 +265,18 @@ class LogFile:
         except sqlite3.OperationalError as error:
             reader.raise_interruption()
             raise LogUnavailable(self.name, str(error)) from error
-        except _BROKEN as error:
+        except BROKEN as error:
             raise DamagedCommit(-1, str(error)) from error
         finally:
             self._give_back(reader)
 
     def is_current(self, reader: sqlite3.Connection) -> bool:
-        """Say whether rows read with a connection are valid: a file opened with immutable=1 must not have changed."""
+        """Say whether what was read with a connection is valid, errors included.
+
+        A file that was opened with immutable=1 must not have changed.
+        """
         assert isinstance(reader, _Connection)
-        return reader.seen is None or reader.seen == self._state()
+        return reader.seen is None or reader.seen == current_state(self.path)
 
     def _borrow(self) -> _Connection:
         self.check_same()
@@ -305,20 +304,24 @@ class LogFile:
         there. Files of another user would prevent the owner from opening the log, and in a read-only directory they
         cannot be created. A closed log has no write-ahead log, so it is read with immutable=1 until a writer opens it.
         """
-        *_, wal_size = seen = self._state()
-        try:
-            if self.read_only and wal_size == 0:
-                reader = self._connect(_IMMUTABLE)
-                reader.seen = seen
-            else:
-                reader = self._connect(f"?mode={'ro' if self.read_only else 'rw'}")
-        except sqlite3.OperationalError as error:
-            reason = self._why_barred() or ("its writer has not closed it" if wal_size > 0 else "")
-            raise LogNotReadable(self.name, f"{error}; {reason}" if reason else str(error)) from error
-        if reader.is_new:
-            reader.close()
-            raise NotALog(self.name, "it is empty")
-        return reader
+        while True:
+            seen = settled_state(self.path)
+            is_alone = self.read_only and seen.is_whole
+            try:
+                reader = self._connect(_IMMUTABLE if is_alone else f"?mode={'ro' if self.read_only else 'rw'}")
+                if reader.is_new:
+                    reader.close()
+                    raise NotALog(self.name, "it is empty")
+            except (sqlite3.OperationalError, LogError) as error:
+                now = current_state(self.path)
+                if self.read_only and now != seen and (now.is_whole or seen.is_whole):
+                    continue  # a writer opened or closed the log in the meantime
+                if isinstance(error, LogError):
+                    raise
+                reason = self._why_barred() or ("" if seen.is_whole else "its writer has not closed it")
+                raise LogNotReadable(self.name, f"{error}; {reason}" if reason else str(error)) from error
+            reader.seen = seen if is_alone else None
+            return reader
 
     def _why_barred(self) -> str | None:
         """Return a message about a file next to the log that this user may not access, or None."""
@@ -332,15 +335,6 @@ class LogFile:
                         "every process, then change the owner of that file"
                     )
         return None
-
-    def _state(self) -> tuple[int, ...]:
-        """Return what changes with every write: the file's identity, size and time, and the size of its WAL."""
-        seen = [0, 0, 0, 0]
-        with suppress(OSError):
-            file = os.stat(self.path)
-            seen[:3] = file.st_ino, file.st_size, file.st_mtime_ns
-            seen[3] = os.stat(f"{self.path}-wal").st_size
-        return tuple(seen)
 
     # -- checking the file --------------------------------------------------------------------------------------------
 
@@ -365,9 +359,8 @@ class LogFile:
         status = os.stat(self.path)
         if 0 < status.st_size < _SMALLEST and not os.path.exists(f"{self.path}-journal"):
             raise NotALog(self.name, "file is not a database")  # SQLite would treat a file of one byte as empty
-        wal_size = self._state()[-1]
-        if not self.read_only or wal_size > 0:
-            self._check_before_opening(wal_size)
+        if not self.read_only or not current_state(self.path).is_whole:
+            self._check_before_opening()
         if self.read_only:
             return
         if (reason := why_not_the_only_name(status)) is not None:
@@ -378,28 +371,37 @@ class LogFile:
         if (reason := self._why_barred()) is not None:
             raise LogNotWritable(self.name, reason)
 
-    def _check_before_opening(self, wal_size: int) -> None:
+    def _check_before_opening(self) -> None:
         """Check the database and its write-ahead log before SQLite opens them and may truncate the latter."""
-        kept: Exception | None = None
-        try:
-            self._connect(_IMMUTABLE).close()
-        except sqlite3.OperationalError as error:
-            refused = LogNotReadable if self.read_only else LogNotWritable
-            raise refused(self.name, str(error)) from error
-        except (DamagedCommit, NotALog) as error:
-            code = getattr(error.__cause__, "sqlite_errorcode", 0)
-            if wal_size == 0 or code & 0xFF != sqlite3.SQLITE_CORRUPT:
-                raise
-            # A writer killed during a checkpoint leaves a file that is complete only with its write-ahead log: the
-            # first page already has the new size, but later pages are not written yet.
-            kept = error
-        if wal_size > 0 and (damage := why_damaged(str(self.path))) is not None:
+        seen, incomplete = self._check_alone()
+        if not seen.is_whole and (damage := why_damaged(str(self.path))) is not None:
             raise DamagedCommit(-1, f"in its write-ahead log {damage}, with commits after it that must not be lost")
-        if kept is not None:
+        if incomplete is not None:
             try:
                 self._connect("?mode=ro").close()
             except sqlite3.OperationalError as error:
                 raise LogNotReadable(self.name, str(error)) from error
+
+    def _check_alone(self) -> tuple[FileState, Exception | None]:
+        """Check the database without its write-ahead log; return its state, and the error if it is incomplete.
+
+        During a checkpoint, and after one that a crash interrupted, the file is complete only with its write-ahead log:
+        the first page already has the new size, but later pages are not written yet.
+        """
+        while True:
+            seen = settled_state(self.path)
+            try:
+                self._connect(_IMMUTABLE).close()
+                return seen, None
+            except sqlite3.OperationalError as error:
+                refused = LogNotReadable if self.read_only else LogNotWritable
+                raise refused(self.name, str(error)) from error
+            except (DamagedCommit, NotALog) as error:
+                code = getattr(error.__cause__, "sqlite_errorcode", 0)
+                if not seen.is_whole and code & 0xFF == sqlite3.SQLITE_CORRUPT:
+                    return seen, error
+                if not seen.is_whole or seen == current_state(self.path):
+                    raise
 
     def _connect(self, query: str) -> _Connection:
         """Connect to the file, which must be a log, or empty."""
@@ -421,7 +423,7 @@ class LogFile:
             header = read_header(connection)
         except sqlite3.OperationalError:
             raise
-        except _BROKEN as error:
+        except BROKEN as error:
             if _application_of_damaged(connection) == APPLICATION_ID:
                 raise DamagedCommit(-1, str(error)) from error
             if is_laid_out_like_a_log(self.path):
@@ -460,7 +462,7 @@ def _read_chunk(query: str, values: tuple[object, ...], count: int, reader: sqli
                     return _Chunk(rows, is_last=False)
         except sqlite3.OperationalError:
             raise
-        except _BROKEN as error:
+        except BROKEN as error:
             return _Chunk(rows, is_last=False, error=error)
     return _Chunk(rows, is_last=len(rows) < count)
 
@@ -480,7 +482,7 @@ def _copy(reader: sqlite3.Connection, copy: sqlite3.Connection) -> None:
 
 def _application_of_damaged(connection: sqlite3.Connection) -> object:
     """Return the application id of a file, even if it is truncated; None if it has no header."""
-    with suppress(*_BROKEN):
+    with suppress(*BROKEN):
         connection.execute("PRAGMA writable_schema = ON")
         return connection.execute("PRAGMA application_id").fetchone()[0]
     return None

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 
-from odradek_events.sqlite.connections import LogFile
+from odradek_events.sqlite.connections import BROKEN, LogFile
 
 __all__ = ["IndexWalk", "sorted_index", "walk_index"]
 
@@ -94,7 +94,13 @@ def sorted_index(connection: sqlite3.Connection, first: int = _FIRST) -> Iterato
 def walk_index(file: LogFile, first: int = _FIRST) -> Iterator[IndexWalk]:
     """Yield the walk over the index of the log in `file`, from position `first` on."""
     while True:
-        with file.reader() as reader, sorted_index(reader, first) as walk:
+        with file.reader() as reader, ExitStack() as stack:
+            try:
+                walk = stack.enter_context(sorted_index(reader, first))
+            except BROKEN:
+                if file.is_current(reader):
+                    raise
+                continue
             if file.is_current(reader):
                 yield walk
                 return

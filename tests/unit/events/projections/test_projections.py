@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.disk import crashed
 from support.log import append, created, produced
 
 from odradek_events import LogStore, MemoryLog, Query, QueryItem, Recorded, SqliteLog
@@ -384,6 +385,19 @@ def test_a_file_that_is_not_a_views_file_is_left_unchanged(tmp_path: Path) -> No
     with pytest.raises(ViewsUnavailable, match="its directory does not exist"):
         ProjectionRunner(MemoryLog(), tmp_path / "no" / "views.db", [])
     assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
+
+
+def test_views_can_be_opened_after_an_interrupted_checkpoint(
+    runner: ProjectionRunner, views: Path, tmp_path: Path
+) -> None:
+    runner.catch_up()
+    copy = crashed(views, tmp_path / "copy.db")
+    before = views.read_bytes()
+    runner.close()
+    after = views.read_bytes()
+    assert len(after) > len(before)
+    copy.write_bytes(after[:4096] + before[4096:])
+    assert seen(copy) == list(range(1, 11))
 
 
 def test_a_file_of_a_newer_format_is_refused(runner: ProjectionRunner, views: Path) -> None:

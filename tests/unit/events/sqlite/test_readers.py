@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,13 @@ from support.disk import crashed
 from support.log import append, created, ordinary_user, produced
 
 from odradek_events import SqliteLog
-from odradek_events.errors import LogNotWritable
+from odradek_events.errors import DamagedCommit, LogNotWritable
 from odradek_events.maintenance.backup import backup
 from odradek_events.maintenance.verify import verify
+from odradek_events.sqlite.connections import LogFile, _Connection
+from odradek_events.sqlite.index_walk import walk_index
+
+PAGE = 4096
 
 PAUSING: dict[str, Callable[[SqliteLog], Iterator[Any]]] = {
     "read": lambda log: log.read(),
@@ -110,6 +115,112 @@ def test_a_reader_of_a_closed_log_follows_a_new_writer(path: Path) -> None:
                 append(log, "topic/a", produced(number))
                 assert [recorded.position for recorded in reader.read()] == list(range(number + 2))
         assert reader.head().position == 3
+
+
+class _Interrupted(LogFile):
+    """The file of a log that changes while it is opened; `during` has a context manager for each attempt to connect."""
+
+    def __init__(self, path: Path, during: list[AbstractContextManager[None]], *, read_only: bool = True) -> None:
+        self._during = during
+        super().__init__(path, str(path), read_only)
+
+    def _connect(self, query: str) -> _Connection:
+        with self._during.pop(0):
+            return super()._connect(query)
+
+
+def growing(path: Path) -> tuple[bytes, bytes]:
+    """Create a log, and return its content after one commit and after two."""
+    with SqliteLog(path) as log:
+        append(log, "topic/a", created())
+    before = path.read_bytes()
+    with SqliteLog(path) as log:
+        append(log, "topic/a", produced(0, value=b"x" * 20_000))
+    return before, path.read_bytes()
+
+
+@contextmanager
+def checkpoint(path: Path, before: bytes, after: bytes, pages: int) -> Iterator[None]:
+    """Write the first pages of the second commit of a log, and the others afterwards."""
+    path.write_bytes(after[: pages * PAGE] + before[pages * PAGE :])
+    try:
+        yield
+    finally:
+        path.write_bytes(after)
+
+
+@pytest.mark.parametrize("pages", [1, 3, 8])
+@pytest.mark.parametrize("read_only", [True, False])
+def test_a_checkpoint_that_starts_while_a_log_is_opened_is_not_damage(path: Path, pages: int, read_only: bool) -> None:
+    before, after = growing(path)
+    path.write_bytes(before)
+    during: list[AbstractContextManager[None]] = [checkpoint(path, before, after, pages), nullcontext(), nullcontext()]
+    with closing(_Interrupted(path, during, read_only=read_only)) as file:
+        assert file.fetch("SELECT max(last_position) FROM commits") == [(1,)]
+        assert len(during) <= 1
+
+
+def test_a_log_that_is_damaged_and_does_not_change_is_opened_once(path: Path) -> None:
+    before, after = growing(path)
+    path.write_bytes(after[:PAGE] + before[PAGE:])
+    during: list[AbstractContextManager[None]] = [nullcontext(), nullcontext()]
+    with pytest.raises(DamagedCommit, match="malformed"):
+        _Interrupted(path, during)
+    assert len(during) == 1
+
+
+def read_across_a_writer(path: Path, read: Callable[[sqlite3.Connection], int]) -> int:
+    """Read a log of one commit; the first time, a writer appends 30 commits and closes right before `read`."""
+    with SqliteLog(path) as log:
+        append(log, "topic/a", created())
+    writers = [path]
+
+    def read_on(reader: sqlite3.Connection) -> int:
+        reader.execute("SELECT max(last_position) FROM commits").fetchall()
+        while writers:
+            with SqliteLog(writers.pop(), durability="off") as log:
+                for number in range(30):
+                    append(log, "topic/a", produced(number, value=b"x" * 3_000))
+        return read(reader)
+
+    with closing(LogFile(path, str(path), read_only=True)) as file:
+        return file.read(read_on)
+
+
+def count_of(reader: sqlite3.Connection) -> int:
+    ((count,),) = reader.execute("SELECT count(*) FROM commits").fetchall()
+    assert isinstance(count, int)
+    return count
+
+
+def test_what_was_read_while_a_writer_opened_and_closed_is_read_again(path: Path) -> None:
+    assert read_across_a_writer(path, count_of) == 31
+
+
+def test_damage_found_while_a_writer_opened_and_closed_is_not_reported(path: Path) -> None:
+    def count_or_fail(reader: sqlite3.Connection) -> int:
+        if count_of(reader) == 1:  # as an immutable connection still sees it
+            raise sqlite3.DatabaseError("database disk image is malformed")
+        return count_of(reader)
+
+    assert read_across_a_writer(path, count_or_fail) == 31
+
+
+def test_an_index_that_changes_while_it_is_sorted_is_not_damage(path: Path) -> None:
+    with SqliteLog(path, durability="off") as log:
+        for number in range(300):
+            append(log, "topic/a", produced(number))
+    whole = path.read_bytes()
+
+    def tear(statement: str) -> None:
+        path.write_bytes(whole[:PAGE] if statement.startswith("\nCREATE TEMP TABLE walk") else whole)
+
+    with closing(LogFile(path, str(path), read_only=True)) as file:
+        with file.reader() as reader:
+            reader.set_trace_callback(tear)
+        with walk_index(file) as walk:
+            assert walk.last == 299
+            assert all(walk.entries_at(position) for position in range(300))
 
 
 def test_readers_of_a_log_that_writers_open_and_close_see_whole_commits_only(path: Path) -> None:
