@@ -1,4 +1,4 @@
-"""Every error that Odradek raises on purpose, in three trees.
+"""Every error that Odradek raises on purpose, in four trees.
 
 Each class has a stable, machine-readable `code`; `retriable` says whether the same request may succeed later. Wrong
 arguments raise ValueError or TypeError instead, at once.
@@ -73,6 +73,14 @@ arguments raise ValueError or TypeError instead, at once.
     ├── HandlerAborted                  an actor's code raised SystemExit or the like
     ├── ForkedProcess                   the system belongs to the parent process
     └── WaitOnActorThread               a promise callback made a call that waits
+
+    SimulationError                     simulated worlds
+    ├── ForbiddenInWorld                real time, randomness, a socket or a thread was used in a world
+    ├── StepLimitReached                a world did not end within its limit of steps
+    ├── WorldStalled                    one step takes too long in real time
+    ├── InvalidToken                    a token that cannot be read
+    ├── ReplayDiverged                  a replayed run took another course than the recorded one
+    └── SimulationFailed                a run failed; also an AssertionError
 
 `SnapshotWarning` is a UserWarning, not an error: an actor of your own failed to save or to load its snapshot.
 """
@@ -194,6 +202,15 @@ from odradek_events.projections.errors import (
     ViewsOfAnotherLog,
     ViewsUnavailable,
 )
+from odradek_simulation.errors import (
+    ForbiddenInWorld,
+    InvalidToken,
+    ReplayDiverged,
+    SimulationError,
+    SimulationFailed,
+    StepLimitReached,
+    WorldStalled,
+)
 
 __all__ = [
     "ActorError",
@@ -221,6 +238,7 @@ __all__ = [
     "ExchangeError",
     "ExportTooNew",
     "FencedInstanceId",
+    "ForbiddenInWorld",
     "ForkedProcess",
     "GroupNotEmpty",
     "GroupNotFound",
@@ -238,6 +256,7 @@ __all__ = [
     "InvalidPattern",
     "InvalidRetention",
     "InvalidStream",
+    "InvalidToken",
     "InvalidTopicName",
     "LibraryMissing",
     "LogError",
@@ -276,11 +295,15 @@ __all__ = [
     "ProjectionOutdated",
     "RebalanceInProgress",
     "RegistrationError",
+    "ReplayDiverged",
     "RepositoryError",
     "RequestTimedOut",
     "SchemaMismatch",
+    "SimulationError",
+    "SimulationFailed",
     "SnapshotWarning",
     "SnapshotsUnavailable",
+    "StepLimitReached",
     "SubscriptionConflict",
     "SystemClosed",
     "TopicAlreadyExists",
@@ -294,5 +317,6 @@ __all__ = [
     "ViewsOfAnotherLog",
     "ViewsUnavailable",
     "WaitOnActorThread",
+    "WorldStalled",
     "WrongExpectedVersion",
 ]

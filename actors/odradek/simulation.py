@@ -7,8 +7,23 @@
 
 `run_workload` runs every client beside the others, in this process, and returns a WorkloadReport. `odradek simulate`
 prints such a report.
+
+A World runs clients and actors in virtual time, from a seed, with faults. Each run can be repeated step by step:
+
+    from odradek.simulation import World
+
+    def start(system, world):
+        world.spawn(shop, system)
+        world.spawn(billing, system)
+
+    world = World(seed=7, faults="all")
+    world.always(balances_match)
+    world.run(start).check()
 """
 
+from odradek_simulation.errors import ClientEnded
+from odradek_simulation.faults.site import Fault
+from odradek_simulation.runtime.seeded import SeededRuntime
 from odradek_simulation.workload.mix import Workload
 from odradek_simulation.workload.report import (
     ConsumerSummary,
@@ -21,17 +36,25 @@ from odradek_simulation.workload.report import (
 )
 from odradek_simulation.workload.run import Progress, run_workload
 from odradek_simulation.workload.verdict import Invariant
+from odradek_simulation.world.result import Failure, Result
+from odradek_simulation.world.world import World
 
 __all__ = [
+    "ClientEnded",
     "ConsumerSummary",
+    "Failure",
+    "Fault",
     "GroupSummary",
     "Invariant",
     "Latency",
     "PartitionSummary",
     "ProducerSummary",
     "Progress",
+    "Result",
+    "SeededRuntime",
     "Throughput",
     "Workload",
     "WorkloadReport",
+    "World",
     "run_workload",
 ]

@@ -1,6 +1,12 @@
 """Simulations: clients that put a system to work, and checks of what must hold.
 
-`checkers` judges what clients were told, and the log. `workload` runs producers, consumers and groups on an ActorSystem
-and reports what they did. Imports actors, domain and events, and never the face. Time, threads and waiting come from
-the system's runtime. Start reading at `workload.run`.
+    errors          the errors of simulations
+    checkers        judge what clients were told, and the log
+    workload        runs producers, consumers and groups on an ActorSystem and judges what they saw
+    choices         the choices that determine a simulated run, and the tokens that repeat it
+    runtime         SeededRuntime: actors and clients on one thread, in virtual time, from one seed
+    faults          what goes wrong in a world, and when
+    world           World: a simulated run with clients, faults and checks
+
+Imports actors, domain and events, and never the face. Start reading at `world.world`.
 """

@@ -11,9 +11,11 @@ from types import ModuleType
 import odradek_actors
 import odradek_domain
 import odradek_events
+import odradek_simulation
 from odradek import ActorError, DomainError, LogError, errors
+from odradek.errors import SimulationError
 
-ROOTS = (LogError, DomainError, ActorError)
+ROOTS = (LogError, DomainError, ActorError, SimulationError)
 
 
 def modules(package: ModuleType) -> Iterator[ModuleType]:
@@ -24,10 +26,10 @@ def modules(package: ModuleType) -> Iterator[ModuleType]:
 
 
 def defined_errors() -> dict[str, type[Exception]]:
-    """Return every public class of the three trees by name."""
+    """Return every public class of the four trees by name."""
     return {
         name: value
-        for package in (odradek_events, odradek_domain, odradek_actors)
+        for package in (odradek_events, odradek_domain, odradek_actors, odradek_simulation)
         for module in modules(package)
         for name, value in vars(module).items()
         if isinstance(value, type) and issubclass(value, ROOTS) and value.__module__ == module.__name__

@@ -20,7 +20,14 @@ COMMANDS = modules_in("odradek.cli")
 CLOCK_OWNERS = modules_in("odradek_actors.runtime")
 WITHOUT_CLOCKS = sorted({*modules_in("odradek_actors"), *modules_in("odradek")} - {*COMMANDS, *CLOCK_OWNERS})
 SIMULATION = modules_in("odradek_simulation")
-SEEDED = "odradek_simulation.workload.mix"  # what is sent is a pure function of the seed, by random.Random(seed)
+SEEDED_RUNTIME = {*modules_in("odradek_simulation.runtime"), "odradek_simulation.world.watchdog"}
+ON_ANY_RUNTIME = sorted({*SIMULATION} - SEEDED_RUNTIME)
+SEEDED = {  # by random.Random(seed) only
+    "odradek_simulation.choices.strategies",
+    "odradek_simulation.choices.streams",
+    "odradek_simulation.faults.injector",
+    "odradek_simulation.workload.mix",
+}
 WITHOUT_TEST_FRAMEWORK = sorted({*MODULES} - {*modules_in("odradek_events.testing")})
 
 Rule = Callable[[ast.Module], Iterable[str]]
@@ -160,8 +167,8 @@ RULES: dict[str, tuple[Rule, list[str]]] = {
     ),
     "actors read no clock": (reads_the_clock, WITHOUT_CLOCKS),
     "actors are stopped by the runtime": (stops_without_the_runtime, WITHOUT_CLOCKS),
-    "a simulation gets time, waiting and clients from the runtime": (imports_any(*CONCURRENCY), SIMULATION),
-    "a simulation draws no ids and no randomness": (imports_any("random"), sorted({*SIMULATION} - {SEEDED})),
+    "a simulation gets time, waiting and clients from the runtime": (imports_any(*CONCURRENCY), ON_ANY_RUNTIME),
+    "a simulation draws no ids and no randomness": (imports_any("random"), sorted({*ON_ANY_RUNTIME} - SEEDED)),
     "a simulation reads no clock": (reads_the_clock, SIMULATION),
     "events take the time of recording as an argument": (reads_the_clock, EVENTS),
     "events draw no ids and no randomness": (imports_any("uuid", "random", "secrets"), EVENTS),

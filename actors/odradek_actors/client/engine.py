@@ -155,6 +155,7 @@ class RunningSystem:
         self._require_open()
         deadline = self.runtime.monotonic() + timeout
         before: list[int] = []
+        pause = 0.0
         while True:
             try:
                 statuses = self._statuses(max(0.001, deadline - self.runtime.monotonic()))
@@ -166,6 +167,9 @@ class RunningSystem:
             before = now
             if self.runtime.monotonic() >= deadline:
                 raise RequestTimedOut(timeout)
+            if pause:  # not at once: usually the second look finds the system settled
+                self.runtime.sleep(pause)
+            pause = min(pause * 2 + 0.0005, 0.05)
 
     def state(self) -> SystemState:
         """Return the state of the whole system: of running actors as it is, of all other streams folded from the log.

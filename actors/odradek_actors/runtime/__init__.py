@@ -6,16 +6,19 @@ on `promise` and `budget`, without a lock that an interrupted caller could leave
 `actor_thread` a call that would make an actor wait. Imports errors and messages. Start reading at `port`.
 """
 
-from odradek_actors.runtime.dead_letters import DeadLetter
+from odradek_actors.runtime.budget import Budget
+from odradek_actors.runtime.dead_letters import DeadLetter, DeadLetters
 from odradek_actors.runtime.forwarding import Forwarding
 from odradek_actors.runtime.port import ByteBudget, Clock, Host, Ids, Mail, Promises, Runtime, checked_runtime
 from odradek_actors.runtime.promise import Promise
 from odradek_actors.runtime.threads import ThreadedRuntime
 
 __all__ = [
+    "Budget",
     "ByteBudget",
     "Clock",
     "DeadLetter",
+    "DeadLetters",
     "Forwarding",
     "Host",
     "Ids",

@@ -16,7 +16,7 @@ from odradek_events.log.judging import EMPTY_DIGEST, Judged, chain, chain_raw, j
 from odradek_events.log.memory import MemoryLog
 from odradek_events.log.port import EventLog, LogStore, ReadableLog, check_log
 from odradek_events.log.queries import check_bounds, check_items, merged
-from odradek_events.log.subscription import Subscription
+from odradek_events.log.subscription import Growth, Subscription
 
 if TYPE_CHECKING:
     from odradek_events.log.faulty import FaultyLog, Hold
@@ -28,6 +28,7 @@ __all__ = [
     "Checker",
     "EventLog",
     "FaultyLog",
+    "Growth",
     "Hold",
     "Judged",
     "LogStore",

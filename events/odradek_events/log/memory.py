@@ -50,17 +50,20 @@ class MemoryLog(LogStore):
                 raise LogUnavailable(self.name, "it is closed")
             judged = judge(requests, recorded_at, self._head, self.stream_version, self)
             for row in judged.rows:
-                number = len(self._rows)
-                self._rows.append(row)
-                self._firsts.append(row.first_position)
-                self._by_stream.setdefault(row.stream, []).append(number)
-                for tag, offset in row.tags.items():
-                    self._by_tag.setdefault(tag, []).append(number)
-                    if offset is not None:
-                        bisect.insort(self._by_offset.setdefault(tag, []), (offset, row.first_position))
+                self._add(row)
             self._head = judged.head
         self.growth.notify()
         return judged.verdicts
+
+    def _add(self, row: StoredCommit) -> None:
+        number = len(self._rows)
+        self._rows.append(row)
+        self._firsts.append(row.first_position)
+        self._by_stream.setdefault(row.stream, []).append(number)
+        for tag, offset in row.tags.items():
+            self._by_tag.setdefault(tag, []).append(number)
+            if offset is not None:
+                bisect.insort(self._by_offset.setdefault(tag, []), (offset, row.first_position))
 
     def head(self) -> Head:
         """Return the end of the log."""
@@ -134,6 +137,19 @@ class MemoryLog(LogStore):
         if not 0 <= position <= self._head.position:
             raise PositionBeyondHead(position, self._head.position)
         return self._rows[bisect.bisect_right(self._firsts, position) - 1]
+
+    def lose_tail(self, commits: int) -> None:
+        """Lose the newest commits, as a disk may that a power failure interrupts before a sync. For simulations."""
+        check_int("commits", commits)
+        with self._writing:
+            rows = self._rows[: max(0, len(self._rows) - commits)]
+            self._rows, self._firsts, self._by_stream, self._by_tag, self._by_offset = [], [], {}, {}, {}
+            self._head = Head(-1, EMPTY_DIGEST, None)
+            for row in rows:
+                self._add(row)
+            if rows:
+                last = rows[-1]
+                self._head = Head(last.last_position, last.digest, self.codec.metadata(last).recorded_at)
 
     def reopen(self) -> None:
         """Do nothing, since a write to memory never has an unknown outcome."""

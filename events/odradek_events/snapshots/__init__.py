@@ -5,10 +5,11 @@
 """
 
 from odradek_events.snapshots.sqlite import SqliteSnapshots, open_snapshots
-from odradek_events.snapshots.store import MemorySnapshots, SnapshotStore, StoredSnapshot, why_unusable
+from odradek_events.snapshots.store import MemorySnapshots, SnapshotMark, SnapshotStore, StoredSnapshot, why_unusable
 
 __all__ = [
     "MemorySnapshots",
+    "SnapshotMark",
     "SnapshotStore",
     "SqliteSnapshots",
     "StoredSnapshot",

@@ -1,0 +1,34 @@
+"""The choices that determine a run, and the tokens that repeat it.
+
+    strategies      which ready task takes the next step: first come first served, random walk, PCT
+    streams         the recipe of a run, and picks that are taken from a recording
+    token           a recipe as one line of text, with a hash of the code and checkpoints
+
+Pure: no clock, no thread, and no import of the runtime. Start reading at `strategies`.
+"""
+
+from typing import TYPE_CHECKING
+
+from odradek_events.lazy_names import lazy_names
+
+if TYPE_CHECKING:
+    from odradek_simulation.choices.strategies import STRATEGIES, Choose, StrategyName, random_walk, strategy
+    from odradek_simulation.choices.streams import Picks, Recipe, workload_dice
+    from odradek_simulation.choices.token import Checkpoint, Token, code_of, thinned
+else:
+    __getattr__, __dir__ = lazy_names(__name__, "token", "strategies", "streams")
+
+__all__ = [
+    "STRATEGIES",
+    "Checkpoint",
+    "Choose",
+    "Picks",
+    "Recipe",
+    "StrategyName",
+    "Token",
+    "code_of",
+    "random_walk",
+    "strategy",
+    "thinned",
+    "workload_dice",
+]

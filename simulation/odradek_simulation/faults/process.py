@@ -1,0 +1,92 @@
+"""Faults of the whole process, and of what clients repeat: crashes, retried commands, rebalance storms."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from odradek_actors.consumer.actor import ConsumerActor
+from odradek_actors.messages.core import Command, Nobody
+from odradek_actors.messages.topics import AppendBatch
+from odradek_actors.topic.actor import TopicActor
+from odradek_simulation.faults.site import Dice, FaultKind, Site, Struck, one_of
+from odradek_simulation.faults.tasks import stop_soon
+from odradek_simulation.runtime.tasks import ActorTask
+
+__all__ = ["LOST_TAIL", "PROCESS_FAULTS"]
+
+LOST_TAIL = "lost-tail"
+_MOST_LOST = 5  # commits
+
+
+class _Crash:
+    """End the process: actors, mailboxes, timers and clients are gone, and a new system opens on the same store."""
+
+    name = "crash"
+
+    def draw(self, site: Site, dice: Dice) -> Struck | None:
+        return "", 0.0
+
+    def strike(self, site: Site, target: str, value: float) -> None:
+        site.crash(0)
+
+
+class _LostTail:
+    """Crash, and lose the newest commits, as a power failure does without `durability="full"`.
+
+    Acknowledged messages are lost then, so "all" does not include it.
+    """
+
+    name = LOST_TAIL
+
+    def draw(self, site: Site, dice: Dice) -> Struck | None:
+        return "", float(1 + int(dice() * _MOST_LOST))
+
+    def strike(self, site: Site, target: str, value: float) -> None:
+        site.crash(int(value))
+
+
+class _Duplicate:
+    """Deliver the next batch of a topic's producers a second time, later, as a retry would."""
+
+    name = "duplicate"
+
+    def draw(self, site: Site, dice: Dice) -> Struck | None:
+        task = one_of(site.actors(TopicActor), dice)
+        return None if task is None else (task.name, site.steps(dice, 2, 200))
+
+    def strike(self, site: Site, target: str, value: float) -> None:
+        task = site.task(target)
+        if isinstance(task, ActorTask) and not isinstance(task.receive, _Repeats):
+            task.receive = _Repeats(site, task, value)
+
+
+class _Repeats:
+    """Handles messages as usual, and repeats the first batch once, after a delay."""
+
+    def __init__(self, site: Site, task: ActorTask, delay: float) -> None:
+        self._site, self._task, self._delay = site, task, delay
+        self._receive = task.receive
+
+    def __call__(self, message: Any) -> None:
+        if type(message) is Command and type(message.body) is AppendBatch:
+            self._task.receive = self._receive
+            copy = Command(message.body, Nobody(), 0, message.correlation_id, message.causation_id)
+            self._site.after(self._delay, partial(self._site.runtime.scheduler.enqueue, self._task, copy))
+        self._receive(message)
+
+
+class _RebalanceStorm:
+    """Kill the actors of all consumers one after another, so that their groups rebalance again and again."""
+
+    name = "rebalance-storm"
+
+    def draw(self, site: Site, dice: Dice) -> Struck | None:
+        return ("", site.steps(dice, 10, 200)) if site.actors(ConsumerActor) else None
+
+    def strike(self, site: Site, target: str, value: float) -> None:
+        for number, task in enumerate(site.actors(ConsumerActor)):
+            site.after(value * (number + 1), partial(stop_soon, site, task.name))
+
+
+PROCESS_FAULTS: tuple[FaultKind, ...] = (_Crash(), _LostTail(), _Duplicate(), _RebalanceStorm())

@@ -1,0 +1,423 @@
+"""A run of a world in progress: its phases, its clients, and what happens between two steps."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeVar
+
+from odradek_actors.client.system import ActorSystem
+from odradek_actors.errors import ActorError, RequestTimedOut
+from odradek_actors.infrastructure.journal import JournalActor
+from odradek_actors.runtime.promise import Promise
+from odradek_domain.errors import DomainError
+from odradek_events.errors import LogError
+from odradek_events.log.faulty import FaultyLog
+from odradek_events.log.memory import MemoryLog
+from odradek_events.log.port import LogStore
+from odradek_events.snapshots.sqlite import open_snapshots
+from odradek_simulation.choices.strategies import Choose, random_walk, strategy
+from odradek_simulation.choices.streams import Picks, Recipe, workload_dice
+from odradek_simulation.choices.token import Token, code_of
+from odradek_simulation.errors import StepLimitReached
+from odradek_simulation.faults.injector import (
+    SMALL_CONSTANTS,
+    DrawnFaults,
+    Injector,
+    RecordedFaults,
+    fault_names,
+    small_constants,
+)
+from odradek_simulation.faults.site import Fault, Site
+from odradek_simulation.faults.snapshots import FaultySnapshots
+from odradek_simulation.runtime.guards import GuardedGrowth
+from odradek_simulation.runtime.scheduler import NS
+from odradek_simulation.runtime.seeded import SeededRuntime
+from odradek_simulation.runtime.switchers import Switcher
+from odradek_simulation.runtime.tasks import Client, Task
+from odradek_simulation.world.checks import Checks, Eventual, Judge
+from odradek_simulation.world.course import Course
+from odradek_simulation.world.result import Failure, FailureKind, Result
+
+__all__ = ["Run"]
+
+T = TypeVar("T")
+
+_CHAOS_STEPS = 2500
+_END_SECONDS = 120.0  # virtual, for the clients to end once it is quiet
+_CHECK_NS = NS // 10  # virtual, between two looks at a check that must become true
+_OWN_ERRORS = (ActorError, DomainError, LogError)
+
+
+class Run:
+    """One run. `start` is called with the system, at the beginning and after each crash."""
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        token: Token | None,
+        checks: Checks,
+        start: Callable[[ActorSystem], object],
+        target: Callable[..., object],
+        *,
+        log: LogStore | None,
+        trace: bool,
+        switcher: Switcher,
+        is_lenient: bool,
+        system: dict[str, Any],
+    ) -> None:
+        self._recipe = recipe
+        self._faults = fault_names(recipe.faults)
+        self._start = start
+        self._target = target
+        self._options = system
+        self._course = Course(token, is_lenient=is_lenient)
+        self.runtime = SeededRuntime(
+            recipe.seed,
+            choose=self._chooser(is_lenient),
+            step_ms=recipe.step_us / 1000,
+            trace=trace,
+            switcher=switcher,
+        )
+        self._scheduler = self.runtime.scheduler
+        self._store: LogStore = MemoryLog() if log is None else log
+        self._growth = self._store.growth
+        self._store.growth = GuardedGrowth(self._growth)
+        self._faulty = FaultyLog(self._store)
+        self._snapshots = FaultySnapshots(open_snapshots(self._store))
+        self.site = Site(self.runtime, self._faulty, self._snapshots)
+        self.site.crash = self._request_crash
+        self._injector = self._make_injector()
+        self._judge = Judge(checks, self._store, self.fail)
+        self._checks = checks
+        self.injected: list[Fault] = []
+        self.is_quiet = False
+        self.failure: Failure | None = None
+        self._probes: list[tuple[Callable[..., Any], tuple[Any, ...], str]] = []
+        self._clients: dict[str, Client] = {}
+        self._tolerated: list[BaseException] = []
+        self._crashes = 0
+        self._lost: int | None = None  # commits, if a crash is due
+        self._dice: dict[str, Callable[[], float]] = {}
+        self._is_watching = False
+        self._is_over: Callable[[], bool] = lambda: True
+        self._is_interrupted = False
+        self.system: ActorSystem
+
+    def _chooser(self, is_lenient: bool) -> Choose:
+        recipe = self._recipe
+        if recipe.picks is None:
+            return strategy(recipe.strategy, f"{recipe.seed}/picks", recipe.length)
+        return Picks(recipe.picks, lambda: self._scheduler.steps, is_lenient=is_lenient)
+
+    def _make_injector(self) -> Injector:
+        if self._recipe.struck is not None:
+            return RecordedFaults(Fault(*fault) for fault in self._recipe.struck)
+        return DrawnFaults(self._recipe.seed, self._faults)
+
+    # -- for the world's clients --------------------------------------------------------------------------------------
+
+    def spawn(
+        self, client: Callable[..., T], args: tuple[Any, ...], name: str, *, may_hang: bool = False
+    ) -> Promise[T]:
+        """Start a client, unless the recipe leaves it out."""
+        promise: Promise[T] = self.runtime.promise()
+        if name in self._recipe.without:
+            return promise
+        task = self.runtime.start_client(promise, name, client, args)
+        self._clients[task.name] = task
+        if may_hang:
+            self.site.may_hang.add(task.name)
+        promise.add_done_callback(partial(self._client_ended, task))
+        return promise
+
+    def when_quiet(self, client: Callable[..., Any], args: tuple[Any, ...], name: str) -> None:
+        """Start a client once the others have ended."""
+        self._probes.append((client, args, name))
+
+    def reach(self, goal: str) -> None:
+        """Note that a goal is reached."""
+        self._judge.reached.add(goal)
+
+    def dice(self) -> Callable[[], float]:
+        """Return the random numbers of the client that runs."""
+        name = self._scheduler.current.name
+        dice = self._dice.get(name)
+        if dice is None:
+            dice = self._dice[name] = workload_dice(self._recipe.seed, name)
+        return dice
+
+    def fail(self, kind: FailureKind, what: str, message: str, error: BaseException | None = None) -> None:
+        """Note a failure; only the first one counts. The run ends after the step in hand."""
+        if self.failure is None:
+            steps = self._scheduler.steps
+            self.failure = Failure(kind, what, message, steps, error)
+            self._look_soon()
+            if self.runtime.trace is not None:
+                self.runtime.trace.happened(steps, self._scheduler.now, what, "check", kind, message)
+
+    def _client_ended(self, task: Client, promise: Promise[Any]) -> None:
+        self._clients.pop(task.name, None)
+        self._look_soon()
+        error = promise.exception()
+        if error is None:
+            return
+        if self._is_explained(error):
+            self._tolerated.append(error)
+        else:
+            self.fail("client", task.name, f"{type(error).__name__}: {error}", error)
+
+    def _is_explained(self, error: BaseException) -> bool:
+        """Return whether a fault explains an error: it was injected, or is one of the system's own after a fault."""
+        raised = self.site.raised
+        return error in raised or error.__cause__ in raised or bool(self.injected and isinstance(error, _OWN_ERRORS))
+
+    # -- for the watching thread --------------------------------------------------------------------------------------
+
+    def interrupt(self) -> None:
+        """Ask the run to end with KeyboardInterrupt after the step in hand."""
+        self._is_interrupted = True
+        self._look_soon()
+
+    def place(self) -> tuple[int, str]:
+        """Return how many steps were taken, and the task that runs."""
+        return self._scheduler.steps, self._scheduler.current.name
+
+    # -- phases -------------------------------------------------------------------------------------------------------
+
+    def run(self) -> Result:
+        """Run all phases."""
+        self._scheduler.step_limit = self._recipe.step_limit
+        self._scheduler.at_stop = self._look
+        try:
+            self._open()
+            self._chaos()
+            self._quiet()
+            self._end()
+        except StepLimitReached as error:
+            self.fail("step limit", "world", str(error), error)
+        except _Over:
+            pass
+        finally:
+            self._drop()
+            self._store.growth = self._growth
+        return self._result()
+
+    def _open(self) -> None:
+        """Open the system and start the client that calls `start`."""
+        constants = small_constants(self._recipe.seed) if SMALL_CONSTANTS in self._faults else {}
+        log = self._faulty if self._faults else self._store
+        self.system = ActorSystem.open(
+            log, runtime=self.runtime, snapshots=self._snapshots, **{**constants, **self._options}
+        )
+        self._scheduler.observed = self.site.actors(JournalActor)[0]
+        self._scheduler.after_step = self._after_journal
+        self._probes.clear()
+        self.spawn(self._start, (self.system,), "start")
+
+    def _chaos(self) -> None:
+        """Let faults strike until the clients have ended or the faults are used up."""
+        while self._clients and not self._is_calm() and not self._scheduler.is_idle:
+            self._watch(lambda: not self._clients or self._is_calm())
+            if self._lost is not None:
+                self._crash(self._lost)
+
+    def _is_calm(self) -> bool:
+        if not self._faults:
+            return False
+        return self._scheduler.steps >= _CHAOS_STEPS or self._injector.next_step == math.inf
+
+    def _quiet(self) -> None:
+        """Heal everything; then clients, probes and liveness checks must come to their end."""
+        self.is_quiet = True
+        self._injector.next_step = math.inf
+        self._faulty.heal()
+        self._snapshots.heal()
+        self.runtime.delays = None
+        for task in list(self._scheduler.tasks):
+            task.delay_ns = 0
+            if task.name not in self.site.hung:
+                self._scheduler.let_go(task)
+        if self._recipe.picks is None and self._recipe.strategy.startswith("pct"):
+            self._scheduler.choose = random_walk(f"{self._recipe.seed}/fair")  # PCT starves tasks by design
+        began = self._scheduler.now
+        self._await_clients()
+        for client, args, name in self._probes:
+            self.spawn(client, args, name)
+        self._await_clients()
+        for eventual in self._checks.eventually:
+            self._expect(eventual, began + round(eventual.within * NS))
+
+    def _unfinished(self) -> list[str]:
+        return [name for name in self._clients if name not in self.site.hung]
+
+    def _await_clients(self) -> None:
+        deadline = self._scheduler.now + round(_END_SECONDS * NS)
+        self._scheduler.at(round(_END_SECONDS * NS), self._look_soon)
+        self._watch(lambda: not self._unfinished() or self._scheduler.now >= deadline)
+        if names := ", ".join(self._unfinished()):
+            self.fail(
+                "stuck", names, f"{names} did not end within {_END_SECONDS:g} virtual seconds after the last fault"
+            )
+            raise _Over
+
+    def _expect(self, eventual: Eventual, deadline: int) -> None:
+        scheduler = self._scheduler
+        while not self._judge.is_true(eventual):
+            now = scheduler.now
+            if now >= deadline:
+                message = f"it did not become true within {eventual.within:g} virtual seconds after the last fault"
+                self.fail("eventually", eventual.name, message)
+                raise _Over
+            scheduler.at(min(_CHECK_NS, deadline - now), self._look_soon)
+            self._watch(partial(_is_later, scheduler, now))
+
+    def _end(self) -> None:
+        """Settle, compare live state with the log, and close."""
+        for name in self.site.hung:
+            task = self.site.task(name)
+            if task is not None:
+                self._scheduler.let_go(task)
+        self._check_handlers()
+        self._raise_failure()
+        try:
+            self.system.settle()
+            check = self.system.check_replay()
+            if not check.holds:
+                what = ", ".join(check.mismatches)
+                self.fail("replay", what, f"the live state of {what} differs from the state that the log gives")
+            self.system.close()
+        except RequestTimedOut as error:
+            running = ", ".join(task.name for task in self.site.actors())
+            self.fail("stuck", "close", f"the system does not come to rest; still running: {running}", error)
+
+    # -- crashes ------------------------------------------------------------------------------------------------------
+
+    def _request_crash(self, lost: int) -> None:
+        self._lost = lost
+
+    def _crash(self, lost: int) -> None:
+        """Drop everything but the store, and start again."""
+        self._lost = None
+        self._crashes += 1
+        self._drop()
+        if lost and isinstance(self._store, MemoryLog):
+            self._store.lose_tail(lost)
+            self._judge.start_over()
+        self._faulty.heal()
+        self._faulty.reopen()
+        self._open()
+
+    def _drop(self) -> None:
+        """End all clients and forget all actors, messages and timers."""
+        scheduler = self._scheduler
+        scheduler.current = scheduler.main
+        scheduler.observed = None
+        scheduler.drop_timers()
+        mine = (scheduler.main, scheduler.timers)
+        for task in [task for task in scheduler.tasks if task not in mine]:
+            if isinstance(task, Client):
+                scheduler.end_client(task)
+        for task in [task for task in scheduler.tasks if task not in mine]:
+            scheduler.retire(task)
+        scheduler.drop_timers()
+        scheduler.main.outbox.clear()
+        self._clients.clear()
+        self.site.hung.clear()
+
+    # -- between two steps --------------------------------------------------------------------------------------------
+
+    def _watch(self, is_over: Callable[[], bool]) -> None:
+        """Let the world run until `is_over`, a crash is due, or nothing can happen; _Over if the run has failed."""
+        self._is_over = is_over
+        while not is_over() and self._lost is None and not self._scheduler.is_idle:
+            self._is_watching = True
+            self._look_soon()
+            self._scheduler.wait_for_the_world()
+            self._is_watching = False
+            self._raise_failure()
+        self._raise_failure()
+
+    def _raise_failure(self) -> None:
+        failure, self._scheduler.failure = self._scheduler.failure, None
+        if failure is not None:
+            raise failure
+        if self._is_interrupted:
+            raise KeyboardInterrupt
+        if self.failure is not None:
+            raise _Over
+
+    def _look_soon(self) -> None:
+        self._scheduler.next_stop = 0
+
+    def _look(self) -> bool:
+        """Between two steps: note a checkpoint, inject faults; return whether the main client must run."""
+        scheduler = self._scheduler
+        steps = scheduler.steps
+        if steps >= self._course.next_step:
+            self._course.note(steps, scheduler.digest)
+        next_stop = min(self._course.next_step, self._recipe.step_limit)
+        if not self._is_watching:
+            scheduler.next_stop = next_stop
+            return False
+        if steps >= self._injector.next_step:
+            self._inject(steps)
+        self._check_handlers()
+        if self.failure is not None or self._is_interrupted or self._lost is not None:
+            return True
+        chaos_ends = math.inf if self.is_quiet or not self._faults else _CHAOS_STEPS
+        scheduler.next_stop = int(min(self._injector.next_step, chaos_ends, next_stop))
+        return self._is_over()
+
+    def _inject(self, steps: int) -> None:
+        fault = self._injector.strike(self.site)
+        if fault is None:
+            return
+        self.injected.append(fault)
+        if self.runtime.trace is not None:
+            text = f"{fault.value:g}" if fault.value else ""
+            self.runtime.trace.happened(steps, self._scheduler.now, fault.target, "fault", fault.kind, text)
+
+    def _check_handlers(self) -> None:
+        """Fail on exceptions of handlers that no fault explains."""
+        errors, self.runtime.handler_errors = self.runtime.handler_errors, []
+        for found in errors:
+            if not self._is_explained(found.error):
+                message = f"{type(found.error).__name__} at {found.message}: {found.error}"
+                self.fail("handler", found.task, message, found.error)
+
+    def _after_journal(self, _: Task) -> bool:
+        """After a step of the journal: judge what it has committed."""
+        self._judge.follow()
+        return self.failure is not None and self._is_watching
+
+    # -- the result ---------------------------------------------------------------------------------------------------
+
+    def _result(self) -> Result:
+        scheduler = self._scheduler
+        checkpoints = self._course.end(scheduler.steps, scheduler.digest)
+        reached = self._judge.reached
+        return Result(
+            token=str(Token(self._recipe, *code_of(self._target), scheduler.steps, checkpoints)),
+            log=self._store,
+            failure=self.failure,
+            steps=scheduler.steps,
+            seconds=self.runtime.monotonic(),
+            digest=f"{scheduler.digest:012x}",
+            faults=tuple(self.injected),
+            reached=tuple(sorted(reached)),
+            missed=tuple(sorted(set(self._checks.goals) - reached)),
+            crashes=self._crashes,
+            choices=len(scheduler.picks),
+            tolerated=tuple(self._tolerated),
+            trace=self.runtime.trace,
+        )
+
+
+class _Over(Exception):
+    """Ends the phases of a run that has failed."""
+
+
+def _is_later(scheduler: Any, moment: int) -> bool:
+    return bool(scheduler.now > moment)
