@@ -9,10 +9,11 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import os
 import sys
 import zlib
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -80,11 +81,15 @@ def thinned(checkpoints: list[Checkpoint]) -> tuple[Checkpoint, ...]:
 
 def code_of(target: Callable[..., Any]) -> tuple[bytes, bytes]:
     """Return short hashes of the product's source and of the file that defines the target, b"" if it has none."""
-    module = sys.modules.get(getattr(target, "__module__", ""))
-    path = getattr(module, "__file__", None)
-    if path is None or not Path(path).is_file():
+    path = getattr(sys.modules.get(getattr(target, "__module__", "")), "__file__", None)
+    if path is None or not os.path.isfile(path):
         return _product(), b""
-    return _product(), hashlib.sha256(Path(path).read_bytes()).digest()[:4]
+    return _product(), _hash_of(path, os.stat(path).st_mtime_ns)
+
+
+@lru_cache(maxsize=64)
+def _hash_of(path: str, _changed_at: int) -> bytes:
+    return hashlib.sha256(Path(path).read_bytes()).digest()[:4]
 
 
 @cache
