@@ -49,7 +49,9 @@ def test_decisions_are_numbered_without_gaps() -> None:
 
 def test_every_file_named_in_the_architecture_exists() -> None:
     sources = {
-        path.name for floor in ("actors", "domain", "events", "simulation") for path in (ROOT / floor).rglob("*.py")
+        path.name
+        for floor in ("actors", "boundaries", "domain", "events", "simulation")
+        for path in (ROOT / floor).rglob("*.py")
     }
     named = re.findall(r"`(?:[\w/]+/)?(\w+\.py)`", (ROOT / "docs" / "ARCHITECTURE.md").read_text())
     examples = {path.name for path in (ROOT / "examples").glob("*.py")}

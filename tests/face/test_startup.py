@@ -16,7 +16,15 @@ from odradek_events.sqlite.log import Durability
 
 # structlog brings asyncio and its own tools for development, rich its markup: each costs more than a store of ours.
 DEAR = {"asyncio", "hypothesis", "multiprocessing", "pyarrow", "pytest", "rich", "structlog"}
-LIBRARY = {"odradek_actors", "odradek_domain", "odradek_events", "odradek_simulation", "pykka", "sqlite3"}
+LIBRARY = {
+    "odradek_actors",
+    "odradek_boundaries",
+    "odradek_domain",
+    "odradek_events",
+    "odradek_simulation",
+    "pykka",
+    "sqlite3",
+}
 
 
 COMPLETED = ("odradek st", "odradek topics ", "odradek produce x.db --", "odradek offsets reset --t")

@@ -43,7 +43,7 @@ __all__ = ["Finding", "Misuse", "Report"]
 PATIENCE = 60.0
 """Seconds that one call may take; a valid one may wait for 30."""
 SLOW = 5.0
-OURS = ("odradek", "odradek_actors", "odradek_domain", "odradek_events", "odradek_simulation")
+OURS = ("odradek", "odradek_actors", "odradek_boundaries", "odradek_domain", "odradek_events", "odradek_simulation")
 
 
 class Text(str):

@@ -28,6 +28,9 @@ SEEDED = {  # by random.Random(seed) only
     "odradek_simulation.faults.injector",
     "odradek_simulation.workload.mix",
 }
+LAB = modules_in("odradek_boundaries")
+DRAWN = "odradek_boundaries.workload"
+FORKED = "odradek_boundaries.study"
 WITHOUT_TEST_FRAMEWORK = sorted({*MODULES} - {*modules_in("odradek_events.testing")})
 
 Rule = Callable[[ast.Module], Iterable[str]]
@@ -170,6 +173,10 @@ RULES: dict[str, tuple[Rule, list[str]]] = {
     "a simulation gets time, waiting and clients from the runtime": (imports_any(*CONCURRENCY), ON_ANY_RUNTIME),
     "a simulation draws no ids and no randomness": (imports_any("random"), sorted({*ON_ANY_RUNTIME} - SEEDED)),
     "a simulation reads no clock": (reads_the_clock, SIMULATION),
+    "the boundary lab needs no actors": (imports_any("odradek_actors", "pykka"), LAB),
+    "the boundary lab draws everything from a seed": (imports_any("random", "uuid"), sorted({*LAB} - {DRAWN})),
+    "the boundary lab has no threads, and forks in one place": (imports_any(*CONCURRENCY), sorted({*LAB} - {FORKED})),
+    "the boundary lab reads no clock": (reads_the_clock, LAB),
     "events take the time of recording as an argument": (reads_the_clock, EVENTS),
     "events draw no ids and no randomness": (imports_any("uuid", "random", "secrets"), EVENTS),
     "no module uses forbidden powers": (uses_forbidden_powers, list(MODULES)),

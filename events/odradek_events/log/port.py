@@ -242,6 +242,9 @@ class ReadableLog(ABC):
     def first_match(self, query: Query, after: int) -> int | None:
         """Return the position of the first event after `after` that matches or may match (see `read`), or None."""
         check_instance("query", query, Query, "a Query")
+        check_int("after", after)
+        if after >= self.head().position:
+            return None
         return next((found.position for found in self.read(after=after, query=query, opaque=True)), None)
 
     def _matching(self, query: Query, after: int, last: int, stream: str | None, opaque: bool) -> Iterator[Recorded]:

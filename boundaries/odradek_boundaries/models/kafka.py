@@ -1,0 +1,379 @@
+"""Kafka's model: the rules of `odradek_domain`, with a table of what each decision reads.
+
+| decision | reads |
+|---|---|
+| Produce | the life cycle of the topic, the messages of the partition |
+| Commit | the life cycle of the topic, the messages of the partition, all commits of the group, GroupDeleted |
+| SetRetention | the life cycle, TopicRetentionSet |
+| DeleteRecords | the life cycle, the messages and RecordsDeleted of the partition |
+| AddPartitions | the life cycle; with a quota the life cycles of all topics |
+| CreateTopic, DeleteTopic | the life cycle |
+| DeleteGroup | all facts of the group |
+
+Life cycle: TopicCreated, PartitionsAdded, TopicDeleted. A consumer commits all that is in a partition when it reads it.
+A commit reads the group's commits for all partitions, because one for another incarnation of a topic drops all of its
+commits. No rule is copied: deciders are methods of Topic and ConsumerGroup.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from odradek_boundaries.boundary import Boundary
+from odradek_boundaries.lab import Lab, Model
+from odradek_boundaries.read_sets import Facts, facts
+from odradek_boundaries.workload import Draw, Workload
+from odradek_domain.errors import DomainError, PartitionNotFound, TopicNotFound
+from odradek_domain.group.group import ConsumerGroup
+from odradek_domain.topic.appends import AppendMessages
+from odradek_domain.topic.partition import TailLimit
+from odradek_domain.topic.topic import Topic
+from odradek_domain.values.committed_offsets import OffsetToCommit
+from odradek_domain.values.message import Message
+from odradek_events.types import (
+    GroupDeleted,
+    MessageProduced,
+    OffsetCommitted,
+    OffsetReset,
+    OffsetsExpired,
+    PartitionsAdded,
+    RecordsDeleted,
+    TopicCreated,
+    TopicDeleted,
+    TopicRetentionSet,
+)
+
+__all__ = [
+    "BOUNDARIES",
+    "AddPartitions",
+    "Commit",
+    "CreateTopic",
+    "DeleteGroup",
+    "DeleteRecords",
+    "DeleteTopic",
+    "PartitionQuotaExceeded",
+    "Produce",
+    "SetRetention",
+    "commits",
+    "life_cycle",
+    "messages",
+    "model",
+    "stream_of",
+]
+
+NOW = datetime(2000, 1, 1, tzinfo=UTC)
+_LIFE_CYCLE = (TopicCreated, PartitionsAdded, TopicDeleted)
+_NO_TAIL = TailLimit(0, 0)  # no decision reads a message again
+
+BOUNDARIES = (
+    Boundary("broker"),
+    Boundary("topic, all read", by=("owner", "topic")),
+    Boundary("topic, one per transaction", by=("owner", "topic"), checks="unit"),
+    Boundary("partition, all read", by=("owner", "partition", "topic")),
+    Boundary("partition, one per transaction", by=("owner", "partition", "topic"), checks="unit"),
+    Boundary("a query per decision", checks="facts"),
+)
+"""The six boundaries of the study: `topic, one per transaction` is what Odradek's actors do, and Kafka's brokers."""
+
+
+class Produce(msgspec.Struct, frozen=True):
+    """Store messages in a partition."""
+
+    topic: str
+    partition: int
+    id: str
+    count: int = 1
+
+
+class Commit(msgspec.Struct, frozen=True):
+    """Commit for a group that all messages of a partition are processed."""
+
+    group: str
+    topic: str
+    partition: int
+
+
+class SetRetention(msgspec.Struct, frozen=True):
+    """Limit how long a topic keeps messages."""
+
+    topic: str
+    retention_ms: int
+
+
+class DeleteRecords(msgspec.Struct, frozen=True):
+    """Delete all messages that a partition has now."""
+
+    topic: str
+    partition: int
+
+
+class AddPartitions(msgspec.Struct, frozen=True):
+    """Give a topic more partitions."""
+
+    topic: str
+    more: int = 1
+
+
+class CreateTopic(msgspec.Struct, frozen=True):
+    """Create a topic."""
+
+    topic: str
+    id: str
+    partitions: int
+
+
+class DeleteTopic(msgspec.Struct, frozen=True):
+    """Delete a topic."""
+
+    topic: str
+
+
+class DeleteGroup(msgspec.Struct, frozen=True):
+    """Delete a group, with its committed offsets."""
+
+    group: str
+
+
+class PartitionQuotaExceeded(DomainError):
+    """All topics together would have more partitions than the quota."""
+
+    code = "partition_quota_exceeded"
+
+
+# -- what each decision reads -----------------------------------------------------------------------------------------
+
+
+def life_cycle(topic: str) -> Facts:
+    """Return the facts that create a topic, make it grow, and delete it."""
+    return facts(*_LIFE_CYCLE, topic=topic)
+
+
+def commits(group: str) -> Facts:
+    """Return the facts that decide which offsets a group has committed."""
+    return facts(OffsetCommitted, OffsetReset, OffsetsExpired, owner=f"group/{group}") | facts(
+        GroupDeleted, group_id=group
+    )
+
+
+def messages(topic: str, partition: int) -> Facts:
+    """Return the messages of a partition."""
+    return facts(MessageProduced, topic=topic, partition=partition)
+
+
+def stream_of(topic: str) -> Facts:
+    """Return all facts of a topic."""
+    return life_cycle(topic) | facts(TopicRetentionSet, RecordsDeleted, MessageProduced, topic=topic)
+
+
+# -- states -----------------------------------------------------------------------------------------------------------
+
+
+def _topic(command: Any) -> Topic:
+    return Topic(command.topic, _NO_TAIL)
+
+
+class _Progress:
+    """A topic, and the group that commits how far it has processed it."""
+
+    def __init__(self, command: Commit) -> None:
+        self.topic, self.group = _topic(command), ConsumerGroup(command.group)
+
+    def apply_all(self, events: Sequence[Any]) -> None:
+        self.topic.apply_all(events)
+        self.group.apply_all(events)
+
+
+class _Topics:
+    """All topics, by name."""
+
+    def __init__(self) -> None:
+        self.by_name: dict[str, Topic] = {}
+
+    @property
+    def partition_count(self) -> int:
+        return sum(topic.partition_count for topic in self.by_name.values())
+
+    def apply_all(self, events: Sequence[Any]) -> None:
+        for event in events:
+            if isinstance(event, _LIFE_CYCLE):
+                topic = self.by_name.get(event.topic)
+                if topic is None:
+                    topic = self.by_name[event.topic] = Topic(event.topic, _NO_TAIL)
+                topic.apply(event)
+
+
+# -- decisions --------------------------------------------------------------------------------------------------------
+
+
+def _produce(topic: Topic, command: Produce) -> list[MessageProduced]:
+    batch = tuple(
+        Message.new(None, b"v", id=f"{command.id}-{number}", timestamp=NOW) for number in range(command.count)
+    )
+    append = AppendMessages(batch, (command.partition,) * command.count, "lab")
+    (decided,) = topic.decide_appends([append])
+    if isinstance(decided, DomainError):
+        raise decided
+    return decided.events
+
+
+def _commit(known: _Progress, command: Commit) -> list[OffsetCommitted]:
+    topic = known.topic
+    if topic.topic_id is None:
+        raise TopicNotFound(topic.name)
+    partition = topic.get_partition(command.partition)
+    if partition is None:
+        raise PartitionNotFound(topic.name, command.partition, topic.partition_count)
+    offset = OffsetToCommit(command.topic, command.partition, topic.topic_id, partition.high_watermark)
+    return known.group.commit_offsets([offset], NOW)
+
+
+def _add_partitions(topic: Topic, command: AddPartitions) -> PartitionsAdded:
+    return topic.add_partitions(topic.partition_count + command.more, NOW)
+
+
+def _add_partitions_within(quota: int) -> Callable[[_Topics, AddPartitions], PartitionsAdded]:
+    def decide(topics: _Topics, command: AddPartitions) -> PartitionsAdded:
+        if topics.partition_count + command.more > quota:
+            raise PartitionQuotaExceeded(f"all topics together may have {quota} partitions")
+        return _add_partitions(topics.by_name.get(command.topic) or Topic(command.topic), command)
+
+    return decide
+
+
+def _declare(lab: Lab, quota: int | None) -> None:
+    """Declare the table of the module."""
+    lab.decides(
+        Produce,
+        reads=lambda c: life_cycle(c.topic) | messages(c.topic, c.partition),
+        state=_topic,
+        whole=lambda c: stream_of(c.topic),
+    )(_produce)
+    lab.decides(
+        Commit,
+        reads=lambda c: commits(c.group) | life_cycle(c.topic) | messages(c.topic, c.partition),
+        state=_Progress,
+        whole=lambda c: commits(c.group) | stream_of(c.topic),
+    )(_commit)
+    lab.decides(
+        SetRetention,
+        reads=lambda c: life_cycle(c.topic) | facts(TopicRetentionSet, topic=c.topic),
+        state=_topic,
+        whole=lambda c: stream_of(c.topic),
+    )(lambda topic, c: topic.set_retention(c.retention_ms, None, NOW))
+    lab.decides(
+        DeleteRecords,
+        reads=lambda c: (
+            life_cycle(c.topic)
+            | messages(c.topic, c.partition)
+            | facts(RecordsDeleted, topic=c.topic, partition=c.partition)
+        ),
+        state=_topic,
+        whole=lambda c: stream_of(c.topic),
+    )(lambda topic, c: topic.delete_records(c.partition, -1, NOW))
+    if quota is None:
+        lab.decides(
+            AddPartitions,
+            reads=lambda c: life_cycle(c.topic),
+            state=_topic,
+            whole=lambda c: stream_of(c.topic),
+        )(_add_partitions)
+    else:
+        lab.decides(
+            AddPartitions,
+            reads=lambda c: facts(*_LIFE_CYCLE),
+            state=lambda c: _Topics(),
+            whole=lambda c: facts(*_LIFE_CYCLE, TopicRetentionSet, RecordsDeleted, MessageProduced),
+        )(_add_partitions_within(quota))
+    lab.decides(CreateTopic, reads=lambda c: life_cycle(c.topic), state=_topic, whole=lambda c: stream_of(c.topic))(
+        lambda topic, c: topic.create(c.partitions, topic_id=c.id, at=NOW)
+    )
+    lab.decides(DeleteTopic, reads=lambda c: life_cycle(c.topic), state=_topic, whole=lambda c: stream_of(c.topic))(
+        lambda topic, c: topic.delete(NOW)
+    )
+    lab.decides(
+        DeleteGroup,
+        reads=lambda c: commits(c.group),
+        state=lambda c: ConsumerGroup(c.group),
+        whole=lambda c: commits(c.group),
+    )(lambda group, c: group.delete(NOW))
+
+
+# -- the model --------------------------------------------------------------------------------------------------------
+
+
+def model(
+    *,
+    topics: int = 4,
+    partitions: int = 6,
+    groups: int = 4,
+    skew: float = 1.1,
+    quota: int | None = None,
+    count: int = 10_000,
+    prefix: str = "t",
+) -> Model:
+    """Return Kafka's model under six boundaries. Topics, partitions and groups are drawn by Zipf with this skew.
+
+    With a `quota`, all topics together may have that many partitions.
+    """
+    lab = Lab(*(TopicCreated(f"{prefix}{n}", f"id-{n}", partitions, NOW) for n in range(topics)))
+    _declare(lab, quota)
+
+    def topic(r: Draw) -> str:
+        return f"{prefix}{r.zipf(topics, skew)}"
+
+    def partition(r: Draw) -> int:
+        return r.zipf(partitions, skew)
+
+    def group(r: Draw) -> str:
+        return f"g{r.zipf(groups, skew)}"
+
+    @lab.draw
+    def produce(r: Draw) -> Produce:
+        return Produce(topic(r), partition(r), f"m{r.getrandbits(48):x}")
+
+    @lab.draw
+    def commit(r: Draw) -> Commit:
+        return Commit(group(r), topic(r), partition(r))
+
+    @lab.draw
+    def set_retention(r: Draw) -> SetRetention:
+        return SetRetention(topic(r), 1000 * (1 + r.randrange(5)))
+
+    @lab.draw
+    def delete_records(r: Draw) -> DeleteRecords:
+        return DeleteRecords(topic(r), partition(r))
+
+    @lab.draw
+    def add_partitions(r: Draw) -> AddPartitions:
+        return AddPartitions(topic(r))
+
+    @lab.draw
+    def create_topic(r: Draw) -> CreateTopic:
+        return CreateTopic(topic(r), f"id-{r.getrandbits(48):x}", partitions)
+
+    @lab.draw
+    def delete_topic(r: Draw) -> DeleteTopic:
+        return DeleteTopic(topic(r))
+
+    @lab.draw
+    def delete_group(r: Draw) -> DeleteGroup:
+        return DeleteGroup(group(r))
+
+    if quota is not None:
+
+        @lab.always(state=_Topics)
+        def partitions_are_within_the_quota(known: _Topics) -> bool:
+            return known.partition_count <= quota
+
+    mix: dict[Callable[[Draw], Any], float] = {
+        produce: 70.0,
+        commit: 25.0,
+        set_retention: 2.0,
+        delete_records: 2.0,
+        add_partitions: 1.0,
+    }
+    return Model(lab, BOUNDARIES, Workload(mix, count=count, per_second=500.0))
