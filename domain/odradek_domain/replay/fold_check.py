@@ -65,6 +65,7 @@ class FoldCheck:
         self.findings: list[FoldFinding] = []
         self.unfolded_streams: set[str] = set()
         self._state = SystemState()
+        self._given_up: set[str] = set()
         self._claims: dict[tuple[str, int], list[StateClaim]] = {}
         self._created: dict[str, int] = {}  # the position at which each topic was last created
         self._has_ended = False
@@ -73,26 +74,26 @@ class FoldCheck:
 
     @property
     def state(self) -> SystemState:
-        """The state folded so far, without the streams that could not be folded."""
+        """The state folded so far; a stream with a finding, or with unregistered events, stays as it was before."""
         return self._state
 
     def add(self, commit: Commit | None) -> None:
         """Fold the next commit. None stands for a damaged commit, after which nothing can be checked."""
         if commit is None:
             self._has_ended = True
-        if commit is None or self._has_ended or commit.stream in self.unfolded_streams:
+        if commit is None or self._has_ended or commit.stream in self._given_up:
             return
         try:
             problem = self._why_impossible(commit)
             if problem is None:
                 self._state.apply_commit(commit)
         except LogError:  # an event that is not registered, or has no up-caster to its current version
-            self.unfolded_streams.add(commit.stream)
+            self._give_up(commit.stream)
             return
         except Exception as error:
             problem = f"{type(error).__name__}: {error}"
         if problem is not None:
-            self.unfolded_streams.add(commit.stream)
+            self._give_up(commit.stream)
             self.findings.append(FoldFinding(commit.first_position, f"it cannot be folded ({problem})"))
             return
         if not self._state.is_folded(commit.stream):
@@ -103,6 +104,10 @@ class FoldCheck:
                 self._created[commit.stream] = position
         for claim in self._claims.pop((commit.stream, commit.last_version), ()):
             self._compare(claim)
+
+    def _give_up(self, stream: str) -> None:
+        self._given_up.add(stream)
+        self.unfolded_streams.add(stream)
 
     def _compare(self, claim: StateClaim) -> None:
         state = self._state.snapshot_of(claim.stream)

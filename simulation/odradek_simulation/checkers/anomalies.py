@@ -64,11 +64,7 @@ class _View:
     @cached_property
     def told(self) -> _Told:
         """What clients were told of each offset."""
-        told = _Told()
-        for operation in self.operations:
-            for stretch in operation.messages:
-                told.add(operation, stretch)
-        return told
+        return _Told(self.operations)
 
     @cached_property
     def sent_values(self) -> set[Any]:
@@ -119,38 +115,53 @@ class _View:
 
 
 class _Told:
-    """The value of each offset, as clients were first told, and what contradicts it."""
+    """What clients were told of each offset, as one long stretch for consecutive offsets, and what contradicts it.
 
-    def __init__(self) -> None:
-        self.contradictions: list[tuple[Operation, TopicPartition, int, Any, Any]] = []  # offset, first value, value
-        self._values: dict[TopicPartition, dict[int, Any]] = {}
+    A stretch is compared with what is known by slices: a dict of all offsets took 0.2 s and 20 MB more for 200 000
+    messages and three readers.
+    """
 
-    def add(self, operation: Operation, stretch: Stretch) -> None:
-        """Take in what an operation was told."""
-        known = self._values.setdefault(stretch.partition, {})
-        offsets = range(stretch.begin, stretch.end)
-        values = list(stretch.values)
-        first = list(map(known.get, offsets, values))  # an offset of which nothing is known agrees
-        known.update(zip(offsets, first, strict=True))
-        if first != values:
-            self.contradictions += (
-                (operation, stretch.partition, offset, before, value)
-                for offset, before, value in zip(offsets, first, values, strict=True)
-                if before != value
-            )
+    def __init__(self, operations: Iterable[Send | Poll]) -> None:
+        self.contradictions: list[tuple[Operation, TopicPartition, int, Any, Any]] = []  # offset and the two values
+        self._known: list[Stretch] = []
+        by_partition: dict[TopicPartition, list[tuple[Operation, Stretch]]] = {}
+        for operation in operations:
+            for stretch in operation.messages:
+                by_partition.setdefault(stretch.partition, []).append((operation, stretch))
+        for partition in sorted(by_partition):
+            self._join(sorted(by_partition[partition], key=lambda each: (each[1].begin, each[0].number)))
+
+    def _join(self, told: list[tuple[Operation, Stretch]]) -> None:
+        """Join the stretches of a partition, which are in the order of their offsets."""
+        known = told[0][1]
+        values: Any = known.values[:0]  # a list or an array, which grows
+        for operation, stretch in told:
+            at = stretch.begin - known.begin
+            if at > len(values):
+                self._known.append(Stretch(known.partition, known.begin, values))
+                known, values, at = stretch, stretch.values[:0], 0
+            before = values[at : at + len(stretch.values)]
+            if before != stretch.values[: len(before)]:
+                self.contradictions += (
+                    (operation, stretch.partition, offset, one, other)
+                    for offset, (one, other) in enumerate(zip(before, stretch.values, strict=False), stretch.begin)
+                    if one != other
+                )
+            values += stretch.values[len(before) :]
+        self._known.append(Stretch(known.partition, known.begin, values))
 
     def values(self) -> Iterator[Any]:
         """Yield the values of all offsets, then those that contradict them."""
-        yield from chain.from_iterable(known.values() for known in self._values.values())
+        yield from chain.from_iterable(stretch.values for stretch in self._known)
         yield from (value for _, _, _, _, value in self.contradictions)
 
     def places(self, values: Collection[Any]) -> dict[Any, list[str]]:
         """Return the places of these values, as text."""
         found: dict[Any, list[str]] = {}
-        for partition, known in sorted(self._values.items()):
-            for offset, value in known.items():
+        for stretch in self._known:
+            for offset, value in enumerate(stretch.values, stretch.begin):
                 if value in values:
-                    found.setdefault(value, []).append(f"offset {offset} of {partition}")
+                    found.setdefault(value, []).append(f"offset {offset} of {stretch.partition}")
         for _, partition, offset, _, value in self.contradictions:
             if value in values:
                 found.setdefault(value, []).append(f"offset {offset} of {partition}")
@@ -162,11 +173,11 @@ class _Told:
 
 def _inconsistent_offsets(view: _View) -> Iterator[_Problem]:
     """One offset, two values."""
-    for operation, partition, offset, before, value in view.told.contradictions:
+    for operation, partition, offset, one, other in view.told.contradictions:
         yield (
-            f"{operation.client} was told that offset {offset} of {partition} holds {shown(value)}, "
-            f"and a client was told before that it holds {shown(before)}",
-            {"partition": str(partition), "offset": offset, "values": [before, value]},
+            f"clients were told that offset {offset} of {partition} holds {shown(one)} and that it holds "
+            f"{shown(other)}; {operation.client} was told the latter",
+            {"partition": str(partition), "offset": offset, "values": [one, other], "client": operation.client},
         )
 
 

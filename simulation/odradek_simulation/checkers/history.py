@@ -56,7 +56,7 @@ class Outcome(Enum):
 
 
 class Stretch(msgspec.Struct, frozen=True, gc=False):
-    """Messages with consecutive offsets of one partition: the first offset, and the value of each message."""
+    """Messages with consecutive offsets of one partition: the first offset, and a list or array of their values."""
 
     partition: TopicPartition
     begin: int

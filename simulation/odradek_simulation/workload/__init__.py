@@ -3,10 +3,10 @@
 In order of their layers, where each imports only those before it:
 
     mix                                    what is sent: a pure function of the workload's numbers and its seed
-    tally                                  what each producer and each reader saw
+    reader                                 what a group, or a consumer without one, has received so far
     producer_run  consumer_run             one producer, one consumer without a group at work
     group_run                              one group at work, whose members come and go
-    verdict                                what must hold, and whether it does
+    verdict                                what must hold, by the findings of the checkers
     report                                 the figures and the verdict together
     run                                    everything together: `run_workload`
 

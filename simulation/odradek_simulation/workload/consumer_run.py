@@ -7,8 +7,9 @@ from collections.abc import Callable
 from odradek_actors.client.consumer import ConsumerHandle
 from odradek_actors.client.system import ActorSystem
 from odradek_actors.runtime.port import Clock
+from odradek_simulation.checkers.history import History, Recorder
 from odradek_simulation.workload.mix import Workload
-from odradek_simulation.workload.tally import ConsumerTally, ReaderTally
+from odradek_simulation.workload.reader import Reader
 
 __all__ = ["ConsumerRun", "poll_once"]
 
@@ -19,8 +20,8 @@ _BATCHES_PER_POLL = 10
 class ConsumerRun:
     """Reads all topics alone. Once `must_stop` is set, it ends after the poll in hand."""
 
-    def __init__(self, system: ActorSystem, workload: Workload, number: int) -> None:
-        self.tally = ReaderTally(f"consumer-{number}")
+    def __init__(self, system: ActorSystem, workload: Workload, history: History, number: int) -> None:
+        self.reader = Reader(history, f"consumer-{number}")
         self.must_stop = False
         self._system = system
         self._workload = workload
@@ -31,21 +32,18 @@ class ConsumerRun:
         return [self._run]
 
     def _run(self) -> None:
-        tally = self.tally.new_consumer()
-        with self._system.consumer(self.tally.name) as consumer:
+        recorder = self.reader.new_member(self.reader.name)
+        with self._system.consumer(self.reader.name) as consumer:
             consumer.subscribe(self._workload.topic_names)
             while not self.must_stop:
-                if poll_once(consumer, tally, self._workload, self._system.runtime):
+                if poll_once(consumer, recorder, self._workload, self._system.runtime):
                     consumer.commit()
 
 
-def poll_once(consumer: ConsumerHandle, tally: ConsumerTally, workload: Workload, clock: Clock) -> bool:
+def poll_once(consumer: ConsumerHandle, recorder: Recorder, workload: Workload, clock: Clock) -> bool:
     """Poll, and record what came; return whether there were messages."""
-    asked_at = clock.monotonic()
+    began_at = clock.monotonic()
     messages = consumer.poll(workload.batch * _BATCHES_PER_POLL, _POLL_SECONDS)
-    if not messages:
-        return False
-    tally.last_received_at = clock.monotonic()
-    tally.latencies.append(tally.last_received_at - asked_at)
-    tally.receive(messages)
-    return True
+    if messages:
+        recorder.polled(messages, began_at)
+    return bool(messages)

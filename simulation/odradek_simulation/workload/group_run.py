@@ -11,9 +11,10 @@ from odradek_actors.client.consumer import ConsumerHandle
 from odradek_actors.client.system import ActorSystem
 from odradek_actors.errors import ActorError
 from odradek_domain.errors import DomainError
+from odradek_simulation.checkers.history import History, Recorder
 from odradek_simulation.workload.consumer_run import poll_once
 from odradek_simulation.workload.mix import Workload
-from odradek_simulation.workload.tally import ConsumerTally, ReaderTally
+from odradek_simulation.workload.reader import Reader
 
 __all__ = ["GroupRun"]
 
@@ -25,8 +26,8 @@ _USUAL_MAX_POLL_SECONDS = 300.0
 class GroupRun:
     """Reads all topics with a group. Once `must_stop` is set, each member ends after the poll in hand."""
 
-    def __init__(self, system: ActorSystem, workload: Workload, number: int) -> None:
-        self.tally = ReaderTally(f"group-{number}", may_repeat=workload.churn > 0)
+    def __init__(self, system: ActorSystem, workload: Workload, history: History, number: int) -> None:
+        self.reader = Reader(history, f"group-{number}", may_repeat=workload.churn > 0)
         self.must_stop = False
         self._system = system
         self._workload = workload
@@ -39,24 +40,25 @@ class GroupRun:
 
     def _be_member(self, number: int) -> None:
         """Live one member's life after another."""
-        polls_before_ends = self._workload.polls_before_ends(self.tally.name, number)
+        polls_before_ends = self._workload.polls_before_ends(self.reader.name, number)
         life = 0
         while not self.must_stop:
             life += 1
+            name = f"{self.reader.name}-member-{number}" + (f"-life-{life}" if life > 1 else "")
             consumer = self._system.consumer(
-                f"{self.tally.name}-member-{number}" + (f"-life-{life}" if life > 1 else ""),
-                self.tally.name,
+                name,
+                self.reader.name,
                 assignors=["cooperative-sticky"],
                 max_poll_interval=_MAX_POLL_SECONDS if self._workload.churn else _USUAL_MAX_POLL_SECONDS,
             )
-            tally = self.tally.new_consumer()
-            consumer.subscribe(self._workload.topic_names, listener=tally)
-            self._live(consumer, tally, polls_before_ends)
+            recorder = self.reader.new_member(name)
+            consumer.subscribe(self._workload.topic_names, listener=recorder)
+            self._live(consumer, recorder, polls_before_ends)
 
-    def _live(self, consumer: ConsumerHandle, tally: ConsumerTally, polls_before_ends: Iterator[int]) -> None:
+    def _live(self, consumer: ConsumerHandle, recorder: Recorder, polls_before_ends: Iterator[int]) -> None:
         """Read until this member leaves or dies, or everyone must stop."""
         for polls in polls_before_ends:
-            self._work(consumer, tally, polls)
+            self._work(consumer, recorder, polls)
             end = self._next_end()
             if end == "leave" or self.must_stop:
                 break
@@ -67,16 +69,18 @@ class GroupRun:
                 self._system.runtime.sleep(1.5 * _MAX_POLL_SECONDS)
         consumer.close()
 
-    def _work(self, consumer: ConsumerHandle, tally: ConsumerTally, polls: int) -> None:
+    def _work(self, consumer: ConsumerHandle, recorder: Recorder, polls: int) -> None:
         """Poll, process and commit until so many polls returned messages."""
         while polls and not self.must_stop:
-            if not poll_once(consumer, tally, self._workload, self._system.runtime):
+            if not poll_once(consumer, recorder, self._workload, self._system.runtime):
                 continue
             polls -= 1
+            commit = recorder.commit()
             try:
                 consumer.commit()
-            except (DomainError, ActorError):
-                tally.refused_commits += 1
+                recorder.done(commit)
+            except (DomainError, ActorError) as error:
+                recorder.refuse(commit, error)
 
     def _next_end(self) -> str | None:
         try:

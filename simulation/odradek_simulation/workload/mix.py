@@ -10,15 +10,16 @@ import random
 import string
 from collections.abc import Iterator
 from itertools import accumulate
+from zlib import crc32
 
 import msgspec
 
 from odradek_actors.validation import whole_number
 from odradek_domain.errors import MAX_PARTITIONS
 
-__all__ = ["LIMITS", "MAX_KEY_SKEW", "Entry", "Workload", "sender_of"]
+__all__ = ["LIMITS", "MAX_KEY_SKEW", "Entry", "Workload", "number_of"]
 
-_MIN_MESSAGE_SIZE = 24  # each value begins with its producer and its number, for the checks
+_MIN_MESSAGE_SIZE = 24  # each value begins with its producer and its number, so it is unique
 LIMITS: dict[str, tuple[int, int | None]] = {
     "topics": (1, 1000),
     "partitions": (1, MAX_PARTITIONS),
@@ -122,7 +123,10 @@ class Workload(msgspec.Struct, frozen=True, kw_only=True):
             yield dice.randint(*_POLLS_BEFORE_END)
 
 
-def sender_of(value: bytes) -> tuple[int, int]:
-    """Return the producer and the number that a value begins with."""
-    producer, number, _ = value.split(b" ", 2)
-    return int(producer), int(number)
+def number_of(key: bytes | None, value: bytes | None) -> int:
+    """Return a 64-bit number that identifies a message: a checksum of what its value begins with, and one of it all.
+
+    The first differs between the messages of a workload, the second shows whether key and value are as they were sent.
+    """
+    content = value or b""
+    return crc32(content[:_MIN_MESSAGE_SIZE]) << 32 | crc32(content, crc32(key or b""))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -12,8 +12,11 @@ from odradek_domain.replay.system_state import SystemState
 from odradek_events.log.port import LogStore
 from odradek_events.maintenance.statistics import log_statistics
 from odradek_events.types import GenerationStarted, MemberJoined, MemberLeft
+from odradek_simulation.checkers.anomalies import check_history
+from odradek_simulation.checkers.history import Commit, History, Operation, Outcome, Poll, Send
+from odradek_simulation.checkers.invariants import InvariantChecker, check_replay
 from odradek_simulation.workload.mix import Workload
-from odradek_simulation.workload.tally import ProducerTally, ReaderTally
+from odradek_simulation.workload.reader import Reader
 from odradek_simulation.workload.verdict import Invariant, judge
 
 __all__ = [
@@ -153,84 +156,98 @@ class RunTimes(msgspec.Struct, frozen=True):
     ended: float
     position_before: int
 
-    def since_begin(self, at: float | None) -> float:
-        """Return the seconds from the begin until `at`; 0 if that never came."""
-        return 0.0 if at is None else at - self.began
+    def until_last(self, operations: Iterable[Operation]) -> float:
+        """Return the seconds from the begin until the last of these operations ended; 0 if there is none."""
+        ends = [each.ended_at for each in operations if each.ended_at is not None]
+        return max(ends) - self.began if ends else 0.0
 
 
 def make_report(
     system: ActorSystem,
     workload: Workload,
     times: RunTimes,
-    producers: Sequence[ProducerTally],
-    consumers: Sequence[ReaderTally],
-    groups: Sequence[ReaderTally],
+    history: History,
+    consumers: Sequence[Reader],
+    groups: Sequence[Reader],
 ) -> WorkloadReport:
-    """Let the system settle, replay its log, and put together what the clients saw."""
+    """Let the system settle, judge its log and what the clients were told, and put everything together."""
     system.settle()
     replay = system.check_replay()
-    state = system.state()
-    statistics = log_statistics(system.log)
+    checker = InvariantChecker()
+    findings = check_replay(replay) + checker.follow(system.log)
     readers = [*groups, *consumers]
+    findings += check_history(
+        history,
+        read_to_end=[reader.name for reader in readers],
+        exactly_once=[reader.name for reader in readers if not reader.may_repeat],
+        state=checker.state,
+    )
+    statistics = log_statistics(system.log)
+    by_producer = [_producer(history, f"producer-{number + 1}", times) for number in range(workload.producers)]
+    by_consumer = [
+        ConsumerSummary(each.name, each.received, times.until_last(each.operations(Poll))) for each in consumers
+    ]
+    by_group = [_group(group, system.log, times) for group in groups]
     return WorkloadReport(
         workload=workload,
         log=system.log.name,
         position=replay.position,
         events=statistics.events,
         commits=statistics.commits,
-        digest=state.digest(),
+        digest=checker.state.digest(),
         elapsed_seconds=times.ended - times.began,
-        produced=_throughput(
-            sum(tally.acknowledged for tally in producers), [times.since_begin(tally.ended_at) for tally in producers]
-        ),
+        produced=_throughput([(each.acknowledged, each.seconds) for each in by_producer]),
         consumed=_throughput(
-            sum(tally.received for tally in readers), [times.since_begin(tally.last_received_at) for tally in readers]
+            [(group.received, group.seconds) for group in by_group]
+            + [(consumer.received, consumer.seconds) for consumer in by_consumer]
         ),
-        send_latency=_latency([seconds for tally in producers for seconds in tally.latencies]),
-        poll_latency=_latency([seconds for tally in readers for seconds in tally.latencies]),
-        partitions=_partitions(workload, state),
-        producers=tuple(
-            ProducerSummary(tally.name, tally.acknowledged, times.since_begin(tally.ended_at)) for tally in producers
-        ),
-        consumers=tuple(
-            ConsumerSummary(tally.name, tally.received, times.since_begin(tally.last_received_at))
-            for tally in consumers
-        ),
-        groups=tuple(_group(tally, system.log, times) for tally in groups),
+        send_latency=_latency(history.of(Send)),
+        poll_latency=_latency(history.of(Poll)),
+        partitions=_partitions(workload, checker.state),
+        producers=tuple(by_producer),
+        consumers=tuple(by_consumer),
+        groups=tuple(by_group),
         events_by_type=statistics.events_by_type,
-        invariants=judge(workload.topic_names, producers, readers, state, replay),
+        invariants=judge(findings, may_repeat=any(reader.may_repeat for reader in readers)),
     )
 
 
-def _throughput(messages: int, seconds: Sequence[float]) -> Throughput:
-    longest = max(seconds, default=0.0)
+def _throughput(shares: Sequence[tuple[int, float]]) -> Throughput:
+    """Return the throughput of clients that handled so many messages each, in so many seconds."""
+    messages, longest = sum(count for count, _ in shares), max((seconds for _, seconds in shares), default=0.0)
     return Throughput(messages, longest, messages / longest if longest else 0.0)
 
 
-def _latency(seconds: Sequence[float]) -> Latency:
-    if not seconds:
+def _latency(operations: Iterable[Operation]) -> Latency:
+    ranked = sorted(each.ended_at - each.began_at for each in operations if each.ended_at is not None)
+    if not ranked:
         return Latency(0, 0.0, 0.0, 0.0)
-    ranked = sorted(seconds)
     last = len(ranked) - 1
     return Latency(len(ranked), *(1000 * ranked[round(last * share)] for share in (0.5, 0.99, 1.0)))
 
 
-def _group(tally: ReaderTally, log: LogStore, times: RunTimes) -> GroupSummary:
+def _producer(history: History, name: str, times: RunTimes) -> ProducerSummary:
+    sends = [send for send in history.of(Send) if send.client == name]
+    acknowledged = sum(len(send.values) for send in sends if send.outcome is Outcome.OK)
+    return ProducerSummary(name, acknowledged, times.until_last(sends))
+
+
+def _group(group: Reader, log: LogStore, times: RunTimes) -> GroupSummary:
     """Summarise a group by what it recorded during the run."""
-    recorded = log.read(after=times.position_before, stream=f"group/{tally.name}", types=_MEMBERSHIP)
+    recorded = log.read(after=times.position_before, stream=f"group/{group.name}", types=_MEMBERSHIP)
     events = [one.event for one in recorded]
     departures = [event.reason for event in events if isinstance(event, MemberLeft)]
     left = departures.count("it left")
     return GroupSummary(
-        group=tally.name,
+        group=group.name,
         generations=sum(isinstance(event, GenerationStarted) for event in events),
         joined=sum(isinstance(event, MemberJoined) for event in events),
         left=left,
         dismissed=len(departures) - left,
-        refused_commits=tally.refused_commits,
-        repeats=tally.repeats,
-        received=tally.received,
-        seconds=times.since_begin(tally.last_received_at),
+        refused_commits=sum(commit.error is not None for commit in group.operations(Commit)),
+        repeats=group.repeats,
+        received=group.received,
+        seconds=times.until_last(group.operations(Poll)),
     )
 
 

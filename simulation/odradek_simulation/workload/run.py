@@ -18,10 +18,12 @@ from odradek_actors.runtime.port import Runtime
 from odradek_actors.runtime.promise import Promise
 from odradek_events.log.port import LogStore
 from odradek_events.sqlite.log import Durability
+from odradek_simulation.checkers.history import History
 from odradek_simulation.workload.consumer_run import ConsumerRun
 from odradek_simulation.workload.group_run import GroupRun
-from odradek_simulation.workload.mix import Workload
+from odradek_simulation.workload.mix import Workload, number_of
 from odradek_simulation.workload.producer_run import ProducerRun
+from odradek_simulation.workload.reader import Reader
 from odradek_simulation.workload.report import RunTimes, WorkloadReport, make_report
 
 __all__ = ["Progress", "WorkloadRun", "run_workload"]
@@ -64,8 +66,8 @@ def run_workload(
     the first error that a client ended with, such as LogFull. Other clients of the same system must be idle at the end,
     else RequestTimedOut.
 
-    Takes one thread for each client and each aggregate on the usual runtime, memory for one number a message, and two
-    passes over the whole log at the end.
+    Takes one thread for each client and each aggregate on the usual runtime, memory for one number
+    a message and reader, and two passes over the whole log at the end.
     """
     if workload is not None and not isinstance(workload, Workload):
         raise TypeError(f"workload is a Workload, not {workload!r}; pass for example Workload(messages=1000)")
@@ -94,10 +96,13 @@ class WorkloadRun:
         self._runtime = system.runtime
         self._workload = workload
         self._progress = progress
-        self._producers = [ProducerRun(system, workload, n + 1) for n in range(workload.producers)]
-        self._groups = [GroupRun(system, workload, n + 1) for n in range(workload.groups)]
-        self._consumers = [ConsumerRun(system, workload, n + 1) for n in range(workload.groups, workload.consumers)]
-        self._readers: list[GroupRun | ConsumerRun] = [*self._groups, *self._consumers]
+        self._history = history = History(system.runtime.monotonic, number_of=number_of)
+        self._producers = [ProducerRun(system, workload, history, n + 1) for n in range(workload.producers)]
+        self._groups = [GroupRun(system, workload, history, n + 1) for n in range(workload.groups)]
+        self._consumers = [
+            ConsumerRun(system, workload, history, n + 1) for n in range(workload.groups, workload.consumers)
+        ]
+        self._reading: list[GroupRun | ConsumerRun] = [*self._groups, *self._consumers]
         self._failure: BaseException | None = None
         self._position_before = system.log.head().position
         self._began = self._ended = self._runtime.monotonic()
@@ -114,8 +119,8 @@ class WorkloadRun:
         try:
             for producer in self._producers:
                 producing.append(self._start(producer.run))
-            for reader in self._readers:
-                consuming.extend(self._start(client) for client in reader.clients)
+            for run in self._reading:
+                consuming.extend(self._start(client) for client in run.clients)
             self._watch(producing)
             self._everything_sent = True
             self._watch(consuming)
@@ -136,9 +141,9 @@ class WorkloadRun:
             self._system,
             self._workload,
             RunTimes(self._began, self._ended, self._position_before),
-            [producer.tally for producer in self._producers],
-            [consumer.tally for consumer in self._consumers],
-            [group.tally for group in self._groups],
+            self._history,
+            [run.reader for run in self._consumers],
+            [run.reader for run in self._groups],
         )
 
     def _start(self, client: Callable[[], None]) -> Promise[None]:
@@ -154,7 +159,7 @@ class WorkloadRun:
         return self._runtime.spawn(run)
 
     def _stop(self) -> None:
-        for client in (*self._producers, *self._readers):
+        for client in (*self._producers, *self._reading):
             client.must_stop = True
 
     def _wait(self, clients: Iterable[Promise[None]]) -> None:
@@ -167,24 +172,24 @@ class WorkloadRun:
         for client in clients:
             while not client.wait(_LOOK_SECONDS):
                 self._progress(self._collect())
-                for reader in self._readers:
-                    if self._is_over(reader):
-                        reader.must_stop = True
+                for run in self._reading:
+                    if self._is_over(run.reader):
+                        run.must_stop = True
 
     def _collect(self) -> Progress:
-        for reader in self._readers:
-            reader.tally.collect()
-        received = sum(reader.tally.received for reader in self._readers)
+        for run in self._reading:
+            run.reader.collect()
+        received = sum(run.reader.received for run in self._reading)
         return Progress(self._acknowledged(), received, self._runtime.monotonic() - self._began)
 
     def _acknowledged(self) -> int:
-        return sum(producer.tally.acknowledged for producer in self._producers)
+        return sum(producer.acknowledged for producer in self._producers)
 
-    def _is_over(self, reader: GroupRun | ConsumerRun) -> bool:
+    def _is_over(self, reader: Reader) -> bool:
         """Say whether a reader has everything, or has received nothing for too long, which the verdict will show."""
-        received, now = reader.tally.received, self._runtime.monotonic()
-        before, since = self._received.get(reader.tally.name, (-1, now))
+        received, now = reader.received, self._runtime.monotonic()
+        before, since = self._received.get(reader.name, (-1, now))
         if received != before or not self._everything_sent:
             since = now
-        self._received[reader.tally.name] = received, since
+        self._received[reader.name] = received, since
         return self._everything_sent and (received >= self._acknowledged() or now - since > _STALL_SECONDS)

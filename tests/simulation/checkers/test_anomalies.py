@@ -122,14 +122,14 @@ ONCE: dict[str, Any] = {"exactly_once": ["g", "c"]}
 CASES: list[tuple[str, str, Callable[[Story], object], Callable[[Story], object], dict[str, Any]]] = [
     (
         "inconsistent-offsets",
-        "c was told that offset 1 of t/0 holds b'c', and a client was told before that it holds b'b'",
+        "clients were told that offset 1 of t/0 holds b'b' and that it holds b'c'; c was told the latter",
         several(sent(0, "a", "b"), polled(0, "a", "c"), lambda story: story.send("c")),
         several(sent(0, "a", "b"), polled(0, "a", "b")),
         {},
     ),
     (
         "inconsistent-offsets",
-        "q was told that offset 0 of t/0 holds b'b', and a client was told before that it holds b'a'",
+        "clients were told that offset 0 of t/0 holds b'a' and that it holds b'b'; q was told the latter",
         several(sent(0, "a"), sent(0, "b", by="q")),
         several(sent(0, "a"), sent(1, "b", by="q")),
         {},

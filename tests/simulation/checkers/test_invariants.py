@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.accounts import MoneyDeposited
 from support.domain import NOON
 from support.log import append
 from support.profiles import fewer
@@ -91,6 +92,8 @@ def test_following_reads_each_commit_once() -> None:
     log, checker = log_of(produced(0)), InvariantChecker()
     assert checker.follow(log) == checker.follow(log) == []
     append(log, "topic/t", produced(1))
+    append(log, "account/1", MoneyDeposited("1", 5))
+    append(log, "account/1", MoneyDeposited("1", 5))
     assert checker.follow(log) == []
     assert checker.state.topics["t"].partitions[0].high_watermark == 2
     assert checker.state.digest() == SystemState.replay(log).digest()

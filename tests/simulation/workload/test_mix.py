@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from odradek_simulation.workload.mix import LIMITS, Workload, sender_of
+from odradek_simulation.workload.mix import LIMITS, Workload, number_of
 
 
 def workload(**changes: Any) -> Workload:
@@ -23,7 +23,16 @@ def test_the_producers_share_the_messages_and_each_value_has_the_size_asked_for(
     assert len(entries) == 3001
     assert {len(value) for _, value in entries} == {40}
     assert len({value for _, value in entries}) == 3001
-    assert Counter(sender_of(value)[0] for _, value in entries) == {1: 1001, 2: 1000, 3: 1000}
+    assert Counter(value.split(b" ")[0] for _, value in entries) == {b"1": 1001, b"2": 1000, b"3": 1000}
+
+
+def test_a_message_has_a_number_of_its_own_that_changes_with_its_key_and_value() -> None:
+    entries = [entry for producer in (1, 2, 3) for _, batch in workload().batches(producer) for entry in batch]
+    assert len({number_of(*entry) for entry in entries}) == 3001
+    key, value = entries[0]
+    assert 0 <= number_of(key, value) < 1 << 64
+    assert number_of(key + b"1", value) != number_of(key, value) != number_of(key, value[:-1] + b" ")
+    assert number_of(None, None) == number_of(b"", b"")
 
 
 def test_the_same_seed_sends_the_same_messages_and_another_seed_others() -> None:
