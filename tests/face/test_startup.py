@@ -21,6 +21,7 @@ LIBRARY = {
     "odradek_boundaries",
     "odradek_domain",
     "odradek_events",
+    "odradek_pictures",
     "odradek_simulation",
     "pykka",
     "sqlite3",

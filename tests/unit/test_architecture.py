@@ -19,6 +19,7 @@ DOMAIN = modules_in("odradek_domain")
 COMMANDS = modules_in("odradek.cli")
 CLOCK_OWNERS = modules_in("odradek_actors.runtime")
 WITHOUT_CLOCKS = sorted({*modules_in("odradek_actors"), *modules_in("odradek")} - {*COMMANDS, *CLOCK_OWNERS})
+PICTURES = modules_in("odradek_pictures")
 SIMULATION = modules_in("odradek_simulation")
 SEEDED_RUNTIME = {*modules_in("odradek_simulation.runtime"), "odradek_simulation.world.watchdog"}
 ON_ANY_RUNTIME = sorted({*SIMULATION} - SEEDED_RUNTIME)
@@ -164,6 +165,7 @@ RULES: dict[str, tuple[Rule, list[str]]] = {
     "the domain touches no clock, dice, threads or files": (imports_any(*WORLD), DOMAIN),
     "the domain takes the time as an argument": (calls_now, DOMAIN),
     "the domain knows the log's port and no store": (imports_any(*STORES), DOMAIN),
+    "pictures touch no clock, dice, threads or files": (imports_any(*WORLD), PICTURES),
     "actors get time, ids, randomness and waiting from the runtime": (
         imports_any(*CONCURRENCY, "random"),
         WITHOUT_CLOCKS,
