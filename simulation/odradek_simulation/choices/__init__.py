@@ -13,7 +13,7 @@ from odradek_events.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from odradek_simulation.choices.strategies import STRATEGIES, Choose, StrategyName, random_walk, strategy
-    from odradek_simulation.choices.streams import Picks, Recipe, workload_dice
+    from odradek_simulation.choices.streams import Draws, Picks, Recipe, decoded, encoded
     from odradek_simulation.choices.token import Checkpoint, Token, code_of, thinned
 else:
     __getattr__, __dir__ = lazy_names(__name__, "token", "strategies", "streams")
@@ -22,13 +22,15 @@ __all__ = [
     "STRATEGIES",
     "Checkpoint",
     "Choose",
+    "Draws",
     "Picks",
     "Recipe",
     "StrategyName",
     "Token",
     "code_of",
+    "decoded",
+    "encoded",
     "random_walk",
     "strategy",
     "thinned",
-    "workload_dice",
 ]

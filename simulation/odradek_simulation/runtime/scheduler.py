@@ -60,37 +60,33 @@ class Scheduler:
         self.failure: BaseException | None = None
         self.tasks: list[Task] = []
         self.picks: list[int] = []
-        self.contended = 0
+        """What was picked where there was a choice: -1 for the oldest ready task, else the task's number."""
+        self.names: list[str] = []
+        """The names of all tasks that ever were, by number."""
         self._bury = bury
         self._switcher = switcher
         self._ready: list[Task] = []
-        self._numbers = itertools.count()
-        self._names: dict[str, int] = {}
+        self._uses: dict[str, int] = {}
         self._timers: list[tuple[int, int, Callable[[], None]]] = []
         self._timer_numbers = itertools.count()
         self._next_due = _NEVER
-        self.main = Client(self.name_for("main"), next(self._numbers), None)
-        self.timers = TimerTask("timers", next(self._numbers), self._deliver_due)
+        self.main = Client(self._name("main"), 0, None)
+        self.timers = TimerTask(self._name("timers"), 1, self._deliver_due)
         self.tasks += [self.main, self.timers]
         self.current: Task = self.main
         switcher.adopt(self.main)
 
     # -- tasks --------------------------------------------------------------------------------------------------------
 
-    def name_for(self, wish: str) -> str:
-        """Return a task's name that is not in use: `wish`, or with a number behind it."""
-        count = self._names[wish] = self._names.get(wish, 0) + 1
-        return wish if count == 1 else f"{wish}#{count}"
-
     def new_actor(self, wish: str, put: Callable[[Mailbox, Any], None]) -> ActorTask:
         """Return the task of a new actor."""
-        task = ActorTask(self.name_for(wish), next(self._numbers), put)
+        task = ActorTask(self._name(wish), len(self.names) - 1, put)
         self.tasks.append(task)
         return task
 
     def new_client(self, wish: str, body: Callable[[], None]) -> Client:
         """Return a new client, ready to run `body`, which must not raise."""
-        client = Client(self.name_for(wish), next(self._numbers), body)
+        client = Client(self._name(wish), len(self.names) - 1, body)
         self._switcher.start(client, partial(self._run_client, client))
         self.tasks.append(client)
         self.wake(client)
@@ -135,6 +131,13 @@ class Scheduler:
         task.outbox = deque()
         if task in self.tasks:
             self.tasks.remove(task)
+
+    def _name(self, wish: str) -> str:
+        """Return the name of the next task: `wish`, with a number behind it if there was such a task before."""
+        count = self._uses[wish] = self._uses.get(wish, 0) + 1
+        name = wish if count == 1 else f"{wish}#{count}"
+        self.names.append(name)
+        return name
 
     # -- timers -------------------------------------------------------------------------------------------------------
 
@@ -182,8 +185,9 @@ class Scheduler:
                     return self.main
                 count = len(ready)
                 if count > 1:
-                    task = ready.pop(self.choose(ready))
-                    picks.append(task.number)
+                    index = self.choose(ready)
+                    task = ready.pop(index)
+                    picks.append(task.number if index else -1)
                 elif count == 1:
                     task = ready.pop()
                 elif self._timers:

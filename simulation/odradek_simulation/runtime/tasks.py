@@ -11,6 +11,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from pykka._envelope import Envelope
+
 from odradek_actors.runtime.forwarding import Forwarding
 
 __all__ = ["ActorTask", "Client", "Mailbox", "Task", "TimerTask"]
@@ -74,8 +76,9 @@ class Mailbox:
         return not self.task.inbox
 
     def get(self) -> Any:
-        """Return the next message."""
-        return self.task.inbox.popleft()[0]
+        """Return the next message as Pykka keeps it."""
+        message = self.task.inbox.popleft()[0]
+        return message if type(message) is Envelope else Envelope(message)
 
 
 class ActorTask(Task):

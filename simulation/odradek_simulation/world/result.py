@@ -8,6 +8,7 @@ from typing import Literal
 import msgspec
 
 from odradek_events.log.port import LogStore
+from odradek_simulation.choices.streams import Recipe
 from odradek_simulation.errors import SimulationFailed
 from odradek_simulation.faults.site import Fault
 from odradek_simulation.runtime.trace import Trace
@@ -50,11 +51,13 @@ class Result(msgspec.Struct, frozen=True):
     """A finished run.
 
     token     one line from which the run can be repeated
+    recording the recipe of the run, with all choices written down
     log       the log as the run left it, still open
     failure   None if all went well
     steps     how many steps were taken, `seconds` how much virtual time passed
     digest    of the picks: equal for equal runs; `trace.digest()` covers everything that happened
     faults    the faults that were injected
+    clients   the names of the clients that were spawned
     reached   the goals of `World.sometimes` that were reached, `missed` the others
     crashes   how often the process crashed
     tolerated the errors with which clients ended because of faults
@@ -62,12 +65,14 @@ class Result(msgspec.Struct, frozen=True):
     """
 
     token: str
+    recording: Recipe
     log: LogStore
     failure: Failure | None
     steps: int
     seconds: float
     digest: str
     faults: tuple[Fault, ...]
+    clients: tuple[str, ...]
     reached: tuple[str, ...]
     missed: tuple[str, ...]
     crashes: int

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar
 
+import msgspec
+
 from odradek_actors.client.system import ActorSystem
 from odradek_actors.errors import ActorError, RequestTimedOut
 from odradek_actors.infrastructure.journal import JournalActor
@@ -17,8 +19,8 @@ from odradek_events.log.faulty import FaultyLog
 from odradek_events.log.memory import MemoryLog
 from odradek_events.log.port import LogStore
 from odradek_events.snapshots.sqlite import open_snapshots
-from odradek_simulation.choices.strategies import Choose, random_walk, strategy
-from odradek_simulation.choices.streams import Picks, Recipe, workload_dice
+from odradek_simulation.choices.strategies import random_walk
+from odradek_simulation.choices.streams import Draws, Picks, Recipe, encoded
 from odradek_simulation.choices.token import Token, code_of
 from odradek_simulation.errors import StepLimitReached
 from odradek_simulation.faults.injector import (
@@ -75,12 +77,15 @@ class Run:
         self._course = Course(token, is_lenient=is_lenient)
         self.runtime = SeededRuntime(
             recipe.seed,
-            choose=self._chooser(is_lenient),
+            strategy=recipe.strategy,
+            length=recipe.length,
             step_ms=recipe.step_us / 1000,
             trace=trace,
             switcher=switcher,
         )
         self._scheduler = self.runtime.scheduler
+        if recipe.picks is not None:
+            self._scheduler.choose = Picks(recipe.picks, self._scheduler, is_lenient=is_lenient)
         self._store: LogStore = MemoryLog() if log is None else log
         self._growth = self._store.growth
         self._store.growth = GuardedGrowth(self._growth)
@@ -96,20 +101,15 @@ class Run:
         self.failure: Failure | None = None
         self._probes: list[tuple[Callable[..., Any], tuple[Any, ...], str]] = []
         self._clients: dict[str, Client] = {}
+        self._spawned: dict[str, None] = {}
         self._tolerated: list[BaseException] = []
         self._crashes = 0
         self._lost: int | None = None  # commits, if a crash is due
-        self._dice: dict[str, Callable[[], float]] = {}
+        self._draws = Draws(recipe)
         self._is_watching = False
         self._is_over: Callable[[], bool] = lambda: True
         self._is_interrupted = False
         self.system: ActorSystem
-
-    def _chooser(self, is_lenient: bool) -> Choose:
-        recipe = self._recipe
-        if recipe.picks is None:
-            return strategy(recipe.strategy, f"{recipe.seed}/picks", recipe.length)
-        return Picks(recipe.picks, lambda: self._scheduler.steps, is_lenient=is_lenient)
 
     def _make_injector(self) -> Injector:
         if self._recipe.struck is not None:
@@ -127,6 +127,7 @@ class Run:
             return promise
         task = self.runtime.start_client(promise, name, client, args)
         self._clients[task.name] = task
+        self._spawned[name] = None
         if may_hang:
             self.site.may_hang.add(task.name)
         promise.add_done_callback(partial(self._client_ended, task))
@@ -140,13 +141,9 @@ class Run:
         """Note that a goal is reached."""
         self._judge.reached.add(goal)
 
-    def dice(self) -> Callable[[], float]:
-        """Return the random numbers of the client that runs."""
-        name = self._scheduler.current.name
-        dice = self._dice.get(name)
-        if dice is None:
-            dice = self._dice[name] = workload_dice(self._recipe.seed, name)
-        return dice
+    def draw(self, bound: int) -> int:
+        """Return a number that the client that runs draws."""
+        return self._draws.draw(self._scheduler.current.name, bound)
 
     def fail(self, kind: FailureKind, what: str, message: str, error: BaseException | None = None) -> None:
         """Note a failure; only the first one counts. The run ends after the step in hand."""
@@ -397,21 +394,34 @@ class Run:
     def _result(self) -> Result:
         scheduler = self._scheduler
         checkpoints = self._course.end(scheduler.steps, scheduler.digest)
+        code = code_of(self._target)
         reached = self._judge.reached
         return Result(
-            token=str(Token(self._recipe, *code_of(self._target), scheduler.steps, checkpoints)),
+            token=str(Token(self._recipe, *code, scheduler.steps, checkpoints)),
+            recording=self._recording(),
             log=self._store,
             failure=self.failure,
             steps=scheduler.steps,
             seconds=self.runtime.monotonic(),
             digest=f"{scheduler.digest:012x}",
             faults=tuple(self.injected),
+            clients=tuple(self._spawned),
             reached=tuple(sorted(reached)),
             missed=tuple(sorted(set(self._checks.goals) - reached)),
             crashes=self._crashes,
             choices=len(scheduler.picks),
             tolerated=tuple(self._tolerated),
             trace=self.runtime.trace,
+        )
+
+    def _recording(self) -> Recipe:
+        """Return the recipe with everything that was drawn written down."""
+        names = self._scheduler.names
+        return msgspec.structs.replace(
+            self._recipe,
+            picks=encoded("" if number < 0 else names[number] for number in self._scheduler.picks),
+            struck=tuple((fault.step, fault.kind, fault.target, fault.value) for fault in self.injected),
+            draws={client: tuple(numbers) for client, numbers in self._draws.drawn.items()},
         )
 
 

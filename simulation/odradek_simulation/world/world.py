@@ -100,6 +100,13 @@ class World:
         self._run: Run | None = None
 
     @classmethod
+    def of(cls, recipe: Recipe, **options: Any) -> World:
+        """Return the world of a recipe, to be run leniently; `options` as for `replay`."""
+        world = cls(recipe.seed, **options)
+        world._recipe, world._is_lenient = recipe, True
+        return world
+
+    @classmethod
     def replay(cls, token: str, *, lenient: bool = False, **options: Any) -> World:
         """Return the world of a token, which repeats its run; `options` are log, trace, switcher and the system's.
 
@@ -177,7 +184,7 @@ class World:
 
     def draw(self, bound: int) -> int:
         """Return a random number from 0 to `bound` - 1 that depends on the seed and the calling client only."""
-        return int(self._running.dice()() * bound)
+        return self._running.draw(bound)
 
     @property
     def is_quiet(self) -> bool:

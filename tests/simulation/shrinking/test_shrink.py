@@ -1,0 +1,115 @@
+"""Shrinking: a failing run loses what its failure does not need."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pykka
+import pytest
+
+from odradek import ActorSystem
+from odradek.simulation import Result, World
+from odradek_simulation.choices.streams import Recipe, decoded, encoded
+from odradek_simulation.shrinking import shrink
+
+
+class Stock(pykka.ThreadingActor):
+    """Knows how many items are left; a clerk that wrote back an old number made it forget a sale."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.left, self.sold = 10, 0
+
+    def on_receive(self, message: Any) -> None:
+        what, value = message
+        if what == "read":
+            value.tell(self.left)
+            return
+        self.left = value
+        self.sold += 1
+        assert self.left == 10 - self.sold, "a sale was lost"
+
+
+class Clerk(pykka.ThreadingActor):
+    """Sells one item: reads the stock, and writes it back."""
+
+    def __init__(self, stock: pykka.ActorRef[Stock]) -> None:
+        super().__init__()
+        self.stock = stock
+
+    def on_receive(self, message: Any) -> None:
+        self.stock.tell(("read", self.actor_ref) if message == "sell" else ("write", message - 1))
+
+
+def sell(system: ActorSystem, world: World) -> None:
+    """Start three customers who buy up to four items each, each from a clerk of its own."""
+    stock = world.start(Stock)
+
+    def buy(clerk: pykka.ActorRef[Clerk]) -> None:
+        for _ in range(1 + world.draw(4)):
+            clerk.tell("sell")
+            world.sleep(0.01)
+
+    for number in range(3):
+        world.spawn(buy, world.start(Clerk, stock), name=f"customer-{number}")
+
+
+def first_failure(**options: Any) -> Result:
+    """Return the first failing run of a few seeds."""
+    return next(result for seed in range(100) if not (result := World(seed, **options).run(sell)).holds)
+
+
+def rerun(recipe: Recipe) -> Result:
+    """Run a recipe again."""
+    return World.of(recipe).run(sell)
+
+
+@pytest.mark.parametrize("faults", ["none", "pause,slow,swizzle,clock-jump"])
+def test_a_lost_update_shrinks_to_two_customers_without_faults(faults: str) -> None:
+    failed = first_failure(faults=faults)
+    shrunk = shrink(failed, rerun)
+    recording = shrunk.result.recording
+    assert shrunk.is_minimal
+    assert len({"customer-0", "customer-1", "customer-2"} - {*recording.without}) == 2
+    assert recording.struck == ()
+    assert recording.deviations <= 2
+    assert shrunk.result.failure is not None
+    assert failed.failure is not None
+    assert shrunk.result.failure.signature == failed.failure.signature
+    assert shrunk.steps[1] < shrunk.steps[0]
+
+
+def test_the_shrunk_run_is_repeated_by_its_token() -> None:
+    shrunk = shrink(first_failure(), rerun)
+    again = World.replay(shrunk.result.token).run(sell)
+    assert again.failure is not None
+    assert again.digest == shrunk.result.digest
+
+
+def test_a_limit_of_runs_is_kept_and_admitted() -> None:
+    shrunk = shrink(first_failure(), rerun, max_runs=5)
+    assert shrunk.runs == 5
+    assert not shrunk.is_minimal
+    assert "more may be possible" in shrunk.describe()
+
+
+def test_a_run_that_did_not_fail_cannot_be_shrunk() -> None:
+    with pytest.raises(ValueError, match="did not fail"):
+        shrink(World().run(lambda system, world: None), rerun)
+
+
+def test_a_failure_that_does_not_come_again_is_reported_as_that() -> None:
+    with pytest.raises(ValueError, match="does not come again"):
+        shrink(first_failure(), lambda recipe: World.of(recipe).run(lambda system, world: None))
+
+
+def test_a_recording_repeats_its_run_exactly() -> None:
+    first = World(5, faults="all", strategy="pct3").run(sell)
+    again = World.of(first.recording).run(sell)
+    assert (again.digest, again.faults) == (first.digest, first.faults)
+
+
+def test_picks_survive_their_encoding_but_for_defaults_at_the_end() -> None:
+    names = ["a", "a", "", "b", "", ""]
+    assert encoded(names) == (("a", 2), ("", 1), ("b", 1))
+    assert decoded(encoded(names)) == names[:4]
