@@ -2,6 +2,7 @@
 
     finding     what a checker returns
     coverage    sets of offsets
+    ends        where a partition ends
     history     what clients did and what they were told; clients write it with a Recorder
     anomalies   the checks of a history, named after those of jepsen.tests.kafka
     groups      the checks of what a log says of groups and consumers

@@ -7,7 +7,6 @@ readers took 0.4 s of a core.
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import cached_property
@@ -18,6 +17,7 @@ from odradek_domain.replay.system_state import SystemState
 from odradek_domain.values.positions import TopicPartition
 from odradek_events.validation import shown
 from odradek_simulation.checkers.coverage import Coverage
+from odradek_simulation.checkers.ends import end_of
 from odradek_simulation.checkers.finding import Finding
 from odradek_simulation.checkers.history import History, Operation, Outcome, Poll, Reassignment, Send, Stretch
 
@@ -263,7 +263,7 @@ def _beyond_end(view: _View) -> Iterator[_Problem]:
     for operation in view.operations:
         for stretch in operation.messages:
             if stretch.partition not in ends:
-                ends[stretch.partition] = _high_watermark(view.state, stretch.partition)
+                ends[stretch.partition] = end_of(view.state, stretch.partition)
             end = ends[stretch.partition]
             if stretch.end > end:
                 yield (
@@ -369,15 +369,6 @@ def _coverage(polls: Iterable[Poll]) -> Coverage:
         for stretch in poll.messages:
             seen.add(stretch.partition, stretch.begin, stretch.end)
     return seen
-
-
-def _high_watermark(state: SystemState, place: TopicPartition) -> int:
-    """Return the high watermark of a partition. A topic deleted since may have had any."""
-    topic = state.topic_of(f"topic/{place.topic}")
-    if topic is not None and not topic.exists:
-        return sys.maxsize
-    partition = None if topic is None else topic.get_partition(place.partition)
-    return 0 if partition is None else partition.high_watermark
 
 
 def _offsets(span: range) -> str:

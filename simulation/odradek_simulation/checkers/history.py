@@ -24,9 +24,11 @@ from odradek_actors.errors import ActorFailed, DeliveryTimedOut, RequestTimedOut
 from odradek_actors.messages.consumers import ConsumerRecord
 from odradek_actors.messages.producers import Receipt
 from odradek_actors.runtime.promise import Promise
+from odradek_domain.replay.system_state import SystemState
 from odradek_domain.values.positions import TopicPartition
 from odradek_events.errors import OutcomeUnknown
 from odradek_events.types import MessageProduced
+from odradek_simulation.checkers.ends import end_of
 
 __all__ = [
     "Commit",
@@ -72,7 +74,7 @@ class Operation(msgspec.Struct, kw_only=True):
     """What a client did. `number` orders the operations of a history by their beginning.
 
     `process` counts the crashes before it (see `History.crash`). `began_at` and `ended_at` are seconds of the history's
-    clock. `answers` is 1 once it was answered, and more if it was answered again.
+    clock. `answers` is 1 once it was answered, and more if it was answered again; `error` is the last error.
     """
 
     number: int
@@ -151,9 +153,21 @@ class History:
         self.recorders.append(recorder)
         return recorder
 
-    def crash(self) -> None:
-        """Record that the process with all its clients ended here: what is still open will never be answered."""
+    def crash(self, lost_to: SystemState | None = None) -> None:
+        """Record that the process with all its clients ended here: what is still open will never be answered.
+
+        If the log lost its end, pass the state that is left of it. Then what clients were told beyond that no longer
+        counts: a send that was acknowledged there has an unknown outcome, and a poll did not return it.
+        """
         self.process += 1
+        if lost_to is None:
+            return
+        told: list[Send | Poll] = [*self.of(Send), *self.of(Poll)]
+        for operation in told:
+            left = tuple(_up_to(lost_to, operation.messages))
+            if isinstance(operation, Send) and left != operation.messages:
+                operation.outcome = Outcome.INFO
+            operation.messages = left
 
     @property
     def operations(self) -> list[Operation]:
@@ -228,7 +242,7 @@ class Recorder(RebalanceListener):
         """Record the receipts of a send. Those of `acks=0` say nothing, so its outcome stays unknown."""
         if not receipts or receipts[0].offset >= 0:
             send.messages = self._stretches(receipts, send.values)
-            send.outcome = Outcome.OK
+            send.outcome, send.error = Outcome.OK, None
         self._end(send)
 
     # -- reading ------------------------------------------------------------------------------------------------------
@@ -262,7 +276,7 @@ class Recorder(RebalanceListener):
 
     def done(self, operation: Operation) -> None:
         """Record that an operation succeeded."""
-        operation.outcome = Outcome.OK
+        operation.outcome, operation.error = Outcome.OK, None
         self._end(operation)
 
     def refuse(self, operation: Operation, error: BaseException) -> None:
@@ -311,6 +325,14 @@ class Recorder(RebalanceListener):
             columns[place].append(value)
             due[place] = item.offset + 1
         return tuple(found)
+
+
+def _up_to(state: SystemState, messages: Iterable[Stretch]) -> Iterator[Stretch]:
+    """Yield the stretches without what lies beyond the high watermarks of a state."""
+    for stretch in messages:
+        values = stretch.values[: max(0, end_of(state, stretch.partition) - stretch.begin)]
+        if values:
+            yield Stretch(stretch.partition, stretch.begin, values)
 
 
 def _data(part: _Data) -> bytes | None:

@@ -16,11 +16,11 @@ from odradek_actors.verification import verify
 from odradek_domain.replay.fold_check import FoldCheck
 from odradek_domain.replay.state_difference import state_difference
 from odradek_domain.replay.system_state import SystemState
-from odradek_domain.values.positions import TopicPartition
 from odradek_events.log.port import ReadableLog
 from odradek_events.record import Commit
 from odradek_events.snapshots.store import SnapshotStore
 from odradek_events.types import MessageProduced, TopicCreated, TopicDeleted
+from odradek_simulation.checkers.ends import end_of
 from odradek_simulation.checkers.finding import Finding
 from odradek_simulation.checkers.groups import GroupCheck
 from odradek_simulation.checkers.history import Operation, Poll, Send
@@ -69,20 +69,22 @@ class InvariantChecker:
 
     def follow(self, log: ReadableLog) -> list[Finding]:
         """Judge what was appended to a log since the last call."""
+        return [finding for findings in self.each_commit(log) for finding in findings]
+
+    def each_commit(self, log: ReadableLog) -> Iterator[list[Finding]]:
+        """Judge what was appended to a log since the last call, and yield after each commit what is wrong with it.
+
+        Between two of them `state` is the state after that commit. If the log has become shorter, yields that once.
+        """
         head = log.head().position
         if head < self._position:
-            return [
-                Finding(
-                    "changed-prefix",
-                    f"the log ended at position {self._position} and now ends at {head}",
-                    {"position": head, "before": self._position},
-                )
-            ]
-        found = []
-        for stored in log.encoded_commits(after=self._position, until=head):
-            found += self.add(log.codec.commit(stored, opaque=True))
-            self._prefix.add(stored.last_position, stored.digest)
-        return found
+            problem = f"the log ended at position {self._position} and now ends at {head}"
+            yield [Finding("changed-prefix", problem, {"position": head, "before": self._position})]
+        elif head > self._position:
+            for stored in log.encoded_commits(after=self._position, until=head):
+                found = self.add(log.codec.commit(stored, opaque=True))
+                self._prefix.add(stored.last_position, stored.digest)
+                yield found
 
     def reopen(self, log: ReadableLog, *, may_be_shorter: bool = False) -> list[Finding]:
         """Judge a log from its first commit on, as after a crash: it must be the one that was followed so far.
@@ -104,8 +106,8 @@ class InvariantChecker:
             return []
         found = []
         for stretch in operation.messages:
-            end = self._high_watermark(stretch.partition)
-            if end is not None and stretch.end > end:
+            end = end_of(self.state, stretch.partition)
+            if stretch.end > end:
                 found.append(
                     Finding(
                         "above-durable-end",
@@ -115,13 +117,6 @@ class InvariantChecker:
                     )
                 )
         return found
-
-    def _high_watermark(self, place: TopicPartition) -> int | None:
-        topic = self.state.topic_of(f"topic/{place.topic}")
-        if topic is not None and not topic.exists:
-            return None  # deleted, after it was read
-        partition = None if topic is None else topic.get_partition(place.partition)
-        return 0 if partition is None else partition.high_watermark
 
     def _problems(self, commit: Commit) -> Iterator[tuple[str, str]]:
         if commit.first_position != self._position + 1:

@@ -265,6 +265,19 @@ def test_what_was_deleted_is_neither_lost_nor_skipped() -> None:
     assert check_history(story.history, state=state(4, start=3), **TO_END) == []
 
 
+def test_what_a_crash_took_from_the_log_was_never_told() -> None:
+    def crashed(story: Story, lost_to: SystemState | None = None) -> list[str]:
+        story.history.crash(lost_to)
+        story.clients.clear()
+        story.sent(1, "c")
+        story.polled(0, "a", "c", by="m")
+        return [each.checker for each in check_history(story.history, **GROUP_TO_END, state=state(2))]
+
+    tell = several(sent(0, "a", "b"), sent(2, "d"), polled(0, "a", "b", "d"))
+    assert "inconsistent-offsets" in crashed(told(tell))
+    assert crashed(told(tell), state(1)) == []
+
+
 def test_messages_of_a_topic_that_was_deleted_may_have_been_anywhere() -> None:
     story = told(several(sent(0, "a"), sent(1, "b"), polled(0, "a", "b")))
     assert check_history(story.history, state=state(0, is_deleted=True)) == []

@@ -71,6 +71,14 @@ def test_an_error_says_whether_a_send_failed_or_its_outcome_is_unknown(
     assert (send.outcome, send.answers, send.error) == (outcome, answers, error)
 
 
+def test_an_answer_that_comes_after_a_timeout_counts() -> None:
+    client = History().client("p")
+    send = client.send("t", ["a"])
+    client.refuse(send, RequestTimedOut(1.0))
+    client.acknowledge(send, [receipt(0)])
+    assert (send.outcome, send.answers, send.error) == (Outcome.OK, 1, None)
+
+
 def test_a_receipt_of_acks_0_leaves_the_outcome_unknown() -> None:
     client = History().client("p")
     send = client.send("t", ["a"])

@@ -99,6 +99,15 @@ def test_following_reads_each_commit_once() -> None:
     assert checker.state.digest() == SystemState.replay(log).digest()
 
 
+def test_the_state_after_each_commit_can_be_looked_at() -> None:
+    log, checker = log_of(produced(0)), InvariantChecker()
+    append(log, "topic/t", produced(1))
+    append(log, "topic/t", produced(3))
+    seen = [(checker.state.position, kinds(findings)) for findings in checker.each_commit(log)]
+    assert seen == [(1, []), (2, []), (2, ["dense-offsets"])]
+    assert list(checker.each_commit(log)) == []
+
+
 def test_a_log_that_lost_or_changed_what_it_had_is_found() -> None:
     full = log_of(produced(0))
     append(full, "topic/t", produced(1))
