@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import msgspec
+
 from odradek_pictures import Kind, Step, Story
 
-__all__ = ["HOSTILE", "StoryBuilder", "acknowledged_too_soon", "zombie_commit"]
+__all__ = ["HOSTILE", "StoryBuilder", "acknowledged_too_soon", "stored_message", "zombie_commit"]
 
 HOSTILE = (
     "<script>alert(1)</script> & \"'> ]]> <!-- \x00\x1b[31m\ud800 \u202egnp.exe\u2066 שלום é 漢字 👩\u200d💻 \r\n\tend"
@@ -96,3 +98,18 @@ def acknowledged_too_soon(*, failing: bool) -> Story:
     else:
         run.handle(store)
     return run.story("Acknowledged too soon")
+
+
+def stored_message(*, fault: str = "", clients: str = "a") -> Story:
+    """Return a run in which clients have messages stored in turn, through a journal in the background."""
+    run = StoryBuilder()
+    run.handle(run.send("journal", "journal", "Flush"))
+    sent = {name: run.send(f"client {name}", "topic/t", "Append", name) for name in sorted(clients)}
+    for name in clients:
+        run.handle(sent[name])
+        run.handle(run.send("topic/t", "journal", "Store"))
+        if fault:
+            run.add("journal", Kind.FAULT, fault)
+        run.handle(run.send("journal", "topic/t", "Stored"))
+        run.handle(run.send("topic/t", f"client {name}", "Receipt"))
+    return msgspec.structs.replace(run.story("Stored"), background=("journal",))

@@ -8,7 +8,7 @@ first lane with another order is the difference; all later ones may follow from 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import msgspec
 
@@ -65,9 +65,15 @@ def compare(story: Story, passing: Story | None) -> Comparison:
 def find_difference(failing: Story, passing: Story) -> Difference | None:
     """Return the first difference in what the lanes handled, or None.
 
-    Payloads are compared only if nothing else differs: many hold a time, which differs with every schedule.
+    The background counts only if nothing else differs: everyone talks to a journal, in an order that rarely matters.
+    Payloads count only if nothing else differs: many hold a time, which differs with every schedule.
     """
-    return _first(failing, passing, exact=False) or _first(failing, passing, exact=True)
+    background = {*failing.background}
+    for exact in False, True:
+        for ignored in background, set[str]():
+            if found := _first(failing, passing, ignored, exact):
+                return found
+    return None
 
 
 def describe_difference(difference: Difference) -> str:
@@ -80,12 +86,12 @@ def describe_difference(difference: Difference) -> str:
     return f"In {where}, {here}. In the nearest passing run, {there}."
 
 
-def _first(failing: Story, passing: Story, *, exact: bool) -> Difference | None:
+def _first(failing: Story, passing: Story, ignored: Collection[str], exact: bool) -> Difference | None:
     there = defaultdict[str, list[Step]](list)
-    for step in _received(passing):
+    for step in _received(passing, ignored):
         there[step.lane].append(step)
     done = defaultdict[str, int](int)
-    for a in _received(failing):
+    for a in _received(failing, ignored):
         place = done[a.lane]
         done[a.lane] += 1
         if place == len(there[a.lane]):
@@ -102,9 +108,12 @@ def _first(failing: Story, passing: Story, *, exact: bool) -> Difference | None:
     return None
 
 
-def _received(story: Story) -> Iterator[Step]:
-    """Yield what happened to lanes, which leaves out what they sent."""
-    return (step for step in story.steps if step.kind not in (Kind.SENT, Kind.FAILED))
+def _received(story: Story, ignored: Collection[str]) -> Iterator[Step]:
+    """Yield what reached lanes, except those ignored and what they sent. That a client continued is not a message."""
+    for step in story.steps:
+        is_received = step.kind not in (Kind.SENT, Kind.RESUMED, Kind.FAILED)
+        if is_received and step.lane not in ignored and story.sender(step) not in ignored:
+            yield step
 
 
 def _identity(story: Story, step: Step, exact: bool) -> tuple[Kind, str, str, str]:
@@ -115,7 +124,7 @@ def _twin(story: Story, step: Step, other: Story, *, after: Step) -> Step | None
     """Return the same step in the other story, after a step there; one with the same payload if there are several."""
     alike = [
         each
-        for each in _received(other)
+        for each in _received(other, ())
         if each.number > after.number
         and each.lane == step.lane
         and _identity(other, each, False) == _identity(story, step, False)

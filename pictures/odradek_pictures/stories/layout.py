@@ -22,7 +22,7 @@ _LABEL_CELLS, _DETAIL_CELLS, _NAME_CELLS = 22, 24, 22
 _NARROWEST_LANE, _NARROWEST, _PADDING, _BADGE = 96.0, 420.0, 20.0, 20.0
 _ROW, _ROW_WITH_DETAIL, _ROW_OF_WORDS, _LINE = 24.0, 41.0, 30.0, 17.0
 _LONGEST_FAILURE, _MOST_LINES = 1200, 8
-_PREFIXES = {Kind.TIMER: "timer ", Kind.RESUMED: "resumes "}
+_PREFIXES = {Kind.TIMER: "timer", Kind.RESUMED: "resumes"}
 
 
 class Label(msgspec.Struct, frozen=True):
@@ -77,7 +77,7 @@ def arrange(
     order = {lane: place for place, lane in enumerate(lanes)}
     steps = [row for row in rows if isinstance(row, Step) and row.kind is not Kind.FAILED]
     labels = {step.number: _label(step, order, ends, brief) for step in steps}
-    number_end = max(34.0, 8.0 + _SMALL_CELL * max((len(str(number)) for number in times), default=0))
+    number_end = max(34.0, 8.0 + _SMALL_CELL * max((len(step.shown_number) for step in steps), default=0))
     time_width = max(52.0, _SMALL_CELL * max(map(len, times.values()), default=0))
     time_end = number_end if brief else number_end + 14.0 + time_width
     left = time_end + 10.0
@@ -99,7 +99,7 @@ def _label(step: Step, order: Mapping[str, int], ends: Mapping[int, str], brief:
     """Return the label of a step, on the side that the step's own arrow leaves free."""
     end = ends.get(step.number, step.lane)
     side = -1 if step.lane and order[end] > order[step.lane] else 1
-    text = cut(_PREFIXES.get(step.kind, "") + step.label, _LABEL_CELLS)
+    text = cut(f"{_PREFIXES.get(step.kind, '')} {step.label}".strip(), _LABEL_CELLS)
     detail = "" if brief or step.kind is Kind.SENT else cut(step.detail, _DETAIL_CELLS)
     width = max(count_cells(text) * CELL, count_cells(detail) * _SMALL_CELL)
     return Label(text, detail, side, GAP + (_BADGE if step.mark else 0.0) + width)

@@ -27,13 +27,15 @@ def render_story(
 ) -> str:
     """Return an HTML page about a story. `about` are facts to begin with, such as the command that repeats the run."""
     picture = Swimlanes(story, passing, most_steps)
+    whole = Swimlanes(story, passing, most_steps, background=True) if picture.left_out else picture
     return render_page(
         limit(story.title, _LONGEST_LABEL),
         *(_failed(step) for step in story.steps if step.kind is Kind.FAILED),
         facts(about),
         _difference(picture),
         section("The run", run_figure(picture)),
-        details("The same steps as a table", _steps(picture)),
+        "" if whole is picture else details("The run with its background", run_figure(whole)),
+        details("The steps as a table", _steps(whole)),
     )
 
 
@@ -76,21 +78,21 @@ def _letter(mark: str) -> Html:
 
 
 def _steps(picture: Swimlanes) -> Html:
-    story = picture.comparison.story
+    story = picture.drawn
     steps = [step for step in story.steps if step.number in picture.shown]
     times = format_times(steps)
     return table(
         ("step", "seconds", "where", "what", "", "message", "sent by", "in step", "payload"),
         (
             (
-                step.number,
+                step.shown_number,
                 element("span", times[step.number], class_="mono"),
                 step.lane or "everywhere",
                 step.kind.value,
                 step.mark and _letter(step.mark),
                 code(limit(step.label, _LONGEST_LABEL)),
                 "" if step.kind is Kind.SENT else story.sender(step),
-                "" if step.cause is None else step.cause,
+                "" if step.cause is None else story.step(step.cause).shown_number,
                 code(limit(step.detail, _LONGEST_DETAIL)),
             )
             for step in steps

@@ -33,6 +33,7 @@ class RunDrawing:
         self._ends = ends
         self._brief = brief
         self._steps = [row for row in rows if isinstance(row, Step)]
+        self._names = {step.number: f"step {step.shown_number}" for step in self._steps}
         self._moments = format_times(self._steps)
         self.layout: Layout = arrange(lanes, rows, ends, self._moments, brief=brief)
 
@@ -66,7 +67,7 @@ class RunDrawing:
             "g",
             element("title", self._in_full(step)),
             element("rect", x=0, y=item.top, width=self.layout.right, height=item.bottom - item.top, class_="o-hit"),
-            *self._gutter(item.y, str(step.number), self._moments[step.number]),
+            *self._gutter(item.y, step.shown_number, self._moments[step.number]),
             class_="o-step",
         )
 
@@ -77,9 +78,9 @@ class RunDrawing:
 
     def _in_full(self, step: Step) -> str:
         end = self._ends.get(step.number)
-        sent = "" if step.cause is None else f", sent in step {step.cause}"
+        sent = "" if step.cause is None else f" in {self._names.get(step.cause, 'a step that is not shown')}"
         lines = [
-            f"step {step.number} at {self._moments[step.number]} s",
+            f"step {step.shown_number} at {self._moments[step.number]} s",
             f"{step.lane} {step.kind.value} {limit(step.label, _LONGEST_LABEL)}".lstrip(),
             f"{'to' if step.kind is Kind.SENT else 'from'} {end}{sent}" if end else "",
             limit(step.detail, _LONGEST_DETAIL),
@@ -126,7 +127,7 @@ class RunDrawing:
             elif step.cause is None or step.cause in heights:
                 yield self._arrow(step, end, heights[step.number if step.cause is None else step.cause])
             else:
-                yield self._piece(step, f"from {end}, sent in step {step.cause}, which is not shown")
+                yield self._piece(step, f"from {end}, sent in a step that is not shown")
 
     def _arrow(self, step: Step, sender: str, y1: float) -> Html:
         x1, x2 = self.layout.columns[sender], self.layout.columns[step.lane]
@@ -211,7 +212,7 @@ class RunDrawing:
         first, *rest = item.lines
         return join(
             frame,
-            *self._gutter(y, str(step.number), self._moments[step.number]),
+            *self._gutter(y, step.shown_number, self._moments[step.number]),
             element("path", d=f"M{left:g} {y - 5:g}l10 10m0 -10l-10 10", class_="o-cross"),
             text_at(left + 20, y, first, "o-strong o-bad"),
             *(text_at(left + 20, y + 17 * place, line) for place, line in enumerate(rest, 1)),

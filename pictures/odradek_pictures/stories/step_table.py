@@ -30,10 +30,11 @@ def _lines(story: Story, passing: Story | None, width: int, most_steps: int) -> 
         yield from wrap(describe_difference(comparison.difference), width)
         yield from (cut(f"{letter}  {text}", width) for letter, text in comparison.letters())
         yield ""
-    picked = pick_rows(comparison.story, choose_window(comparison.story, most_steps))
+    story = comparison.story.foreground()
+    picked = pick_rows(story, choose_window(story, most_steps))
     steps = [row for row in picked if isinstance(row, Step)]
-    times, ends = format_times(steps), comparison.story.other_ends()
-    number = max([4, *(len(str(step.number)) for step in steps)])
+    times, ends = format_times(steps), story.other_ends()
+    number = max([4, *(len(step.shown_number) for step in steps)])
     time = max([7, *map(len, times.values())])
     lane = min(_WIDEST_LANE, max([5, *(count_cells(_where(step)) for step in steps)]))
     yield f"   {'step':>{number}}  {'seconds':>{time}}  {'where':{lane}}  what"
@@ -43,10 +44,13 @@ def _lines(story: Story, passing: Story | None, width: int, most_steps: int) -> 
             continue
         sign = row.mark or _SIGNS.get(row.kind, "")
         where = pad(cut(_where(row), lane), lane)
-        start = f"{sign:3}{row.number:>{number}}  {times[row.number]:>{time}}  {where}  "
+        start = f"{sign:3}{row.shown_number:>{number}}  {times[row.number]:>{time}}  {where}  "
         first, *rest = _what(row, ends, width - count_cells(start))
         yield start + first
         yield from (" " * count_cells(start) + line for line in rest)
+    if left_out := len(comparison.story.steps) - len(story.steps):
+        hidden = ", ".join(story.background)
+        yield cut(f"{'':{number + time + 7}}{left_out:,} steps in the background not shown: {hidden}", width)
 
 
 def _where(step: Step) -> str:

@@ -42,16 +42,28 @@ def draw_swimlanes(story: Story, passing: Story | None = None, *, most_steps: in
 
 
 class Swimlanes:
-    """A swimlane picture: its parts, for a page that arranges them itself, and the whole."""
+    """A swimlane picture: its parts, for a page that arranges them itself, and the whole.
 
-    def __init__(self, story: Story, passing: Story | None = None, most_steps: int = MOST_STEPS) -> None:
+    `background` says whether to draw the background of the story; `left_out` counts the steps in it that are not drawn.
+    """
+
+    def __init__(
+        self,
+        story: Story,
+        passing: Story | None = None,
+        most_steps: int = MOST_STEPS,
+        *,
+        background: bool = False,
+    ) -> None:
         self.comparison = compare(story, passing)
-        self.shown = choose_window(self.comparison.story, most_steps)
-        self._lanes, self._run = _run(self.comparison.story, [*self._rows()])
+        self.drawn = self.comparison.story if background else self.comparison.story.foreground()
+        self.left_out = len(story.steps) - len(self.drawn.steps)
+        self.shown = choose_window(self.drawn, most_steps)
+        self._lanes, self._run = _run(self.drawn, [*self._rows()])
 
     def _rows(self) -> Iterator[Row]:
         found = self.comparison.difference
-        for row in pick_rows(self.comparison.story, self.shown):
+        for row in pick_rows(self.drawn, self.shown):
             if found and isinstance(row, Step) and row.number == found.a.number:
                 place = f"to {found.lane} here" if found.lane else "here"
                 told = f"B comes {place}" if found.passing_b else "A does not happen"
@@ -60,10 +72,15 @@ class Swimlanes:
 
     def caption(self) -> str:
         """Say how much of the story is drawn, and how to read it."""
-        shown, of = len(self.shown), len(self.comparison.story.steps)
+        shown, of = len(self.shown), len(self.drawn.steps)
         around = " and those around the first difference" if self.comparison.difference else ""
-        extent = f"All {of:,} steps" if shown == of else f"Of {of:,} steps, {shown:,} are drawn: the last ones{around}"
-        return f"{extent}{' are drawn' if shown == of else ''}. {_HOW_TO_READ}"
+        extent = f"All {of:,} steps are drawn."
+        if shown < of:
+            extent = f"Of {of:,} steps, {shown:,} are drawn: the last ones{around}."
+        if self.left_out:
+            hidden = ", ".join(self.comparison.story.background)
+            extent += f" {self.left_out:,} more belong to the background: {hidden}, and messages from and to them."
+        return f"{extent} {_HOW_TO_READ}"
 
     def description(self) -> str:
         """Return in words what the picture shows."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from support.stories import StoryBuilder, acknowledged_too_soon, zombie_commit
+import msgspec
+from support.stories import StoryBuilder, acknowledged_too_soon, stored_message, zombie_commit
 
 from odradek_pictures import Comparison, Difference, Kind, Story, compare, describe_difference, find_difference
 
@@ -78,6 +79,35 @@ def test_runs_that_only_send_in_another_order_do_not_differ() -> None:
 
 def test_a_failing_run_that_stops_early_does_not_differ_from_the_rest() -> None:
     assert find_difference(race(0), race(0, 1)) is None
+
+
+def journal_first(*labels: str) -> Story:
+    """Return a run in which a journal handles what two topics send, in the order given, and then answers a client."""
+    run = StoryBuilder()
+    sent = {label: run.send(f"topic/{label}", "journal", "Store") for label in sorted(labels)}
+    for label in labels:
+        run.handle(sent[label])
+    answers = {label: run.send("journal", "client a", f"Stored {label}") for label in labels}
+    for label in labels:
+        run.handle(answers[label])
+    return msgspec.structs.replace(run.story(), background=("journal",))
+
+
+def test_the_background_counts_only_if_nothing_else_differs() -> None:
+    one, other = stored_message(clients="ab"), stored_message(clients="ba")
+    difference = found(one, other)
+    assert (difference.lane, difference.a.detail, difference.passing_b and difference.passing_b.detail) == (
+        "topic/t",
+        "a",
+        "b",
+    )
+    assert found(journal_first("a", "b"), journal_first("b", "a")).lane == "journal"
+
+
+def test_that_a_client_continued_once_more_is_not_a_difference() -> None:
+    one, other = StoryBuilder(), StoryBuilder()
+    one.add("client a", Kind.RESUMED, "")
+    assert find_difference(one.story(), other.story()) is None
 
 
 def test_the_steps_of_both_runs_are_marked_with_those_that_sent_them() -> None:

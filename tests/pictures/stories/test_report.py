@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xml.etree import ElementTree
 
-from support.stories import HOSTILE, StoryBuilder, zombie_commit
+from support.stories import HOSTILE, StoryBuilder, stored_message, zombie_commit
 
 from odradek_pictures import Kind, Story, code, render_story
 from odradek_pictures.text import make_visible
@@ -31,7 +31,7 @@ def test_the_page_says_what_failed_how_to_repeat_it_and_what_differs() -> None:
         "Join from client b  member b",
         "Commit from client a  generation 1, offset 3",
         "The run",
-        "The same steps as a table",
+        "The steps as a table",
     ]
     places = [text.index(each) for each in told]
     assert places == sorted(places)
@@ -44,6 +44,14 @@ def test_a_run_alone_has_no_difference() -> None:
 def test_runs_in_the_same_order_are_said_to_be_so() -> None:
     text = words(zombie_commit(failing=False), zombie_commit(failing=False))
     assert "Every actor and client handled the same things in the same order as in the nearest passing run." in text
+
+
+def test_the_background_is_on_the_page_but_not_in_the_first_picture() -> None:
+    first, _, rest = words(stored_message()).partition("The run with its background")
+    assert "Receipt" in first
+    assert "Flush" not in first
+    assert "Flush" in rest
+    assert "The run with its background" not in words(zombie_commit(failing=True))
 
 
 def test_payloads_can_be_searched_whatever_is_in_them() -> None:

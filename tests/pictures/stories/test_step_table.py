@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support.stories import HOSTILE, StoryBuilder, zombie_commit
+from support.stories import HOSTILE, StoryBuilder, stored_message, zombie_commit
 
 from odradek_pictures import Kind, format_steps
 from odradek_pictures.text import count_cells, make_visible
@@ -39,6 +39,12 @@ def test_a_long_story_is_shown_up_to_its_failure() -> None:
         "    998    0.998  a      does    works",
         "    999    0.999  a      does    works",
     ]
+
+
+def test_the_background_is_left_out_and_said_so() -> None:
+    lines = format_steps(stored_message())
+    assert [line.split()[0] for line in lines[1:-1]] == ["2", "3", "8", "9"]
+    assert lines[-1].strip() == "6 steps in the background not shown: journal"
 
 
 @pytest.mark.parametrize("width", [10, 60, 97, 200])

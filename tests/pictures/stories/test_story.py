@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
+from support.stories import StoryBuilder, stored_message, zombie_commit
 
 from odradek_pictures import Kind, Step, Story
 
@@ -25,9 +27,8 @@ def step(
         ([step(0, float("inf"))], "step 0 has the time inf; use a finite number of seconds"),
         (
             [step(0, cause=0)],
-            "step 0 has the cause 0, which is not an earlier step that sent a message; name the sender as its",
+            "step 0 has the cause 0, which is not an earlier step of a lane; name the sender as its peer instead",
         ),
-        ([step(0), step(1, cause=0)], "step 1 has the cause 0, which is not an earlier step that sent a message"),
         ([step(0, lane="")], "step 0 sends or handles a message without a lane; name its lane"),
         ([step(0, mark="Z")], "step 0 has the mark 'Z'; use A, B or C"),
     ],
@@ -50,3 +51,34 @@ def test_both_ends_of_an_arrow_know_each_other() -> None:
     story = Story(title="x", steps=(sent, step(1, cause=0), step(2, peer="other"), step(3)))
     assert story.other_ends() == {0: "a", 1: "client", 2: "other"}
     assert [story.sender(each) for each in story.steps] == ["", "client", "other", ""]
+
+
+def test_a_step_may_lead_to_another_without_a_message() -> None:
+    story = Story(title="x", steps=(step(0, lane="directory", peer="client"), step(1, cause=0)))
+    assert story.other_ends() == {0: "client", 1: "directory"}
+
+
+def test_the_foreground_is_what_participants_say_to_each_other() -> None:
+    story = stored_message(fault="append fails")
+    assert [(step.lane, step.kind, step.label) for step in story.foreground().steps] == [
+        ("client a", Kind.SENT, "Append"),
+        ("topic/t", Kind.HANDLED, "Append"),
+        ("journal", Kind.FAULT, "append fails"),
+        ("topic/t", Kind.SENT, "Receipt"),
+        ("client a", Kind.HANDLED, "Receipt"),
+    ]
+
+
+def test_a_step_of_the_foreground_remembers_who_led_to_it() -> None:
+    run = StoryBuilder()
+    found = run.send("directory", "topic/t", "Found")
+    handled = run.handle(found)
+    run.add("client a", Kind.NOTE, "starts", cause=handled)
+    story = msgspec.structs.replace(run.story(), background=("directory",))
+    (left,) = story.foreground().steps
+    assert (left.label, left.cause, left.peer) == ("starts", None, "topic/t")
+
+
+def test_a_story_without_background_is_all_foreground() -> None:
+    story = zombie_commit(failing=True)
+    assert story.foreground() == story

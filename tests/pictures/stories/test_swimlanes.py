@@ -8,11 +8,12 @@ from itertools import combinations
 from pathlib import Path
 from xml.etree import ElementTree
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.profiles import fewer
-from support.stories import HOSTILE, StoryBuilder, acknowledged_too_soon, zombie_commit
+from support.stories import HOSTILE, StoryBuilder, acknowledged_too_soon, stored_message, zombie_commit
 
 from odradek_pictures import Kind, Step, Story, Swimlanes, draw_swimlanes, format_steps, render_story, svg_file
 
@@ -145,7 +146,7 @@ def test_a_message_sent_in_a_step_that_is_not_shown_arrives_all_the_same() -> No
         run.add("a", Kind.NOTE, "works")
     run.handle(sent)
     root = parse(run.story(), most_steps=5)
-    assert "Append\nfrom a, sent in step 0, which is not shown" in titles(root)
+    assert "Append\nfrom a, sent in a step that is not shown" in titles(root)
     assert "7 steps not shown" in texts(root)
 
 
@@ -199,6 +200,25 @@ def test_a_picture_says_in_words_what_it_shows() -> None:
             "A: Join from client b  member b. B: Commit from client a  generation 1, offset 3."
         )
     )
+
+
+def test_the_background_is_drawn_on_request() -> None:
+    story = stored_message()
+    assert "6 more belong to the background: journal, and messages from and to them." in Swimlanes(story).caption()
+    assert "journal" not in texts(ElementTree.fromstring(svg_file(Swimlanes(story).whole())))
+    everything = Swimlanes(story, background=True)
+    assert everything.caption().startswith("All 10 steps are drawn.")
+    assert "journal" in texts(ElementTree.fromstring(svg_file(everything.whole())))
+
+
+def test_a_step_may_be_shown_by_another_name_than_its_number() -> None:
+    run = StoryBuilder()
+    run.handle(run.send("a", "b", "Append"))
+    story = Story(title="x", steps=tuple(msgspec.structs.replace(step, name=f"7.{step.number}") for step in run.steps))
+    root = parse(story)
+    assert {"7.0", "7.1"} <= {*texts(root)}
+    assert "step 7.1 at 0.001 s\nb handles Append\nfrom a in step 7.0" in titles(root)
+    assert format_steps(story)[2].split()[0] == "7.1"
 
 
 def test_a_story_without_steps_is_a_picture_without_steps() -> None:
