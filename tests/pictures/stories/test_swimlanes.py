@@ -175,7 +175,6 @@ def test_lanes_given_keep_their_order() -> None:
 @pytest.mark.slow
 def test_of_a_hundred_thousand_steps_a_window_is_drawn_and_said_so() -> None:
     run = StoryBuilder()
-    run.steps.clear()
     for number in range(0, 100_000, 2):
         run.handle(run.send(f"client {number % 7}", "topic/t", "Append", f"message {number}"))
     run.add("topic/t", Kind.FAILED, "offsets are dense")
