@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from odradek import errors, simulation, testing
     from odradek.logging_setup import configure_logging
+    from odradek_actors.base.decision_model import DecisionModel
     from odradek_actors.base.event_sourced import EventSourcedActor
     from odradek_actors.client.consumer import ConsumerHandle
     from odradek_actors.client.producer import ProducerHandle
@@ -81,6 +82,7 @@ __all__ = [
     "ConsumerHandle",
     "ConsumerRecord",
     "Decision",
+    "DecisionModel",
     "DomainError",
     "EventLog",
     "EventSourcedActor",
@@ -135,6 +137,7 @@ __all__ = [
 _NAMES_IN = {
     "odradek": ("errors", "simulation", "testing"),
     "odradek.logging_setup": ("configure_logging",),
+    "odradek_actors.base.decision_model": ("DecisionModel",),
     "odradek_actors.base.event_sourced": ("EventSourcedActor",),
     "odradek_actors.client.consumer": ("ConsumerHandle",),
     "odradek_actors.client.producer": ("ProducerHandle",),

@@ -65,6 +65,7 @@ arguments raise ValueError or TypeError instead, at once.
     ActorError                          no answer, or none in time
     ├── ActorStopped                    the actor has stopped; the next request starts a new one
     ├── ActorFailed                     the actor gave up after repeated failures
+    ├── DecisionContended               the facts that a decision was based on kept changing while it was stored
     ├── RequestTimedOut                 no answer in time, so the outcome is unknown; also a TimeoutError
     ├── DeliveryTimedOut                the producer gave up on a batch, so the outcome is unknown
     ├── BufferFull                      the producer's buffer stayed full for max_block_ms
@@ -92,6 +93,7 @@ from odradek_actors.errors import (
     ActorFailed,
     ActorStopped,
     BufferFull,
+    DecisionContended,
     DeliveryTimedOut,
     ForkedProcess,
     HandlerAborted,
@@ -231,6 +233,7 @@ __all__ = [
     "CorrelationNotFound",
     "DamagedCommit",
     "DamagedExport",
+    "DecisionContended",
     "DeliveryTimedOut",
     "DomainError",
     "EventNotReadable",

@@ -3,6 +3,7 @@
 ActorError
 ├── ActorStopped        the actor stopped before it handled the message; retriable, a new actor will answer
 ├── ActorFailed         the actor stopped after repeated failures
+├── DecisionContended   the facts that a decision was based on kept changing; retriable
 ├── RequestTimedOut     no answer in time; the outcome is unknown
 ├── DeliveryTimedOut    a batch was not acknowledged within delivery_timeout; the outcome is unknown
 ├── BufferFull          a producer's buffer stayed full for max_block_ms
@@ -24,6 +25,7 @@ __all__ = [
     "ActorFailed",
     "ActorStopped",
     "BufferFull",
+    "DecisionContended",
     "DeliveryTimedOut",
     "ForkedProcess",
     "HandlerAborted",
@@ -64,6 +66,20 @@ class ActorFailed(ActorError):
             f"the actor for {stream!r} stopped after repeated failures ({reason}); fix the cause and retry"
         )
         self.stream = stream
+
+
+class DecisionContended(ActorError):
+    """The facts that a decision was based on changed each time before its events were stored."""
+
+    code = "decision_contended"
+    retriable = True
+
+    def __init__(self, stream: str, decisions: int) -> None:
+        super().__init__(
+            f"the facts that {stream!r} decides on changed {decisions} times in a row before its events were stored; "
+            "send the command again, or narrow the query of its decision model"
+        )
+        self.stream, self.decisions = stream, decisions
 
 
 class RequestTimedOut(ActorError, TimeoutError):

@@ -137,6 +137,13 @@ def test_a_workload_is_read_completely_also_when_members_leave_and_die(tmp_path:
     assert "  3 members joined, 0 were dismissed, 0 messages came again\n" in printed
 
 
+def test_actors_that_race_for_a_seat_give_away_no_more_than_there_are(tmp_path: Path) -> None:
+    printed = run("15_decide_on_other_streams.py", tmp_path)
+    assert "cid in art: version 0\nof ann and bob in art: 1\n" in printed
+    assert re.search("^refused: art is full: cid, (ann|bob)$", printed, re.MULTILINE)
+    assert re.search(r"^ann in law: version \d$", printed, re.MULTILINE)
+
+
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.stem)
 def test_an_example_is_short_and_tested(path: Path) -> None:
     source = path.read_text()

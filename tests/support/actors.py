@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 import pykka
@@ -90,7 +90,7 @@ class World:
         self._runtimes: list[KitRuntime] = []
 
     def open(
-        self, actors: dict[str, ActorClass] | None = None, assignors: Iterable[Assignor] = (), **settings: Any
+        self, actors: Mapping[str, ActorClass] | None = None, assignors: Iterable[Assignor] = (), **settings: Any
     ) -> ActorSystem:
         """Open a system: a new run."""
         self.runtime = KitRuntime(recovering=self._is_recovering)

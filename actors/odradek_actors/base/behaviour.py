@@ -5,30 +5,22 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import msgspec
 
 from odradek_actors.base.actor import OdradekActor
+from odradek_actors.base.decision_model import DecisionModel
+from odradek_actors.base.folded import Folded
 from odradek_actors.errors import SnapshotWarning, as_error
 from odradek_actors.messages.core import Tick
 from odradek_actors.messages.recovery import Restored, SnapshotSchema
 from odradek_events.validation import as_plain
 
-__all__ = ["RESTORING", "TAKING", "Behaviour", "Folded"]
+__all__ = ["RESTORING", "TAKING", "Behaviour"]
 
 TAKING = "take_snapshot (by default the aggregate's snapshot())"
 RESTORING = "restore (by default the aggregate's classmethod restore())"
-
-
-class Folded(Protocol):
-    """State that is folded from events: `odradek.Aggregate` is one."""
-
-    version: int
-
-    def apply_all(self, events: Sequence[Any]) -> None:
-        """Apply events in order and advance the version by their number. Must not raise."""
-        ...
 
 
 S = TypeVar("S", bound=Folded, covariant=True)  # so that a dict of several actor classes has a common type
@@ -56,6 +48,21 @@ class Behaviour(OdradekActor, Generic[S]):
         answered at once. An exception is the reply.
         """
         raise AssertionError(f"{type(self).__name__} must override decide")
+
+    def reads(self, command: Any) -> DecisionModel | None:
+        """Return the facts beyond the own stream that a command is decided on; by default None.
+
+        With a model, `decide_on` decides the command instead of `decide`. Must not change the state.
+        """
+        return None
+
+    def decide_on(self, command: Any, facts: Any) -> Sequence[Any] | msgspec.Struct | None:
+        """Return the events that a command causes, as `decide` does, given the state of its decision model.
+
+        The events are appended on condition that no further event matches the model's query. If one does, this is
+        called again with the new state. Must change neither state.
+        """
+        raise AssertionError(f"{type(self).__name__} must override decide_on")
 
     def respond(self, command: Any, events: Sequence[Any]) -> object:
         """Return the reply to a command whose events are durable and applied; by default the stream's version."""

@@ -8,6 +8,11 @@ applied, hence durable, state, except during recovery.
          ^                                                       |
          +---- outcome unknown, or apply failed -----------------+
 
+A command with a decision model passes through `reading` before it is decided: the LogReader reads the events that match
+the model's query. If another matching event is stored first, the log refuses the append, and the actor goes back to
+`reading`. This always ends, because some actor's append succeeded each time; a bound guards against a query that other
+writers match incessantly.
+
 A rejected append (nothing written) does not change the state. After an unknown outcome the actor drops its state and
 rebuilds it from the log. It first sends a Fence through the Journal, so that it cannot read the log before its own late
 append has been written.
@@ -17,34 +22,56 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from odradek_actors.base.actor import ActorContext
-from odradek_actors.base.behaviour import Behaviour, Folded, S
+from odradek_actors.base.behaviour import Behaviour, S
+from odradek_actors.base.decision_model import DecisionModel, ModelStates
 from odradek_actors.base.snapshot_schedule import SnapshotSchedule
-from odradek_actors.errors import ActorFailed, ActorStopped, as_error
+from odradek_actors.errors import ActorFailed, ActorStopped, DecisionContended, as_error
 from odradek_actors.messages.core import Command, GetSnapshot, Passivated, Query, Recover, Snapshot, Stop, Tick
-from odradek_actors.messages.log import Fence, Fenced, JournalAppend, JournalResult
+from odradek_actors.messages.log import Facts, Fence, Fenced, JournalAppend, JournalResult, ReadFacts
 from odradek_actors.messages.recovery import ReadStream, Restored, SaveSnapshot, StreamChunk
 from odradek_actors.runtime.forwarding import Forwarding
 from odradek_domain.errors import NoApplier
-from odradek_events.errors import EventNotReadable, LogUnavailable, OutcomeUnknown, WrongExpectedVersion
-from odradek_events.record import Append, Appended, Decision, Rejected, events_of
+from odradek_events.errors import (
+    ConditionNotMet,
+    EventNotReadable,
+    LogUnavailable,
+    OutcomeUnknown,
+    WrongExpectedVersion,
+)
+from odradek_events.record import Append, Appended, Condition, Decision, Rejected, events_of
+from odradek_events.validation import check_instance
 
-__all__ = ["EventSourcedActor", "Folded"]
+__all__ = ["EventSourcedActor"]
 
 _GIVE_UP_AFTER = 5  # failures in a row
+_MOST_DECISIONS = 100  # of one command; as many actors may race for one query
 
 
 Waiting = Command | Query | Stop | Recover | Tick
 
 
+@dataclass(slots=True)
+class _Appending:
+    """An append that is under way."""
+
+    events: Sequence[Any]
+    commands: Sequence[Command]
+    then: Callable[[Appended], None]
+    on_conflict: Callable[[ConditionNotMet], None] | None
+
+
 class EventSourcedActor(Behaviour[S]):
     """An actor that owns one aggregate and its stream.
 
-    Override `initial_state`, `decide` and, optionally, `answer` and `respond`; set a `snapshot_schema` if streams grow
-    long. Handlers must not block. `self.id` is the part of the stream's name after the slash. `self.state` is the
-    aggregate; change it only through events.
+    Override `initial_state`, `decide` and, optionally, `answer` and `respond`. Override `reads` and `decide_on` for
+    commands that are decided on facts beyond the stream. Set a `snapshot_schema` if streams grow long. Handlers must
+    not block. `self.id` is the part of the stream's name after the slash. `self.state` is the aggregate; change it only
+    through events.
 
     `__init__` runs on the directory's thread and delays every look-up, so it only sets attributes. The aggregate is
     created on the actor's own thread.
@@ -63,7 +90,9 @@ class EventSourcedActor(Behaviour[S]):
         self._recovery = 0
         self._failures = 0
         self._commit_id = ""  # of the last append
-        self._appending: tuple[Sequence[Any], Sequence[Command], Callable[[Appended], None]] | None = None
+        self._appending: _Appending | None = None
+        self._model_states = ModelStates()
+        self._reading: Command | None = None
         self._stored: tuple[Sequence[Command], Callable[[Appended], None], Appended] | None = None
         self._must_look_idle = False  # a Tick that checks whether the actor can passivate is on its way
         self._stopped_by: Exception = ActorStopped(stream)  # the answer to requests after the actor has stopped
@@ -92,7 +121,7 @@ class EventSourcedActor(Behaviour[S]):
     def is_deciding(self) -> bool:
         """Return whether the actor is recovering, appending, has stashed messages, or is about to passivate."""
         is_ending = self._must_look_idle and not self._continuations
-        return self._phase in ("recovering", "appending") or bool(self.stash) or is_ending
+        return self._phase not in ("ready", "stopped") or bool(self.stash) or is_ending
 
     def on_start(self) -> None:
         """Recover. If the aggregate cannot be created, answer requests with the error, then stop."""
@@ -110,13 +139,69 @@ class EventSourcedActor(Behaviour[S]):
         self.tick(self.settings.retry_backoff, Tick("stop"))
 
     def handle_command(self, command: Command) -> None:
-        """Decide, append, apply, respond."""
+        """Decide, append, apply, respond; before that read the command's decision model, if it has one."""
         try:
+            model = self.reads(command.body)
+            if model is not None:
+                check_instance("the result of reads", model, DecisionModel, "a DecisionModel or None")
+                self._read_facts(command, model, 1)
+                return
             events = events_of(self.decide(command.body))
         except BaseException as raised:  # decide is pure: the state is as it was, and the error is the answer
             self.reply(command, self.answer_of("decide", raised))
             return
         self.persist(events, (command,), lambda _: self._respond(command, events))
+
+    def _read_facts(self, command: Command, model: DecisionModel, number: int) -> None:
+        """Read the events that the model's state does not have, then make decision `number` on the command."""
+        wanted = ReadFacts(model.query, self._model_states.position_of(model))
+        self._phase, self._reading = "reading", command
+        self.request(self.context.log_reader, wanted, partial(self._facts_read, command, model, number))
+
+    def _facts_read(self, command: Command, model: DecisionModel, number: int, facts: Facts | Exception) -> None:
+        if self._phase != "reading" or self._reading is not command:  # it recovered or stopped in between
+            self._when_ready(command)
+            return
+        self._phase, self._reading = "ready", None
+        try:
+            if isinstance(facts, Exception):
+                raise facts
+            state = self._model_states.advance(model, facts.events, facts.position)
+            if not facts.is_last:
+                self._read_facts(command, model, number)
+                return
+            events = events_of(self.decide_on(command.body, state))
+        except BaseException as raised:  # the state of the stream is as it was
+            self.reply(command, self.answer_of("decide_on", raised))
+        else:
+            self.persist(
+                events,
+                (command,),
+                partial(self._decided_on, command, model, facts, events),
+                condition=Condition(model.query, facts.position),
+                on_conflict=partial(self._decide_again, command, model, number),
+            )
+        self._go_on()
+
+    def _decided_on(
+        self, command: Command, model: DecisionModel, facts: Facts, events: Sequence[Any], appended: Appended
+    ) -> None:
+        """Respond, then fold the stored events that match too: the condition held, so no other event came before."""
+        self._respond(command, events)
+        if not events or self._model_states.position_of(model) != facts.position:
+            return
+        try:
+            self._model_states.advance(model, list(filter(facts.matches, events)), appended.last_position)
+        except BaseException as raised:  # the next decision with the model reads it again, and answers with the error
+            self.log.error("fold of a decision model failed", error=repr(raised), exc_info=raised)
+
+    def _decide_again(self, command: Command, model: DecisionModel, number: int, conflict: ConditionNotMet) -> None:
+        if number < _MOST_DECISIONS:
+            self._read_facts(command, model, number + 1)
+            return
+        error = DecisionContended(self.stream, number)
+        error.__cause__ = conflict
+        self.reply(command, error)
 
     def _respond(self, command: Command, events: Sequence[Any]) -> None:
         try:
@@ -135,6 +220,8 @@ class EventSourcedActor(Behaviour[S]):
         decisions: Sequence[Decision] | None = None,
         *,
         is_checked: bool = False,
+        condition: Condition | None = None,
+        on_conflict: Callable[[ConditionNotMet], None] | None = None,
     ) -> None:
         """Append `events`, apply them, then call `then`. On failure `append_failed` gets `commands` and the error.
 
@@ -142,7 +229,8 @@ class EventSourcedActor(Behaviour[S]):
 
         `decisions` assigns the events to their causes; by default, `commands` is one command that caused all of them.
         Without events, `then` is called at once.
-        `is_checked` asserts that every field has a value of its declared type, so the log skips its own check.
+        `is_checked` asserts that every field has a value of its declared type, so the log skips its own check. If
+        `condition` is not met, `on_conflict` is called instead of `append_failed`, if it is given.
         """
         if not events:
             here = self.state.version
@@ -168,9 +256,10 @@ class EventSourcedActor(Behaviour[S]):
             actor=type(self).__name__,
             decisions=tuple(decisions),
             is_checked=is_checked,
+            condition=condition,
         )
         self._phase = "appending"
-        self._appending = (events, commands, then)
+        self._appending = _Appending(events, commands, then, on_conflict)
         self.send(self.context.journal, JournalAppend(append, self.actor_ref))
 
     def _when_ready(self, message: Waiting) -> None:
@@ -266,10 +355,10 @@ class EventSourcedActor(Behaviour[S]):
     # -- after the journal's answer -----------------------------------------------------------------------------------
 
     def _journal_answered(self, result: JournalResult) -> None:
-        if self._appending is None:
+        appending, self._appending = self._appending, None
+        if appending is None:
             return
-        events, commands, then = self._appending
-        self._appending = None
+        events, commands, then = appending.events, appending.commands, appending.then
         verdict = result.verdict
         if isinstance(verdict, Appended):
             self._failures = 0
@@ -287,6 +376,11 @@ class EventSourcedActor(Behaviour[S]):
             self._follow(f"{self._commit_id}/{len(events) - 1}", then, verdict)
             if self.state.version >= self._snapshots.due:
                 self._take_snapshot()
+            self._go_on()
+            return
+        if appending.on_conflict is not None and isinstance(verdict.error, ConditionNotMet):
+            self._phase = "ready"
+            appending.on_conflict(verdict.error)
             self._go_on()
             return
         self.append_failed(commands, verdict.error)
@@ -315,8 +409,7 @@ class EventSourcedActor(Behaviour[S]):
         if isinstance(message, Command | Query) or self._phase == "stopped":
             return
         if self._appending is not None:
-            commands = self._appending[1]
-            self._appending = None
+            commands, self._appending = self._appending.commands, None
             self.append_failed(commands, OutcomeUnknown(self.stream, repr(error)))
         self._failed(error)
 
@@ -437,7 +530,7 @@ class EventSourcedActor(Behaviour[S]):
         except BaseException as raised:  # the other callers must be answered too
             self.log.error("on_giving_up failed", error=repr(raised), exc_info=raised)
         if self._appending is not None:
-            commands, self._appending = self._appending[1], None
+            commands, self._appending = self._appending.commands, None
             self.append_failed(commands, OutcomeUnknown(self.stream, str(error)))
         if self._stored is not None:  # durable, so not ActorStopped, which says that the message was not handled
             is_open = isinstance(error, ActorStopped)

@@ -132,7 +132,7 @@ class ConsumerPolling(GroupMembership):
         if remaining > 0:
             self._deadline_timer.wake_in(remaining)
         elif (self._asked is not None and remaining > -_DUE_WITHIN) or (
-            self._appending is not None and self._poll in self._appending[1]
+            self._appending is not None and self._poll in self._appending.commands
         ):
             self._deadline_timer.wake_in(self.settings.retry_backoff)  # the topic or the journal is about to answer
         else:

@@ -15,7 +15,7 @@ from odradek_actors.errors import as_error
 from odradek_actors.infrastructure.commit_cache import CommitCache
 from odradek_actors.messages.core import Query, Recipient, Stop
 from odradek_actors.messages.groups import FindOffsets, ListGroups
-from odradek_actors.messages.log import CountProduced, ListTopics, LocateMessage, ReadOlder, TopicIds
+from odradek_actors.messages.log import CountProduced, Facts, ListTopics, LocateMessage, ReadFacts, ReadOlder, TopicIds
 from odradek_actors.messages.recovery import ReadStream, Restored, SnapshotSchema, StreamChunk
 from odradek_actors.messages.retention import FindRetained
 from odradek_actors.messages.topics import FetchResult
@@ -23,6 +23,7 @@ from odradek_domain.replay.log_scans import offsets_at_time, walk_messages
 from odradek_domain.values.message import message_size
 from odradek_events.errors import LogError
 from odradek_events.log.port import LogStore
+from odradek_events.log.queries import Matcher
 from odradek_events.record import Commit
 from odradek_events.snapshots.store import SnapshotStore, StoredSnapshot, why_unusable
 from odradek_events.types import MessageProduced
@@ -56,6 +57,7 @@ class LogReaderActor(OdradekActor):
         self._older_messages = CommitCache(log, context.settings.read_cache_bytes)
         self._queries: dict[type[Any], Callable[[Any], object]] = {
             ReadOlder: self._older,
+            ReadFacts: self._facts,
             CountProduced: self._count,
             LocateMessage: self._locate,
             ListTopics: self._topics,
@@ -147,6 +149,16 @@ class LogReaderActor(OdradekActor):
             self.reply(message.query, error)
         else:
             self.send(self.actor_ref, message)
+
+    def _facts(self, wanted: ReadFacts) -> Facts:
+        head = self._event_log.head().position
+        matches = Matcher(wanted.query, self._event_log.codec).matches
+        if head == wanted.after:  # the usual case of a single writer; saves a query of SQLite
+            return Facts((), head, True, matches)
+        found = list(self._event_log.read(after=wanted.after, until=head, query=wanted.query, limit=_CHUNK_EVENTS))
+        is_last = len(found) < _CHUNK_EVENTS
+        position = head if is_last else found[-1].position
+        return Facts(tuple([recorded.event for recorded in found]), position, is_last, matches)
 
     def _count(self, wanted: CountProduced) -> tuple[int, int]:
         count, last = 0, wanted.after

@@ -62,6 +62,7 @@ from odradek_actors.messages.groups import (
 )
 from odradek_actors.messages.log import (
     CountProduced,
+    Facts,
     Fence,
     Fenced,
     Flush,
@@ -69,6 +70,7 @@ from odradek_actors.messages.log import (
     JournalResult,
     ListTopics,
     LocateMessage,
+    ReadFacts,
     ReadOlder,
     TopicIds,
 )
@@ -123,6 +125,7 @@ __all__ = [
     "DescribeProducer",
     "DescribeTopic",
     "EnsureTopic",
+    "Facts",
     "Fence",
     "Fenced",
     "Fetch",
@@ -156,6 +159,7 @@ __all__ = [
     "Poll",
     "PositionOf",
     "Query",
+    "ReadFacts",
     "ReadOlder",
     "ReadStream",
     "RebalanceBegun",

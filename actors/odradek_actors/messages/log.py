@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import msgspec
 
 from odradek_actors.messages.core import Recipient
 from odradek_events.errors import LogUnavailable
-from odradek_events.record import Append, Failed, Verdict
+from odradek_events.record import Append, Failed, Query, Verdict
 
 __all__ = [
     "CountProduced",
+    "Facts",
     "Fence",
     "Fenced",
     "Flush",
@@ -17,6 +21,7 @@ __all__ = [
     "JournalResult",
     "ListTopics",
     "LocateMessage",
+    "ReadFacts",
     "ReadOlder",
     "TopicIds",
 ]
@@ -92,6 +97,25 @@ class LocateMessage(msgspec.Struct, frozen=True, gc=False):
 
 class ListTopics(msgspec.Struct, frozen=True):
     """Ask for the names of all topics, sorted."""
+
+
+class ReadFacts(msgspec.Struct, frozen=True, gc=False):
+    """Read the events of the whole log that match a query, after a position; answered by Facts."""
+
+    query: Query
+    after: int
+
+
+class Facts(msgspec.Struct, frozen=True, gc=False):
+    """All events that match a query up to `position`; there may be more after it unless `is_last`.
+
+    `matches` says whether an event matches the query.
+    """
+
+    events: tuple[Any, ...]
+    position: int
+    is_last: bool
+    matches: Callable[[Any], bool]
 
 
 class TopicIds(msgspec.Struct, frozen=True):

@@ -15,7 +15,7 @@ from odradek_events.log.checker import Checker
 from odradek_events.log.judging import EMPTY_DIGEST, Judged, chain, chain_raw, judge, split_stream
 from odradek_events.log.memory import MemoryLog
 from odradek_events.log.port import EventLog, LogStore, ReadableLog, check_log
-from odradek_events.log.queries import check_bounds, check_items, merged
+from odradek_events.log.queries import Matcher, check_bounds, check_items, merged
 from odradek_events.log.subscription import Growth, Subscription
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ __all__ = [
     "Hold",
     "Judged",
     "LogStore",
+    "Matcher",
     "MemoryLog",
     "ReadableLog",
     "Subscription",

@@ -295,7 +295,7 @@ class SqliteLog(LogStore):
             low = self._first_version_from(stream, low, last)
         entries = entries_of(tags, types)
         if stream is None and len(entries) > 1:
-            entries = self._rarest_first(entries, low)
+            entries = self._rarest_first(entries, low, last)
         query, values = selection(stream, entries, types)
         rows = self._file.rows(query, values, low, last, 0 if stream is None else 3)
         if not is_walk_over_all(stream, entries, types):
@@ -332,7 +332,7 @@ class SqliteLog(LogStore):
         selected = []
         for item in items:
             entries = entries_of(item.tags, item.types)
-            selected.append((self._rarest_first(entries, low) if len(entries) > 1 else entries, item.types))
+            selected.append((self._rarest_first(entries, low, last) if len(entries) > 1 else entries, item.types))
         count = _PLACES
         while count == _PLACES:
             query, values = places(selected, low, last, _PLACES)
@@ -442,12 +442,15 @@ class SqliteLog(LogStore):
         rows = self._file.fetch("SELECT last_position FROM commits ORDER BY first_position DESC LIMIT 1")
         return integer(rows[0][0], -1) if rows else -1
 
-    def _rarest_first(self, entries: list[str], low: int) -> list[str]:
+    def _rarest_first(self, entries: list[str], low: int, last: int) -> list[str]:
         """Sort index entries by the number of commits from `low` on that have them, counted up to a limit.
 
         The first entry drives the walk, and the others are looked up for each of its commits: a tag of one commit in a
-        million must not be found by walking a million commits with the type.
+        million must not be found by walking a million commits with the type. A few positions are walked in any order:
+        the decisions of actors read the end of the log before they store, and the journal reads it again.
         """
+        if last - low < _COUNT_LIMITS[0]:
+            return entries
         for limit in _COUNT_LIMITS:
             counts = [self._file.fetch(COUNT_UP_TO, entry, low, limit) for entry in entries]
             if min(counts) < [(limit,)]:
