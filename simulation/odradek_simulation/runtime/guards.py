@@ -68,6 +68,7 @@ _MAY = (
 _lock = threading.Lock()
 _users = 0
 _originals: list[tuple[Any, str, Any]] = []
+_guards: dict[Any, Any] = {}  # by original: made once, since a sweep runs thousands of worlds
 
 
 @contextmanager
@@ -79,8 +80,11 @@ def guarded() -> Iterator[None]:
         if _users == 1:
             for owner, name, advice in _GUARDED:
                 original = getattr(owner, name)
+                guard = _guards.get(original)
+                if guard is None:
+                    guard = _guards[original] = _guard(owner, name, original, advice)
                 _originals.append((owner, name, original))
-                setattr(owner, name, _guard(owner, name, original, advice))
+                setattr(owner, name, guard)
     try:
         yield
     finally:

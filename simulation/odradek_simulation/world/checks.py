@@ -26,11 +26,11 @@ class Eventual(msgspec.Struct, frozen=True):
 
 
 class Checks:
-    """What a user expects of a world, declared before it runs."""
+    """What a user expects of a world, by name: a check that `start` declares again after a crash replaces itself."""
 
     def __init__(self) -> None:
-        self.always: list[tuple[str, Check]] = []
-        self.eventually: list[Eventual] = []
+        self.always: dict[str, Check] = {}
+        self.eventually: dict[str, Eventual] = {}
         self.goals: dict[str, Check | None] = {}
 
 
@@ -66,7 +66,7 @@ class Judge:
         return said is not False and said is not None
 
     def _judge_commit(self) -> None:
-        for name, check in self._checks.always:
+        for name, check in self._checks.always.items():
             try:
                 if check(self.state) is False:
                     message = f"the check returned False at position {self.state.position}"

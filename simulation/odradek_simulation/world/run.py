@@ -243,7 +243,7 @@ class Run:
         for client, args, name in self._probes:
             self.spawn(client, args, name)
         self._await_clients()
-        for eventual in self._checks.eventually:
+        for eventual in self._checks.eventually.values():
             self._expect(eventual, began + round(eventual.within * NS))
 
     def _unfinished(self) -> list[str]:

@@ -130,12 +130,13 @@ class World:
         The state is the one that the log's events give. Do not keep it: it changes with the next commit.
         """
         check_function("check", check)
-        self._checks.always.append((name or _name_of(check), check))
+        self._checks.always[name or _name_of(check)] = check
 
     def eventually(self, check: Check, within: float = 60.0, name: str = "") -> None:
         """Expect `check` to return True, or anything but False and None, within virtual seconds of the quiet phase."""
         check_function("check", check)
-        self._checks.eventually.append(Eventual(name or _name_of(check), check, within))
+        name = name or _name_of(check)
+        self._checks.eventually[name] = Eventual(name, check, within)
 
     def sometimes(self, name: str, check: Check | None = None) -> None:
         """Declare a goal: something interesting that a sweep should reach in some runs.
@@ -243,4 +244,5 @@ def _step_us(seed: int, step_ms: float | None, faults: tuple[str, ...]) -> int:
 
 def _name_of(function: Callable[..., Any]) -> str:
     named = getattr(function, "func", function)
-    return str(getattr(named, "__name__", type(named).__name__))
+    name = str(getattr(named, "__name__", type(named).__name__))
+    return f"lambda in line {named.__code__.co_firstlineno}" if name == "<lambda>" else name
