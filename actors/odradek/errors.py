@@ -81,6 +81,9 @@ arguments raise ValueError or TypeError instead, at once.
     ├── WorldStalled                    one step takes too long in real time
     ├── InvalidToken                    a token that cannot be read
     ├── ReplayDiverged                  a replayed run took another course than the recorded one
+    ├── TargetNotFound                  a target of a simulation cannot be imported
+    ├── CheckpointUnusable              the file of a sweep cannot be continued or written
+    ├── MissingExtra                    a library is not installed; also an ImportError
     └── SimulationFailed                a run failed; also an AssertionError
 
 `SnapshotWarning` is a UserWarning, not an error: an actor of your own failed to save or to load its snapshot.
@@ -205,12 +208,15 @@ from odradek_events.projections.errors import (
     ViewsUnavailable,
 )
 from odradek_simulation.errors import (
+    CheckpointUnusable,
     ForbiddenInWorld,
     InvalidToken,
+    MissingExtra,
     ReplayDiverged,
     SimulationError,
     SimulationFailed,
     StepLimitReached,
+    TargetNotFound,
     WorldStalled,
 )
 
@@ -220,6 +226,7 @@ __all__ = [
     "ActorStopped",
     "AppendError",
     "BufferFull",
+    "CheckpointUnusable",
     "CommitIdReused",
     "CommitWouldGoBackwards",
     "ConditionBeyondHead",
@@ -272,6 +279,7 @@ __all__ = [
     "LogUnavailable",
     "MessageTooLarge",
     "MessagesNotHeld",
+    "MissingExtra",
     "NoApplier",
     "NoCommittedOffset",
     "NotALog",
@@ -309,6 +317,7 @@ __all__ = [
     "StepLimitReached",
     "SubscriptionConflict",
     "SystemClosed",
+    "TargetNotFound",
     "TopicAlreadyExists",
     "TopicNotFound",
     "UnknownAssignor",

@@ -7,6 +7,7 @@
     runtime         SeededRuntime: actors and clients on one thread, in virtual time, from one seed
     faults          what goes wrong in a world, and when
     world           World: a simulated run with clients, faults and checks
+    sweeping        runs many worlds of a target, on many processes
     shrinking       makes a failing run small
 
 Imports actors, domain and events, and never the face. Start reading at `world.world`.

@@ -6,6 +6,9 @@ SimulationError
 ├── WorldStalled        one step takes longer than the limit in real time
 ├── InvalidToken        a token that cannot be read, or that another version made
 ├── ReplayDiverged      a replayed run took another course than the recorded one
+├── TargetNotFound      a target that cannot be imported
+├── CheckpointUnusable  the file of a sweep that cannot be continued or written
+├── MissingExtra        a library that is not installed
 └── SimulationFailed    `Result.check` of a run that failed
 
 ClientEnded is a BaseException: it ends a client whose process has crashed or whose world is over.
@@ -16,13 +19,16 @@ from __future__ import annotations
 from odradek_events.errors import reduce_error
 
 __all__ = [
+    "CheckpointUnusable",
     "ClientEnded",
     "ForbiddenInWorld",
     "InvalidToken",
+    "MissingExtra",
     "ReplayDiverged",
     "SimulationError",
     "SimulationFailed",
     "StepLimitReached",
+    "TargetNotFound",
     "WorldStalled",
 ]
 
@@ -83,6 +89,35 @@ class ReplayDiverged(SimulationError):
 
     def __init__(self, what: str, advice: str) -> None:
         super().__init__(f"the replay differs from the recorded run: {what}; {advice}")
+
+
+class TargetNotFound(SimulationError):
+    """A target that cannot be imported."""
+
+    code = "target_not_found"
+
+    def __init__(self, name: str, why: str) -> None:
+        super().__init__(f"the target {name!r} cannot be used: {why}; name a function start(system, world)")
+
+
+class CheckpointUnusable(SimulationError):
+    """The file of a sweep cannot be continued or written."""
+
+    code = "checkpoint_unusable"
+
+    def __init__(self, path: str, why: str) -> None:
+        super().__init__(
+            f"the checkpoint {path} cannot be used: {why}; repeat the sweep to continue, or name another file"
+        )
+
+
+class MissingExtra(SimulationError, ImportError):
+    """A library that is not installed."""
+
+    code = "missing_extra"
+
+    def __init__(self, what: str, library: str, extra: str) -> None:
+        super().__init__(f"{what} needs {library}; install odradek[{extra}]")
 
 
 class SimulationFailed(SimulationError, AssertionError):

@@ -21,7 +21,11 @@ CLOCK_OWNERS = modules_in("odradek_actors.runtime")
 WITHOUT_CLOCKS = sorted({*modules_in("odradek_actors"), *modules_in("odradek")} - {*COMMANDS, *CLOCK_OWNERS})
 PICTURES = modules_in("odradek_pictures")
 SIMULATION = modules_in("odradek_simulation")
-SEEDED_RUNTIME = {*modules_in("odradek_simulation.runtime"), "odradek_simulation.world.watchdog"}
+SEEDED_RUNTIME = {
+    *modules_in("odradek_simulation.runtime"),
+    "odradek_simulation.sweeping.sweep",
+    "odradek_simulation.world.watchdog",
+}
 ON_ANY_RUNTIME = sorted({*SIMULATION} - SEEDED_RUNTIME)
 SEEDED = {  # by random.Random(seed) only
     "odradek_simulation.choices.strategies",

@@ -5,6 +5,7 @@
     course          checkpoints, and whether a replay meets them
     watchdog        runs a world on a thread of its own, interruptibly, and notices a step that does not end
     run             a run in progress: its phases, and what happens between two steps
+    target          a function that starts worlds, with their options, found by name
     world           World: how users describe a run, and repeat one from its token
 
 Imports the seeded runtime, choices and faults. Start reading at `world`.
@@ -16,12 +17,17 @@ from odradek_events.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from odradek_simulation.world.result import Failure, Result
-    from odradek_simulation.world.world import World
+    from odradek_simulation.world.target import Target, load_target, target_of
+    from odradek_simulation.world.world import Start, World
 else:
-    __getattr__, __dir__ = lazy_names(__name__, "result", "world")
+    __getattr__, __dir__ = lazy_names(__name__, "result", "world", "target")
 
 __all__ = [
     "Failure",
     "Result",
+    "Start",
+    "Target",
     "World",
+    "load_target",
+    "target_of",
 ]

@@ -1,0 +1,13 @@
+"""Sweeps: many worlds of one target, and what they found.
+
+    outcome         what is kept of each run, and the report of all
+    checkpoint      the file that lets an interrupted sweep go on
+    sweep           runs seeds on this process, on several, or on a cluster
+
+Imports worlds. Start reading at `sweep`.
+"""
+
+from odradek_simulation.sweeping.outcome import FoundFailure, SeedOutcome, SweepReport
+from odradek_simulation.sweeping.sweep import Progress, sweep
+
+__all__ = ["FoundFailure", "Progress", "SeedOutcome", "SweepReport", "sweep"]
