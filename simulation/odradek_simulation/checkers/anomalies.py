@@ -333,10 +333,11 @@ def _nonmonotonic_send(view: _View) -> Iterator[_Problem]:
 
 
 def _unanswered(view: _View) -> Iterator[_Problem]:
-    """An operation of a process that has not crashed has no answer, or an operation has more than one."""
+    """An operation has no answer, although its process has not crashed and its client waited; or more than one."""
     for recorder in view.history.recorders:
         for operation in recorder.operations:
-            if operation.answers > 1 or (operation.answers == 0 and operation.process == view.history.process):
+            is_abandoned = operation.process < view.history.process or not isinstance(operation.error, Exception | None)
+            if operation.answers > 1 or (operation.answers == 0 and not is_abandoned):
                 yield (
                     f"a {type(operation).__name__.lower()} of {operation.client} was answered {operation.answers} "
                     "times instead of once",

@@ -35,7 +35,7 @@ EVENT_GOALS: dict[type[Any], str] = {
     OffsetsExpired: "committed offsets expired",
     PartitionsRevoked: "a consumer gave up partitions",
     ProducerEpochBumped: "a producer began a new epoch",
-    RebalanceStarted: "a group rebalanced although its members were the same",
+    RebalanceStarted: "a group rebalanced although its members stayed the same",
     RecordsDeleted: "messages were deleted",
     StaticMemberReplaced: "a static member came back",
     TopicDeleted: "a topic was deleted",

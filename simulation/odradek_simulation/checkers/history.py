@@ -12,13 +12,16 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from enum import Enum
+from functools import partial
 from itertools import count
 from operator import attrgetter
 from typing import Any, TypeVar
 
 import msgspec
 
+from odradek_actors.client.producer import ProducerHandle
 from odradek_actors.client.rebalance_listener import RebalanceListener
 from odradek_actors.errors import ActorFailed, DeliveryTimedOut, RequestTimedOut
 from odradek_actors.messages.consumers import ConsumerRecord
@@ -46,7 +49,7 @@ _UNKNOWN = (OutcomeUnknown, DeliveryTimedOut, ActorFailed, RequestTimedOut)
 _Data = bytes | str | None
 _Record = ConsumerRecord | MessageProduced
 _Entry = tuple[_Data, _Data] | tuple[_Data, _Data, Iterable[tuple[str, bytes | None]]] | _Data
-O = TypeVar("O", bound="Operation")  # noqa: E741
+T = TypeVar("T", bound="Operation")
 
 
 class Outcome(Enum):
@@ -174,7 +177,7 @@ class History:
         """All operations in the order in which they began."""
         return sorted((each for recorder in self.recorders for each in recorder.operations), key=attrgetter("number"))
 
-    def of(self, kind: type[O]) -> Iterator[O]:
+    def of(self, kind: type[T]) -> Iterator[T]:
         """Yield the operations of a kind, one client after another, each client's in its order."""
         for recorder in self.recorders:
             for operation in recorder.operations:
@@ -207,11 +210,12 @@ class History:
 class Recorder(RebalanceListener):
     """Writes what one client does into a history. Only that client may use it; an answer may come on any thread.
 
-        sent = recorder.send("orders", ["1 tea"])
-        producer.send_batch("orders", ["1 tea"]).add_done_callback(partial(recorder.settle, sent))
+        recorder.send_batch(producer, "orders", ["1 tea"]).result()
 
         consumer.subscribe(["orders"], listener=recorder)
         recorder.polled(consumer.poll())
+        with recorder.commit():
+            consumer.commit()
 
     A reader is a group, or a consumer without one: `reader` names it.
     """
@@ -225,8 +229,21 @@ class Recorder(RebalanceListener):
 
     # -- sending ------------------------------------------------------------------------------------------------------
 
-    def send(self, topic: str, entries: Iterable[_Entry]) -> Send:
-        """Record a send before it is made. The entries are those of `send_batch`; for one message a list of one."""
+    def send_batch(
+        self, producer: ProducerHandle, topic: str, entries: Sequence[_Entry], *, partition: int | None = None
+    ) -> Promise[list[Receipt]]:
+        """Send messages with a producer, and record the send and its answer."""
+        send = self.send(topic, entries)
+        try:
+            promise = producer.send_batch(topic, entries, partition=partition)
+        except BaseException as error:
+            self.refuse(send, error)
+            raise
+        promise.add_done_callback(partial(self.settle, send))
+        return promise
+
+    def send(self, topic: str, entries: Sequence[_Entry]) -> Send:
+        """Record a send before it is made; `settle`, `acknowledge` or `refuse` records its answer."""
         pairs = [(entry[0], entry[1]) if isinstance(entry, tuple) else (None, entry) for entry in entries]
         return self._begin(Send, topic=topic, values=self._history.column(pairs))
 
@@ -253,7 +270,7 @@ class Recorder(RebalanceListener):
         poll = self._begin(Poll, messages=self._stretches(records, values))
         if began_at is not None:
             poll.began_at = began_at
-        self.done(poll)
+        self._succeed(poll)
         return poll
 
     def on_partitions_assigned(self, partitions: Sequence[TopicPartition]) -> None:
@@ -268,21 +285,25 @@ class Recorder(RebalanceListener):
         """Record a seek."""
         self._reassign("sought", [TopicPartition(topic, partition)])
 
-    def commit(self, offsets: Mapping[TopicPartition, int] | None = None) -> Commit:
-        """Record a commit before it is made; `done` or `refuse` records its answer."""
-        return self._begin(Commit, offsets=offsets or {})
+    @contextmanager
+    def commit(self, offsets: Mapping[TopicPartition, int] | None = None) -> Iterator[Commit]:
+        """Record a commit that is made in the body of a `with` statement, and its answer."""
+        commit = self._begin(Commit, offsets=offsets or {})
+        try:
+            yield commit
+        except BaseException as error:
+            self.refuse(commit, error)
+            raise
+        self._succeed(commit)
 
-    # -- answers ------------------------------------------------------------------------------------------------------
-
-    def done(self, operation: Operation) -> None:
-        """Record that an operation succeeded."""
+    def _succeed(self, operation: Operation) -> None:
         operation.outcome, operation.error = Outcome.OK, None
         self._end(operation)
 
     def refuse(self, operation: Operation, error: BaseException) -> None:
         """Record an error: the operation failed, unless the error leaves open whether it took effect.
 
-        RequestTimedOut is not an answer: the promise can still be settled.
+        RequestTimedOut is not an answer, since the promise can still be settled, and neither is an interruption.
         """
         operation.error = error
         if isinstance(error, RequestTimedOut) or not isinstance(error, Exception):
@@ -292,9 +313,9 @@ class Recorder(RebalanceListener):
         self._end(operation)
 
     def _reassign(self, kind: str, partitions: Iterable[TopicPartition]) -> None:
-        self.done(self._begin(Reassignment, kind=kind, partitions=tuple(partitions)))
+        self._succeed(self._begin(Reassignment, kind=kind, partitions=tuple(partitions)))
 
-    def _begin(self, of: type[O], **facts: Any) -> O:
+    def _begin(self, of: type[T], **facts: Any) -> T:
         history = self._history
         operation = of(
             number=history.next_number(), client=self.client, process=self.process, began_at=history.now(), **facts

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from itertools import cycle, islice
 
@@ -75,12 +76,8 @@ class GroupRun:
             if not poll_once(consumer, recorder, self._workload, self._system.runtime):
                 continue
             polls -= 1
-            commit = recorder.commit()
-            try:
+            with suppress(DomainError, ActorError), recorder.commit():
                 consumer.commit()
-                recorder.done(commit)
-            except (DomainError, ActorError) as error:
-                recorder.refuse(commit, error)
 
     def _next_end(self) -> str | None:
         try:

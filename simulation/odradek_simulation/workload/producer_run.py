@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from functools import partial
 
 from odradek_actors.client.system import ActorSystem
 from odradek_actors.messages.producers import Receipt
@@ -41,10 +40,7 @@ class ProducerRun:
                     break
                 if len(self._in_flight) >= _MAX_IN_FLIGHT:
                     self._take_answer()
-                send = self._recorder.send(topic, entries)
-                promise = producer.send_batch(topic, entries)
-                promise.add_done_callback(partial(self._recorder.settle, send))
-                self._in_flight.append(promise)
+                self._in_flight.append(self._recorder.send_batch(producer, topic, entries))
             while self._in_flight:
                 self._take_answer()
 

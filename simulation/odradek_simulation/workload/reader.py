@@ -13,7 +13,7 @@ from odradek_simulation.checkers.history import History, Operation, Poll, Record
 
 __all__ = ["Reader"]
 
-O = TypeVar("O", bound=Operation)  # noqa: E741
+T = TypeVar("T", bound=Operation)
 
 
 class Reader:
@@ -47,7 +47,7 @@ class Reader:
                     for stretch in operation.messages:
                         self._seen.add(stretch.partition, stretch.begin, stretch.end)
 
-    def operations(self, kind: type[O]) -> Iterator[O]:
+    def operations(self, kind: type[T]) -> Iterator[T]:
         """Yield its members' operations of a kind."""
         return (each for member in self._members for each in member.operations if isinstance(each, kind))
 

@@ -38,7 +38,6 @@ from odradek_events.testing import FaultyLog
 from odradek_events.types import MessageProduced
 from odradek_simulation.checkers.anomalies import check_history
 from odradek_simulation.checkers.history import History, Recorder
-from odradek_simulation.checkers.history import Send as Sent
 from odradek_simulation.checkers.invariants import InvariantChecker
 
 PRODUCERS = ("p0", "p1", "p2")
@@ -102,7 +101,7 @@ class Sending:
     def __init__(self, system: ActorSystem, recorder: Recorder, seed: int) -> None:
         self._system, self._recorder, self._id = system, recorder, recorder.client
         self._choice = random.Random(f"{seed}/{self._id}")
-        self._promises: list[tuple[Sent, Promise[list[Receipt]]]] = []
+        self._promises: list[Promise[list[Receipt]]] = []
 
     def run(self, sends: int) -> None:
         """Send numbered batches, now and then waiting for one, then wait for all."""
@@ -114,13 +113,11 @@ class Sending:
             topic = self._choice.choice(sorted(TOPICS))
             partition = self._choice.choice((None, *range(TOPICS[topic])))
             producer = self._system.producer(self._id)
-            send = self._recorder.send(topic, values)
-            self._promises.append((send, producer.send_batch(topic, values, partition=partition)))
+            self._promises.append(self._recorder.send_batch(producer, topic, values, partition=partition))
             if self._choice.random() < 0.2:
-                self._choice.choice(self._promises)[1].exception(60)
-        for send, promise in self._promises:
+                self._choice.choice(self._promises).exception(60)
+        for promise in self._promises:
             promise.exception(60)
-            self._recorder.settle(send, promise)
 
 
 def watch(system: ActorSystem, ids: dict[str, str], recorder: Recorder, done: threading.Event) -> None:

@@ -42,7 +42,7 @@ class Story:
         receipts = [Receipt("t", 0, each, 0, NOON) for each in range(offset, offset + len(values))]
         self.client(by).acknowledge(self.send(*values, by=by), receipts)
 
-    def refused(self, error: Exception, *values: str) -> None:
+    def refused(self, error: BaseException, *values: str) -> None:
         self.client("p").refuse(self.send(*values), error)
 
     def polled(self, offset: int, *values: str, by: str = "c") -> None:
@@ -80,7 +80,7 @@ def polled(offset: int, *values: str, by: str = "c") -> Callable[[Story], object
     return lambda story: story.polled(offset, *values, by=by)
 
 
-def refused(error: Exception, *values: str) -> Callable[[Story], object]:
+def refused(error: BaseException, *values: str) -> Callable[[Story], object]:
     return lambda story: story.refused(error, *values)
 
 
@@ -236,7 +236,7 @@ CASES: list[tuple[str, str, Callable[[Story], object], Callable[[Story], object]
         "unanswered",
         "a send of p was answered 2 times instead of once",
         several(refused(REFUSED, "a"), answered_again),
-        refused(REFUSED, "a"),
+        several(refused(REFUSED, "a"), refused(KeyboardInterrupt(), "b")),
         {},
     ),
 ]

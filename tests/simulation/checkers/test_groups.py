@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from support.domain import NOON
 from support.log import append
+from support.profiles import fewer
 
 from odradek_events import MemoryLog
 from odradek_events.types import (
@@ -172,6 +175,40 @@ def test_two_consumers_do_not_take_one_partition_in_the_same_generation() -> Non
     ]
     back = ConsumerRegistered("c", NOON, "g")
     assert found(group, first, ("group/g", [replaced("a", "c")]), ("consumer/c", [back, took("c", 1, ZERO)])) == []
+
+
+@fewer(2)
+@given(st.data())
+def test_a_group_that_follows_the_protocol_gives_no_findings(data: st.DataObject) -> None:
+    members, owners, generation, offsets = list[str](), dict[tuple[str, int], str](), 0, {ZERO: 0, ONE: 0}
+    commits: list[tuple[str, list[Any]]] = [
+        (f"consumer/{name}", [ConsumerRegistered(name, NOON, "g")]) for name in "abc"
+    ]
+    for _ in range(data.draw(st.integers(0, 8), label="steps")):
+        change = data.draw(st.sampled_from(["join", "leave", "commit", "read"]))
+        if change == "join" and (coming := [name for name in "abc" if name not in members]):
+            members.append(data.draw(st.sampled_from(coming)))
+            changed: Any = joined(members[-1])
+        elif change == "leave" and members:
+            changed = left(members.pop(data.draw(st.integers(0, len(members) - 1))))
+        else:
+            for place, owner in owners.items():
+                if change == "read" and place == ZERO:
+                    commits.append((f"consumer/{owner}", [consumed(owner)]))
+                elif change == "commit":
+                    offsets[place] = data.draw(st.integers(offsets[place], 2 if place == ZERO else 0))
+                    commits.append(("group/g", [committed(offsets[place], owner, place[1])]))
+            continue
+        commits += [(f"consumer/{owner}", [gave_up(owner, place)]) for place, owner in owners.items()]
+        commits.append(("group/g", [changed]))
+        owners = {}
+        if members:
+            generation += 1
+            owners = {place: members[(place[1] + generation) % len(members)] for place in (ZERO, ONE)}
+            shares = {name: [place for place, owner in owners.items() if owner == name] for name in members}
+            commits.append(("group/g", [started(generation, *members), assigned(generation, **shares)]))
+            commits += [(f"consumer/{owner}", [took(owner, generation, place)]) for place, owner in owners.items()]
+    assert found(*commits) == []
 
 
 def test_commits_of_a_consumer_without_a_group_do_not_go_backwards_either() -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import pytest
 from support.domain import NOON
 
@@ -11,6 +9,7 @@ from odradek import ActorSystem, ConsumerRecord, Receipt, TopicPartition
 from odradek.errors import (
     ActorFailed,
     DeliveryTimedOut,
+    InvalidTopicName,
     MessageTooLarge,
     OutcomeUnknown,
     RequestTimedOut,
@@ -71,6 +70,21 @@ def test_an_error_says_whether_a_send_failed_or_its_outcome_is_unknown(
     assert (send.outcome, send.answers, send.error) == (outcome, answers, error)
 
 
+def test_a_commit_is_recorded_with_its_answer() -> None:
+    client = History().client("c")
+    with client.commit() as accepted:
+        pass
+    with pytest.raises(TopicNotFound), client.commit() as refused:
+        raise TopicNotFound("t")
+    with pytest.raises(KeyboardInterrupt), client.commit() as interrupted:
+        raise KeyboardInterrupt
+    assert [(each.outcome, each.answers) for each in (accepted, refused, interrupted)] == [
+        (Outcome.OK, 1),
+        (Outcome.FAIL, 1),
+        (Outcome.INFO, 0),
+    ]
+
+
 def test_an_answer_that_comes_after_a_timeout_counts() -> None:
     client = History().client("p")
     send = client.send("t", ["a"])
@@ -91,10 +105,9 @@ def test_operations_of_all_clients_are_in_the_order_of_their_beginning() -> None
     history = History(lambda: float(next(seconds)))
     one, other = history.client("one"), history.client("other", "group")
     send = one.send("t", ["a"])
-    commit = other.commit({ZERO: 3})
-    other.on_partitions_lost([ONE])
-    one.acknowledge(send, [receipt(0)])
-    other.done(commit)
+    with other.commit({ZERO: 3}) as commit:
+        other.on_partitions_lost([ONE])
+        one.acknowledge(send, [receipt(0)])
     other.sought("t", 0)
     assert [(each.number, each.client, type(each)) for each in history.operations] == [
         (0, "one", Send),
@@ -143,13 +156,16 @@ def test_a_recorder_writes_down_what_handles_are_told() -> None:
         history = History(system.runtime.monotonic)
         producing, consuming = history.client("p"), history.client("c", "g")
         with system.producer("p") as producer:
-            send = producing.send("t", ["a", "b"])
-            promise = producer.send_batch("t", ["a", "b"])
-            promise.add_done_callback(partial(producing.settle, send))
-            promise.result()
+            producing.send_batch(producer, "t", ["a", "b"]).result()
+            with pytest.raises(InvalidTopicName):
+                producing.send_batch(producer, "..", ["c"])
         with system.consumer("c", "g") as consumer:
             consumer.subscribe(["t"], listener=consuming)
             poll = consuming.polled(consumer.poll())
-    assert send.messages == poll.messages == (Stretch(ZERO, 0, [b"a", b"b"]),)
+    assert [(send.outcome, send.messages) for send in history.of(Send)] == [
+        (Outcome.OK, poll.messages),
+        (Outcome.FAIL, ()),
+    ]
+    assert poll.messages == (Stretch(ZERO, 0, [b"a", b"b"]),)
     assert [each.kind for each in history.of(Reassignment)] == ["assigned", "revoked"]
     assert list(history.of(Poll)) == [poll]

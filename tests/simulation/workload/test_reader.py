@@ -40,7 +40,8 @@ def test_a_reader_has_the_operations_of_its_members_only() -> None:
     poll = reader.new_member("one").polled(records(0))
     member = reader.new_member("other")
     member.on_partitions_assigned([TopicPartition("t", 0)])
-    commit = member.commit()
+    with member.commit() as commit:
+        pass
     alone.new_member("consumer-2").polled(records(0))
     assert list(reader.operations(Poll)) == [poll]
     assert list(reader.operations(Commit)) == [commit]
