@@ -92,7 +92,7 @@ class _View:
         ]
 
     def acknowledged(self) -> Iterator[tuple[Send, TopicPartition, int, int]]:
-        """Yield what was acknowledged and is not deleted: partition, first offset, end."""
+        """Yield what was acknowledged and is not deleted: the send, the partition, the first offset, and the end."""
         for send in self.sends:
             for stretch in send.messages:
                 start = self.log_starts.get(stretch.partition, 0)
