@@ -4,8 +4,8 @@ A boundary is a function from the facts that a decision reads to the facts that 
 and the workload do not know which boundary runs. In order of their layers, where each imports only those before it:
 
     errors                          what can go wrong
-    read_sets                       read-sets: facts by event class and field values
-    boundary  workload  decisions   boundaries and units; commands, arrivals and times; deciders and invariants
+    read_sets  workload             read-sets: facts by event class and field values; commands, arrivals and times
+    boundary  decisions  recording  boundaries and units; deciders and invariants; workloads from a recorded log
     history                         the facts of one run, their log, and states folded from them
     run  schedule                   one run in virtual time; the best that a boundary allows
     metrics                         every metric, with its formula
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from odradek_boundaries.lab import Lab, Model
     from odradek_boundaries.metrics import METRICS, Metric
     from odradek_boundaries.read_sets import Facts, facts
+    from odradek_boundaries.recording import Recording
     from odradek_boundaries.run import Counts, Landed, Story
     from odradek_boundaries.study import Result, Spread, Study
     from odradek_boundaries.workload import Draw, Workload
@@ -50,6 +51,7 @@ else:
         "boundary",
         "workload",
         "decisions",
+        "recording",
         "run",
         "metrics",
         "study",
@@ -82,6 +84,7 @@ __all__ = [
     "Metric",
     "Model",
     "NotAReport",
+    "Recording",
     "Result",
     "Spread",
     "Story",

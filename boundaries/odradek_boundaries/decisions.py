@@ -122,6 +122,12 @@ class Rules:
         self.invariants: list[Invariant] = []
         self.draws: dict[str, Callable[[Any], Any]] = {}
 
+    def without_begin(self) -> Rules:
+        """Return the same rules, beginning without facts."""
+        rules = Rules(())
+        rules.deciders, rules.invariants, rules.draws = self.deciders, self.invariants, self.draws
+        return rules
+
     def decider_of(self, command: Any) -> Decider:
         """Return the decider of a command."""
         found = self.deciders.get(type(command))

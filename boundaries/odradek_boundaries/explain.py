@@ -65,8 +65,10 @@ def _drawn(rules: Rules, workload: Workload) -> Plan:
     """Return some commands of each kind that the workload or the model can draw, in turn."""
     draw = Draw("explain")
     kinds = list(dict.fromkeys((*rules.draws.values(), *workload.mix)))
-    commands = [kind(draw) for _ in range(_DRAWN) for kind in kinds]
-    commands += [command for _, command in workload.recorded[: _DRAWN * 10]]
+    if workload.recorded:
+        commands = [command for _, command in workload.recorded[: _DRAWN * 10]]
+    else:
+        commands = [kind(draw) for _ in range(_DRAWN) for kind in kinds]
     return Plan(commands, [], [0.0] * len(commands), [])
 
 

@@ -18,7 +18,7 @@ import msgspec
 
 from odradek_boundaries.decisions import Decider, Outcome, Rules
 from odradek_boundaries.history import CannotFold, History, fold
-from odradek_boundaries.read_sets import Fact, Selection
+from odradek_boundaries.read_sets import Fact, Selection, text_of
 from odradek_boundaries.workload import Draw
 from odradek_events.record import Query, QueryItem
 
@@ -137,7 +137,7 @@ def _difference(rules: Rules, history: History, command: Any) -> tuple[Outcome, 
     except CannotFold as error:
         return f"the facts of {reads} cannot be folded ({error.error!r}); make apply ignore what it has no use for"
     if again != narrow:
-        return f"{command!r} is decided differently the second time; decide by the state and the command alone"
+        return f"{text_of(command)} is decided differently the second time; decide by the state and the command alone"
     return None if narrow == wide else (narrow, wide)
 
 
@@ -170,7 +170,7 @@ def _shrunk(rules: Rules, commands: list[Any], probe: Any) -> Counterexample:
     reads, whole = decider.read_set(probe), _whole(decider, probe)
     facts = [fact for fact in history.facts if whole.matches(fact)]
     return Counterexample(
-        repr(probe),
+        text_of(probe),
         tuple(map(repr, facts)),
         tuple(reads.matches(fact) for fact in facts),
         _text(difference[0]),
@@ -188,4 +188,4 @@ def _played(rules: Rules, commands: Sequence[Any]) -> History:
 def _text(outcome: Outcome) -> str:
     if outcome.refusal:
         return f"refused with {outcome.refusal}"
-    return ", ".join(map(repr, outcome.events)) or "nothing to do"
+    return ", ".join(map(text_of, outcome.events)) or "nothing to do"

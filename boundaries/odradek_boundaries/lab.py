@@ -27,8 +27,10 @@ from odradek_boundaries.errors import InvalidModel
 from odradek_boundaries.explain import Explanation, explain
 from odradek_boundaries.frame_check import CheckReport, check_read_sets
 from odradek_boundaries.read_sets import Facts
+from odradek_boundaries.recording import CommandsOf, Recording, record
 from odradek_boundaries.study import Study, compare
 from odradek_boundaries.workload import Workload
+from odradek_events.log.port import EventLog
 
 __all__ = ["Lab", "Model"]
 
@@ -84,6 +86,12 @@ class Lab:
         self.rules.draws[draw.__name__] = draw
         return draw
 
+    def without_begin(self) -> Lab:
+        """Return the same lab, beginning without facts."""
+        copy = Lab()
+        copy.rules = self.rules.without_begin()
+        return copy
+
     def compare(
         self,
         boundaries: Sequence[Boundary],
@@ -114,13 +122,20 @@ class Lab:
 class Model(msgspec.Struct, frozen=True):
     """A model that is ready to be studied: a lab, the boundaries to compare, and a workload.
 
-    `command_of` turns the events of a recorded decision back into the command, for workloads from a log.
+    `commands_of` turns the events of a recorded decision back into commands, for workloads from a log.
     """
 
     lab: Lab
     boundaries: tuple[Boundary, ...]
     workload: Workload
-    command_of: Callable[[Sequence[Any]], Any] | None = None
+    commands_of: CommandsOf | None = None
+
+    def recorded(self, log: EventLog) -> tuple[Model, Recording]:
+        """Return the model with the workload of a recorded log, beginning without facts, and the recording."""
+        if self.commands_of is None:
+            raise InvalidModel("the model has no commands_of, so it cannot read a log; give a workload instead")
+        recording = record(log, self.commands_of, self.workload)
+        return Model(self.lab.without_begin(), self.boundaries, recording.workload, self.commands_of), recording
 
 
 def _known(_: Any) -> Known:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import string
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -20,7 +21,7 @@ from odradek_boundaries.errors import InvalidReadSet
 from odradek_events.record import Query, QueryItem
 from odradek_events.schema.registry import CATALOGUE, EventType
 
-__all__ = ["Fact", "Facts", "Selection", "Template", "facts", "fields_of", "kind_of", "type_of"]
+__all__ = ["Fact", "Facts", "Selection", "Template", "facts", "fields_of", "kind_of", "text_of", "type_of"]
 
 _MAX_CACHED = 100_000
 _ANY: frozenset[str] = frozenset()
@@ -37,7 +38,7 @@ class Fact:
         self.event, self.name, self.tags = event, kind.name, frozenset(kind.tags_of(event))
 
     def __repr__(self) -> str:
-        return repr(self.event)
+        return text_of(self.event)
 
 
 class Selection:
@@ -136,6 +137,19 @@ def _known(templates: tuple[Template, ...]) -> Facts:
             _cached.clear()
         found = _cached[key] = Facts(templates)
     return found
+
+
+def text_of(value: Any) -> str:
+    """Return a command or an event as text, without times and without fields that have their default."""
+    if not isinstance(value, msgspec.Struct):
+        return repr(value)
+    fields = ((field, getattr(value, field.name)) for field in msgspec.structs.fields(value))
+    told = [f"{field.name}={found!r}" for field, found in fields if not _is_noise(field, found)]
+    return f"{type(value).__name__}({', '.join(told)})"
+
+
+def _is_noise(field: msgspec.structs.FieldInfo, value: Any) -> bool:
+    return isinstance(value, datetime) or (not field.required and value == field.default)
 
 
 def type_of(cls: type[Any]) -> EventType:

@@ -25,7 +25,7 @@ from odradek_boundaries.boundary import Boundary, Unit, Units
 from odradek_boundaries.decisions import Decider, Invariant, Outcome, Rules
 from odradek_boundaries.errors import DecisionNotPure
 from odradek_boundaries.history import CannotFold, History
-from odradek_boundaries.read_sets import Fact, Facts
+from odradek_boundaries.read_sets import Fact, Facts, text_of
 from odradek_boundaries.workload import Draw, Workload
 
 __all__ = ["Counts", "Landed", "Story", "run"]
@@ -297,14 +297,14 @@ class _Run:
             Landed(
                 self._appended_at[position],
                 self._units.unit_of(facts[position].event).label,
-                repr(facts[position].event),
-                repr(self._commands[position]),
+                repr(facts[position]),
+                text_of(self._commands[position]),
             )
             for position in range(operation.after + 1, len(self._appended_at))
             if operation.reads.matches(facts[position]) and facts[position] not in operation.facts
         ]
-        events = tuple(map(repr, operation.outcome.events))
-        return Story(what, group, repr(operation.command), operation.read_at, at, events, tuple(between))
+        events = tuple(map(text_of, operation.outcome.events))
+        return Story(what, group, text_of(operation.command), operation.read_at, at, events, tuple(between))
 
 
 class _Watch:

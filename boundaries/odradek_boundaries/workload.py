@@ -55,7 +55,7 @@ class Workload(msgspec.Struct, frozen=True):
     default: `service_ms`), up to `tries` tries in all. Facts for further units follow `hop_ms` after one another.
     """
 
-    mix: Mapping[Callable[[Draw], Any], float] = {}
+    mix: Mapping[Any, float] = {}
     count: int = 10_000
     per_second: float | None = None
     clients: int | None = None

@@ -17,6 +17,7 @@ commits. No rule is copied: deciders are methods of Topic and ConsumerGroup.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -55,9 +56,9 @@ __all__ = [
     "DeleteGroup",
     "DeleteRecords",
     "DeleteTopic",
-    "PartitionQuotaExceeded",
     "Produce",
     "SetRetention",
+    "commands_of",
     "commits",
     "life_cycle",
     "messages",
@@ -90,32 +91,35 @@ class Produce(msgspec.Struct, frozen=True):
 
 
 class Commit(msgspec.Struct, frozen=True):
-    """Commit for a group that all messages of a partition are processed."""
+    """Commit for a group that a partition is processed: all of it, or what a consumer of this incarnation has read."""
 
     group: str
     topic: str
     partition: int
+    read: tuple[str, int] | None = None  # topic id and offset
 
 
 class SetRetention(msgspec.Struct, frozen=True):
-    """Limit how long a topic keeps messages."""
+    """Limit how long a topic keeps messages, or how many bytes of them; None is no limit."""
 
     topic: str
-    retention_ms: int
+    retention_ms: int | None
+    retention_bytes: int | None = None
 
 
 class DeleteRecords(msgspec.Struct, frozen=True):
-    """Delete all messages that a partition has now."""
+    """Delete the messages of a partition below an offset; -1: all that it has."""
 
     topic: str
     partition: int
+    before: int = -1
 
 
 class AddPartitions(msgspec.Struct, frozen=True):
-    """Give a topic more partitions."""
+    """Give a topic so many partitions (None: one more)."""
 
     topic: str
-    more: int = 1
+    total: int | None = None
 
 
 class CreateTopic(msgspec.Struct, frozen=True):
@@ -136,12 +140,6 @@ class DeleteGroup(msgspec.Struct, frozen=True):
     """Delete a group, with its committed offsets."""
 
     group: str
-
-
-class PartitionQuotaExceeded(DomainError):
-    """All topics together would have more partitions than the quota."""
-
-    code = "partition_quota_exceeded"
 
 
 # -- what each decision reads -----------------------------------------------------------------------------------------
@@ -221,25 +219,30 @@ def _produce(topic: Topic, command: Produce) -> list[MessageProduced]:
 
 
 def _commit(known: _Progress, command: Commit) -> list[OffsetCommitted]:
-    topic = known.topic
+    topic_id, offset = command.read or _end_of(known.topic, command.partition)
+    return known.group.commit_offsets([OffsetToCommit(command.topic, command.partition, topic_id, offset)], NOW)
+
+
+def _end_of(topic: Topic, partition: int) -> tuple[str, int]:
     if topic.topic_id is None:
         raise TopicNotFound(topic.name)
-    partition = topic.get_partition(command.partition)
-    if partition is None:
-        raise PartitionNotFound(topic.name, command.partition, topic.partition_count)
-    offset = OffsetToCommit(command.topic, command.partition, topic.topic_id, partition.high_watermark)
-    return known.group.commit_offsets([offset], NOW)
+    found = topic.get_partition(partition)
+    if found is None:
+        raise PartitionNotFound(topic.name, partition, topic.partition_count)
+    return topic.topic_id, found.high_watermark
 
 
 def _add_partitions(topic: Topic, command: AddPartitions) -> PartitionsAdded:
-    return topic.add_partitions(topic.partition_count + command.more, NOW)
+    return topic.add_partitions(command.total or topic.partition_count + 1, NOW)
 
 
 def _add_partitions_within(quota: int) -> Callable[[_Topics, AddPartitions], PartitionsAdded]:
     def decide(topics: _Topics, command: AddPartitions) -> PartitionsAdded:
-        if topics.partition_count + command.more > quota:
-            raise PartitionQuotaExceeded(f"all topics together may have {quota} partitions")
-        return _add_partitions(topics.by_name.get(command.topic) or Topic(command.topic), command)
+        topic = topics.by_name.get(command.topic) or _topic(command)
+        added = _add_partitions(topic, command)
+        if topics.partition_count - topic.partition_count + added.partition_count > quota:
+            raise ValueError(f"all topics together may have {quota} partitions")
+        return added
 
     return decide
 
@@ -263,7 +266,7 @@ def _declare(lab: Lab, quota: int | None) -> None:
         reads=lambda c: life_cycle(c.topic) | facts(TopicRetentionSet, topic=c.topic),
         state=_topic,
         whole=lambda c: stream_of(c.topic),
-    )(lambda topic, c: topic.set_retention(c.retention_ms, None, NOW))
+    )(lambda topic, c: topic.set_retention(c.retention_ms, c.retention_bytes, NOW))
     lab.decides(
         DeleteRecords,
         reads=lambda c: (
@@ -273,7 +276,7 @@ def _declare(lab: Lab, quota: int | None) -> None:
         ),
         state=_topic,
         whole=lambda c: stream_of(c.topic),
-    )(lambda topic, c: topic.delete_records(c.partition, -1, NOW))
+    )(lambda topic, c: topic.delete_records(c.partition, c.before, NOW))
     if quota is None:
         lab.decides(
             AddPartitions,
@@ -300,6 +303,41 @@ def _declare(lab: Lab, quota: int | None) -> None:
         state=lambda c: ConsumerGroup(c.group),
         whole=lambda c: commits(c.group),
     )(lambda group, c: group.delete(NOW))
+
+
+# -- commands of a recorded log ---------------------------------------------------------------------------------------
+
+
+def commands_of(events: Sequence[Any]) -> list[Any]:
+    """Return the commands that the events of a decision answer; none for what the model leaves out.
+
+    The model leaves out membership, consumers without a group, and what consumers were delivered.
+    """
+    if isinstance(events[0], MessageProduced):
+        counts = Counter((event.topic, event.partition) for event in events)
+        return [Produce(*place, events[0].message_id, count) for place, count in counts.items()]
+    return [command for event in events if (command := _command_of(event)) is not None]
+
+
+def _command_of(event: Any) -> Any:
+    match event:
+        case TopicCreated():
+            return CreateTopic(event.topic, event.topic_id, event.partition_count)
+        case PartitionsAdded():
+            return AddPartitions(event.topic, event.partition_count)
+        case TopicDeleted():
+            return DeleteTopic(event.topic)
+        case TopicRetentionSet():
+            return SetRetention(event.topic, event.retention_ms, event.retention_bytes)
+        case RecordsDeleted():
+            return DeleteRecords(event.topic, event.partition, event.log_start_offset)
+        case OffsetCommitted() if event.owner.startswith("group/"):
+            read = (event.topic_id, event.offset)
+            return Commit(event.owner.removeprefix("group/"), event.topic, event.partition, read)
+        case GroupDeleted():
+            return DeleteGroup(event.group_id)
+        case _:
+            return None
 
 
 # -- the model --------------------------------------------------------------------------------------------------------
@@ -340,6 +378,12 @@ def model(
         return Commit(group(r), topic(r), partition(r))
 
     @lab.draw
+    def commit_late(r: Draw) -> Commit:
+        number = r.zipf(topics, skew)
+        topic_id = r.choice((f"id-{number}", f"id-{number}-again"))
+        return Commit(group(r), f"{prefix}{number}", partition(r), (topic_id, r.randrange(3)))
+
+    @lab.draw
     def set_retention(r: Draw) -> SetRetention:
         return SetRetention(topic(r), 1000 * (1 + r.randrange(5)))
 
@@ -353,7 +397,8 @@ def model(
 
     @lab.draw
     def create_topic(r: Draw) -> CreateTopic:
-        return CreateTopic(topic(r), f"id-{r.getrandbits(48):x}", partitions)
+        number = r.zipf(topics, skew)
+        return CreateTopic(f"{prefix}{number}", f"id-{number}-again", partitions)
 
     @lab.draw
     def delete_topic(r: Draw) -> DeleteTopic:
@@ -369,11 +414,11 @@ def model(
         def partitions_are_within_the_quota(known: _Topics) -> bool:
             return known.partition_count <= quota
 
-    mix: dict[Callable[[Draw], Any], float] = {
+    mix = {
         produce: 70.0,
         commit: 25.0,
         set_retention: 2.0,
         delete_records: 2.0,
         add_partitions: 1.0,
     }
-    return Model(lab, BOUNDARIES, Workload(mix, count=count, per_second=500.0))
+    return Model(lab, BOUNDARIES, Workload(mix, count=count, per_second=500.0), commands_of)
