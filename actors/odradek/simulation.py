@@ -19,8 +19,13 @@ A World runs clients and actors in virtual time, from a seed, with faults. Each 
     world = World(seed=7, faults="all")
     world.always(balances_match)
     world.run(start).check()
+
+Every world judges its log by the invariants of all logs. What clients are told is judged too, if they record it in
+`world.history()`.
 """
 
+from odradek_simulation.checkers.finding import Finding
+from odradek_simulation.checkers.history import History, Recorder
 from odradek_simulation.errors import ClientEnded
 from odradek_simulation.faults.site import Fault
 from odradek_simulation.runtime.seeded import SeededRuntime
@@ -44,12 +49,15 @@ __all__ = [
     "ConsumerSummary",
     "Failure",
     "Fault",
+    "Finding",
     "GroupSummary",
+    "History",
     "Invariant",
     "Latency",
     "PartitionSummary",
     "ProducerSummary",
     "Progress",
+    "Recorder",
     "Result",
     "SeededRuntime",
     "Throughput",

@@ -13,7 +13,7 @@ from odradek_events.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from odradek_simulation.choices.strategies import STRATEGIES, Choose, StrategyName, random_walk, strategy
-    from odradek_simulation.choices.streams import Draws, Picks, Recipe, decoded, encoded
+    from odradek_simulation.choices.streams import Draws, Parameter, Picks, Recipe, decoded, encoded
     from odradek_simulation.choices.token import Checkpoint, Token, code_of, thinned
 else:
     __getattr__, __dir__ = lazy_names(__name__, "token", "strategies", "streams")
@@ -23,6 +23,7 @@ __all__ = [
     "Checkpoint",
     "Choose",
     "Draws",
+    "Parameter",
     "Picks",
     "Recipe",
     "StrategyName",

@@ -17,7 +17,10 @@ import msgspec
 from odradek_simulation.choices.strategies import StrategyName
 from odradek_simulation.errors import ReplayDiverged
 
-__all__ = ["Draws", "Picks", "Progress", "Recipe", "decoded", "encoded"]
+__all__ = ["Draws", "Parameter", "Picks", "Progress", "Recipe", "decoded", "encoded"]
+
+Parameter = bool | int | float | str
+"""A parameter of a world, which its token keeps."""
 
 
 class Recipe(msgspec.Struct, frozen=True, array_like=True):
@@ -29,6 +32,7 @@ class Recipe(msgspec.Struct, frozen=True, array_like=True):
     struck      the faults that were injected: (step, kind, target, value); None: drawn from the seed
     without     names of clients that are not started
     draws       what clients drew, by client; 0 at the end. None: drawn from the seed
+    parameters  what the user's own code reads
     """
 
     seed: int = 0
@@ -41,6 +45,7 @@ class Recipe(msgspec.Struct, frozen=True, array_like=True):
     struck: tuple[tuple[int, str, str, float], ...] | None = None
     without: tuple[str, ...] = ()
     draws: dict[str, tuple[int, ...]] | None = None
+    parameters: tuple[tuple[str, Parameter], ...] = ()
 
     @property
     def deviations(self) -> int:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+from msgspec.structs import replace
+
 from odradek_actors.consumer.actor import ConsumerActor
-from odradek_actors.messages.core import Command, Nobody
-from odradek_actors.messages.topics import AppendBatch
+from odradek_actors.messages.core import Command, Reply
+from odradek_actors.messages.topics import AppendBatch, AppendDone
 from odradek_actors.topic.actor import TopicActor
 from odradek_simulation.faults.site import Dice, FaultKind, Site, Struck, one_of
 from odradek_simulation.faults.tasks import stop_soon
@@ -47,7 +49,10 @@ class _LostTail:
 
 
 class _Duplicate:
-    """Deliver the next batch of a topic's producers a second time, later, as a retry would."""
+    """Deliver a batch a second time after it was acknowledged, as a late retry would.
+
+    A batch that was refused is not repeated: its sender was told that it is not stored, and retries it no longer.
+    """
 
     name = "duplicate"
 
@@ -62,7 +67,7 @@ class _Duplicate:
 
 
 class _Repeats:
-    """Handles messages as usual, and repeats the first batch once, after a delay."""
+    """Handles messages as usual, and repeats the first batch once, a while after it was acknowledged."""
 
     def __init__(self, site: Site, task: ActorTask, delay: float) -> None:
         self._site, self._task, self._delay = site, task, delay
@@ -71,9 +76,35 @@ class _Repeats:
     def __call__(self, message: Any) -> None:
         if type(message) is Command and type(message.body) is AppendBatch:
             self._task.receive = self._receive
-            copy = Command(message.body, Nobody(), 0, message.correlation_id, message.causation_id)
-            self._site.after(self._delay, partial(self._site.runtime.scheduler.enqueue, self._task, copy))
+            message = replace(message, reply_to=_Repeated(self, message))
         self._receive(message)
+
+    def repeat(self, command: Command) -> None:
+        """Deliver a command again, after the delay."""
+        copy = replace(command, reply_to=_Refused(self._site))
+        self._site.after(self._delay, partial(self._site.runtime.scheduler.enqueue, self._task, copy))
+
+
+class _Repeated:
+    """Passes on the answer to a batch, and has the batch repeated if it is stored."""
+
+    def __init__(self, repeats: _Repeats, command: Command) -> None:
+        self._repeats, self._command = repeats, command
+
+    def tell(self, message: Any) -> None:
+        self._command.reply_to.tell(message)
+        if isinstance(message, Reply) and isinstance(message.value, AppendDone):
+            self._repeats.repeat(self._command)
+
+
+class _Refused:
+    """Takes the answer to a repeated batch. It is not stored again: the invariants of a log check that."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    def tell(self, message: Any) -> None:
+        self._site.noticed.add("duplicate refused")
 
 
 class _RebalanceStorm:

@@ -41,6 +41,7 @@ class Site:
     hung        names of those that do
     crash       asks for a crash of the process; the argument is the number of commits that the log loses
     raised      the exceptions that were, or will be, raised in handlers
+    noticed     what has happened that is worth a goal, such as "duplicate refused"
     """
 
     def __init__(self, runtime: SeededRuntime, log: FaultyLog, snapshots: FaultySnapshots) -> None:
@@ -51,6 +52,7 @@ class Site:
         self.hung: list[str] = []
         self.crash: Callable[[int], None] = lambda _: None
         self.raised: list[BaseException] = []
+        self.noticed: set[str] = set()
 
     def task(self, name: str) -> Task | None:
         """Return the task of a name, if it lives."""

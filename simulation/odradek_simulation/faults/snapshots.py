@@ -25,6 +25,7 @@ class FaultySnapshots:
         self._store = store
         self._spoiled: Spoiled = "missing"
         self._loads = 0
+        self.noticed: set[str] = set()
 
     def spoil(self, how: Spoiled, loads: int) -> None:
         """Spoil the next loads."""
@@ -41,7 +42,10 @@ class FaultySnapshots:
     def load(self, stream: str, at_most: int | None = None) -> StoredSnapshot | None:
         """Return a stream's newest snapshot, or what `spoil` makes of it."""
         found = self._store.load(stream, at_most)
-        if self._loads <= 0 or found is None:
+        if found is None:
+            return None
+        if self._loads <= 0:
+            self.noticed.add("snapshot restored")
             return found
         self._loads -= 1
         if self._spoiled == "missing":

@@ -1,19 +1,23 @@
-"""The checks of a world: what must always hold, what must become true, and what should be reached sometimes."""
+"""The checks of a world: what must hold of each commit, what must become true, and what should be reached sometimes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import msgspec
 
 from odradek_domain.replay.system_state import SystemState
 from odradek_events.log.port import LogStore
+from odradek_simulation.checkers.anomalies import check_history
+from odradek_simulation.checkers.finding import Finding
+from odradek_simulation.checkers.history import History, Operation
+from odradek_simulation.checkers.invariants import InvariantChecker
 from odradek_simulation.world.result import FailureKind
 
-__all__ = ["Check", "Checks", "Complain", "Eventual", "Judge"]
+__all__ = ["Check", "Checks", "Complain", "Eventual", "Judge", "Judged"]
 
 Check = Callable[[SystemState], object]
-"""Judges a state: it fails by raising or by returning False."""
+"""Judges a state: it fails by raising or by returning False; at the end of a run also by returning findings."""
 Complain = Callable[[FailureKind, str, str, BaseException | None], None]
 
 
@@ -25,36 +29,80 @@ class Eventual(msgspec.Struct, frozen=True):
     within: float
 
 
+class Judged(msgspec.Struct, frozen=True):
+    """A history that is judged at the end, with what is expected of its readers; see `check_history`."""
+
+    history: History
+    read_to_end: set[str] = set()
+    exactly_once: set[str] = set()
+
+    def findings(self, state: SystemState) -> list[Finding]:
+        """Return what is wrong with it."""
+        return check_history(self.history, read_to_end=self.read_to_end, exactly_once=self.exactly_once, state=state)
+
+
 class Checks:
     """What a user expects of a world, by name: a check that `start` declares again after a crash replaces itself."""
 
     def __init__(self) -> None:
         self.always: dict[str, Check] = {}
         self.eventually: dict[str, Eventual] = {}
+        self.at_end: dict[str, Check] = {}
+        self.history: Judged | None = None
         self.goals: dict[str, Check | None] = {}
 
 
 class Judge:
-    """Folds what a log has committed, and calls the checks after each commit."""
+    """Judges what a log has committed: by the invariants of every log, and by the user's checks after each commit."""
 
     def __init__(self, checks: Checks, store: LogStore, complain: Complain) -> None:
         self._checks = checks
         self._store = store
         self._complain = complain
-        self.state = SystemState()
+        self._invariants = InvariantChecker()
         self.reached: set[str] = set()
 
-    def follow(self) -> None:
-        """Fold the new commits, and judge the state after each of them."""
-        head = self._store.head().position
-        if head > self.state.position:
-            for commit in self._store.commits(after=self.state.position, until=head, opaque=True):
-                self.state.apply_commit(commit)
-                self._judge_commit()
+    @property
+    def state(self) -> SystemState:
+        """The state after the last commit."""
+        return self._invariants.state
 
-    def start_over(self) -> None:
-        """Forget the state: the log has lost its end."""
-        self.state = SystemState()
+    def follow(self) -> None:
+        """Judge the new commits, and the state after each of them."""
+        for findings in self._invariants.each_commit(self._store):
+            if findings:
+                self._complain_of("invariant", findings)
+            self._judge_commit()
+
+    def crash(self, *, has_lost_tail: bool) -> None:
+        """Judge the log after a crash of the process, and note the crash in the history."""
+        if has_lost_tail:
+            self._complain_of("invariant", self._invariants.reopen(self._store, may_be_shorter=True))
+        if self._checks.history is not None:
+            self._checks.history.history.crash(self.state if has_lost_tail else None)
+
+    def observe(self, operation: Operation) -> None:
+        """Judge what a client was just told."""
+        self._complain_of("invariant", self._invariants.observe(operation))
+
+    def end(self, *, has_hung: bool) -> None:
+        """Judge the history, and call the checks of the end. What a client that hung has asked needs no answer."""
+        self.follow()
+        judged = self._checks.history
+        if judged is not None:
+            if has_hung:
+                judged.history.crash()
+            self._complain_of("history", judged.findings(self.state))
+        for name, check in self._checks.at_end.items():
+            try:
+                said = check(self.state)
+            except Exception as error:
+                self._complain("end", name, f"{type(error).__name__}: {error}", error)
+                continue
+            if said is False:
+                self._complain("end", name, "the check returned False at the end of the run", None)
+            elif isinstance(said, list | tuple):
+                self._complain_of("end", said)
 
     def is_true(self, eventual: Eventual) -> bool:
         """Return whether a check that must become true is so; one that raises fails the run."""
@@ -64,6 +112,10 @@ class Judge:
             self._complain("eventually", eventual.name, f"{type(error).__name__}: {error}", error)
             return True
         return said is not False and said is not None
+
+    def _complain_of(self, kind: FailureKind, findings: Iterable[Finding]) -> None:
+        for finding in findings:
+            self._complain(kind, finding.checker, finding.problem, None)
 
     def _judge_commit(self) -> None:
         for name, check in self._checks.always.items():

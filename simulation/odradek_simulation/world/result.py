@@ -16,17 +16,28 @@ from odradek_simulation.runtime.trace import Trace
 __all__ = ["Failure", "FailureKind", "Result"]
 
 FailureKind = Literal[
-    "always", "eventually", "client", "handler", "replay", "history", "invariant", "stuck", "step limit", "world"
+    "always",
+    "eventually",
+    "end",
+    "client",
+    "handler",
+    "replay",
+    "history",
+    "invariant",
+    "stuck",
+    "step limit",
+    "world",
 ]
 
 
 class Failure(msgspec.Struct, frozen=True):
     """Why a run failed.
 
-    kind     always, eventually: a check; client: an exception in a client; handler: an exception in an actor's handler
-             that no fault explains; replay: live state and replayed state differ; history, invariant: see `checkers`;
-             stuck: something does not end after the faults have ended; step limit; world: an error of the simulation
-    what     the name of the check, client, actor or invariant
+    kind     always, eventually, end: a check; client: an exception in a client; handler: an exception in an actor's
+             handler that no fault explains; replay: live state and replayed state differ; history: what clients were
+             told is contradictory or incomplete; invariant: the log is wrong (for both see `checkers`); stuck:
+             something does not end after the faults have ended; step limit; world: an error of the simulation
+    what     the name of the check, client or actor
     message  what happened, in a sentence
     step     the step after which it was noticed
     error    the exception, if there is one

@@ -19,6 +19,7 @@ from odradek_events.log.faulty import FaultyLog
 from odradek_events.log.memory import MemoryLog
 from odradek_events.log.port import LogStore
 from odradek_events.snapshots.sqlite import open_snapshots
+from odradek_simulation.checkers.history import Operation
 from odradek_simulation.choices.strategies import random_walk
 from odradek_simulation.choices.streams import Draws, Picks, Recipe, encoded
 from odradek_simulation.choices.token import Token, code_of
@@ -98,6 +99,7 @@ class Run:
         self._checks = checks
         self.injected: list[Fault] = []
         self.is_quiet = False
+        self._is_probing = False
         self.failure: Failure | None = None
         self._probes: list[tuple[Callable[..., Any], tuple[Any, ...], str]] = []
         self._clients: dict[str, Client] = {}
@@ -121,9 +123,10 @@ class Run:
     def spawn(
         self, client: Callable[..., T], args: tuple[Any, ...], name: str, *, may_hang: bool = False
     ) -> Promise[T]:
-        """Start a client, unless the recipe leaves it out."""
+        """Start a client. One that the recipe leaves out ends at once."""
         promise: Promise[T] = self.runtime.promise()
         if name in self._recipe.without:
+            promise.tell(None)
             return promise
         task = self.runtime.start_client(promise, name, client, args)
         self._clients[task.name] = task
@@ -160,7 +163,7 @@ class Run:
         error = promise.exception()
         if error is None:
             return
-        if self._is_explained(error):
+        if self._is_explained(error) and not self._is_probing:
             self._tolerated.append(error)
         else:
             self.fail("client", task.name, f"{type(error).__name__}: {error}", error)
@@ -169,6 +172,10 @@ class Run:
         """Return whether a fault explains an error: it was injected, or is one of the system's own after a fault."""
         raised = self.site.raised
         return error in raised or error.__cause__ in raised or bool(self.injected and isinstance(error, _OWN_ERRORS))
+
+    def observe(self, operation: Operation) -> None:
+        """Judge what a client was just told."""
+        self._judge.observe(operation)
 
     # -- for the watching thread --------------------------------------------------------------------------------------
 
@@ -240,9 +247,11 @@ class Run:
             self._scheduler.choose = random_walk(f"{self._recipe.seed}/fair")  # PCT starves tasks by design
         began = self._scheduler.now
         self._await_clients()
+        self._is_probing = True
         for client, args, name in self._probes:
             self.spawn(client, args, name)
         self._await_clients()
+        self._is_probing = False
         for eventual in self._checks.eventually.values():
             self._expect(eventual, began + round(eventual.within * NS))
 
@@ -288,6 +297,8 @@ class Run:
         except RequestTimedOut as error:
             running = ", ".join(task.name for task in self.site.actors())
             self.fail("stuck", "close", f"the system does not come to rest; still running: {running}", error)
+            return
+        self._judge.end(has_hung=bool(self.site.hung))
 
     # -- crashes ------------------------------------------------------------------------------------------------------
 
@@ -299,9 +310,11 @@ class Run:
         self._lost = None
         self._crashes += 1
         self._drop()
+        has_lost_tail = False
         if lost and isinstance(self._store, MemoryLog):
             self._store.lose_tail(lost)
-            self._judge.start_over()
+            has_lost_tail = True
+        self._judge.crash(has_lost_tail=has_lost_tail)
         self._faulty.heal()
         self._faulty.reopen()
         self._open()
@@ -395,7 +408,7 @@ class Run:
         scheduler = self._scheduler
         checkpoints = self._course.end(scheduler.steps, scheduler.digest)
         code = code_of(self._target)
-        reached = self._judge.reached
+        reached = self._judge.reached | (self._noticed() & self._checks.goals.keys())
         return Result(
             token=str(Token(self._recipe, *code, scheduler.steps, checkpoints)),
             recording=self._recording(),
@@ -423,6 +436,10 @@ class Run:
             struck=tuple((fault.step, fault.kind, fault.target, fault.value) for fault in self.injected),
             draws={client: tuple(numbers) for client, numbers in self._draws.drawn.items()},
         )
+
+    def _noticed(self) -> set[str]:
+        """Return the goals of `World.sometimes` that need no check and were reached."""
+        return {*self.site.noticed, *self._snapshots.noticed, *(f"fault {fault.kind}" for fault in self.injected)}
 
 
 class _Over(Exception):

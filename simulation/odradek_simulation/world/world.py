@@ -11,7 +11,7 @@ determine. The caller's thread can therefore be interrupted, and notices a step 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, TypeVar
 
 import pykka
@@ -20,13 +20,14 @@ from odradek_actors.client.system import ActorSystem
 from odradek_actors.runtime.promise import Promise
 from odradek_events.log.port import LogStore
 from odradek_events.validation import check_function, check_int
+from odradek_simulation.checkers.history import History
 from odradek_simulation.choices.strategies import STRATEGIES, StrategyName
-from odradek_simulation.choices.streams import Recipe
+from odradek_simulation.choices.streams import Parameter, Recipe
 from odradek_simulation.choices.token import Token
 from odradek_simulation.faults.injector import fault_names, shortened
 from odradek_simulation.runtime.guards import guarded
 from odradek_simulation.runtime.switchers import GreenletSwitcher, ThreadSwitcher
-from odradek_simulation.world.checks import Check, Checks, Eventual
+from odradek_simulation.world.checks import Check, Checks, Eventual, Judged
 from odradek_simulation.world.result import Result
 from odradek_simulation.world.run import Run
 from odradek_simulation.world.watchdog import run_watched
@@ -54,6 +55,7 @@ class World:
     step_ms     virtual milliseconds per step; drawn from the seed if there are faults, else 0.1
     step_limit  the run fails after so many steps
     length      an estimate of the number of choices, for PCT; `Result.choices` of an earlier run
+    parameters  what `start` reads from `world.parameters`: numbers and texts by name. The token keeps them
     trace       records every step in `Result.trace`
     switcher    "threads" or "greenlets" carry the clients; both give the same run
     system      further arguments of `ActorSystem.open`, such as actors={"account": AccountActor} and settings
@@ -71,6 +73,7 @@ class World:
         step_ms: float | None = None,
         step_limit: int = _STEP_LIMIT,
         length: int = 1000,
+        parameters: Mapping[str, Parameter] | None = None,
         trace: bool = False,
         switcher: Literal["threads", "greenlets"] = "threads",
         stall_seconds: float | None = _STALL_SECONDS,
@@ -87,6 +90,7 @@ class World:
             faults=shortened(names),
             step_us=_step_us(seed, step_ms, names),
             step_limit=step_limit,
+            parameters=tuple((parameters or {}).items()),
         )
         self._token: Token | None = None
         self._is_lenient = False
@@ -138,10 +142,33 @@ class World:
         name = name or _name_of(check)
         self._checks.eventually[name] = Eventual(name, check, within)
 
+    def at_end(self, check: Check, name: str = "") -> None:
+        """Call `check` with the SystemState once the run is over and the system closed.
+
+        It fails by raising, by returning False, or by returning a list of findings, as the checkers do.
+        """
+        check_function("check", check)
+        self._checks.at_end[name or _name_of(check)] = check
+
+    def history(self, *, read_to_end: Iterable[str] = (), exactly_once: Iterable[str] = ()) -> History:
+        """Return the world's history, in which clients record what they do and what they are told.
+
+        The run fails if it has a contradiction, a gap or a lost message: see `check_history`, which also explains the
+        arguments. It knows of crashes; a client that starts again after one needs a new recorder.
+        """
+        judged = self._checks.history
+        if judged is None:
+            history = History(self.now, on_end=lambda operation: self._running.observe(operation))
+            judged = self._checks.history = Judged(history)
+        judged.read_to_end.update(read_to_end)
+        judged.exactly_once.update(exactly_once)
+        return judged.history
+
     def sometimes(self, name: str, check: Check | None = None) -> None:
         """Declare a goal: something interesting that a sweep should reach in some runs.
 
-        `check` is called with the SystemState after each commit until it returns True; or call `reach(name)`.
+        `check` is called with the SystemState after each commit until it returns True; or call `reach(name)`. Some
+        goals need neither: "fault NAME" for each kind of fault, "snapshot restored" and "duplicate refused".
         """
         self._checks.goals.setdefault(name, check)
 
@@ -166,10 +193,13 @@ class World:
         """Start a plain Pykka actor, whose handlers may tell but not wait."""
         return self._running.runtime.start(actor_class, *args)
 
-    def when_quiet(self, client: Callable[..., T], *args: Any) -> None:
-        """Run a client once the faults have ended and all other clients have: a probe that must get through."""
+    def when_quiet(self, client: Callable[..., T], *args: Any, name: str = "") -> None:
+        """Run a client once the faults have ended and all other clients have: a probe that must get through.
+
+        No fault explains an error that it raises.
+        """
         check_function("client", client)
-        self._running.when_quiet(client, args, f"probe {_name_of(client)}")
+        self._running.when_quiet(client, args, name or f"probe {_name_of(client)}")
 
     def may_hang(self, *tasks: str) -> None:
         """Let the fault "hang" strike these tasks for good, for example "consumer/c-1", since others take over."""
@@ -186,6 +216,26 @@ class World:
     def draw(self, bound: int) -> int:
         """Return a random number from 0 to `bound` - 1 that depends on the seed and the calling client only."""
         return self._running.draw(bound)
+
+    @property
+    def seed(self) -> int:
+        """The seed of the world."""
+        return self._recipe.seed
+
+    @property
+    def step_seconds(self) -> float:
+        """The virtual seconds that each step takes. Scale timeouts with it: a request takes tens of steps, or more."""
+        return self._recipe.step_us / 1e6
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """The names of the faults that may strike."""
+        return fault_names(self._recipe.faults)
+
+    @property
+    def parameters(self) -> Mapping[str, Parameter]:
+        """The parameters of the world, also in a replay."""
+        return dict(self._recipe.parameters)
 
     @property
     def is_quiet(self) -> bool:

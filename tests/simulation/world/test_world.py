@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 from typing import Any
 
 import pytest
+from support.domain import produced
 
 from odradek import ActorSystem, MemoryLog, SqliteLog
-from odradek.errors import SimulationFailed, StepLimitReached, WorldStalled
-from odradek.simulation import Result, World
+from odradek.errors import SimulationFailed, StepLimitReached, TopicNotFound, WorldStalled
+from odradek.simulation import Failure, Result, World
 from odradek_domain.replay.system_state import SystemState
+from odradek_events import Append
+from odradek_simulation.checkers import Finding, Recorder
 from odradek_simulation.world import watchdog
 
 
@@ -108,6 +112,123 @@ def test_goals_are_reached_or_missed() -> None:
 
     result = world.run(start)
     assert (result.reached, result.missed) == (("begun", "three orders"), ("nine orders",))
+
+
+def test_a_check_at_the_end_sees_the_final_state_once() -> None:
+    seen: list[int] = []
+    world = World()
+    world.at_end(lambda state: seen.append(orders_in(state)))
+    world.run(sell).check()
+    assert seen == [5]
+
+
+def test_a_check_at_the_end_fails_by_raising_by_returning_false_and_by_findings() -> None:
+    def too_few(state: SystemState) -> bool:
+        raise ValueError("too few")
+
+    def failure_of(check: Any) -> str:
+        world = World()
+        world.at_end(check, "orders")
+        failure = world.run(sell).failure
+        assert failure is not None
+        return failure.signature
+
+    assert failure_of(too_few) == "end: orders (ValueError)"
+    assert failure_of(lambda state: False) == "end: orders"
+    assert failure_of(lambda state: [Finding("stock", "3 are missing")]) == "end: stock"
+
+
+def test_a_log_that_breaks_an_invariant_fails_every_run() -> None:
+    def forge(system: ActorSystem) -> None:
+        stream = "topic/orders"
+        system.log.append([Append(stream=stream, events=[produced(7, topic="orders")])], system.runtime.now())
+        system.create_topic("payments")
+
+    def start(system: ActorSystem, world: World) -> None:
+        system.create_topic("orders")
+        world.spawn(forge, system)
+
+    failure = World().run(start).failure
+    assert failure is not None
+    assert failure.signature == "invariant: dense-offsets"
+
+
+def test_what_clients_were_told_is_judged() -> None:
+    def read(system: ActorSystem, recorder: Recorder, is_sent_by_it: bool) -> None:
+        with system.producer("shop") as producer:
+            if is_sent_by_it:
+                send = recorder.send("orders", ["tea"])
+                recorder.acknowledge(send, [producer.send("orders", "tea").result()])
+            else:
+                producer.send("orders", "tea").result()
+        with system.consumer("c") as consumer:
+            consumer.subscribe(["orders"], listener=recorder)
+            recorder.polled(consumer.poll())
+
+    def failure_of(is_sent_by_it: bool) -> Failure | None:
+        world = World()
+        history = world.history(read_to_end=["c"])
+        client = partial(read, recorder=history.client("c"), is_sent_by_it=is_sent_by_it)
+        return world.run(lambda system, world: world.spawn(client, system)).failure
+
+    assert failure_of(True) is None
+    failure = failure_of(False)
+    assert failure is not None
+    assert failure.signature == "history: never-sent"
+
+
+def test_an_unanswered_operation_is_a_failure_unless_its_process_crashed() -> None:
+    def failure_of(faults: str) -> Failure | None:
+        world = World(1, faults=faults)
+        history = world.history()
+
+        def start(system: ActorSystem, world: World) -> None:
+            if history.process == 0:
+                history.client("p").send("orders", ["never answered"])
+            world.spawn(shop, system, 30)
+
+        result = world.run(start)
+        assert history.process == result.crashes
+        return result.failure
+
+    assert failure_of("crash") is None
+    failure = failure_of("none")
+    assert failure is not None
+    assert failure.signature == "history: unanswered"
+
+
+def test_parameters_are_kept_by_the_token() -> None:
+    def start(system: ActorSystem, world: World) -> None:
+        world.spawn(shop, system, int(world.parameters["orders"]))
+
+    first = World(parameters={"orders": 3, "shop": "tea"}).run(start)
+    again = World.replay(first.token)
+    assert again.parameters == {"orders": 3, "shop": "tea"}
+    result = again.run(start)
+    assert result.digest == first.digest
+    assert len(list(result.log.read(types=["MessageProduced"]))) == 3
+
+
+def test_a_world_notices_faults_and_restored_snapshots_itself() -> None:
+    world = World(3, faults="kill", snapshot_interval=1)
+    for goal in ("fault kill", "fault pause", "snapshot restored"):
+        world.sometimes(goal)
+    result = world.run(lambda system, world: world.spawn(shop, system, 40)).check()
+    assert (result.reached, result.missed) == (("fault kill", "snapshot restored"), ("fault pause",))
+
+
+def test_an_error_of_a_probe_is_not_explained_by_faults() -> None:
+    def probe(system: ActorSystem) -> None:
+        raise TopicNotFound("orders")
+
+    def start(system: ActorSystem, world: World) -> None:
+        world.spawn(shop, system, 20)
+        world.when_quiet(probe, system, name="orders-probe")
+
+    result = World(3, faults="pause").run(start)
+    assert result.faults
+    assert result.failure is not None
+    assert result.failure.signature == "client: orders-probe (TopicNotFound)"
 
 
 def test_an_error_in_a_client_fails_the_run() -> None:
