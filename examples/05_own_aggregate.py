@@ -2,7 +2,7 @@
 
 `decide` returns the events that a command leads to, or raises an error, which is the reply and leaves the state
 unchanged. The events are stored, then applied, and then the command is answered. When the system is opened again, the
-account is rebuilt from its stream.
+account is rebuilt from its stream. `@aggregate` lets states of the log show accounts, without actors, at any position.
 """
 
 import tempfile
@@ -11,7 +11,7 @@ from typing import ClassVar
 
 import msgspec
 
-from odradek import ActorSystem, Aggregate, EventSourcedActor, event
+from odradek import ActorSystem, Aggregate, EventSourcedActor, SystemState, aggregate, event, open_log
 
 
 @event("MoneyMoved", version=1, tags=("account:{account}",))
@@ -20,6 +20,7 @@ class MoneyMoved(msgspec.Struct, frozen=True):
     cents: int  # negative: a withdrawal
 
 
+@aggregate("account")
 class Account(Aggregate):
     cents = 0
 
@@ -42,19 +43,18 @@ class AccountActor(EventSourcedActor[Account]):
         return self.state.cents
 
 
-def main() -> None:
-    with tempfile.TemporaryDirectory() as directory:
-        path = Path(directory) / "bank.db"
-        for amounts in ([1000, -300, -5000], [200]):
-            with ActorSystem.open(path, actors={"account": AccountActor}) as system:
-                account = system.actor("account/alice")
-                print("opened with", account.query("balance").result(), "cents")
-                for cents in amounts:
-                    try:
-                        print("moved", cents, "as version", account.ask(cents).result())
-                    except ValueError as error:
-                        print("refused:", error)
-
-
-if __name__ == "__main__":
-    main()
+with tempfile.TemporaryDirectory() as directory:
+    path = Path(directory) / "bank.db"
+    for amounts in ([1000, -300, -5000], [200]):
+        with ActorSystem.open(path, actors={"account": AccountActor}) as system:
+            account = system.actor("account/alice")
+            print("opened with", account.query("balance").result(), "cents")
+            for cents in amounts:
+                try:
+                    print("moved", cents, "as version", account.ask(cents).result())
+                except ValueError as error:
+                    print("refused:", error)
+    with open_log(path, read_only=True) as log:
+        for position in range(3):
+            state = SystemState.replay(log, until=position)
+            print(f"at position {position}: {state.aggregate('account/alice').cents} cents")

@@ -4,7 +4,8 @@
 `verify` checks a log, `backup` copies it, `salvage` copies the sound part of a damaged one, `export_log` and
 `import_log` exchange it with other programs, `trace` shows what a command led to, and a `ProjectionRunner` keeps views
 up to date. For models of your own: `event` registers event types, `Upcaster` reads their older versions, `Aggregate`
-folds them, `EventSourcedActor` owns an aggregate, and `ActorSystem.actor` sends it messages.
+folds them, `aggregate` registers it for states and checks of a log, `EventSourcedActor` owns an aggregate, and
+`ActorSystem.actor` sends it messages.
 
 `odradek.errors` has every error class and draws the three trees: `DomainError` (a rule refused the request), `LogError`
 (the log failed) and `ActorError` (no answer, or none in time). Each error has a stable `code`, and `retriable` says
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from odradek_domain.group.assignors.kafka import Assignor, MemberSubscription
     from odradek_domain.group.member import GroupMember, GroupSnapshot, GroupState
     from odradek_domain.group.offset_reset import PlannedReset, ShiftBy
+    from odradek_domain.registry import aggregate
     from odradek_domain.replay.lag import MemberLag
     from odradek_domain.replay.message_trace import follow_messages
     from odradek_domain.replay.system_state import SystemState
@@ -116,6 +118,7 @@ __all__ = [
     "TopicDescription",
     "TopicPartition",
     "Upcaster",
+    "aggregate",
     "backup",
     "configure_logging",
     "errors",
@@ -157,6 +160,7 @@ _NAMES_IN = {
     "odradek_domain.group.assignors.kafka": ("Assignor", "MemberSubscription"),
     "odradek_domain.group.member": ("GroupMember", "GroupSnapshot", "GroupState"),
     "odradek_domain.group.offset_reset": ("PlannedReset", "ShiftBy"),
+    "odradek_domain.registry": ("aggregate",),
     "odradek_domain.replay.lag": ("MemberLag",),
     "odradek_domain.replay.message_trace": ("follow_messages",),
     "odradek_domain.replay.system_state": ("SystemState",),

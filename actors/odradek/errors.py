@@ -28,7 +28,7 @@ arguments raise ValueError or TypeError instead, at once.
     ├── DamagedCommit                   a stored commit cannot be decoded or does not fit its neighbours
     ├── SnapshotsUnavailable            the file of snapshots cannot be used; the log itself can
     ├── NothingToSalvage                a damaged log has no sound commit
-    ├── RegistrationError               an event type was declared wrongly
+    ├── RegistrationError               an event type or an aggregate was declared wrongly
     ├── ExchangeError                   exporting or importing a log
     │   ├── NotAnExport                 the file is something else
     │   ├── ExportTooNew                a newer Odradek wrote the export
@@ -60,6 +60,7 @@ arguments raise ValueError or TypeError instead, at once.
     ├── GroupNotFound · GroupNotEmpty · NothingToShift
     ├── ConsumerNotAssigned · SubscriptionConflict
     ├── NoApplier                       a mistake in an aggregate: it decided an event that it does not apply
+    ├── AggregateFailed                 an aggregate of your own could not be folded
     └── RepositoryError                 a repository could not load or store
 
     ActorError                          no answer, or none in time
@@ -107,6 +108,7 @@ from odradek_actors.errors import (
     WaitOnActorThread,
 )
 from odradek_domain.errors import (
+    AggregateFailed,
     CommitWouldGoBackwards,
     ConsumerAlreadyOpen,
     ConsumerClosed,
@@ -224,6 +226,7 @@ __all__ = [
     "ActorError",
     "ActorFailed",
     "ActorStopped",
+    "AggregateFailed",
     "AppendError",
     "BufferFull",
     "CheckpointUnusable",

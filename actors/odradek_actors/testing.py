@@ -16,7 +16,6 @@ uses only public classes: an ActorSystem on a log in memory.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from types import TracebackType
@@ -28,14 +27,15 @@ from odradek_actors.base.behaviour import RESTORING, TAKING
 from odradek_actors.client.system import ActorSystem
 from odradek_actors.errors import RequestTimedOut
 from odradek_actors.infrastructure.directory import ActorClass
-from odradek_actors.messages.core import Query
+from odradek_actors.messages.core import GetCopy, Snapshot
 from odradek_actors.runtime.promise import Promise
 from odradek_actors.settings import Settings
 from odradek_domain.errors import NoApplier
 from odradek_events.errors import LogFull
+from odradek_events.facts import facts_of
 from odradek_events.log.memory import MemoryLog
 from odradek_events.record import Append, Rejected, Verdict
-from odradek_events.scenario.report import difference_of, facts_of
+from odradek_events.scenario.report import difference_of
 from odradek_events.snapshots.store import MemorySnapshots, StoredSnapshot
 
 __all__ = ["ActorKit", "Sent"]
@@ -115,7 +115,7 @@ class ActorKit:
     @property
     def state(self) -> Any:
         """A copy of the actor's current state."""
-        return self._system.query(self.stream, _Look()).result(self._timeout)
+        return self._copy_in(self._system)
 
     @property
     def events(self) -> list[Any]:
@@ -212,7 +212,7 @@ class ActorKit:
     # -- comparing ----------------------------------------------------------------------------------------------------
 
     def _look(self, system: ActorSystem) -> _Seen:
-        state = system.query(self.stream, _Look()).result(self._timeout)
+        state = self._copy_in(system)
         try:
             facts: dict[str, object] = {"version": state.version, **_facts("state", state)}
         except Exception as mistake:
@@ -221,6 +221,10 @@ class ActorKit:
             answer, error = self._outcome(system.query(self.stream, query))
             facts |= _facts(f"the answer to {query!r}", answer if error is None else repr(error))
         return _Seen(state.version, facts)
+
+    def _copy_in(self, system: ActorSystem) -> Any:
+        copied: Snapshot = system.query(self.stream, GetCopy()).result(self._timeout)
+        return copied.state
 
     @staticmethod
     def _expect(expected: _Seen, found: _Seen, otherwise: str) -> None:
@@ -243,10 +247,6 @@ class _Seen(msgspec.Struct, frozen=True):
     facts: dict[str, object]
 
 
-class _Look(msgspec.Struct, frozen=True):
-    """Ask a kit's actor for a copy of its state."""
-
-
 class _KitLog(MemoryLog):
     """A log in memory that can be made to reject every append."""
 
@@ -260,13 +260,7 @@ class _KitLog(MemoryLog):
 
 
 def _watched(actor_class: ActorClass, errors: list[tuple[str, Exception]]) -> ActorClass:
-    """Return a subclass that exposes its state and records the errors of its snapshots."""
-
-    def handle_query(self: Any, query: Query) -> None:
-        if type(query.body) is _Look:
-            self.reply(query, copy.deepcopy(self.state))
-        else:
-            actor_class.handle_query(self, query)
+    """Return a subclass that records the errors of its snapshots."""
 
     def noting(what: str, method: Callable[..., Any]) -> Callable[..., Any]:
         def noted(*arguments: Any) -> Any:
@@ -280,7 +274,6 @@ def _watched(actor_class: ActorClass, errors: list[tuple[str, Exception]]) -> Ac
 
     members = {
         "__module__": actor_class.__module__,
-        "handle_query": handle_query,
         "_encoded_snapshot": noting(TAKING, actor_class._encoded_snapshot),
         "_restored": noting(RESTORING, actor_class._restored),
         "_warn_of_snapshots": lambda *_: None,  # an AssertionError says it

@@ -48,8 +48,9 @@ def verify(
     topics, producers, consumers and groups can be folded. Whole commits missing from the end leave a valid chain: pass
     a `head` noted earlier, or `snapshots` taken of the log, and the log must still have those commits; it may have
     grown since. Snapshots must be the states that the fold gives. Raises nothing for what is wrong with the log.
-    Streams of your own types are not folded; `unfolded_streams` counts them. Memory grows with the state of the system,
-    not with its log.
+    Streams of your own types are folded if their aggregate is registered (`odradek.aggregate`): `unfolded_streams`
+    counts the others. One that cannot be folded is in `model_mistakes`. Memory grows with the state of the system, not
+    with its log.
     """
     check_log(log)
     if snapshots is not None:
@@ -58,7 +59,12 @@ def verify(
     fold = FoldCheck(() if snapshots is None else _claims(snapshots, findings))
     found = verify_structure(log, progress, head=head, snapshots=snapshots, on_commit=fold.add)
     findings = [*found.findings, *findings, *(Finding(each.position, each.problem) for each in fold.findings)]
-    return msgspec.structs.replace(found, findings=tuple(findings), unfolded_streams=len(fold.unfolded_streams))
+    return msgspec.structs.replace(
+        found,
+        findings=tuple(findings),
+        model_mistakes=(*found.model_mistakes, *(Finding(each.position, each.problem) for each in fold.model_mistakes)),
+        unfolded_streams=len(fold.unfolded_streams),
+    )
 
 
 def _claims(snapshots: SnapshotStore, findings: list[Finding]) -> Iterator[StateClaim]:

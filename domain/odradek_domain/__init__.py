@@ -2,7 +2,8 @@
 
 The packages in layers, each of which imports only those above it:
 
-    errors  aggregate      the domain's errors; the base class of the aggregates
+    errors                 the domain's errors
+    aggregate  registry    the base class of the aggregates; those of users' own models, by stream type
     values                 names, ids, offsets, messages
     topic                  the Topic aggregate
     group                  the ConsumerGroup aggregate, and the partition assignors

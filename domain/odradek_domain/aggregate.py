@@ -1,4 +1,4 @@
-"""The base class of the aggregates: a version, and `apply_all`.
+"""What can be folded from events, and the base class of the aggregates: a version, and `apply_all`.
 
 `apply_all` is the only way to change the state, live and in recovery. It is total: it never raises, and an event that
 an aggregate does not handle only advances its version. So a forgotten applier would go unnoticed. `require_appliers`
@@ -8,11 +8,21 @@ finds it where events are decided, before they are stored.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 from odradek_domain.errors import NoApplier
 
-__all__ = ["Aggregate"]
+__all__ = ["Aggregate", "Folded"]
+
+
+class Folded(Protocol):
+    """State that is folded from events: `Aggregate` is one."""
+
+    version: int
+
+    def apply_all(self, events: Sequence[Any]) -> None:
+        """Apply events in order and advance the version by their number. Must not raise."""
+        ...
 
 
 class Aggregate:

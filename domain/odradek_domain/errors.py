@@ -19,6 +19,7 @@
     │   ├── UnknownAssignor · InconsistentAssignors · GroupNotEmpty · GroupNotFound · NothingToShift
     │   └── ConsumerNotAssigned · SubscriptionConflict
     ├── NoApplier                   a mistake in an aggregate: it decided an event that it does not apply
+    ├── AggregateFailed             a user-defined aggregate could not be folded
     └── RepositoryError             a repository could not save or load
 
 `code` is stable; `retriable` says whether the same request may succeed later.
@@ -30,6 +31,7 @@ from odradek_events.errors import reduce_error
 from odradek_events.validation import shown
 
 __all__ = [
+    "AggregateFailed",
     "CommitWouldGoBackwards",
     "ConsumerAlreadyOpen",
     "ConsumerClosed",
@@ -424,6 +426,16 @@ class NoApplier(DomainError):
             f"{event} in {aggregate}.ignores"
         )
         self.aggregate, self.event = aggregate, event
+
+
+class AggregateFailed(DomainError):
+    """A user-defined aggregate could not be made, or could not apply the event at `position`; `__cause__` is why."""
+
+    code = "aggregate_failed"
+
+    def __init__(self, stream: str, position: int, problem: str) -> None:
+        super().__init__(f"{stream!r} cannot be folded: {problem}")
+        self.stream, self.position, self.problem = stream, position, problem
 
 
 class RepositoryError(DomainError):

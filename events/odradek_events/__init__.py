@@ -2,7 +2,7 @@
 
 In order of their layers, where each imports only those before it:
 
-    validation             checks of arguments
+    validation  facts      checks of arguments; the state of any object as facts by name
     errors  lazy_names     the error classes; imports on first use
     record                 the values that the log accepts and returns
     schema                 declares event types, encodes events, reads events of former versions

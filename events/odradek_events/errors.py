@@ -26,7 +26,7 @@
     ├── DamagedCommit               a stored commit cannot be decoded or does not fit its neighbours
     ├── NothingToSalvage            a damaged log contains no sound commit
     ├── ExchangeError               an export cannot be written or imported; see `exchange.errors`
-    └── RegistrationError           an event type or upcaster was declared incorrectly
+    └── RegistrationError           an event type, upcaster or aggregate was declared incorrectly
 
 Every message says what happened, with which value, and what to do. `retriable` says whether the same request may
 succeed later. `code` is stable and machine-readable.
@@ -415,6 +415,6 @@ class NothingToSalvage(LogError):
 
 
 class RegistrationError(LogError):
-    """An event type or upcaster was declared incorrectly."""
+    """An event type, an upcaster or an aggregate was declared incorrectly."""
 
     code = "registration_error"

@@ -69,6 +69,7 @@ def test_your_own_aggregate_is_rebuilt_from_its_stream(tmp_path: Path) -> None:
     printed = run("05_own_aggregate.py", tmp_path)
     assert "refused: alice has 700 cents, too few to take out 5000" in printed
     assert "opened with 700 cents\nmoved 200 as version 2" in printed
+    assert printed.endswith("at position 0: 1000 cents\nat position 1: 700 cents\nat position 2: 900 cents\n")
 
 
 def test_an_aggregate_is_tested_by_scenarios(tmp_path: Path) -> None:

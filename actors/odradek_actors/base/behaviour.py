@@ -11,10 +11,10 @@ import msgspec
 
 from odradek_actors.base.actor import OdradekActor
 from odradek_actors.base.decision_model import DecisionModel
-from odradek_actors.base.folded import Folded
 from odradek_actors.errors import SnapshotWarning, as_error
 from odradek_actors.messages.core import Tick
 from odradek_actors.messages.recovery import Restored, SnapshotSchema
+from odradek_domain.aggregate import Folded
 from odradek_events.validation import as_plain
 
 __all__ = ["RESTORING", "TAKING", "Behaviour"]
@@ -35,7 +35,11 @@ class Behaviour(OdradekActor, Generic[S]):
     """Set it to enable snapshots; then the aggregate needs `snapshot` and `restore`, or override both methods here."""
 
     def initial_state(self) -> S:
-        """Return the state before the first event."""
+        """Return the state before the first event.
+
+        Also called on an actor that is not started, when the stream is folded from the log: it must depend on the
+        actor's stream, id and settings alone.
+        """
         raise AssertionError(f"{type(self).__name__} must override initial_state")
 
     def start_volatile(self) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from odradek_actors.base.folded import Folded
+from odradek_domain.aggregate import Folded
 from odradek_events.record import Query
 from odradek_events.validation import check_function, check_instance
 

@@ -6,17 +6,17 @@ Its methods run on the caller's thread, so they may wait: on promises, always wi
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
-import msgspec
 import pykka
 
 from odradek_actors.base.actor import ActorContext
 from odradek_actors.base.event_sourced import EventSourcedActor
-from odradek_actors.client.replay_check import ReplayCheck, compare, gather
+from odradek_actors.client.replay_check import LiveState, ReplayCheck, compare, gather
 from odradek_actors.consumer.actor import ConsumerActor
 from odradek_actors.errors import ActorStopped, ForkedProcess, RequestTimedOut, SystemClosed
 from odradek_actors.group.actor import GroupActor
@@ -24,7 +24,18 @@ from odradek_actors.infrastructure.directory import ActorClass, DirectoryActor
 from odradek_actors.infrastructure.journal import JournalActor
 from odradek_actors.infrastructure.log_reader import LogReaderActor
 from odradek_actors.infrastructure.snapshot_writer import SnapshotWriterActor
-from odradek_actors.messages.core import Command, GetSnapshot, GetStatus, LookUp, Query, Running, Snapshot, Status, Stop
+from odradek_actors.messages.core import (
+    Command,
+    GetCopy,
+    GetSnapshot,
+    GetStatus,
+    LookUp,
+    Query,
+    Running,
+    Snapshot,
+    Status,
+    Stop,
+)
 from odradek_actors.producer.actor import ProducerActor
 from odradek_actors.runtime.port import Runtime, checked_runtime
 from odradek_actors.runtime.promise import Promise
@@ -32,9 +43,11 @@ from odradek_actors.runtime.threads import ThreadedRuntime
 from odradek_actors.settings import Settings
 from odradek_actors.topic.actor import TopicActor
 from odradek_actors.validation import MAX_ID, text, time_limit
+from odradek_domain.aggregate import Folded
 from odradek_domain.group.assignors.kafka import Assignor, assignors_by_name
-from odradek_domain.replay.system_state import AggregateSnapshot, SystemState
-from odradek_events.errors import LogUnavailable
+from odradek_domain.registry import AGGREGATES, Aggregates
+from odradek_domain.replay.system_state import SystemState
+from odradek_events.errors import LogUnavailable, RegistrationError
 from odradek_events.log.port import LogStore
 from odradek_events.opening import open_log
 from odradek_events.snapshots.sqlite import open_snapshots
@@ -90,6 +103,7 @@ class RunningSystem:
         self.log = log
         self.settings = settings or Settings()
         self.runtime: Runtime = ThreadedRuntime() if runtime is None else checked_runtime(runtime)
+        self._own_actors = {kind: actor for kind, actor in (actors or {}).items() if kind not in _OURS}
         self._owns_runtime = runtime is None
         self.is_closed = False
         self._is_released = False
@@ -171,29 +185,59 @@ class RunningSystem:
                 self.runtime.sleep(pause)
             pause = min(pause * 2 + 0.0005, 0.05)
 
+    @property
+    def aggregates(self) -> Aggregates:
+        """The user-defined aggregates of this system, for `SystemState.replay`.
+
+        Those that its actors have as their `initial_state`, and those registered with `odradek.aggregate`.
+        """
+        makers: dict[str, Callable[..., Folded]] = {
+            kind: partial(self._initial_state, actor_class, kind) for kind, actor_class in self._own_actors.items()
+        }
+        return Aggregates({**AGGREGATES, **makers})
+
+    def _initial_state(self, actor_class: ActorClass, kind: str, identifier: str) -> Folded:
+        """Return the state with which an actor of this stream starts, without starting one."""
+        state: Folded = actor_class(self._context, f"{kind}/{identifier}").initial_state()
+        if kind in AGGREGATES:
+            registered = AGGREGATES[kind](identifier)
+            if type(registered) is not type(state):
+                raise RegistrationError(
+                    f"streams of type {kind!r} have two aggregates, {type(registered).__qualname__}, which is "
+                    f"registered, and {type(state).__qualname__} of {actor_class.__qualname__}; use one of them"
+                )
+        return state
+
     def state(self) -> SystemState:
         """Return the state of the whole system: of running actors as it is, of all other streams folded from the log.
 
         Reads the whole log. Call `settle` first for a consistent view.
         """
         self._require_open()
-        return gather(self.log, self._snapshots())
+        return gather(self.log, self._live_state().snapshots, self.aggregates)
 
     def check_replay(self) -> ReplayCheck:
         """Fold each live aggregate's stream to its live version and compare; see ReplayCheck. Reads the whole log."""
         self._require_open()
-        return compare(self.log, self._snapshots())
+        return compare(self.log, self._live_state(), self.aggregates)
 
-    def _snapshots(self) -> dict[str, Snapshot]:
-        running = self._running()
-        promises = [self._ask(ref, GetSnapshot()) for _, ref in running]
+    def _live_state(self) -> LiveState:
+        promises: dict[str, Promise[Any]] = {
+            stream: self._ask(ref, GetSnapshot() if _is_ours(stream) else GetCopy()) for stream, ref in self._running()
+        }
         snapshots: dict[str, Snapshot] = {}
-        for promise in promises:
-            with suppress(ActorStopped):  # it has stopped since: its events are in the log
-                snapshot: Snapshot = promise.result()
-                is_ours = isinstance(snapshot.state, AggregateSnapshot)
-                snapshots[snapshot.stream] = snapshot if is_ours else msgspec.structs.replace(snapshot, state=None)
-        return snapshots
+        unread: dict[str, str] = {}
+        for stream, promise in promises.items():
+            error = promise.exception()
+            if error is None:
+                snapshots[stream] = promise.result()
+            elif isinstance(error, ActorStopped):
+                continue  # it has stopped since: its events are in the log
+            elif _is_ours(stream):
+                raise error
+            else:  # the user's code may raise anything
+                unread[stream] = f"its actor answered {error!r}"
+        return LiveState(snapshots, unread)
 
     def _statuses(self, timeout: float) -> list[Status]:
         refs = [ref for _, ref in self._running()]
@@ -349,3 +393,7 @@ class RunningSystem:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _is_ours(stream: str) -> bool:
+    return stream.partition("/")[0] in _OURS

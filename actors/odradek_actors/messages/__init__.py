@@ -27,6 +27,7 @@ from odradek_actors.messages.consumers import (
 from odradek_actors.messages.core import (
     Command,
     Forward,
+    GetCopy,
     GetSnapshot,
     GetStatus,
     LookUp,
@@ -136,6 +137,7 @@ __all__ = [
     "FlushProducer",
     "Forward",
     "GetCommitted",
+    "GetCopy",
     "GetSnapshot",
     "GetStatus",
     "Heartbeat",

@@ -16,6 +16,7 @@ from odradek_actors.errors import ActorStopped
 __all__ = [
     "Command",
     "Forward",
+    "GetCopy",
     "GetSnapshot",
     "GetStatus",
     "LookUp",
@@ -108,11 +109,15 @@ class Status(msgspec.Struct, frozen=True, gc=False):
 
 
 class GetSnapshot(msgspec.Struct, frozen=True):
-    """Ask for the aggregate's snapshot."""
+    """Ask for the snapshot of a built-in aggregate."""
+
+
+class GetCopy(msgspec.Struct, frozen=True):
+    """Ask for a copy of a user-defined aggregate."""
 
 
 class Snapshot(msgspec.Struct, frozen=True):
-    """An aggregate's snapshot with its stream and version; `state` is None for user-defined aggregates."""
+    """The state of an aggregate at a version of its stream: its snapshot, or a copy that the recipient owns."""
 
     stream: str
     version: int

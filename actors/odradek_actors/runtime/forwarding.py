@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import msgspec
 
-from odradek_actors.messages.core import Command, Forward, GetSnapshot, GetStatus, Query, Recipient
+from odradek_actors.messages.core import Command, Forward, GetCopy, GetSnapshot, GetStatus, Query, Recipient
 
 __all__ = ["Forwarding"]
 
@@ -27,6 +27,6 @@ class Forwarding(msgspec.Struct, frozen=True):
         """
         if not isinstance(message, Command | Query):
             return None
-        if isinstance(message.body, GetStatus | GetSnapshot):
+        if isinstance(message.body, GetStatus | GetSnapshot | GetCopy):
             return message.bounce()
         return self.directory, Forward(self.stream, message)

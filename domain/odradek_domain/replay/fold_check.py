@@ -7,20 +7,24 @@ snapshot is correct. Both checks need the aggregates, so they are made here, com
 
 `apply` is total and never raises, so events that would exhaust memory or be applied to a missing partition are checked
 before they are applied. After a finding, the rest of that stream is skipped, and the other streams are still checked. A
-stream with unregistered event types is skipped too; streams of user-defined aggregates are not folded at all.
+stream with unregistered event types is skipped too.
+
+User-defined aggregates are folded if they are registered. If one fails, that is a mistake in the model, and the log is
+sound.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
+from odradek_domain.aggregate import Folded
 from odradek_domain.errors import MAX_PARTITIONS
 from odradek_domain.replay.system_state import AggregateSnapshot, SystemState
 from odradek_domain.topic.topic import Topic
-from odradek_events.errors import LogError
+from odradek_events.errors import EventNotReadable, LogError
 from odradek_events.record import Commit
 from odradek_events.types import MessageProduced, PartitionsAdded, RecordsDeleted, TopicCreated, TopicDeleted
 
@@ -61,10 +65,12 @@ class FoldFinding(msgspec.Struct, frozen=True):
 class FoldCheck:
     """Folds intact commits in order from the first, and compares the states with the snapshots' claims."""
 
-    def __init__(self, claims: Iterable[StateClaim] = ()) -> None:
+    def __init__(
+        self, claims: Iterable[StateClaim] = (), aggregates: Mapping[str, Callable[..., Folded]] | None = None
+    ) -> None:
         self.findings: list[FoldFinding] = []
         self.unfolded_streams: set[str] = set()
-        self._state = SystemState()
+        self._state = SystemState(aggregates)
         self._given_up: set[str] = set()
         self._claims: dict[tuple[str, int], list[StateClaim]] = {}
         self._created: dict[str, int] = {}  # the position at which each topic was last created
@@ -76,6 +82,18 @@ class FoldCheck:
     def state(self) -> SystemState:
         """The state folded so far; a stream with a finding, or with unregistered events, stays as it was before."""
         return self._state
+
+    @property
+    def model_mistakes(self) -> list[FoldFinding]:
+        """Why user-defined aggregates could not be folded: the first failure of each stream type.
+
+        Without events that cannot be read, which the check of the log's structure reports.
+        """
+        first: dict[str, FoldFinding] = {}
+        for stream, failure in self._state.failures.items():
+            if not isinstance(failure.__cause__, EventNotReadable):
+                first.setdefault(stream.partition("/")[0], FoldFinding(failure.position, str(failure)))
+        return list(first.values())
 
     def add(self, commit: Commit | None) -> None:
         """Fold the next commit. None stands for a damaged commit, after which nothing can be checked."""

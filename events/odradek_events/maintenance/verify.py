@@ -34,11 +34,12 @@ class Verification(msgspec.Struct, frozen=True):
 
     `events` counts the events of commits that can be decoded.
 
-    `unfolded_streams` counts streams whose states were not checked, because their types are not Odradek's own or cannot
-    be folded.
+    `unfolded_streams` counts streams whose states were not checked, because their types have no registered aggregate or
+    cannot be folded.
 
     `model_mistakes` lists registered types that do not fit stored events, with the first such event of each type and
-    version: the log is sound, but those events cannot be read until the model is fixed.
+    version, and aggregates that could not be folded, with the first such event of each stream type: the log is sound,
+    but those events or streams cannot be read until the model is fixed.
 
     `notes` lists damage outside the log, such as that of a snapshot, which only costs time.
     """

@@ -1,10 +1,10 @@
 """Given-when-then tests of aggregates: given past events, when a command is decided, then these events result.
 
-`scenario` has the steps and their checks; `report` writes the failure messages. Imports `schema` and what `schema` may
-import. Start reading at `scenario`.
+`scenario` has the steps and their checks; `report` writes the failure messages. Imports `facts`, `schema` and what
+`schema` may import. Start reading at `scenario`.
 """
 
-from odradek_events.scenario.report import difference_of, facts_of
+from odradek_events.scenario.report import difference_of
 from odradek_events.scenario.scenario import Folded, Outcome, Scenario, given
 
 __all__ = [
@@ -12,6 +12,5 @@ __all__ = [
     "Outcome",
     "Scenario",
     "difference_of",
-    "facts_of",
     "given",
 ]

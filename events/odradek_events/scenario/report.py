@@ -1,23 +1,19 @@
 """The failure messages of a scenario: the history, the call as written, and the differences by name.
 
-States are compared as facts (`cents` = 5, `lines[0].price` = 7), so that a failure names the difference, and mutable
-state can be compared with itself at an earlier time.
+States are compared as facts (`facts`), so that a failure names the difference, and mutable state can be compared with
+itself at an earlier time.
 """
 
 from __future__ import annotations
 
-import copy
-import dataclasses
 import linecache
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import msgspec
+from odradek_events.facts import Facts, are_equal, named
 
-__all__ = ["Facts", "Section", "call_of", "difference_of", "facts_of", "listed", "named", "story"]
+__all__ = ["Section", "call_of", "difference_of", "listed", "story"]
 
-Facts = dict[str, object]
 Section = tuple[str, Sequence[str]]
 """A heading and the lines below it."""
 _SHOWN_EVENTS = 12
@@ -51,11 +47,6 @@ def listed(events: Sequence[Any]) -> list[str]:
     return lines + [f"{number}. {_shown(event)}" for number, event in enumerate(events[hidden:], hidden + 1)]
 
 
-def named(thing: object) -> str:
-    """Return the name of an object's class."""
-    return type(thing).__qualname__.rpartition("<locals>.")[2]
-
-
 def call_of(function: Callable[..., object], args: Sequence[object], kwargs: Mapping[str, object]) -> str:
     """Return a call as written in Python; for a lambda, its source text."""
     name = getattr(function, "__qualname__", repr(function)).rpartition("<locals>.")[2]
@@ -67,87 +58,15 @@ def call_of(function: Callable[..., object], args: Sequence[object], kwargs: Map
     return f"{name}({', '.join(given)})"
 
 
-def facts_of(thing: object) -> Facts:
-    """Return the state of an object as facts by name.
-
-    Uses the result of `snapshot()` if the object has that method, otherwise all attributes, recursively.
-    """
-    snapshot = getattr(thing, "snapshot", None)
-    return dict(_facts("", snapshot() if callable(snapshot) else thing, frozenset()))
-
-
 def difference_of(one: Facts, other: Facts, form: str) -> list[str]:
     """Return a line for each fact that differs, in a form such as `{name} was {one} and is {other}`."""
     lines = [
         form.format(name=name, one=_shown(one.get(name, _MISSING)), other=_shown(other.get(name, _MISSING)))
         for name in dict.fromkeys([*one, *other])
-        if not _are_equal(one.get(name, _MISSING), other.get(name, _MISSING))
+        if not are_equal(one.get(name, _MISSING), other.get(name, _MISSING))
     ]
     hidden = len(lines) - _SHOWN_FACTS
     return lines if hidden <= 0 else [*lines[:_SHOWN_FACTS], f"and {hidden} more"]
-
-
-def _facts(name: str, thing: Any, within: frozenset[int]) -> Iterator[tuple[str, object]]:
-    parts = None if id(thing) in within else _parts(thing)
-    if parts is None:
-        yield name or "value", _leaf(thing)
-        return
-    within = within | {id(thing)}
-    if isinstance(thing, Mapping | list | tuple | deque | set | frozenset):
-        yield f"{name}.size".removeprefix("."), len(thing)
-    for part, value in parts:
-        yield from _facts(f"{name}{part}".removeprefix("."), value, within)
-
-
-def _parts(thing: Any) -> list[tuple[str, Any]] | None:
-    """Return the parts of an object, each with how to access it; None for an object without parts."""
-    if isinstance(thing, msgspec.Struct):
-        return [(f".{field}", getattr(thing, field)) for field in thing.__struct_fields__]
-    if dataclasses.is_dataclass(thing) and not isinstance(thing, type):
-        return [(f".{field.name}", getattr(thing, field.name)) for field in dataclasses.fields(thing)]
-    if isinstance(thing, Mapping):
-        return [(f"[{key!r}]", value) for key, value in thing.items()]
-    if isinstance(thing, list | tuple | deque):
-        return [(f"[{index}]", value) for index, value in enumerate(thing)]
-    if isinstance(thing, set | frozenset):
-        return [(f"[{item!r}]", item) for item in sorted(thing, key=repr)]
-    if callable(thing) or (not _is_compared_by_identity(thing) and type(thing).__hash__ is not None):
-        return None  # code, or a value
-    return _attributes(thing)
-
-
-def _leaf(thing: Any) -> object:
-    """Return what represents an object without parts: its name for code (a copy binds other methods), else a value."""
-    if callable(thing):
-        return f"<{getattr(thing, '__qualname__', named(thing))}>"
-    return copy.deepcopy(thing) if type(thing).__hash__ is None else thing
-
-
-def _is_compared_by_identity(thing: object) -> bool:
-    return type(thing).__eq__ is object.__eq__
-
-
-def _attributes(thing: Any) -> list[tuple[str, Any]] | None:
-    slots = [slot for cls in type(thing).__mro__ for slot in _slots(cls)]
-    names = [*getattr(thing, "__dict__", ()), *(slot for slot in slots if hasattr(thing, slot))]
-    return [(f".{name}", getattr(thing, name)) for name in sorted(set(names))] or None
-
-
-def _slots(cls: type[Any]) -> list[str]:
-    slots = vars(cls).get("__slots__", ())
-    found = [slots] if isinstance(slots, str) else list(slots)
-    return [_mangled(cls, slot) for slot in found if slot not in ("__dict__", "__weakref__")]
-
-
-def _mangled(cls: type[Any], name: str) -> str:
-    is_private = name.startswith("__") and not name.endswith("__")
-    return f"_{cls.__name__.lstrip('_')}{name}" if is_private else name
-
-
-def _are_equal(one: object, other: object) -> bool:
-    if type(one) is type(other) and _is_compared_by_identity(one):
-        return True  # it is immutable, or its parts are compared separately
-    return one is other or bool(one == other)
 
 
 def _shown(value: object) -> str:

@@ -20,8 +20,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, Concatenate, Generic, NoReturn, ParamSpec, Protocol, TypeVar
 
 from odradek_events.errors import EventNotSerializable
+from odradek_events.facts import facts_of, named
 from odradek_events.record import events_of
-from odradek_events.scenario.report import Section, call_of, difference_of, facts_of, listed, named, story
+from odradek_events.scenario.report import Section, call_of, difference_of, listed, story
 from odradek_events.schema.codec import Codec
 from odradek_events.schema.registry import CATALOGUE, Catalogue
 

@@ -210,6 +210,10 @@ class Catalogue:
         """Return the names of all registered types, sorted."""
         return sorted(entry.name for entry in self._by_class.values())
 
+    def classes(self) -> list[type[Any]]:
+        """Return the classes of all registered types."""
+        return list(self._by_class)
+
     def current_name(self, name: str) -> str:
         """Return the current name of a type; an unregistered name is returned unchanged."""
         entry = self._by_name.get(name)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.accounts import MoneyDeposited
+from support.accounts import Account, MoneyDeposited
 from support.domain import NOON
 from support.log import append
 from support.profiles import fewer
@@ -184,12 +184,30 @@ def test_a_replay_that_differs_is_found() -> None:
     assert "no single aggregate" in finding.problem
 
 
+def test_a_live_state_that_was_not_compared_is_found() -> None:
+    check = ReplayCheck(3, 9, ("topic/t",), "one", "other", not_compared={"account/a": "state: it has no public one"})
+    differing, uncompared = check_replay(check)
+    assert differing.evidence["streams"] == ("topic/t",)
+    assert str(uncompared) == "live-replay: the live state of account/a was not compared: state: it has no public one"
+
+
 def test_states_that_must_be_equal_are_compared_fact_by_fact() -> None:
     once, twice = (SystemState.replay(log_of(*events)) for events in ([produced(0)], [produced(0), produced(1)]))
     assert check_same_state("repeated-command", once, once) == []
     (finding,) = check_same_state("repeated-command", once, twice)
     assert finding.checker == "repeated-command"
     assert "topic/t has partition 0 high_watermark 2 instead of 1" in finding.problem
+
+
+def test_user_defined_aggregates_must_be_equal_too() -> None:
+    one, other = SystemState(), SystemState()
+    for state, balance in ((one, 5), (other, 6)):
+        account = Account()
+        account.version, account.balance = 0, balance
+        state.put("account/a", account)
+    assert one.digest() == other.digest()
+    (finding,) = check_same_state("repeated-command", one, other)
+    assert "account/a has balance 6 instead of 5" in finding.problem
 
 
 def test_a_whole_log_and_its_snapshots_are_judged() -> None:

@@ -85,6 +85,14 @@ EXAMPLES: list[tuple[DomainError, dict[str, object]]] = [
     (group_errors.UnknownAssignor("x", ["range"]), {"name": "x", "known": ("range",)}),
     (group_errors.UnknownMember("g", "m"), {"group": "g", "member": "m"}),
     (errors.NoApplier("Account", "Opened"), {"aggregate": "Account", "event": "Opened"}),
+    (
+        errors.AggregateFailed("account/alice", 3, "at position 3 its aggregate raised ValueError(); fix the model"),
+        {
+            "stream": "account/alice",
+            "position": 3,
+            "problem": "at position 3 its aggregate raised ValueError(); fix the model",
+        },
+    ),
     (errors.RepositoryError("topic/orders", "it was not saved; try again"), {"stream": "topic/orders"}),
 ]
 
@@ -119,7 +127,7 @@ def test_an_error_carries_its_facts(error: DomainError, facts: dict[str, object]
 
 REMEDY = re.compile(
     r"[;,:] .*\b(use|send|seek|create|choose|look|ask|has|read|poll|reset|open|register|subscribe|close|begin|try"
-    r"|call|shorten|give)\b"
+    r"|call|shorten|give|fix)\b"
 )
 
 
