@@ -48,10 +48,21 @@ class Outcome:
         return [json.loads(line) for line in self.lines]
 
 
-def odradek(*arguments: object, stdin: bytes = b"", before: Callable[[], None] | None = None) -> Outcome:
-    """Run a command to its end; `before` runs in its process first, for example to remove a permission."""
+def odradek(
+    *arguments: object, stdin: bytes = b"", before: Callable[[], None] | None = None, place: Path | None = None
+) -> Outcome:
+    """Run a command to its end, in the directory `place`.
+
+    `before` runs in its process first, for example to remove a permission.
+    """
     process = subprocess.run(
-        [*COMMAND, *map(str, arguments)], input=stdin, capture_output=True, timeout=120, preexec_fn=before, check=False
+        [*COMMAND, *map(str, arguments)],
+        input=stdin,
+        capture_output=True,
+        timeout=120,
+        preexec_fn=before,
+        cwd=place,
+        check=False,
     )
     return Outcome(process.returncode, process.stdout, process.stderr.decode())
 

@@ -14,6 +14,7 @@ from odradek import __version__
 from odradek.cli.application import Application
 from odradek.cli.exit_codes import TABLE
 from odradek.cli.lazy_command import LazyCommand
+from odradek.cli.models import import_models
 from odradek.cli.output import line
 from odradek.logging_setup import configure_logging
 
@@ -86,6 +87,14 @@ def odradek(
         Level, typer.Option(help="Print Odradek's log lines of this level and above on stderr.")
     ] = "off",
     log_format: Annotated[Literal["text", "json"], typer.Option(help="Print log lines as text or as JSON.")] = "text",
+    module: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="MODULE",
+            help="Import your own event types and aggregates from this module, as found in the current directory or "
+            "installed; repeat it for several.",
+        ),
+    ] = None,
 ) -> None:
     """Run, replay and study an event-sourced actor system with Kafka's domain model.
 
@@ -94,7 +103,9 @@ def odradek(
       odradek simulate
       seq 100 | odradek produce numbers.db numbers
       odradek consume numbers.db numbers --max 3
+      odradek --module my_models state bank.db
     """
     configure_logging(log_level, json=log_format == "json")
+    import_models(module or [])
     if context.invoked_subcommand is None:
         line(context.get_help())

@@ -34,8 +34,9 @@ def verify(
     """Check every commit of a log.
 
     It checks positions and versions for gaps, the chain of digests, that every event decodes, the index, the structure
-    of the file, that the events can be folded into topics, producers, consumers and groups, and that each snapshot is
-    the state that they give at a commit which the log still has. Commits missing from the end leave a valid chain; only
+    of the file, that the events can be folded into topics, producers, consumers and groups, and into aggregates of your
+    own that `odradek --module` imports, and that each snapshot is the state that they give at a commit which the log
+    still has. Commits missing from the end leave a valid chain; only
     such a snapshot, or a head noted earlier, reveals the loss. Note the head that is printed, and pass it to --head
     later; the log may have grown by then.
 
