@@ -106,12 +106,12 @@ class LogFile:
         try:
             writer = self._connect(f"?mode={'rwc' if is_new else 'rw'}")
             try:
+                writer.execute(f"PRAGMA synchronous = {synchronous}")
                 if writer.is_new:
                     writer.execute("PRAGMA journal_mode = WAL")
                     writer.executescript("BEGIN IMMEDIATE;" + SCHEMA + "COMMIT;")
                 self.check_same()
                 writer.execute("PRAGMA journal_mode = WAL")
-                writer.execute(f"PRAGMA synchronous = {synchronous}")
                 writer.execute("PRAGMA wal_autocheckpoint = 4000")
                 writer.execute("PRAGMA cache_size = -65536")
                 writer.execute(
