@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import tempfile
@@ -39,8 +40,15 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Begin to count what is left out."""
+    """Begin to count what is left out; switch the garbage collector off until all tests are collected."""
     config.stash[LEFT_OUT] = {}
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """Switch the garbage collector on, and exclude the collected tests: walking them took 0.2 s each time."""
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_deselected(items: Sequence[pytest.Item]) -> None:

@@ -87,7 +87,6 @@ def test_the_source_roots_are_known_to_every_tool() -> None:
         tool["mypy"]["files"],
         tool["mypy"]["mypy_path"],
         tool["pytest"]["ini_options"]["pythonpath"],
-        tool["pytest"]["ini_options"]["testpaths"],
         tool["ruff"]["src"],
     ):
         assert parents <= set(places)
