@@ -42,16 +42,6 @@ class TestFaultyMemoryLog(LogConformance):
 
 
 @pytest.mark.on_disk
-class TestFaultySqliteLog(LogConformance):
-    """The log on disk, inside a FaultyLog."""
-
-    @pytest.fixture
-    def log(self, tmp_path: Path) -> Iterator[LogStore]:
-        with FaultyLog(SqliteLog(tmp_path / "log.db", durability="off")) as log:
-            yield log
-
-
-@pytest.mark.on_disk
 class TestSqliteLogOnDisk(DurableLogConformance):
     """The log on disk, across processes."""
 

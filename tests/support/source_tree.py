@@ -26,6 +26,7 @@ __all__ = [
     "import_graph",
     "imports",
     "modules_in",
+    "nodes",
     "offered_by",
     "out_of_reach",
     "parsed",
@@ -86,10 +87,16 @@ def parsed(module: str) -> ast.Module:
 
 
 @cache
+def nodes(tree: ast.Module) -> list[ast.AST]:
+    """Return all nodes of a syntax tree. Walking the trees for each rule took half of the time of all rules."""
+    return list(ast.walk(tree))
+
+
+@cache
 def imports(tree: ast.Module) -> list[Import]:
     """Return the modules that a module imports, at any level of nesting."""
     found: list[Import] = []
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         if isinstance(node, ast.Import):
             found += ((alias.name, ()) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from functools import cache
 
 import pytest
-from support.source_tree import FLOORS, MODULES, PACKAGES, ROOT, imports, modules_in, out_of_reach, parsed
+from support.source_tree import FLOORS, MODULES, PACKAGES, ROOT, imports, modules_in, nodes, out_of_reach, parsed
 
 EVENTS = modules_in("odradek_events")
 DOMAIN = modules_in("odradek_domain")
@@ -60,7 +60,7 @@ def imports_any(*banned: str) -> Rule:
 
 def reads_the_clock(tree: ast.Module) -> Iterable[str]:
     """Find calls of datetime's and time's clocks; a `now()` of another object is allowed."""
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         if isinstance(node, ast.Attribute):
             owner = ast.unparse(node.value).rpartition(".")[2]
             if (owner in ("datetime", "date") and node.attr in ("now", "utcnow", "today")) or (
@@ -72,7 +72,7 @@ def reads_the_clock(tree: ast.Module) -> Iterable[str]:
 
 def calls_now(tree: ast.Module) -> Iterable[str]:
     """Find any call of `now`, `utcnow` or `today`: pure code takes the time as an argument."""
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         if isinstance(node, ast.Call) and _called(node) in ("now", "utcnow", "today"):
             yield f"line {node.lineno}: {ast.unparse(node)}"
 
@@ -80,7 +80,7 @@ def calls_now(tree: ast.Module) -> Iterable[str]:
 def uses_forbidden_powers(tree: ast.Module) -> Iterable[str]:
     """Find pickles, code from strings, Pykka's global registry, and Pykka's `ask`."""
     yield from imports_any("pickle", "cPickle", "marshal", "shelve", "dill", "cloudpickle")(tree)
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("eval", "exec"):
             yield f"line {node.lineno}: {node.func.id}()"
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "ask":
@@ -91,7 +91,7 @@ def uses_forbidden_powers(tree: ast.Module) -> Iterable[str]:
 
 def stops_without_the_runtime(tree: ast.Module) -> Iterable[str]:
     """Find calls of `ActorRef.stop`, which makes one of Pykka's futures; an actor's own `self.stop()` is allowed."""
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "stop":
             owner = ast.unparse(node.func.value)
             if owner != "self" and owner.rpartition(".")[2] != "runtime":

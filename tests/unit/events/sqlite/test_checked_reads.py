@@ -38,7 +38,7 @@ def message(offset: int, topic: str) -> Any:
 def path(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
     """A log of four commits of two streams, of which the second is damaged."""
     path = tmp_path / "log.db"
-    with SqliteLog(path) as log:
+    with SqliteLog(path, durability="off") as log:
         append(log, "topic/a", created("a"))
         append(log, "topic/b", message(0, "two"), message(1, "two"), when=1)
         append(log, "topic/a", message(0, "a"), when=2)
@@ -72,11 +72,11 @@ READS: dict[str, Callable[[SqliteLog], Iterable[Any]]] = {
 }
 
 
-@pytest.mark.parametrize("read", READS)
 @pytest.mark.parametrize("read_only", [True, False])
-def test_a_damaged_commit_in_the_middle_is_not_returned(path: Path, read: str, read_only: bool) -> None:
+def test_a_damaged_commit_in_the_middle_is_not_returned(path: Path, read_only: bool) -> None:
     with SqliteLog(path, read_only=read_only) as log:
-        assert all(position < SECOND for position in positions_before_damage(READS[read](log)))
+        returned = {name: positions_before_damage(read(log)) for name, read in READS.items()}
+        assert {name for name, found in returned.items() if any(position >= SECOND for position in found)} == set()
 
 
 def test_a_damaged_commit_is_not_returned_by_its_position(path: Path) -> None:
