@@ -9,6 +9,7 @@
     world           World: a simulated run with clients, faults and checks
     sweeping        runs many worlds of a target, on many processes
     shrinking       makes a failing run small
+    explaining      shows what happened in a run, beside the nearest passing one
 
-Imports actors, domain and events, and never the face. Start reading at `world.world`.
+Imports pictures, actors, domain and events, and never the face. Start reading at `world.world`.
 """

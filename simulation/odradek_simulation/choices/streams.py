@@ -68,7 +68,7 @@ class Picks:
     """Picks what a recording names: strictly, or as close to it as possible.
 
     Leniently, a pick whose task is not ready is passed over if that task takes no part in the run at all, and is
-    otherwise replaced by the default.
+    otherwise replaced by the default. A pick that begins with `!` takes the oldest task but the one named.
     """
 
     def __init__(self, picks: Iterable[tuple[str, int]], progress: Progress, *, is_lenient: bool) -> None:
@@ -84,6 +84,8 @@ class Picks:
             self._next += 1
             if not name:
                 return 0
+            if self._is_lenient and name[0] == "!":
+                return int(ready[0].name == name[1:])
             for index, task in enumerate(ready):
                 if task.name == name:
                     return index

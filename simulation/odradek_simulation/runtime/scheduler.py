@@ -32,7 +32,6 @@ __all__ = ["NS", "Scheduler"]
 NS = 1_000_000_000
 _NEVER = 1 << 62
 _MAX_NESTED_STEPS = 100_000
-_WOKEN = (None, -1)
 _Bounce = Callable[[Any, Any], None]
 
 
@@ -89,7 +88,7 @@ class Scheduler:
         client = Client(self._name(wish), len(self.names) - 1, body)
         self._switcher.start(client, partial(self._run_client, client))
         self.tasks.append(client)
-        self.wake(client)
+        self.wake(client, self.steps)
         return client
 
     def enqueue(self, task: Task, message: Any) -> None:
@@ -99,10 +98,10 @@ class Scheduler:
             task.is_ready = True
             self._ready.append(task)
 
-    def wake(self, client: Client) -> None:
-        """Let a client run."""
+    def wake(self, client: Client, step: int = 0) -> None:
+        """Let a client run, because of a step if there is one."""
         if not client.inbox:
-            client.inbox.append(_WOKEN)
+            client.inbox.append((None, step))
         if not client.is_ready:
             client.is_ready = True
             self._ready.append(client)
@@ -188,6 +187,8 @@ class Scheduler:
                     index = self.choose(ready)
                     task = ready.pop(index)
                     picks.append(task.number if index else -1)
+                    if trace is not None:
+                        trace.picked.append(task.name)
                 elif count == 1:
                     task = ready.pop()
                 elif self._timers:
@@ -211,10 +212,10 @@ class Scheduler:
                     else:
                         self._deliver(task, recipient, message)
                 elif task.is_client:
+                    if trace is not None:
+                        trace.resumed(steps, self.now, task, task.inbox[0][1])
                     task.inbox.clear()
                     task.is_ready = False
-                    if trace is not None:
-                        trace.resumed(steps, self.now, task)
                     return task  # type: ignore[return-value]  # is_client
                 else:
                     message, sent_at = task.inbox.popleft()
@@ -317,10 +318,10 @@ class Scheduler:
             self._rest(other)
         self.current = task
 
-    def _wake_from(self, client: Client, number: int, _promise: Any = None) -> None:
+    def _wake_from(self, client: Client, number: int, promise: Any = None) -> None:
         if client.wait_number == number and client.is_alive:
             client.wait_number += 1
-            self.wake(client)
+            self.wake(client, 0 if promise is None else self.steps)
 
     def _hand_over(self, client: Client) -> None:
         chosen = self.run()

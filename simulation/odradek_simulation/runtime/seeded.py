@@ -33,7 +33,7 @@ from odradek_simulation.errors import ForbiddenInWorld
 from odradek_simulation.runtime.scheduler import NS, Scheduler
 from odradek_simulation.runtime.switchers import Switcher, ThreadSwitcher
 from odradek_simulation.runtime.tasks import ActorTask, Client, Mailbox
-from odradek_simulation.runtime.trace import Trace
+from odradek_simulation.runtime.trace import Trace, described
 
 __all__ = ["HandlerError", "SeededRuntime"]
 
@@ -257,11 +257,12 @@ class SeededRuntime:
 
 
 class _SeededPromise(Promise[T]):
-    """A promise for which a client waits by driving the world."""
+    """A promise for which a client waits by driving the world; `owner` is the task that made it."""
 
     def __init__(self, runtime: SeededRuntime, convert: Callable[[Any], T] | None = None) -> None:
         super().__init__(convert)
         self._runtime = runtime
+        self.owner = runtime.scheduler.current
 
     def _block(self, timeout: float) -> None:
         scheduler = self._runtime.scheduler
@@ -358,7 +359,7 @@ class _SeededActor(pykka.ThreadingActor):
             if reply_to is not None:
                 reply_to.set_exception((type(error), error, error.__traceback__))
             else:
-                self._raised(type(message).__name__, error)
+                self._raised(described(message)[0], error)
                 self._task.is_alive = False
                 self.actor_stopped.set()
                 self.on_failure(type(error), error, error.__traceback__)
@@ -387,8 +388,7 @@ class _Watched:
     """Comes before the actor's class, and reports the exceptions of its handlers to the runtime."""
 
     def handler_failed(self, message: Any, error: Exception) -> None:
-        name = type(getattr(message, "body", message)).__name__
-        self._raised(name, error)  # type: ignore[attr-defined]  # _SeededActor's
+        self._raised(described(message)[0], error)  # type: ignore[attr-defined]  # _SeededActor's
         super().handler_failed(message, error)  # type: ignore[misc]  # OdradekActor's
 
 

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator
 from typing import Any, Literal
 
 import msgspec
+from pykka._envelope import Envelope
 
+from odradek_actors.messages.core import Command, Forward, Query, Reply, Tick
 from odradek_simulation.runtime.tasks import Mailbox, Task
 
 __all__ = ["StepKind", "Trace", "TracedStep", "described"]
 
 StepKind = Literal["sent", "received", "resumed", "fault", "check"]
+_LONGEST_NAME = 40
+_REF = re.compile(r"<ActorRef for \w+ \(urn:odradek:([^)]*)\)>")
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
 class TracedStep(msgspec.Struct, frozen=True, gc=False):
@@ -22,10 +28,11 @@ class TracedStep(msgspec.Struct, frozen=True, gc=False):
     time       virtual seconds
     task       the name of the task that took the step
     kind       sent: a message left the task's outbox; received: the task handled one; resumed: a client ran
-    message    the type of the message
-    text       its repr
-    peer       sent: the name of the recipient, or "" for a promise
-    sent_at    received: the number of the step that sent the message, 0 if it was there from the beginning
+    message    the type of the message, or what a fault and a check are called
+    text       the repr of the message
+    peer       sent: the name of the recipient; of a promise, the task that made it
+    sent_at    received: the number of the step that sent the message; resumed: of the step that woke the client; 0 if
+               no step did
     """
 
     number: int
@@ -39,12 +46,16 @@ class TracedStep(msgspec.Struct, frozen=True, gc=False):
 
 
 class Trace:
-    """Records steps. Messages are described at once, because a promise or a mutable payload may change later."""
+    """Records steps. Messages are described at once, because a promise or a mutable payload may change later.
 
-    __slots__ = ("steps",)
+    `picked` has the name of the task that was picked, for each choice.
+    """
+
+    __slots__ = ("picked", "steps")
 
     def __init__(self) -> None:
         self.steps: list[TracedStep] = []
+        self.picked: list[str] = []
 
     def __iter__(self) -> Iterator[TracedStep]:
         return iter(self.steps)
@@ -52,7 +63,8 @@ class Trace:
     def sent(self, number: int, now: int, task: Task, recipient: Any, message: Any) -> None:
         """Record that a message left an outbox."""
         mailbox = recipient if type(recipient) is Mailbox else getattr(recipient, "actor_inbox", None)
-        peer = mailbox.task.name if type(mailbox) is Mailbox else ""
+        owner = mailbox.task if type(mailbox) is Mailbox else getattr(recipient, "owner", None)
+        peer = "" if owner is None else owner.name
         kind, text = described(message)
         self.steps.append(TracedStep(number, now / 1e9, task.name, "sent", kind, text, peer))
 
@@ -61,9 +73,9 @@ class Trace:
         kind, text = described(message)
         self.steps.append(TracedStep(number, now / 1e9, task.name, "received", kind, text, "", sent_at))
 
-    def resumed(self, number: int, now: int, task: Task) -> None:
+    def resumed(self, number: int, now: int, task: Task, woken_at: int) -> None:
         """Record that a client ran."""
-        self.steps.append(TracedStep(number, now / 1e9, task.name, "resumed"))
+        self.steps.append(TracedStep(number, now / 1e9, task.name, "resumed", sent_at=woken_at))
 
     def happened(self, number: int, now: int, task: str, kind: StepKind, message: str, text: str) -> None:
         """Record a fault or a check."""
@@ -75,10 +87,35 @@ class Trace:
 
 
 def described(message: Any) -> tuple[str, str]:
-    """Return the type of a message, without the envelopes of Pykka, Command and Query, and its repr."""
-    inner = getattr(message, "message", message) if type(message).__name__ == "Envelope" else message
-    body = getattr(inner, "body", inner)
-    if type(inner).__name__ == "Reply":
-        body = inner.value
-        return f"Reply {type(body).__name__}", repr(body)
-    return type(body).__name__, repr(body)
+    """Return what a message is, without the envelopes of Pykka, Command and Query, and its repr.
+
+    It is called by its type; a text by itself; a tuple that begins with a text, as plain actors often send, by that.
+    """
+    inner: Any = message.message if type(message) is Envelope else message
+    prefix = ""
+    if type(inner) is Reply:
+        inner, prefix = inner.value, "Reply "
+    elif type(inner) is Forward:
+        prefix = f"Forward to {inner.stream}: "
+        inner = inner.request
+    body = inner.body if type(inner) in (Command, Query) else inner
+    if type(body) is tuple and body and type(body[0]) is str:
+        name = body[0]
+    elif type(body) is list and body:
+        name = f"list of {type(body[0]).__name__}"
+    elif type(body) is Tick:
+        name = f"Tick {body.purpose}"
+    else:
+        name = repr(body) if body is None or type(body) is str else type(body).__name__
+    return prefix + _shortened(name), _readable(repr(body))
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1] + "…"
+
+
+def _readable(text: str) -> str:
+    """Replace refs by the names of their actors, and leave out addresses, which differ from run to run."""
+    if "<ActorRef" in text:
+        text = _REF.sub(r"\1", text)
+    return _ADDRESS.sub("", text) if " at 0x" in text else text
