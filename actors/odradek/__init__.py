@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from odradek_domain.replay.system_state import SystemState
     from odradek_domain.values.positions import TopicPartition
     from odradek_events.errors import LogError
+    from odradek_events.exchange.data_frame import to_pandas
     from odradek_events.exchange.jsonl import export_log, import_log
     from odradek_events.exchange.parquet import export_parquet
     from odradek_events.log.memory import MemoryLog
@@ -132,6 +133,7 @@ __all__ = [
     "salvage",
     "simulation",
     "testing",
+    "to_pandas",
     "trace",
     "verify",
 ]
@@ -166,6 +168,7 @@ _NAMES_IN = {
     "odradek_domain.replay.system_state": ("SystemState",),
     "odradek_domain.values.positions": ("TopicPartition",),
     "odradek_events.errors": ("LogError",),
+    "odradek_events.exchange.data_frame": ("to_pandas",),
     "odradek_events.exchange.jsonl": ("export_log", "import_log"),
     "odradek_events.exchange.parquet": ("export_parquet",),
     "odradek_events.log.memory": ("MemoryLog",),

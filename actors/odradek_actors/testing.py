@@ -79,6 +79,9 @@ class ActorKit:
         self._earlier: StoredSnapshot | None = None  # the newest before the last command
         self._system = self._open(self._snapshots, _ONLY_AT_STOP)
 
+    def __repr__(self) -> str:
+        return f"<ActorKit {self.stream!r} version={self.log.stream_version(self.stream)}>"
+
     # -- what a test does ---------------------------------------------------------------------------------------------
 
     def send(self, command: object) -> Sent:

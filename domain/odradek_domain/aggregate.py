@@ -11,6 +11,8 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any, ClassVar, Protocol
 
 from odradek_domain.errors import NoApplier
+from odradek_events.facts import named, public_attributes
+from odradek_events.validation import shown
 
 __all__ = ["Aggregate", "Folded"]
 
@@ -38,6 +40,11 @@ class Aggregate:
 
     def __init__(self) -> None:
         self.version = -1
+
+    def __repr__(self) -> str:
+        facts = public_attributes(self)
+        version = facts.pop("version", None)
+        return f"<{' '.join([named(self), *(f'{name}={shown(facts[name])}' for name in facts)])} version={version}>"
 
     def apply(self, event: object) -> None:
         """Apply one event."""

@@ -18,7 +18,7 @@ from typing import Any
 
 import msgspec
 
-__all__ = ["Facts", "Incomparable", "are_equal", "facts_of", "named", "public_facts_of"]
+__all__ = ["Facts", "Incomparable", "are_equal", "facts_of", "named", "public_attributes", "public_facts_of"]
 
 Facts = dict[str, object]
 _Parts = list[tuple[str, Any]] | None
@@ -67,6 +67,11 @@ def public_facts_of(thing: object) -> Facts:
     for name, value in state.items():
         found.update(_facts(name, value, frozenset({id(thing)}), _public_attributes))
     return found
+
+
+def public_attributes(thing: object) -> dict[str, Any]:
+    """Return the public attributes of an object by name, sorted."""
+    return {name.removeprefix("."): value for name, value in _public_attributes(thing) or ()}
 
 
 def are_equal(one: object, other: object) -> bool:
@@ -163,7 +168,7 @@ def _public_attributes(thing: Any) -> _Parts:
 
 def _public_state(thing: Any) -> dict[str, Any]:
     """Return the public attributes and properties of an object."""
-    found = {name.removeprefix("."): value for name, value in _public_attributes(thing) or ()}
+    found = public_attributes(thing)
     for cls in reversed(type(thing).__mro__):
         for name, value in vars(cls).items():
             if isinstance(value, cached_property):

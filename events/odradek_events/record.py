@@ -207,6 +207,10 @@ class Commit(msgspec.Struct, frozen=True, gc=False):
     metadata: CommitMetadata
     index: int = 0
 
+    def __repr__(self) -> str:
+        place = f"position={self.first_position} stream={self.stream!r} version={self.first_version}"
+        return f"<Commit {place} events={len(self.events)}>"
+
     @property
     def last_position(self) -> int:
         """The position of the last event."""
@@ -242,6 +246,9 @@ class Recorded(msgspec.Struct, frozen=True, gc=False):
     version: int
     commit: CommitMetadata
     index: int
+
+    def __repr__(self) -> str:
+        return f"<Recorded position={self.position} stream={self.stream!r} version={self.version} {self.event!r}>"
 
     @property
     def metadata(self) -> EventMetadata:
@@ -330,6 +337,10 @@ class Head(msgspec.Struct, frozen=True, gc=False):
     position: int
     digest: bytes
     recorded_at: datetime | None
+
+    def __repr__(self) -> str:
+        at = "" if self.recorded_at is None else f" recorded_at={self.recorded_at.isoformat()}"
+        return f"<Head {self.to_text()}{at}>"
 
     @classmethod
     def from_text(cls, text: str) -> Self:

@@ -118,6 +118,9 @@ class EventSourcedActor(Behaviour[S]):
             Tick: self._tick,
         }
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.stream!r} {self._phase}>"
+
     # -- commands -----------------------------------------------------------------------------------------------------
 
     @property

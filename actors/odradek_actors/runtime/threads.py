@@ -59,6 +59,9 @@ class ThreadedRuntime:
 
     # -- clock --------------------------------------------------------------------------------------------------------
 
+    def __repr__(self) -> str:
+        return "<ThreadedRuntime>"
+
     def now(self) -> datetime:
         """Return the wall-clock time, aware, in UTC."""
         return datetime.now(UTC)

@@ -84,6 +84,9 @@ class Subscription:
         self._stopped = threading.Event()
         self.position = after
 
+    def __repr__(self) -> str:
+        return f"<Subscription position={self.position}{' stopped' if self.is_stopped else ''} on {self._log!r}>"
+
     @property
     def is_stopped(self) -> bool:
         """Whether the subscription was stopped."""

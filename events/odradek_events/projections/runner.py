@@ -92,6 +92,10 @@ class ProjectionRunner:
         self._lock = threading.RLock()
         self._stopped = threading.Event()
 
+    def __repr__(self) -> str:
+        names = [projection.name for projection in self.projections]
+        return f"<ProjectionRunner {names} in {self._views.name!r} on {self.log!r}>"
+
     def catch_up(self, progress: Progress | None = None) -> int:
         """Update every view to the log's current head, creating missing ones; return the number of events applied.
 

@@ -61,6 +61,9 @@ class Scenario(Generic[A]):
         self._codec = Codec(catalogue)
         self._read: list[Any] = []  # the history as read from a log
 
+    def __repr__(self) -> str:
+        return f"<Scenario of {self.aggregate!r} events={len(self.history)}>"
+
     def when(self, decide: Callable[Concatenate[A, P], object], *args: P.args, **kwargs: P.kwargs) -> Outcome[A]:
         """Call `decide`, a method of the aggregate's class or another function, with the aggregate and these arguments.
 
@@ -173,6 +176,9 @@ class Outcome(Generic[A]):
     def __init__(self, scenario: Scenario[A], call: str, events: list[Any], error: Exception | None) -> None:
         self._scenario, self._call = scenario, call
         self.events, self.error = events, error
+
+    def __repr__(self) -> str:
+        return f"<Outcome of {self._call}: {self.events if self.error is None else self.error!r}>"
 
     def then(self, *events: Any) -> Scenario[A]:
         """Check that exactly these events were decided, in this order, and apply them."""

@@ -80,6 +80,9 @@ class Codec:
         self._decode_rows = msgspec.json.Decoder(list[dict[str, Any]]).decode
         self._decode_fields = msgspec.json.Decoder(dict[str, Any]).decode
 
+    def __repr__(self) -> str:
+        return f"<Codec with {self.catalogue!r}>"
+
     def kinds_of(self, stream: str, events: Sequence[Any]) -> list[EventType]:
         """Return the types of `events`, sorted by name; raise EventNotSerializable for an unregistered class."""
         kinds = []

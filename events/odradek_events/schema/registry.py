@@ -104,6 +104,9 @@ class EventType:
         self._offset_fields = tuple(self.offset_tags.get(template) for template in self.templates)
         self._offset_names = tuple(dict.fromkeys(self.offset_tags.values())) or (None,)
 
+    def __repr__(self) -> str:
+        return f"<EventType {self.name!r} version={self.version} of {_place(self.cls)}>"
+
     @property
     def is_open(self) -> bool:
         """Whether the values of some fields must be checked before they are stored; see `open_values`."""
@@ -174,6 +177,9 @@ class Catalogue:
         self._retagged: tuple[EventType, ...] = ()
         self._decoders: dict[tuple[tuple[str, int], ...], msgspec.json.Decoder[list[Any]] | None] = {}
         self._lenient: dict[tuple[tuple[str, int], ...], bool] = {}  # for the same types as `_decoders`
+
+    def __repr__(self) -> str:
+        return f"<Catalogue of {len(self._by_class)} event types>"
 
     def register(self, entry: EventType) -> None:
         """Add a type; registering the same class again (after a module reload) replaces it."""

@@ -85,6 +85,9 @@ class SqliteSnapshots:
         self._writer: sqlite3.Connection | None = None
         self._reader: sqlite3.Connection | None = None
 
+    def __repr__(self) -> str:
+        return f"<SqliteSnapshots {str(self.path)!r}>"
+
     def save(self, snapshots: Sequence[StoredSnapshot]) -> None:
         """Save snapshots; see SnapshotStore."""
         if self.read_only:

@@ -92,6 +92,9 @@ class MemorySnapshots:
         self._by_stream: dict[str, dict[int, StoredSnapshot]] = {}
         self._lock = threading.Lock()
 
+    def __repr__(self) -> str:
+        return f"<MemorySnapshots of {len(self._by_stream)} streams>"
+
     def save(self, snapshots: Sequence[StoredSnapshot]) -> None:
         """Save snapshots; see SnapshotStore."""
         with self._lock:
