@@ -33,6 +33,7 @@ class Recipe(msgspec.Struct, frozen=True, array_like=True):
     without     names of clients that are not started
     draws       what clients drew, by client; 0 at the end. None: drawn from the seed
     parameters  what the user's own code reads
+    is_instant  actors start at once, and not in a step of their own
     """
 
     seed: int = 0
@@ -46,6 +47,7 @@ class Recipe(msgspec.Struct, frozen=True, array_like=True):
     without: tuple[str, ...] = ()
     draws: dict[str, tuple[int, ...]] | None = None
     parameters: tuple[tuple[str, Parameter], ...] = ()
+    is_instant: bool = False
 
     @property
     def deviations(self) -> int:

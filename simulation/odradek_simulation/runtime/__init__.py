@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from odradek_simulation.runtime.seeded import SeededRuntime
     from odradek_simulation.runtime.switchers import GreenletSwitcher, Switcher, ThreadSwitcher, run_on_pooled_thread
     from odradek_simulation.runtime.tasks import ActorTask, Client, Task, TimerTask
-    from odradek_simulation.runtime.trace import Trace, TracedStep
+    from odradek_simulation.runtime.trace import Observer, Trace, TracedStep
 else:
     __getattr__, __dir__ = lazy_names(__name__, "seeded", "tasks", "switchers", "guards", "trace", "scheduler")
 
@@ -32,6 +32,7 @@ __all__ = [
     "Client",
     "GreenletSwitcher",
     "GuardedGrowth",
+    "Observer",
     "SeededRuntime",
     "Switcher",
     "Task",

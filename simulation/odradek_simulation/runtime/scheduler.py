@@ -25,7 +25,7 @@ from odradek_simulation.choices.strategies import Choose
 from odradek_simulation.errors import ClientEnded, StepLimitReached
 from odradek_simulation.runtime.switchers import Switcher
 from odradek_simulation.runtime.tasks import ActorTask, Client, Mailbox, Task, TimerTask
-from odradek_simulation.runtime.trace import Trace
+from odradek_simulation.runtime.trace import Observer
 
 __all__ = ["NS", "Scheduler"]
 
@@ -44,7 +44,7 @@ class Scheduler:
     `after_step` is called after each step of a task in `observed`.
     """
 
-    def __init__(self, choose: Choose, switcher: Switcher, step_ns: int, bury: _Bounce, trace: Trace | None) -> None:
+    def __init__(self, choose: Choose, switcher: Switcher, step_ns: int, bury: _Bounce, trace: Observer | None) -> None:
         self.choose = choose
         self.step_ns = step_ns
         self.now = 0  # virtual time in ns
@@ -95,6 +95,15 @@ class Scheduler:
         """Put a message into a task's inbox at once."""
         task.inbox.append((message, self.steps))
         if not task.is_ready:
+            task.is_ready = True
+            self._ready.append(task)
+
+    def run_at_once(self, task: Task, message: Any) -> None:
+        """Have a task handle a message now, outside the order of steps."""
+        before, self.current = self.current, task
+        task.receive(message)
+        self.current = before
+        if task.outbox and not task.is_ready:
             task.is_ready = True
             self._ready.append(task)
 

@@ -27,7 +27,7 @@ from odradek_actors.runtime.budget import Budget
 from odradek_actors.runtime.dead_letters import DeadLetter, DeadLetters
 from odradek_actors.runtime.forwarding import Forwarding
 from odradek_actors.runtime.promise import Promise
-from odradek_simulation.choices.strategies import Choose, StrategyName
+from odradek_simulation.choices.strategies import Choose, StrategyName, resolved
 from odradek_simulation.choices.strategies import strategy as strategy_of
 from odradek_simulation.errors import ForbiddenInWorld
 from odradek_simulation.runtime.scheduler import NS, Scheduler
@@ -81,13 +81,15 @@ class SeededRuntime:
         self.seed = seed
         self.trace = Trace() if trace else None
         self.scheduler = Scheduler(
-            choose or strategy_of(strategy, f"{seed}/picks", length),
+            choose or strategy_of(resolved(strategy, seed), f"{seed}/picks", length),
             switcher or ThreadSwitcher(),
             max(1, round(step_ms * 1e6)),
             self._undeliverable,
             self.trace,
         )
         self.handler_errors: list[HandlerError] = []
+        self.starts_at_once = False
+        """Whether `on_start` runs when an actor is started, and not in a step of its own."""
         self._dice = random.Random(f"{seed}/ids").random
         self._ids = 0
         self._numbers = 0
@@ -214,7 +216,10 @@ class SeededRuntime:
         actor: Any = _bound(actor_class)(*args)
         task.actor = actor
         task.receive = actor._begin
-        self.scheduler.enqueue(task, _START)
+        if self.starts_at_once:
+            self.scheduler.run_at_once(task, _START)
+        else:
+            self.scheduler.enqueue(task, _START)
         ref: pykka.ActorRef[A] = actor.actor_ref
         return ref
 

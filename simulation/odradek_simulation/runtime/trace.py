@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import msgspec
 from pykka._envelope import Envelope
@@ -13,7 +13,7 @@ from pykka._envelope import Envelope
 from odradek_actors.messages.core import Command, Forward, Query, Reply, Tick
 from odradek_simulation.runtime.tasks import Mailbox, Task
 
-__all__ = ["StepKind", "Trace", "TracedStep", "described"]
+__all__ = ["Observer", "StepKind", "Trace", "TracedStep", "described"]
 
 StepKind = Literal["sent", "received", "resumed", "fault", "check"]
 _LONGEST_NAME = 40
@@ -43,6 +43,24 @@ class TracedStep(msgspec.Struct, frozen=True, gc=False):
     text: str = ""
     peer: str = ""
     sent_at: int = 0
+
+
+class Observer(Protocol):
+    """Is told of every step; `picked` is given the name of the task that was picked, for each choice."""
+
+    picked: list[str]
+
+    def sent(self, number: int, now: int, task: Task, recipient: Any, message: Any) -> None:
+        """Take note of a message that leaves an outbox."""
+        ...
+
+    def received(self, number: int, now: int, task: Task, message: Any, sent_at: int) -> None:
+        """Take note of a message that is handled next."""
+        ...
+
+    def resumed(self, number: int, now: int, task: Task, woken_at: int) -> None:
+        """Take note of a client that runs next, because of the step `woken_at` or, if that is 0, of the time."""
+        ...
 
 
 class Trace:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from odradek_simulation.choices.strategies import STRATEGIES, StrategyName
+from odradek_simulation.choices.strategies import StrategyName, resolved
 from odradek_simulation.choices.token import code_of
 from odradek_simulation.errors import MissingExtra
 from odradek_simulation.faults.injector import fault_names, shortened
@@ -35,7 +35,7 @@ def sweep(
     seeds: int | Iterable[int] = 1000,
     *,
     faults: str | Iterable[str] | None = None,
-    strategies: Sequence[StrategyName] = STRATEGIES,
+    strategies: Sequence[StrategyName] = ("portfolio",),
     jobs: int = 1,
     cluster: str = "",
     checkpoint: str | Path | None = None,
@@ -47,7 +47,7 @@ def sweep(
     target      a function `start(system, world)`, or its name as "module:function"; processes find it by name
     seeds       how many, from 0 on, or which
     faults      as for World; by default those of the target
-    strategies  each seed runs under one of them, in turn
+    strategies  each seed runs under one of them, in turn; by default under the portfolio
     jobs        processes; more than one needs joblib (odradek[sweep])
     cluster     address of a Dask scheduler that runs them instead (odradek[cluster])
     checkpoint  a file that notes what is done; the same sweep continues from it
@@ -66,7 +66,7 @@ def sweep(
     kept = Checkpoint(None if checkpoint is None else Path(checkpoint), plan)
     wanted = range(seeds) if isinstance(seeds, int) else seeds
     known = {outcome.seed for outcome in kept.done}
-    work = [(seed, strategies[seed % len(strategies)]) for seed in wanted if seed not in known]
+    work = [(seed, resolved(strategies[seed % len(strategies)], seed)) for seed in wanted if seed not in known]
     failed = sum(1 for outcome in kept.done if outcome.failure)
     for outcomes in _run_chunks(found, _chunks(work), options, jobs, cluster):
         kept.add(outcomes)

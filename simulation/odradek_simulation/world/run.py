@@ -20,7 +20,7 @@ from odradek_events.log.memory import MemoryLog
 from odradek_events.log.port import LogStore
 from odradek_events.snapshots.sqlite import open_snapshots
 from odradek_simulation.checkers.history import Operation
-from odradek_simulation.choices.strategies import random_walk
+from odradek_simulation.choices.strategies import Choose, fifo, random_walk
 from odradek_simulation.choices.streams import Draws, Picks, Recipe, encoded
 from odradek_simulation.choices.token import Token, code_of
 from odradek_simulation.errors import StepLimitReached
@@ -39,6 +39,7 @@ from odradek_simulation.runtime.scheduler import NS
 from odradek_simulation.runtime.seeded import SeededRuntime
 from odradek_simulation.runtime.switchers import Switcher
 from odradek_simulation.runtime.tasks import Client, Task
+from odradek_simulation.runtime.trace import Observer
 from odradek_simulation.world.checks import Checks, Eventual, Judge
 from odradek_simulation.world.course import Course
 from odradek_simulation.world.result import Failure, FailureKind, Result
@@ -85,6 +86,7 @@ class Run:
             switcher=switcher,
         )
         self._scheduler = self.runtime.scheduler
+        self.runtime.starts_at_once = recipe.is_instant
         if recipe.picks is not None:
             self._scheduler.choose = Picks(recipe.picks, self._scheduler, is_lenient=is_lenient)
         self._store: LogStore = MemoryLog() if log is None else log
@@ -111,6 +113,7 @@ class Run:
         self._is_watching = False
         self._is_over: Callable[[], bool] = lambda: True
         self._is_interrupted = False
+        self._is_search = False
         self.system: ActorSystem
 
     def _make_injector(self) -> Injector:
@@ -176,6 +179,12 @@ class Run:
     def observe(self, operation: Operation) -> None:
         """Judge what a client was just told."""
         self._judge.observe(operation)
+
+    def search_with(self, choose: Choose, observer: Observer | None) -> None:
+        """Have `choose` pick until the clients have ended, and tell `observer` of every step."""
+        self._is_search = True
+        self._scheduler.choose = choose
+        self._scheduler.trace = observer
 
     # -- for the watching thread --------------------------------------------------------------------------------------
 
@@ -281,6 +290,8 @@ class Run:
 
     def _end(self) -> None:
         """Settle, compare live state with the log, and close."""
+        if self._is_search:
+            self._scheduler.choose = fifo
         for name in self.site.hung:
             task = self.site.task(name)
             if task is not None:

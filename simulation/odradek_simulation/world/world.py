@@ -11,9 +11,10 @@ determine. The caller's thread can therefore be interrupted, and notices a step 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, TypeVar
 
+import msgspec
 import pykka
 
 from odradek_actors.client.system import ActorSystem
@@ -21,12 +22,14 @@ from odradek_actors.runtime.promise import Promise
 from odradek_events.log.port import LogStore
 from odradek_events.validation import check_function, check_int
 from odradek_simulation.checkers.history import History
-from odradek_simulation.choices.strategies import STRATEGIES, StrategyName
+from odradek_simulation.choices.strategies import STRATEGIES, Choose, StrategyName, resolved
 from odradek_simulation.choices.streams import Parameter, Recipe
 from odradek_simulation.choices.token import Token
 from odradek_simulation.faults.injector import fault_names, shortened
 from odradek_simulation.runtime.guards import guarded
 from odradek_simulation.runtime.switchers import GreenletSwitcher, ThreadSwitcher
+from odradek_simulation.runtime.tasks import Task
+from odradek_simulation.runtime.trace import Observer
 from odradek_simulation.world.checks import Check, Checks, Eventual, Judged
 from odradek_simulation.world.result import Result
 from odradek_simulation.world.run import Run
@@ -50,7 +53,7 @@ class World:
     seed        determines everything below that is not given
     faults      "none", "all", names of faults joined by commas, or a list of them; see `FAULTS`. "lost-tail" loses
                 acknowledged messages, so it must be named: "all,lost-tail"
-    strategy    "fifo", "random", "pct1", "pct2" or "pct3"
+    strategy    "fifo", "random", "pct1", "pct2", "pct3" or "pos"; "portfolio" takes one of them by the seed
     log         the store; a new MemoryLog by default. It stays open and yours
     step_ms     virtual milliseconds per step; drawn from the seed if there are faults, else 0.1
     step_limit  the run fails after so many steps
@@ -80,12 +83,12 @@ class World:
         **system: Any,
     ) -> None:
         check_int("seed", seed)
-        if strategy not in STRATEGIES:
-            raise ValueError(f"strategy must be one of {', '.join(STRATEGIES)}, not {strategy!r}")
+        if strategy not in (*STRATEGIES, "portfolio"):
+            raise ValueError(f"strategy must be portfolio or one of {', '.join(STRATEGIES)}, not {strategy!r}")
         names = fault_names(faults)
         self._recipe = Recipe(
             seed=seed,
-            strategy=strategy,
+            strategy=resolved(strategy, seed),
             length=length,
             faults=shortened(names),
             step_us=_step_us(seed, step_ms, names),
@@ -248,6 +251,11 @@ class World:
         return self._running.system
 
     @property
+    def tasks(self) -> Sequence[Task]:
+        """The tasks that take steps, for observers."""
+        return self._running.runtime.scheduler.tasks
+
+    @property
     def _running(self) -> Run:
         if self._run is None:
             raise RuntimeError("the world is not running; call this from `start` or from a client")
@@ -265,8 +273,26 @@ class World:
         if self._is_started:
             raise RuntimeError("a world runs once; make a new World for another run")
         self._is_started = True
+        return self._run_watched(lambda: self._make_run(start))
+
+    def run_with(self, start: Start, choose: Choose, observer: Observer | None = None) -> Result:
+        """Run with a strategy of your own, which picks until the clients have ended. Actors start at once.
+
+        `observer` is told of every step. What `choose` raises ends the run and is raised.
+        """
+
+        def make() -> Run:
+            run = self._make_run(start)
+            run.search_with(choose, observer)
+            return run
+
+        self._is_started = True
+        self._recipe = msgspec.structs.replace(self._recipe, is_instant=True)
+        return self._run_watched(make)
+
+    def _run_watched(self, make: Callable[[], Run]) -> Result:
         with guarded():
-            return run_watched(lambda: self._make_run(start), self._stall_seconds)
+            return run_watched(make, self._stall_seconds)
 
     def _make_run(self, start: Start) -> Run:
         self._run = Run(

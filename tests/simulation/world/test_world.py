@@ -390,7 +390,7 @@ def test_a_world_runs_once() -> None:
     ("arguments", "words"),
     [
         ({"seed": "x"}, "seed"),
-        ({"strategy": "luck"}, "strategy must be one of fifo"),
+        ({"strategy": "luck"}, "strategy must be portfolio or one of fifo"),
         ({"faults": "gremlins"}, "'gremlins' is not a fault"),
         ({"step_ms": 0}, "step_ms"),
     ],
