@@ -126,7 +126,7 @@ def test_the_search_ends_at_the_first_failure_and_returns_its_run() -> None:
     assert exploration.failure is not None
     again = World.of(exploration.failure.recording).run(knock)
     assert again.failure is not None
-    assert again.failure.message == "AssertionError at str: the door broke"
+    assert again.failure.signature == "handler: Door (AssertionError)"
 
 
 def test_a_limit_of_runs_is_kept() -> None:
