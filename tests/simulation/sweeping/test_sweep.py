@@ -92,9 +92,8 @@ def test_processes_find_what_one_process_finds() -> None:
 def test_a_cluster_finds_what_one_process_finds() -> None:
     distributed: Any = pytest.importorskip("distributed")
     alone = sweep(NAME, 20)
-    with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None
-    ) as cluster:
+    workers = {"n_workers": 2, "threads_per_worker": 1, "processes": False, "protocol": "tcp://", "host": "127.0.0.1"}
+    with distributed.LocalCluster(**workers, dashboard_address=None) as cluster:
         assert outcomes_without_times(sweep(NAME, 20, cluster=cluster.scheduler_address)) == outcomes_without_times(
             alone
         )
