@@ -20,6 +20,14 @@ A World runs clients and actors in virtual time, from a seed, with faults. Each 
     world.always(balances_match)
     world.run(start).check()
 
+`sweep` runs a world with many seeds, `shrink` makes a failing run small, and `explain` draws it beside the nearest
+passing run:
+
+    target = target_of(start)
+    report = sweep(start, seeds=10_000)
+    shrunk = shrink(target.repeat(report.failures[0].token), target.again)
+    explanation = explain(target.again(shrunk.result.recording, trace=True), partial(target.again, trace=True))
+
 Every world judges its log by the invariants of all logs. What clients are told is judged too, if they record it in
 `world.history()`.
 """
@@ -27,8 +35,11 @@ Every world judges its log by the invariants of all logs. What clients are told 
 from odradek_simulation.checkers.finding import Finding
 from odradek_simulation.checkers.history import History, Recorder
 from odradek_simulation.errors import ClientEnded
+from odradek_simulation.explaining import Explanation, explain
 from odradek_simulation.faults.site import Fault
 from odradek_simulation.runtime.seeded import SeededRuntime
+from odradek_simulation.shrinking import Shrunk, shrink
+from odradek_simulation.sweeping import FoundFailure, SweepReport, sweep
 from odradek_simulation.workload.mix import Workload
 from odradek_simulation.workload.report import (
     ConsumerSummary,
@@ -42,14 +53,17 @@ from odradek_simulation.workload.report import (
 from odradek_simulation.workload.run import Progress, run_workload
 from odradek_simulation.workload.verdict import Invariant
 from odradek_simulation.world.result import Failure, Result
+from odradek_simulation.world.target import Target, load_target, target_of
 from odradek_simulation.world.world import World
 
 __all__ = [
     "ClientEnded",
     "ConsumerSummary",
+    "Explanation",
     "Failure",
     "Fault",
     "Finding",
+    "FoundFailure",
     "GroupSummary",
     "History",
     "Invariant",
@@ -60,9 +74,17 @@ __all__ = [
     "Recorder",
     "Result",
     "SeededRuntime",
+    "Shrunk",
+    "SweepReport",
+    "Target",
     "Throughput",
     "Workload",
     "WorkloadReport",
     "World",
+    "explain",
+    "load_target",
     "run_workload",
+    "shrink",
+    "sweep",
+    "target_of",
 ]

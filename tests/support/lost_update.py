@@ -9,7 +9,7 @@ import pykka
 from odradek import ActorSystem
 from odradek.simulation import World
 
-__all__ = ["Clerk", "Stock", "sell"]
+__all__ = ["Clerk", "Stock", "forget_to_start", "sell", "sell_nothing", "sell_slowly"]
 
 
 class Stock(pykka.ThreadingActor):
@@ -51,3 +51,25 @@ def sell(system: ActorSystem, world: World) -> None:
 
     for number in range(3):
         world.spawn(buy, world.start(Clerk, stock), name=f"customer-{number}")
+
+
+def sell_slowly(system: ActorSystem, world: World) -> None:
+    """Sell to one customer after another, so that no sale is lost; nobody wants a refund."""
+    stock = world.start(Stock)
+    world.sometimes("a refund")
+
+    def buy(clerk: pykka.ActorRef[Clerk]) -> None:
+        clerk.tell("sell")
+        world.sleep(1.0)
+
+    for number in range(2):
+        world.spawn(buy, world.start(Clerk, stock), name=f"customer-{number}").result()
+
+
+def forget_to_start(system: ActorSystem, world: World) -> None:
+    """Fail before any client starts."""
+    raise RuntimeError("nothing is prepared")
+
+
+def sell_nothing(system: ActorSystem, world: World) -> None:
+    """Have no customers."""

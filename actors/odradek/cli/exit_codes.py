@@ -65,6 +65,10 @@ _BY_ERROR = {
     "odradek_events.LogError": ExitCode.UNREADABLE,
     "odradek_domain.DomainError": ExitCode.REFUSED,
     "odradek_actors.ActorError": ExitCode.REFUSED,
+    "odradek_simulation.InvalidToken": ExitCode.USAGE,
+    "odradek_simulation.TargetNotFound": ExitCode.USAGE,
+    "odradek_simulation.CheckpointUnusable": ExitCode.UNWRITABLE,
+    "odradek_simulation.SimulationError": ExitCode.REFUSED,
     "builtins.FileNotFoundError": ExitCode.UNREADABLE,
     "builtins.OSError": ExitCode.UNWRITABLE,
 }

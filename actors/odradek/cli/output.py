@@ -6,15 +6,17 @@ imported for the first table or progress bar: most of what commands print are li
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, BinaryIO
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 __all__ = [
+    "alarming",
     "bar",
     "format_count",
     "harmless",
@@ -27,6 +29,7 @@ __all__ = [
     "table",
     "tell",
     "write_all",
+    "write_whole",
 ]
 
 
@@ -41,6 +44,19 @@ def write_all(output: BinaryIO, data: bytes) -> None:
     rest = memoryview(data)
     while rest:
         rest = rest[output.write(rest) :]
+
+
+def write_whole(path: str, text: str) -> None:
+    """Write a file of text, whole or not at all."""
+    partial = f"{path}.partial"
+    try:
+        with open(partial, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.replace(partial, path)
+    except OSError as error:
+        with suppress(OSError):
+            os.unlink(partial)
+        raise OSError(error.errno, error.strerror, path) from error
 
 
 def is_terminal() -> bool:
@@ -63,6 +79,12 @@ def _escaped(character: str) -> str:
 def line(text: str = "") -> None:
     """Print one line as it is."""
     sys.stdout.write(text + "\n")
+
+
+def alarming(text: str) -> None:
+    """Print one line, in red on a terminal."""
+    text = plain(text)
+    line(f"\x1b[31m{text}\x1b[0m" if is_terminal() and "NO_COLOR" not in os.environ else text)
 
 
 def json_line(value: object) -> None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         strategy,
     )
     from odradek_simulation.choices.streams import Draws, Parameter, Picks, Recipe, decoded, encoded
-    from odradek_simulation.choices.token import Checkpoint, Token, code_of, thinned
+    from odradek_simulation.choices.token import Checkpoint, Token, code_of, name_of, thinned
 else:
     __getattr__, __dir__ = lazy_names(__name__, "token", "strategies", "odometer", "streams")
 
@@ -44,6 +44,7 @@ __all__ = [
     "decoded",
     "encoded",
     "fifo",
+    "name_of",
     "random_walk",
     "resolved",
     "strategy",

@@ -22,7 +22,7 @@ import msgspec
 from odradek_simulation.choices.streams import Recipe
 from odradek_simulation.errors import InvalidToken
 
-__all__ = ["Checkpoint", "Token", "code_of", "thinned"]
+__all__ = ["Checkpoint", "Token", "code_of", "name_of", "thinned"]
 
 _PREFIX = "odradek1."
 _MOST_CHECKPOINTS = 8
@@ -34,13 +34,17 @@ Checkpoint = tuple[int, int]
 
 
 class Token(msgspec.Struct, frozen=True, array_like=True):
-    """A recipe, the hash of the product and of the target, the number of steps, and the checkpoints."""
+    """A recipe, the hash of the product and of the target, the number of steps, the checkpoints, and the target's name.
+
+    The name is "" for a target that cannot be imported by name.
+    """
 
     recipe: Recipe
     product: bytes
     target: bytes
     steps: int
     checkpoints: tuple[Checkpoint, ...] = ()
+    name: str = ""
 
     def __str__(self) -> str:
         """Return the token as one line of letters, digits, dashes and underscores."""
@@ -77,6 +81,15 @@ def thinned(checkpoints: list[Checkpoint]) -> tuple[Checkpoint, ...]:
     """Return at most 8 of the checkpoints, evenly spaced, with the last one."""
     stride = -(-len(checkpoints) // _MOST_CHECKPOINTS) or 1
     return tuple(checkpoints[::-1][::stride][::-1])
+
+
+def name_of(target: Callable[..., Any]) -> str:
+    """Return `module:function`, by which another process finds the target, or "" if it would not find it."""
+    module, name = getattr(target, "__module__", None) or "", getattr(target, "__qualname__", "")
+    found: Any = sys.modules.get(module)
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    return f"{module}:{name}" if found is target and module != "__main__" else ""
 
 
 def code_of(target: Callable[..., Any]) -> tuple[bytes, bytes]:

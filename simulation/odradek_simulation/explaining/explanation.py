@@ -35,17 +35,17 @@ class Explanation(msgspec.Struct, frozen=True):
         return format_steps(self.story, self.passing, width=width, most_steps=most_steps)
 
 
-def explain(result: Result, rerun: Callable[[Recipe], Result], *, repeat: str = "") -> Explanation:
-    """Explain a traced run; `rerun` runs a recipe leniently and traces it. `repeat` is the command that repeats it."""
+def explain(result: Result, rerun: Callable[[Recipe], Result]) -> Explanation:
+    """Explain a traced run; `rerun` runs a recipe leniently and traces it."""
     passing = None if result.holds else nearest_passing(result, rerun)
     return Explanation(
         story=story_of(result),
         passing=None if passing is None else story_of(passing),
-        about=tuple(_about(result, repeat)),
+        about=tuple(_about(result)),
     )
 
 
-def _about(result: Result, repeat: str) -> list[tuple[str, str]]:
+def _about(result: Result) -> list[tuple[str, str]]:
     without = result.recording.without
     facts = [
         (
@@ -55,6 +55,6 @@ def _about(result: Result, repeat: str) -> list[tuple[str, str]]:
         ("Clients", ", ".join(result.clients)),
         ("Clients left out", ", ".join(without)),
         ("Faults", ", ".join(f"{fault} after step {fault.step}" for fault in result.faults)),
-        ("To repeat it", repeat or result.token),
+        ("Token", result.token),
     ]
     return [(name, value) for name, value in facts if value]

@@ -17,7 +17,7 @@ import msgspec
 from odradek_simulation.choices.streams import Recipe, decoded, encoded
 from odradek_simulation.world.result import Failure, Result
 
-__all__ = ["Shrunk", "shrink"]
+__all__ = ["Progress", "Shrunk", "shrink"]
 
 _MAX_RUNS = 2000
 _OTHER_SCHEDULES = 6
@@ -25,6 +25,8 @@ _STRATEGIES = ("random", "pct2", "pct3")
 
 Rerun = Callable[[Recipe], Result]
 """Runs a recipe leniently."""
+Progress = Callable[[int, Result], object]
+"""Is called with the number of runs, and the smallest failing run so far."""
 
 
 class Shrunk(msgspec.Struct, frozen=True):
@@ -55,7 +57,7 @@ class Shrunk(msgspec.Struct, frozen=True):
         )
 
 
-def shrink(failed: Result, rerun: Rerun, *, max_runs: int = _MAX_RUNS) -> Shrunk:
+def shrink(failed: Result, rerun: Rerun, *, max_runs: int = _MAX_RUNS, progress: Progress | None = None) -> Shrunk:
     """Return a smaller run that fails as `failed` does.
 
     `rerun` runs a recipe leniently, with the same target. ValueError for a run that did not fail, or that does not fail
@@ -63,9 +65,9 @@ def shrink(failed: Result, rerun: Rerun, *, max_runs: int = _MAX_RUNS) -> Shrunk
     """
     if failed.failure is None:
         raise ValueError("the run did not fail, so there is nothing to shrink")
-    search = _Search(failed, failed.failure, rerun, max_runs)
+    search = _Search(failed, failed.failure, rerun, max_runs, progress)
     search.shrink()
-    best = search.best
+    best = rerun(search.best.recording)  # its token has what was picked, and no picks that were passed over
     return Shrunk(
         result=best,
         runs=search.runs,
@@ -83,12 +85,15 @@ class _OutOfRuns(Exception):
 class _Search:
     """The smallest failing run so far, and the passes that look for a smaller one."""
 
-    def __init__(self, failed: Result, failure: Failure, rerun: Rerun, max_runs: int) -> None:
+    def __init__(
+        self, failed: Result, failure: Failure, rerun: Rerun, max_runs: int, progress: Progress | None
+    ) -> None:
         self.best = failed
         self.runs = 0
         self._signature = failure.signature
         self._rerun = rerun
         self._max_runs = max_runs
+        self._progress = progress
         self._seen: set[bytes] = set()
         if not self._fails(failed.recording, _any):
             raise ValueError("the failure does not come again; its target depends on something outside the world")
@@ -204,6 +209,8 @@ class _Search:
         self._seen.add(key)
         self.runs += 1
         result = self._rerun(recipe)
+        if self._progress is not None:
+            self._progress(self.runs, self.best)
         if result.failure is None or result.failure.signature != self._signature or not is_better(result, self.best):
             return False
         self.best = result

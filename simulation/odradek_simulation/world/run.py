@@ -22,7 +22,7 @@ from odradek_events.snapshots.sqlite import open_snapshots
 from odradek_simulation.checkers.history import Operation
 from odradek_simulation.choices.strategies import Choose, fifo, random_walk
 from odradek_simulation.choices.streams import Draws, Picks, Recipe, encoded
-from odradek_simulation.choices.token import Token, code_of
+from odradek_simulation.choices.token import Token, code_of, name_of
 from odradek_simulation.errors import StepLimitReached
 from odradek_simulation.faults.injector import (
     SMALL_CONSTANTS,
@@ -418,10 +418,10 @@ class Run:
     def _result(self) -> Result:
         scheduler = self._scheduler
         checkpoints = self._course.end(scheduler.steps, scheduler.digest)
-        code = code_of(self._target)
+        token = Token(self._recipe, *code_of(self._target), scheduler.steps, checkpoints, name_of(self._target))
         reached = self._judge.reached | (self._noticed() & self._checks.goals.keys())
         return Result(
-            token=str(Token(self._recipe, *code, scheduler.steps, checkpoints)),
+            token=str(token),
             recording=self._recording(),
             log=self._store,
             failure=self.failure,

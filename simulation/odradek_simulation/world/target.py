@@ -12,6 +12,7 @@ import msgspec
 
 from odradek_simulation.choices.streams import Recipe
 from odradek_simulation.errors import TargetNotFound
+from odradek_simulation.world.result import Result
 from odradek_simulation.world.world import Start, World
 
 __all__ = ["Target", "load_target", "options_of", "simulated", "target_of"]
@@ -31,17 +32,19 @@ class Target(msgspec.Struct, frozen=True):
         """Return a world for a seed; `options` override those of the target."""
         return World(seed, **{**self.options, **options})
 
-    def again(self, recipe: Recipe, **options: Any) -> World:
-        """Return the world of a recipe, to be run leniently."""
-        kept = {name: value for name, value in self.options.items() if name not in Recipe.__struct_fields__}
-        kept.pop("step_ms", None)
-        return World.of(recipe, **{**kept, **options})
+    def again(self, recipe: Recipe, **options: Any) -> Result:
+        """Run a recipe leniently."""
+        return World.of(recipe, **{**self._kept, **options}).run(self.start)
 
-    def replay(self, token: str, *, lenient: bool = False, **options: Any) -> World:
-        """Return the world of a token; see `World.replay`."""
-        kept = {name: value for name, value in self.options.items() if name not in Recipe.__struct_fields__}
-        kept.pop("step_ms", None)
-        return World.replay(token, lenient=lenient, **{**kept, **options})
+    def repeat(self, token: str, *, lenient: bool = False, **options: Any) -> Result:
+        """Repeat the run of a token; see `World.replay`."""
+        return World.replay(token, lenient=lenient, **{**self._kept, **options}).run(self.start)
+
+    @property
+    def _kept(self) -> dict[str, Any]:
+        """The options that a recipe does not have."""
+        fields = {*Recipe.__struct_fields__, "step_ms"}
+        return {name: value for name, value in self.options.items() if name not in fields}
 
 
 def simulated(function: F, options: dict[str, Any]) -> F:
