@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from enum import Enum
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -22,6 +22,13 @@ __all__ = ["Facts", "Incomparable", "are_equal", "facts_of", "named", "public_at
 
 Facts = dict[str, object]
 _Parts = list[tuple[str, Any]] | None
+
+
+class _View(NamedTuple):
+    """Which attributes of objects count, and what represents an object without parts, which may be inside itself."""
+
+    attributes: Callable[[Any], _Parts]
+    leaf: Callable[[Any, bool], object]
 
 
 class Incomparable(msgspec.Struct, frozen=True):
@@ -40,7 +47,7 @@ def facts_of(thing: object) -> Facts:
     Uses the result of `snapshot()` if the object has that method, otherwise all attributes, recursively.
     """
     snapshot = getattr(thing, "snapshot", None)
-    return dict(_facts("", snapshot() if callable(snapshot) else thing, frozenset(), _attributes))
+    return dict(_facts("", snapshot() if callable(snapshot) else thing, frozenset(), _WHOLE))
 
 
 def public_facts_of(thing: object) -> Facts:
@@ -55,7 +62,7 @@ def public_facts_of(thing: object) -> Facts:
         snapshot = make()
         is_named = isinstance(snapshot, Mapping) and all(isinstance(name, str) for name in snapshot)
         if not is_named:
-            facts = dict(_facts("", snapshot, frozenset(), _public_attributes))
+            facts = dict(_facts("", snapshot, frozenset(), _PUBLIC))
             facts.pop("version", None)
             return facts
         state = {name: value for name, value in snapshot.items() if name != "version"}
@@ -65,7 +72,7 @@ def public_facts_of(thing: object) -> Facts:
             return {"state": _incomparable(thing, "neither snapshot() nor public attributes")}
     found: Facts = {}
     for name, value in state.items():
-        found.update(_facts(name, value, frozenset({id(thing)}), _public_attributes))
+        found.update(_facts(name, value, frozenset({id(thing)}), _PUBLIC))
     return found
 
 
@@ -86,20 +93,17 @@ def named(thing: object) -> str:
     return type(thing).__qualname__.rpartition("<locals>.")[2]
 
 
-def _facts(
-    name: str, thing: Any, within: frozenset[int], attributes: Callable[[Any], _Parts]
-) -> Iterator[tuple[str, object]]:
+def _facts(name: str, thing: Any, within: frozenset[int], view: _View) -> Iterator[tuple[str, object]]:
     is_within = id(thing) in within
-    parts = None if is_within else _parts(thing, attributes)
+    parts = None if is_within else _parts(thing, view.attributes)
     if parts is None:
-        is_public = attributes is _public_attributes
-        yield name or "value", _public_leaf(thing, is_within) if is_public else _leaf(thing)
+        yield name or "value", view.leaf(thing, is_within)
         return
     within = within | {id(thing)}
     if isinstance(thing, Mapping | list | tuple | deque | set | frozenset):
         yield f"{name}.size".removeprefix("."), len(thing)
     for part, value in parts:
-        yield from _facts(f"{name}{part}".removeprefix("."), value, within, attributes)
+        yield from _facts(f"{name}{part}".removeprefix("."), value, within, view)
 
 
 def _parts(thing: Any, attributes: Callable[[Any], _Parts]) -> _Parts:
@@ -119,7 +123,7 @@ def _parts(thing: Any, attributes: Callable[[Any], _Parts]) -> _Parts:
     return attributes(thing)
 
 
-def _leaf(thing: Any) -> object:
+def _leaf(thing: Any, _is_within: bool = False) -> object:
     """Return what represents an object without parts: its name for code (a copy binds other methods), else a value."""
     if _is_code(thing):
         return f"<{thing.__qualname__}>"
@@ -127,7 +131,7 @@ def _leaf(thing: Any) -> object:
 
 
 def _public_leaf(thing: Any, is_within: bool) -> object:
-    """Return what represents an object without parts; `is_within` says that its parts are those of one around it."""
+    """Return what represents an object without parts; an Incomparable if nothing does."""
     if is_within:
         return f"<{named(thing)}>"
     if thing is None or _is_code(thing) or isinstance(thing, Enum):
@@ -189,3 +193,7 @@ def _slots(cls: type[Any]) -> list[str]:
 def _mangled(cls: type[Any], name: str) -> str:
     is_private = name.startswith("__") and not name.endswith("__")
     return f"_{cls.__name__.lstrip('_')}{name}" if is_private else name
+
+
+_WHOLE = _View(_attributes, _leaf)
+_PUBLIC = _View(_public_attributes, _public_leaf)

@@ -6,9 +6,8 @@ Its methods run on the caller's thread, so they may wait: on promises, always wi
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
-from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
@@ -16,6 +15,7 @@ import pykka
 
 from odradek_actors.base.actor import ActorContext
 from odradek_actors.base.event_sourced import EventSourcedActor
+from odradek_actors.client.own_aggregates import aggregates_of
 from odradek_actors.client.replay_check import LiveState, ReplayCheck, compare, gather
 from odradek_actors.consumer.actor import ConsumerActor
 from odradek_actors.errors import ActorStopped, ForkedProcess, RequestTimedOut, SystemClosed
@@ -43,11 +43,10 @@ from odradek_actors.runtime.threads import ThreadedRuntime
 from odradek_actors.settings import Settings
 from odradek_actors.topic.actor import TopicActor
 from odradek_actors.validation import MAX_ID, text, time_limit
-from odradek_domain.aggregate import Folded
 from odradek_domain.group.assignors.kafka import Assignor, assignors_by_name
-from odradek_domain.registry import AGGREGATES, Aggregates
+from odradek_domain.registry import Aggregates
 from odradek_domain.replay.system_state import SystemState
-from odradek_events.errors import LogUnavailable, RegistrationError
+from odradek_events.errors import LogUnavailable
 from odradek_events.log.port import LogStore
 from odradek_events.opening import open_log
 from odradek_events.snapshots.sqlite import open_snapshots
@@ -191,22 +190,7 @@ class RunningSystem:
 
         Those that its actors have as their `initial_state`, and those registered with `odradek.aggregate`.
         """
-        makers: dict[str, Callable[..., Folded]] = {
-            kind: partial(self._initial_state, actor_class, kind) for kind, actor_class in self._own_actors.items()
-        }
-        return Aggregates({**AGGREGATES, **makers})
-
-    def _initial_state(self, actor_class: ActorClass, kind: str, identifier: str) -> Folded:
-        """Return the state with which an actor of this stream starts, without starting one."""
-        state: Folded = actor_class(self._context, f"{kind}/{identifier}").initial_state()
-        if kind in AGGREGATES:
-            registered = AGGREGATES[kind](identifier)
-            if type(registered) is not type(state):
-                raise RegistrationError(
-                    f"streams of type {kind!r} have two aggregates, {type(registered).__qualname__}, which is "
-                    f"registered, and {type(state).__qualname__} of {actor_class.__qualname__}; use one of them"
-                )
-        return state
+        return aggregates_of(self._own_actors, self._context)
 
     def state(self) -> SystemState:
         """Return the state of the whole system: of running actors as it is, of all other streams folded from the log.

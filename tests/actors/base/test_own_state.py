@@ -261,7 +261,7 @@ def test_an_actor_whose_aggregate_is_not_the_registered_one_is_named(world: Worl
     assert not check.holds
     assert check.not_compared == {
         "test-two/x": "streams of type 'test-two' have two aggregates, Account, which is registered, and Model of "
-        "actor_of.<locals>.ModelActor; use one of them"
+        "ModelActor; use one of them"
     }
 
 

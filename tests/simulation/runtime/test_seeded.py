@@ -7,6 +7,7 @@ from typing import Any
 
 import pykka
 import pytest
+from support.accounts import AccountActor, Deposit
 
 import odradek
 from odradek.errors import ForbiddenInWorld, RequestTimedOut, WaitOnActorThread
@@ -50,6 +51,19 @@ def test_a_seed_determines_every_step(strategy: StrategyName) -> None:
     assert runs[0].trace is not None
     assert runs[1].trace is not None
     assert runs[0].trace.steps == runs[1].trace.steps
+
+
+def test_a_client_reads_and_checks_the_state_of_own_actors() -> None:
+    runtime = SeededRuntime(3)
+    with odradek.ActorSystem.open(runtime=runtime, actors={"account": AccountActor}) as system:
+
+        def deposit_and_look() -> tuple[int, bool]:
+            system.actor("account/alice").ask(Deposit(5)).result()
+            return system.state().aggregate("account/alice").balance, system.check_replay().holds
+
+        client = runtime.spawn(deposit_and_look)
+        runtime.wait_for_all([client])
+        assert client.result() == (5, True)
 
 
 def test_seeds_give_different_orders() -> None:
