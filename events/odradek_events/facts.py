@@ -22,6 +22,8 @@ __all__ = ["Facts", "Incomparable", "are_equal", "facts_of", "named", "public_at
 
 Facts = dict[str, object]
 _Parts = list[tuple[str, Any]] | None
+_VALUES = (bool, int, float, str, bytes, type(None))
+_COLLECTIONS = (dict, list, tuple, deque, set, frozenset, Mapping)
 
 
 class _View(NamedTuple):
@@ -100,7 +102,7 @@ def _facts(name: str, thing: Any, within: frozenset[int], view: _View) -> Iterat
         yield name or "value", view.leaf(thing, is_within)
         return
     within = within | {id(thing)}
-    if isinstance(thing, Mapping | list | tuple | deque | set | frozenset):
+    if isinstance(thing, _COLLECTIONS):
         yield f"{name}.size".removeprefix("."), len(thing)
     for part, value in parts:
         yield from _facts(f"{name}{part}".removeprefix("."), value, within, view)
@@ -108,19 +110,25 @@ def _facts(name: str, thing: Any, within: frozenset[int], view: _View) -> Iterat
 
 def _parts(thing: Any, attributes: Callable[[Any], _Parts]) -> _Parts:
     """Return the parts of an object, each with how to access it; None for an object without parts."""
+    if type(thing) in _VALUES:
+        return None
     if isinstance(thing, msgspec.Struct):
         return [(f".{field}", getattr(thing, field)) for field in thing.__struct_fields__]
     if dataclasses.is_dataclass(thing) and not isinstance(thing, type):
         return [(f".{field.name}", getattr(thing, field.name)) for field in dataclasses.fields(thing)]
-    if isinstance(thing, Mapping):
-        return [(f"[{key!r}]", value) for key, value in thing.items()]
-    if isinstance(thing, list | tuple | deque):
-        return [(f"[{index}]", value) for index, value in enumerate(thing)]
-    if isinstance(thing, set | frozenset):
-        return [(f"[{item!r}]", item) for item in sorted(thing, key=repr)]
+    if isinstance(thing, _COLLECTIONS):
+        return [*_elements(thing), *(() if type(thing) in _COLLECTIONS else attributes(thing) or ())]
     if _is_code(thing) or (not _is_compared_by_identity(thing) and type(thing).__hash__ is not None):
         return None  # a name, or a value
     return attributes(thing)
+
+
+def _elements(thing: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(thing, Mapping):
+        return ((f"[{key!r}]", value) for key, value in thing.items())
+    if isinstance(thing, set | frozenset):
+        return ((f"[{item!r}]", item) for item in sorted(thing, key=repr))
+    return ((f"[{index}]", value) for index, value in enumerate(thing))
 
 
 def _leaf(thing: Any, _is_within: bool = False) -> object:

@@ -134,6 +134,15 @@ def test_values_and_collections_have_facts(value: object, facts: dict[str, objec
     assert public_facts_of(Holder(value)) == facts
 
 
+def test_attributes_of_a_collection_are_facts_too() -> None:
+    class Basket(list[int]):
+        limit = 0
+
+    basket = Basket([5])
+    basket.limit = 3
+    assert public_facts_of(Holder(basket)) == {"value.size": 1, "value[0]": 5, "value.limit": 3}
+
+
 def test_an_object_without_state_has_no_facts() -> None:
     class Stateless:
         version = 0
