@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from odradek_actors.client.consumer import ConsumerHandle
 from odradek_actors.client.producer import ProducerHandle
 from odradek_actors.client.rebalance_listener import RebalanceListener
 from odradek_actors.errors import ActorFailed, DeliveryTimedOut, RequestTimedOut
@@ -214,8 +215,7 @@ class Recorder(RebalanceListener):
 
         consumer.subscribe(["orders"], listener=recorder)
         recorder.polled(consumer.poll())
-        with recorder.commit():
-            consumer.commit()
+        recorder.commit_async(consumer).result()
 
     A reader is a group, or a consumer without one: `reader` names it.
     """
@@ -236,8 +236,8 @@ class Recorder(RebalanceListener):
         send = self.send(topic, entries)
         try:
             promise = producer.send_batch(topic, entries, partition=partition)
-        except BaseException as error:
-            self.refuse(send, error)
+        except Exception as error:
+            self._fail(send, error)
             raise
         promise.add_done_callback(partial(self.settle, send))
         return promise
@@ -296,8 +296,32 @@ class Recorder(RebalanceListener):
             raise
         self._succeed(commit)
 
+    def commit_async(
+        self, consumer: ConsumerHandle, offsets: Mapping[TopicPartition, int] | None = None
+    ) -> Promise[None]:
+        """Commit with a consumer, and record the commit and its answer, also one that comes after a timeout."""
+        commit = self._begin(Commit, offsets=offsets or {})
+        try:
+            promise = consumer.commit_async(offsets)
+        except Exception as error:
+            self._fail(commit, error)
+            raise
+        promise.add_done_callback(partial(self._committed, commit))
+        return promise
+
+    def _committed(self, commit: Commit, promise: Promise[None]) -> None:
+        error = promise.exception(0)
+        if error is None:
+            self._succeed(commit)
+        else:
+            self.refuse(commit, error)
+
     def _succeed(self, operation: Operation) -> None:
         operation.outcome, operation.error = Outcome.OK, None
+        self._end(operation)
+
+    def _fail(self, operation: Operation, error: Exception) -> None:
+        operation.outcome, operation.error = Outcome.FAIL, error
         self._end(operation)
 
     def refuse(self, operation: Operation, error: BaseException) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from support.domain import NOON
 
 from odradek import ActorSystem, ConsumerRecord, Receipt, TopicPartition
 from odradek.errors import (
     ActorFailed,
+    CommitWouldGoBackwards,
+    ConsumerClosed,
     DeliveryTimedOut,
     InvalidTopicName,
     MessageTooLarge,
@@ -15,6 +19,7 @@ from odradek.errors import (
     RequestTimedOut,
     TopicNotFound,
 )
+from odradek_actors.client.producer import ProducerHandle
 from odradek_simulation.checkers.history import Commit, History, Outcome, Poll, Reassignment, Send, Stretch
 
 ZERO, ONE = TopicPartition("t", 0), TopicPartition("t", 1)
@@ -162,6 +167,11 @@ def test_a_recorder_writes_down_what_handles_are_told() -> None:
         with system.consumer("c", "g") as consumer:
             consumer.subscribe(["t"], listener=consuming)
             poll = consuming.polled(consumer.poll())
+            consuming.commit_async(consumer).result()
+            with pytest.raises(CommitWouldGoBackwards):
+                consuming.commit_async(consumer, {ZERO: 1}).result()
+        with pytest.raises(ConsumerClosed):
+            consuming.commit_async(consumer)
     assert [(send.outcome, send.messages) for send in history.of(Send)] == [
         (Outcome.OK, poll.messages),
         (Outcome.FAIL, ()),
@@ -169,3 +179,23 @@ def test_a_recorder_writes_down_what_handles_are_told() -> None:
     assert poll.messages == (Stretch(ZERO, 0, [b"a", b"b"]),)
     assert [each.kind for each in history.of(Reassignment)] == ["assigned", "revoked"]
     assert list(history.of(Poll)) == [poll]
+    assert [(commit.outcome, commit.answers) for commit in history.of(Commit)] == [
+        (Outcome.OK, 1),
+        (Outcome.FAIL, 1),
+        (Outcome.FAIL, 1),
+    ]
+
+
+class Unreachable(ProducerHandle):
+    """A producer whose actor does not answer when it is opened, so that nothing is sent."""
+
+    def send_batch(self, *_: object, **__: object) -> Any:
+        raise RequestTimedOut(30.0)
+
+
+def test_a_send_that_times_out_before_it_is_made_has_certainly_failed() -> None:
+    recorder = History().client("p")
+    with ActorSystem.open() as system, pytest.raises(RequestTimedOut):
+        recorder.send_batch(Unreachable(system, "p"), "t", ["a"])
+    (send,) = recorder.operations
+    assert (send.outcome, send.answers) == (Outcome.FAIL, 1)
