@@ -28,10 +28,14 @@ passing run:
     shrunk = shrink(target.repeat(report.failures[0].token), target.again)
     explanation = explain(target.again(shrunk.result.recording, trace=True), partial(target.again, trace=True))
 
+`chaos` is such a `start` for Odradek's own producers, consumers and groups: `World(seed=7, faults="all").run(chaos)`.
+
 Every world judges its log by the invariants of all logs. What clients are told is judged too, if they record it in
 `world.history()`.
 """
 
+from odradek_simulation.chaos.report import ChaosReport, OperationCounts, run_chaos
+from odradek_simulation.chaos.target import chaos
 from odradek_simulation.checkers.finding import Finding
 from odradek_simulation.checkers.history import History, Recorder
 from odradek_simulation.errors import ClientEnded
@@ -57,6 +61,7 @@ from odradek_simulation.world.target import Target, load_target, target_of
 from odradek_simulation.world.world import World
 
 __all__ = [
+    "ChaosReport",
     "ClientEnded",
     "ConsumerSummary",
     "Explanation",
@@ -68,6 +73,7 @@ __all__ = [
     "History",
     "Invariant",
     "Latency",
+    "OperationCounts",
     "PartitionSummary",
     "ProducerSummary",
     "Progress",
@@ -81,8 +87,10 @@ __all__ = [
     "Workload",
     "WorkloadReport",
     "World",
+    "chaos",
     "explain",
     "load_target",
+    "run_chaos",
     "run_workload",
     "shrink",
     "sweep",

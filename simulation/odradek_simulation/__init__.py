@@ -7,6 +7,7 @@
     runtime         SeededRuntime: actors and clients on one thread, in virtual time, from one seed
     faults          what goes wrong in a world, and when
     world           World: a simulated run with clients, faults and checks
+    chaos           our own system in worlds, with everything checked
     sweeping        runs many worlds of a target, on many processes
     shrinking       makes a failing run small
     explaining      shows what happened in a run, beside the nearest passing one

@@ -14,7 +14,7 @@ import pytest
 from support.cli import here, odradek, produced, refused, running, wait_for
 
 from odradek import ActorSystem, open_log
-from odradek.cli.commands.simulate import show
+from odradek.cli.commands.simulate.threads import show
 from odradek.cli.exit_codes import CommandError
 from odradek.simulation import Invariant, Workload, run_workload
 from odradek_events.snapshots.sqlite import open_snapshots

@@ -26,12 +26,14 @@ if TYPE_CHECKING:
         shortened,
         small_constants,
     )
+    from odradek_simulation.faults.process import LOST_TAIL
     from odradek_simulation.faults.site import Fault, Site
     from odradek_simulation.faults.snapshots import FaultySnapshots
 else:
-    __getattr__, __dir__ = lazy_names(__name__, "snapshots", "site", "injector")
+    __getattr__, __dir__ = lazy_names(__name__, "snapshots", "site", "process", "injector")
 
 __all__ = [
+    "LOST_TAIL",
     "SMALL_CONSTANTS",
     "DrawnFaults",
     "Fault",

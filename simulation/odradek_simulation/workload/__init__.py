@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from odradek_events.lazy_names import lazy_names
 
 if TYPE_CHECKING:
-    from odradek_simulation.workload.mix import LIMITS, MAX_KEY_SKEW, Workload
+    from odradek_simulation.workload.mix import LIMITS, MAX_KEY_SKEW, SMALL, Entry, Workload
     from odradek_simulation.workload.report import (
         ConsumerSummary,
         GroupSummary,
@@ -37,7 +37,9 @@ else:
 __all__ = [
     "LIMITS",
     "MAX_KEY_SKEW",
+    "SMALL",
     "ConsumerSummary",
+    "Entry",
     "GroupSummary",
     "Invariant",
     "Latency",

@@ -17,7 +17,7 @@ import msgspec
 from odradek_actors.validation import whole_number
 from odradek_domain.errors import MAX_PARTITIONS
 
-__all__ = ["LIMITS", "MAX_KEY_SKEW", "Entry", "Workload", "number_of"]
+__all__ = ["LIMITS", "MAX_KEY_SKEW", "SMALL", "Entry", "Workload", "number_of"]
 
 _MIN_MESSAGE_SIZE = 24  # each value begins with its producer and its number, so it is unique
 LIMITS: dict[str, tuple[int, int | None]] = {
@@ -121,6 +121,12 @@ class Workload(msgspec.Struct, frozen=True, kw_only=True):
         dice = random.Random(f"{self.seed}/{group}/{member}")
         while True:
             yield dice.randint(*_POLLS_BEFORE_END)
+
+
+SMALL = Workload(
+    partitions=2, producers=2, consumers=2, groups=1, churn=1, messages=60, message_size=24, batch=3, keys=5
+)
+"""The usual workload of a world: small, because most bugs show in small worlds, and many of those can be run."""
 
 
 def number_of(key: bytes | None, value: bytes | None) -> int:

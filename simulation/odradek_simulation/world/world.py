@@ -19,6 +19,7 @@ import pykka
 
 from odradek_actors.client.system import ActorSystem
 from odradek_actors.runtime.promise import Promise
+from odradek_events.log.memory import MemoryLog
 from odradek_events.log.port import LogStore
 from odradek_events.validation import check_function, check_int
 from odradek_simulation.checkers.history import History
@@ -26,6 +27,7 @@ from odradek_simulation.choices.strategies import STRATEGIES, Choose, StrategyNa
 from odradek_simulation.choices.streams import Parameter, Recipe
 from odradek_simulation.choices.token import Token
 from odradek_simulation.faults.injector import fault_names, shortened
+from odradek_simulation.faults.process import LOST_TAIL
 from odradek_simulation.runtime.guards import guarded
 from odradek_simulation.runtime.switchers import GreenletSwitcher, ThreadSwitcher
 from odradek_simulation.runtime.tasks import Task
@@ -63,7 +65,8 @@ class World:
     switcher    "threads" or "greenlets" carry the clients; both give the same run
     system      further arguments of `ActorSystem.open`, such as actors={"account": AccountActor} and settings
 
-    A world runs once.
+    A world runs once. `remembered` is a dictionary for its clients, whose contents survive crashes of the process: what
+    the world outside remembers, such as which orders it has sent.
     """
 
     def __init__(
@@ -105,6 +108,7 @@ class World:
         self._is_started = False
         self._checks = Checks()
         self._run: Run | None = None
+        self.remembered: dict[str, Any] = {}
 
     @classmethod
     def of(cls, recipe: Recipe, **options: Any) -> World:
@@ -226,6 +230,11 @@ class World:
         return self._recipe.seed
 
     @property
+    def strategy(self) -> StrategyName:
+        """The strategy that picks the next task."""
+        return self._recipe.strategy
+
+    @property
     def step_seconds(self) -> float:
         """The virtual seconds that each step takes. Scale timeouts with it: a request takes tens of steps, or more."""
         return self._recipe.step_us / 1e6
@@ -272,6 +281,8 @@ class World:
         check_function("start", start)
         if self._is_started:
             raise RuntimeError("a world runs once; make a new World for another run")
+        if LOST_TAIL in self.faults and not isinstance(self._log, MemoryLog | None):
+            raise ValueError(f"the fault {LOST_TAIL} strikes only a MemoryLog, not {self._log!r}; leave out log")
         self._is_started = True
         return self._run_watched(lambda: self._make_run(start))
 
