@@ -297,23 +297,32 @@ class _StoppedFlag(_SeededPromise[None]):
 
 
 class _PykkaFuture(pykka.Future[Any]):
-    """What `ActorRef.ask` of a plain Pykka actor returns. Pykka makes it; it gets its promise when it is sent."""
+    """What `ActorRef.ask` of a plain Pykka actor returns. Pykka makes it; it gets its promise when it is sent.
 
-    promise: Promise[Any]
+    Pykka answers a future for an actor that has stopped at once, without sending it.
+    """
+
+    promise: Promise[Any] | None = None
+    _refused: BaseException | None = None
 
     def get(self, *, timeout: float | None = None) -> Any:
         with suppress(NotImplementedError):  # raised if no hook gives the value
             return super().get(timeout=timeout)
+        if self.promise is None:
+            raise self._refused or pykka.ActorDeadError("the message was not sent")
         try:
             return self.promise.result(timeout)
         except RequestTimedOut as error:
             raise pykka.Timeout(str(error)) from None
 
     def set(self, value: Any = None) -> None:
-        self.promise.set_result(value)
+        if self.promise is not None:
+            self.promise.set_result(value)
 
     def set_exception(self, exc_info: Any = None) -> None:
-        self.promise.set_exception((exc_info or sys.exc_info())[1])
+        self._refused = (exc_info or sys.exc_info())[1]
+        if self.promise is not None:
+            self.promise.set_exception(self._refused)
 
 
 _Envelope = pykka._envelope.Envelope

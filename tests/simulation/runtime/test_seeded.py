@@ -143,6 +143,9 @@ def test_a_client_asks_a_plain_pykka_actor_and_stops_it() -> None:
     assert not refs[1].is_alive()
     with pytest.raises(pykka.ActorDeadError):
         refs[1].tell(1)
+    with pytest.raises(pykka.ActorDeadError):
+        refs[1].ask("name?")
+    assert refs[1].stop() is False
 
 
 def test_a_handler_that_waits_is_told_not_to() -> None:
