@@ -11,7 +11,7 @@ from odradek_actors.consumer.actor import ConsumerActor
 from odradek_actors.messages.core import Command, Reply
 from odradek_actors.messages.topics import AppendBatch, AppendDone
 from odradek_actors.topic.actor import TopicActor
-from odradek_simulation.faults.site import Dice, FaultKind, Site, Struck, one_of
+from odradek_simulation.faults.site import Dice, FaultKind, Site, Struck, Tampered, one_of
 from odradek_simulation.faults.tasks import stop_soon
 from odradek_simulation.runtime.tasks import ActorTask
 
@@ -62,27 +62,27 @@ class _Duplicate:
 
     def strike(self, site: Site, target: str, value: float) -> None:
         task = site.task(target)
-        if isinstance(task, ActorTask) and not isinstance(task.receive, _Repeats):
+        if isinstance(task, ActorTask) and not isinstance(task.receive, Tampered):
             task.receive = _Repeats(site, task, value)
 
 
-class _Repeats:
+class _Repeats(Tampered):
     """Handles messages as usual, and repeats the first batch once, a while after it was acknowledged."""
 
     def __init__(self, site: Site, task: ActorTask, delay: float) -> None:
-        self._site, self._task, self._delay = site, task, delay
-        self._receive = task.receive
+        super().__init__(task)
+        self._site, self._delay = site, delay
 
     def __call__(self, message: Any) -> None:
         if type(message) is Command and type(message.body) is AppendBatch:
-            self._task.receive = self._receive
+            self.restore()
             message = replace(message, reply_to=_Repeated(self, message))
-        self._receive(message)
+        self.usual(message)
 
     def repeat(self, command: Command) -> None:
         """Deliver a command again, after the delay."""
         copy = replace(command, reply_to=_Refused(self._site))
-        self._site.after(self._delay, partial(self._site.runtime.scheduler.enqueue, self._task, copy))
+        self._site.after(self._delay, partial(self._site.runtime.scheduler.enqueue, self.task, copy))
 
 
 class _Repeated:

@@ -14,7 +14,7 @@ from odradek_simulation.faults.snapshots import FaultySnapshots
 from odradek_simulation.runtime.seeded import SeededRuntime
 from odradek_simulation.runtime.tasks import ActorTask, Task
 
-__all__ = ["Dice", "Fault", "FaultKind", "Site", "Struck", "one_of"]
+__all__ = ["Dice", "Fault", "FaultKind", "Site", "Struck", "Tampered", "one_of"]
 
 Dice = Callable[[], float]
 """Returns random numbers in [0, 1)."""
@@ -66,6 +66,18 @@ class Site:
             if isinstance(task, ActorTask) and task.is_alive and isinstance(task.actor, classes or OdradekActor)
         ]
 
+    def heal(self) -> None:
+        """End every fault that lasts; tasks that hang go on hanging."""
+        self.log.heal()
+        self.snapshots.heal()
+        self.runtime.delays = None
+        for task in list(self.runtime.scheduler.tasks):
+            task.delay_ns = 0
+            if isinstance(task.receive, Tampered):
+                task.receive.restore()
+            if task.name not in self.hung:
+                self.runtime.scheduler.let_go(task)
+
     def stream_actors(self) -> list[ActorTask]:
         """Return the live actors that own an aggregate."""
         return self.actors(EventSourcedActor)
@@ -77,6 +89,18 @@ class Site:
     def after(self, seconds: float, action: Callable[[], None]) -> None:
         """Call `action` between two steps, after virtual seconds."""
         self.runtime.scheduler.at(round(seconds * 1e9), action)
+
+
+class Tampered:
+    """Takes the place of a task's `receive`, and lets a fault strike at a message; `usual` is what it replaces."""
+
+    def __init__(self, task: Task) -> None:
+        self.task = task
+        self.usual: Callable[[Any], None] = task.receive
+
+    def restore(self) -> None:
+        """Let the task receive as usual."""
+        self.task.receive = self.usual
 
 
 class FaultKind(Protocol):

@@ -14,7 +14,7 @@ from odradek_actors.infrastructure.journal import JournalActor
 from odradek_actors.infrastructure.log_reader import LogReaderActor
 from odradek_actors.infrastructure.snapshot_writer import SnapshotWriterActor
 from odradek_actors.messages.core import Recover, Reply
-from odradek_simulation.faults.site import Dice, FaultKind, Site, Struck, one_of
+from odradek_simulation.faults.site import Dice, FaultKind, Site, Struck, Tampered, one_of
 from odradek_simulation.runtime.tasks import ActorTask, Client, Task, TimerTask
 
 __all__ = ["TASK_FAULTS", "InjectedAbort", "InjectedError", "stop_soon"]
@@ -134,32 +134,32 @@ class _Raise:
 
     def strike(self, site: Site, target: str, value: float) -> None:
         task = site.task(target)
-        if isinstance(task, ActorTask) and not isinstance(task.receive, _Armed):
+        if isinstance(task, ActorTask) and not isinstance(task.receive, Tampered):
             error = InjectedAbort("injected abort") if int(value) & 1 else InjectedError("injected exception")
             site.raised.append(error)
             task.receive = _Armed(task, error, after=int(value) >= 2)
 
 
-class _Armed:
+class _Armed(Tampered):
     """Handles the next message that is not Pykka's own with an exception."""
 
     def __init__(self, task: ActorTask, error: BaseException, *, after: bool) -> None:
-        self._task, self._error, self._after = task, error, after
-        self._receive: Callable[[Any], None] = task.receive
+        super().__init__(task)
+        self._actor, self._error, self._after = task.actor, error, after
 
     def __call__(self, message: Any) -> None:
-        actor = self._task.actor
+        actor = self._actor
         kind = type(message)
         table: dict[Any, Any] = actor._continuations if kind is Reply else actor.handlers
         key = message.request_id if kind is Reply else kind
         usual = table.get(key)
         if usual is None:
-            self._receive(message)
+            self.usual(message)
             return
-        self._task.receive = self._receive
+        self.restore()
         table[key] = partial(_raising, usual, self._error, self._after)
         try:
-            self._receive(message)
+            self.usual(message)
         finally:
             if kind is not Reply:
                 table[key] = usual

@@ -245,13 +245,7 @@ class Run:
         """Heal everything; then clients, probes and liveness checks must come to their end."""
         self.is_quiet = True
         self._injector.next_step = math.inf
-        self._faulty.heal()
-        self._snapshots.heal()
-        self.runtime.delays = None
-        for task in list(self._scheduler.tasks):
-            task.delay_ns = 0
-            if task.name not in self.site.hung:
-                self._scheduler.let_go(task)
+        self.site.heal()
         if self._recipe.picks is None and self._recipe.strategy.startswith("pct"):
             self._scheduler.choose = random_walk(f"{self._recipe.seed}/fair")  # PCT starves tasks by design
         began = self._scheduler.now
