@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Mapping
 
 from odradek_actors.client.replay_check import ReplayCheck
 from odradek_actors.verification import verify
+from odradek_domain.aggregate import Folded
 from odradek_domain.replay.fold_check import FoldCheck
 from odradek_domain.replay.state_difference import state_difference
 from odradek_domain.replay.system_state import SystemState
@@ -33,6 +34,8 @@ _SHOWN_DIFFERENCES = 5
 class InvariantChecker:
     """Judges a log commit by commit, from its first one on. `state` is the state folded so far.
 
+    `aggregates` are those of user-defined stream types, as for `SystemState`.
+
     gapless            positions and versions have no gaps
     dense-offsets      each partition's offsets are 0, 1, 2, ..., so no high watermark falls; each event is possible
     repeated-sequence  a producer's batch is stored once, in order, and never by an older epoch of the producer
@@ -41,14 +44,15 @@ class InvariantChecker:
     commit-backwards, commit-beyond-end, commit-by-other, two-owners, read-of-other, membership   see `groups`
     """
 
-    def __init__(self) -> None:
+    def __init__(self, aggregates: Mapping[str, Callable[..., Folded]] | None = None) -> None:
+        self._aggregates = aggregates
         self._prefix = _Prefix()
         self._begin()
 
     def _begin(self) -> None:
         self._position = -1
         self._versions: dict[str, int] = {}
-        self._fold = FoldCheck()
+        self._fold = FoldCheck(aggregates=self._aggregates)
         self._groups = GroupCheck(self.state)
         self._sequences: dict[str, dict[tuple[int, str], tuple[int, int]]] = {}  # epoch and next sequence, by topic
 

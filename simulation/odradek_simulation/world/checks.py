@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
+from odradek_domain.registry import Aggregates
 from odradek_domain.replay.system_state import SystemState
 from odradek_events.log.port import LogStore
 from odradek_simulation.checkers.anomalies import check_history
@@ -61,6 +62,10 @@ class Judge:
         self._complain = complain
         self._invariants = InvariantChecker()
         self.reached: set[str] = set()
+
+    def begin(self, aggregates: Aggregates) -> None:
+        """Fold the log with these aggregates, those of the user's actors."""
+        self._invariants = InvariantChecker(aggregates)
 
     @property
     def state(self) -> SystemState:

@@ -205,6 +205,7 @@ class Run:
         self._scheduler.at_stop = self._look
         try:
             self._open()
+            self._judge.begin(self.system.aggregates)
             self._chaos()
             self._quiet()
             self._end()

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+from support.accounts import AccountActor, Deposit
 from support.domain import produced
 
 from odradek import ActorSystem, MemoryLog, SqliteLog
@@ -195,6 +196,24 @@ def test_an_unanswered_operation_is_a_failure_unless_its_process_crashed() -> No
     failure = failure_of("none")
     assert failure is not None
     assert failure.signature == "history: unanswered"
+
+
+def test_checks_see_the_aggregates_of_the_users_own_actors() -> None:
+    def save(system: ActorSystem, account: str, amount: int) -> None:
+        for _ in range(3):
+            system.actor(f"account/{account}").ask(Deposit(amount)).result()
+
+    def start(system: ActorSystem, world: World) -> None:
+        world.spawn(save, system, "ann", 5, name="ann")
+        world.spawn(save, system, "bob", 7, name="bob")
+
+    def balances(state: SystemState) -> list[int]:
+        return [account.balance for account in state.own_aggregates.values()]
+
+    world = World(actors={"account": AccountActor})
+    world.always(lambda state: sum(balances(state)) <= 36)
+    world.sometimes("everything is saved", lambda state: sorted(balances(state)) == [15, 21])
+    assert world.run(start).check().reached == ("everything is saved",)
 
 
 def test_parameters_are_kept_by_the_token() -> None:
