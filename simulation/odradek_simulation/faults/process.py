@@ -71,7 +71,7 @@ class _Repeats(Tampered):
 
     def __init__(self, site: Site, task: ActorTask, delay: float) -> None:
         super().__init__(task)
-        self._site, self._delay = site, delay
+        self.site, self._delay = site, delay
 
     def __call__(self, message: Any) -> None:
         if type(message) is Command and type(message.body) is AppendBatch:
@@ -81,8 +81,8 @@ class _Repeats(Tampered):
 
     def repeat(self, command: Command) -> None:
         """Deliver a command again, after the delay."""
-        copy = replace(command, reply_to=_Refused(self._site))
-        self._site.after(self._delay, partial(self._site.runtime.scheduler.enqueue, self.task, copy))
+        copy = replace(command, reply_to=_Refused(self.site))
+        self.site.after(self._delay, partial(self.site.runtime.scheduler.enqueue, self.task, copy))
 
 
 class _Repeated:
@@ -92,7 +92,7 @@ class _Repeated:
         self._repeats, self._command = repeats, command
 
     def tell(self, message: Any) -> None:
-        self._command.reply_to.tell(message)
+        self._repeats.site.runtime.send(self._command.reply_to, message)
         if isinstance(message, Reply) and isinstance(message.value, AppendDone):
             self._repeats.repeat(self._command)
 
