@@ -12,6 +12,7 @@ from odradek.cli.commands.simulate.world import show
 from odradek.cli.exit_codes import CommandError
 from odradek.simulation import World
 from odradek_simulation.chaos import run_chaos
+from odradek_simulation.choices import Token
 
 SEEDED = ["simulate", "--runtime", "seeded", "--messages", "20"]
 
@@ -58,13 +59,21 @@ def test_a_failure_is_printed_and_fails_the_command(json: bool, capsys: pytest.C
     assert "lost-write" in capsys.readouterr().out
 
 
-def test_a_token_of_other_code_is_replayed_with_a_warning() -> None:
-    token = World(1).run(lambda system, world: None).token
-    outcome = here("simulate", "--replay", token)
-    assert "the token comes from other code or another target" in outcome.complaint
-    assert outcome.code == 7
-    assert "the replay differs from the recorded run" in outcome.complaint
-    assert here("simulate", "--replay", token, "--lenient").code == 0
+def test_a_token_of_other_code_is_repeated_as_closely_as_possible_on_request() -> None:
+    made = Token.parse(run_chaos(World(parameters={"messages": 5})).token)
+    token = msgspec.structs.replace(made, product=b"else", steps=made.steps + 1)
+    strict = here("simulate", "--replay", token)
+    assert strict.code == 7
+    assert "the token was made by other code, so the run may take another course" in strict.complaint
+    assert "the replay differs from the recorded run: it ends after step" in strict.complaint
+    lenient = here("simulate", "--replay", token, "--lenient")
+    assert (lenient.code, "Verdict: everything holds" in lenient.text) == (0, True)
+
+
+def test_a_token_of_another_target_is_refused() -> None:
+    outcome = here("simulate", "--replay", World(1).run(lambda system, world: None).token)
+    assert outcome.code == 2
+    assert "repeat it with odradek explain, or with World.replay" in outcome.complaint
 
 
 @pytest.mark.parametrize(

@@ -145,6 +145,14 @@ def test_actors_that_race_for_a_seat_give_away_no_more_than_there_are(tmp_path: 
     assert re.search(r"^ann in law: version \d$", printed, re.MULTILINE)
 
 
+def test_a_world_finds_the_billing_that_loses_orders_and_not_the_other_one(tmp_path: Path) -> None:
+    first, second = run("16_simulate_crashes.py", tmp_path).split("commits after it has billed:")
+    assert "eventually 'every order is billed' failed after step" in first
+    assert re.search(r"^  after .*(crash|kill)", first, re.MULTILINE)
+    assert "failed" not in second
+    assert re.search(r"^  [1-9]\d* crashes, [1-9]\d* runs in which an order was billed twice$", second, re.MULTILINE)
+
+
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.stem)
 def test_an_example_is_short_and_tested(path: Path) -> None:
     source = path.read_text()

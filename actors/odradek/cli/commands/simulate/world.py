@@ -16,7 +16,7 @@ from odradek.simulation import World
 from odradek_simulation.chaos.report import ChaosReport, run_chaos
 from odradek_simulation.chaos.target import chaos
 from odradek_simulation.choices.strategies import StrategyName
-from odradek_simulation.choices.token import Token, code_of
+from odradek_simulation.choices.token import Token, code_of, name_of
 from odradek_simulation.faults.injector import fault_names
 from odradek_simulation.faults.process import LOST_TAIL
 from odradek_simulation.workload.mix import SMALL, Workload
@@ -45,9 +45,12 @@ def repeated(text: str, log: str, *, is_lenient: bool) -> _MakeWorld:
         token = Token.parse(text)
     except odradek.errors.InvalidToken as error:
         raise bad_value("--replay", str(error)) from error
+    if token.name != name_of(chaos):
+        other = f"of {token.name}, not of this command" if token.name else "not of this command"
+        raise bad_value("--replay", f"the token is {other}; repeat it with odradek explain, or with World.replay")
     _check_log(fault_names(token.recipe.faults), log)
     if (token.product, token.target) != code_of(chaos):
-        tell("the token comes from other code or another target, so the run may take another course")
+        tell("the token was made by other code, so the run may take another course")
     return partial(World.replay, text, lenient=is_lenient)
 
 
