@@ -41,6 +41,7 @@ from odradek_simulation.checkers.history import History, Recorder
 from odradek_simulation.errors import ClientEnded
 from odradek_simulation.explaining import Explanation, explain
 from odradek_simulation.faults.site import Fault
+from odradek_simulation.plugin import simulate
 from odradek_simulation.runtime.seeded import SeededRuntime
 from odradek_simulation.shrinking import Shrunk, shrink
 from odradek_simulation.sweeping import FoundFailure, SweepReport, sweep
@@ -93,6 +94,7 @@ __all__ = [
     "run_chaos",
     "run_workload",
     "shrink",
+    "simulate",
     "sweep",
     "target_of",
 ]

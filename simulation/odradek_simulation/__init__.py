@@ -11,6 +11,8 @@
     sweeping        runs many worlds of a target, on many processes
     shrinking       makes a failing run small
     explaining      shows what happened in a run, beside the nearest passing one
+    pytest_hooks    what pytest calls in every run: the options of the plugin
+    plugin          tests of pytest that run in worlds, with many seeds
 
 Imports pictures, actors, domain and events, and never the face. Start reading at `world.world`.
 """

@@ -36,7 +36,8 @@ SEEDED = {  # by random.Random(seed) only
 LAB = modules_in("odradek_boundaries")
 DRAWN = "odradek_boundaries.workload"
 FORKED = "odradek_boundaries.study"
-WITHOUT_TEST_FRAMEWORK = sorted({*MODULES} - {*modules_in("odradek_events.testing")})
+FOR_PYTEST = {*modules_in("odradek_events.testing"), *modules_in("odradek_simulation.plugin")}
+WITHOUT_TEST_FRAMEWORK = sorted({*MODULES} - FOR_PYTEST - {"odradek_simulation.pytest_hooks"})
 
 Rule = Callable[[ast.Module], Iterable[str]]
 
@@ -186,7 +187,10 @@ RULES: dict[str, tuple[Rule, list[str]]] = {
     "events take the time of recording as an argument": (reads_the_clock, EVENTS),
     "events draw no ids and no randomness": (imports_any("uuid", "random", "secrets"), EVENTS),
     "no module uses forbidden powers": (uses_forbidden_powers, list(MODULES)),
-    "only the suites need a test framework": (imports_any("hypothesis", "pytest"), WITHOUT_TEST_FRAMEWORK),
+    "only the suites and the plugin need a test framework": (
+        imports_any("hypothesis", "pytest"),
+        WITHOUT_TEST_FRAMEWORK,
+    ),
     "a module says what it is": (lacks_a_docstring, list(MODULES)),
     "a module says what it offers": (has_a_wrong_all, sorted({*MODULES} - {*COMMANDS})),
 }

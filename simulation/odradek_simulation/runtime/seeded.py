@@ -74,12 +74,12 @@ class SeededRuntime:
         strategy: StrategyName = "random",
         length: int = 1000,
         step_ms: float = 0.1,
-        trace: bool = False,
+        trace: bool | Trace = False,
         switcher: Switcher | None = None,
         choose: Choose | None = None,
     ) -> None:
         self.seed = seed
-        self.trace = Trace() if trace else None
+        self.trace = Trace() if trace is True else trace or None
         self.scheduler = Scheduler(
             choose or strategy_of(resolved(strategy, seed), f"{seed}/picks", length),
             switcher or ThreadSwitcher(),

@@ -97,7 +97,7 @@ class Trace:
 
     def happened(self, number: int, now: int, task: str, kind: StepKind, message: str, text: str) -> None:
         """Record a fault or a check."""
-        self.steps.append(TracedStep(number, now / 1e9, task, kind, message, text))
+        self.steps.append(TracedStep(number, now / 1e9, task, kind, message, _readable(text)))
 
     def digest(self) -> str:
         """Return the SHA-256 of all steps, in hexadecimal."""

@@ -17,7 +17,7 @@ from odradek_events.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from odradek_simulation.world.result import Failure, Result
-    from odradek_simulation.world.target import Target, load_target, target_of
+    from odradek_simulation.world.target import Target, load_target, options_of, simulated, target_of
     from odradek_simulation.world.world import Start, World
 else:
     __getattr__, __dir__ = lazy_names(__name__, "result", "world", "target")
@@ -29,5 +29,7 @@ __all__ = [
     "Target",
     "World",
     "load_target",
+    "options_of",
+    "simulated",
     "target_of",
 ]

@@ -39,7 +39,7 @@ from odradek_simulation.runtime.scheduler import NS
 from odradek_simulation.runtime.seeded import SeededRuntime
 from odradek_simulation.runtime.switchers import Switcher
 from odradek_simulation.runtime.tasks import Client, Task
-from odradek_simulation.runtime.trace import Observer
+from odradek_simulation.runtime.trace import Observer, Trace
 from odradek_simulation.world.checks import Checks, Eventual, Judge
 from odradek_simulation.world.course import Course
 from odradek_simulation.world.result import Failure, FailureKind, Result
@@ -66,7 +66,7 @@ class Run:
         target: Callable[..., object],
         *,
         log: LogStore | None,
-        trace: bool,
+        trace: bool | Trace,
         switcher: Switcher,
         is_lenient: bool,
         system: dict[str, Any],

@@ -38,7 +38,11 @@ class Target(msgspec.Struct, frozen=True):
 
     def repeat(self, token: str, *, lenient: bool = False, **options: Any) -> Result:
         """Repeat the run of a token; see `World.replay`."""
-        return World.replay(token, lenient=lenient, **{**self._kept, **options}).run(self.start)
+        return self.replayed(token, lenient=lenient, **options).run(self.start)
+
+    def replayed(self, token: str, *, lenient: bool = False, **options: Any) -> World:
+        """Return the world of a token, to be run."""
+        return World.replay(token, lenient=lenient, **{**self._kept, **options})
 
     @property
     def _kept(self) -> dict[str, Any]:

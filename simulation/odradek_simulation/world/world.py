@@ -31,7 +31,7 @@ from odradek_simulation.faults.process import LOST_TAIL
 from odradek_simulation.runtime.guards import guarded
 from odradek_simulation.runtime.switchers import GreenletSwitcher, ThreadSwitcher
 from odradek_simulation.runtime.tasks import Task
-from odradek_simulation.runtime.trace import Observer
+from odradek_simulation.runtime.trace import Observer, Trace
 from odradek_simulation.world.checks import Check, Checks, Eventual, Judged
 from odradek_simulation.world.result import Result
 from odradek_simulation.world.run import Run
@@ -61,7 +61,7 @@ class World:
     step_limit  the run fails after so many steps
     length      an estimate of the number of choices, for PCT; `Result.choices` of an earlier run
     parameters  what `start` reads from `world.parameters`: numbers and texts by name. The token keeps them
-    trace       records every step in `Result.trace`
+    trace       records every step in `Result.trace`; it can be a Trace of your own, which is called before each step
     switcher    "threads" or "greenlets" carry the clients; both give the same run
     system      further arguments of `ActorSystem.open`, such as actors={"account": AccountActor} and settings
 
@@ -80,7 +80,7 @@ class World:
         step_limit: int = _STEP_LIMIT,
         length: int = 1000,
         parameters: Mapping[str, Parameter] | None = None,
-        trace: bool = False,
+        trace: bool | Trace = False,
         switcher: Literal["threads", "greenlets"] = "threads",
         stall_seconds: float | None = _STALL_SECONDS,
         **system: Any,
