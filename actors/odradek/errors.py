@@ -65,6 +65,7 @@ arguments raise ValueError or TypeError instead, at once.
 
     ActorError                          no answer, or none in time
     ├── ActorStopped                    the actor has stopped; the next request starts a new one
+    ├── AnswerLost                      an actor failed at the answer to its request, so the outcome is unknown
     ├── ActorFailed                     the actor gave up after repeated failures
     ├── DecisionContended               the facts that a decision was based on kept changing while it was stored
     ├── RequestTimedOut                 no answer in time, so the outcome is unknown; also a TimeoutError
@@ -96,6 +97,7 @@ from odradek_actors.errors import (
     ActorError,
     ActorFailed,
     ActorStopped,
+    AnswerLost,
     BufferFull,
     DecisionContended,
     DeliveryTimedOut,
@@ -227,6 +229,7 @@ __all__ = [
     "ActorFailed",
     "ActorStopped",
     "AggregateFailed",
+    "AnswerLost",
     "AppendError",
     "BufferFull",
     "CheckpointUnusable",

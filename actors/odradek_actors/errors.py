@@ -2,6 +2,7 @@
 
 ActorError
 ├── ActorStopped        the actor stopped before it handled the message; retriable, a new actor will answer
+├── AnswerLost          an actor failed while it handled the answer to its request; the outcome is unknown
 ├── ActorFailed         the actor stopped after repeated failures
 ├── DecisionContended   the facts that a decision was based on kept changing; retriable
 ├── RequestTimedOut     no answer in time; the outcome is unknown
@@ -24,6 +25,7 @@ __all__ = [
     "ActorError",
     "ActorFailed",
     "ActorStopped",
+    "AnswerLost",
     "BufferFull",
     "DecisionContended",
     "DeliveryTimedOut",
@@ -54,6 +56,21 @@ class ActorStopped(ActorError):
 
     def __init__(self, what: str) -> None:
         super().__init__(f"{what} stopped before it handled the message; send it again")
+
+
+class AnswerLost(ActorError):
+    """An actor failed while it handled the answer to its request. `reason`, also its `__cause__`, is what it raised."""
+
+    code = "answer_lost"
+    retriable = True
+
+    def __init__(self, actor: str, reason: Exception) -> None:
+        super().__init__(
+            f"{actor} failed while it handled the answer to its request ({reason!r}); "
+            "the request may have taken effect, check before retrying"
+        )
+        self.actor, self.reason = actor, reason
+        self.__cause__ = reason
 
 
 class ActorFailed(ActorError):

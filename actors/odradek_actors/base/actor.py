@@ -1,7 +1,16 @@
 """The base class of every actor: dispatches by message type, and answers every request even when it fails or stops.
 
-Pykka silently stops an actor after a failing `tell`, and drops the messages left in its inbox. Here an exception in a
-handler is logged and sent to the requester, and messages left in the inbox at stop are bounced to their senders.
+Pykka silently stops an actor after a failing `tell`, and drops the messages left in its inbox. Here messages left in
+the inbox at stop are bounced to their senders, and an exception in a handler, whichever it is, leaves nothing waiting
+(`handler_failed`):
+
+    the handler of a request         its sender gets the error, unless the actor still holds the request
+    the continuation of a request    is called again, with AnswerLost as the answer
+    the handler of another message   gets the message again after retry_backoff
+
+So the path that an actor takes after a failed answer also resets what the failed continuation should have reset. Two
+rules make that work. A flag that says "under way" is set after the request was sent, and reset first of all when the
+answer arrives. A message without an answer may arrive twice, so a timer that is set again gets a new number.
 """
 
 from __future__ import annotations
@@ -12,9 +21,9 @@ from typing import Any
 
 import pykka
 
-from odradek_actors.errors import ActorStopped, NotUnderstood, as_error
+from odradek_actors.errors import ActorStopped, AnswerLost, NotUnderstood, as_error
 from odradek_actors.logs import get_logger
-from odradek_actors.messages.core import Command, GetStatus, Query, Recipient, Reply, Status, Tick
+from odradek_actors.messages.core import Answerable, Command, GetStatus, Nobody, Query, Recipient, Reply, Status, Tick
 from odradek_actors.runtime.forwarding import Forwarding
 from odradek_actors.runtime.port import Runtime
 from odradek_actors.settings import Settings
@@ -62,22 +71,26 @@ class OdradekActor(pykka.ThreadingActor):
         self.log = get_logger(actor=type(self).__name__)
 
     def on_receive(self, message: object) -> None:
-        """Dispatch. An exception goes to the requester as the answer, and stops neither the actor nor the process."""
+        """Handle a message. An exception stops neither the actor nor the process."""
+        try:
+            self.handle_message(message)
+        except BaseException as raised:  # SystemExit or pytest.fail too: Pykka would stop every actor in the process
+            self._survive(message, as_error(raised))
+
+    def handle_message(self, message: object) -> None:
+        """Pass a message to its handler, or an answer to its continuation."""
         kind = type(message)
         if kind is Query and type(message.body) is GetStatus:  # type: ignore[attr-defined]  # narrowed by type() above
             self.reply(message, Status(self.handled, self.is_busy()))  # type: ignore[arg-type]  # as above
             return
         self.handled += 1
-        try:
-            if kind is Reply:
-                self._continue(message)  # type: ignore[arg-type]  # narrowed by type() above
-            else:
-                handler = self.handlers.get(kind)
-                if handler is None:
-                    raise NotUnderstood(type(self).__name__, kind.__name__)
-                handler(message)
-        except BaseException as raised:  # SystemExit or pytest.fail too: Pykka would stop every actor in the process
-            self._survive(message, as_error(raised))
+        if kind is Reply:
+            self._continue(message)  # type: ignore[arg-type]  # narrowed by type() above
+            return
+        handler = self.handlers.get(kind)
+        if handler is None:
+            raise NotUnderstood(type(self).__name__, kind.__name__)
+        handler(message)
 
     def _survive(self, message: object, error: Exception) -> None:
         """Call `handler_failed`; if that raises too, stop this actor and no other."""
@@ -85,8 +98,8 @@ class OdradekActor(pykka.ThreadingActor):
             self.handler_failed(message, error)
         except BaseException as raised:
             self.log.error("actor stops", message=type(message).__name__, error=repr(raised), exc_info=raised)
-            if isinstance(message, Command | Query):
-                self.reply(message, as_error(raised))
+            if isinstance(message, Answerable):
+                self.send(*message.bounce(as_error(raised)))
             self.stop()
 
     def answer_of(self, hook: str, raised: BaseException) -> Exception:
@@ -97,10 +110,39 @@ class OdradekActor(pykka.ThreadingActor):
         return error
 
     def handler_failed(self, message: object, error: Exception) -> None:
-        """Log the exception of a handler, and send it to the requester."""
+        """Log a handler's exception, and answer or repeat the message, so that nothing waits for what was not done."""
         self.log.error("handler failed", message=type(message).__name__, error=repr(error), exc_info=error)
-        if isinstance(message, Command | Query):
-            self.reply(message, error)
+        if isinstance(message, Reply):
+            then = self._continuations.pop(message.request_id, None)
+            if then is not None:
+                self.lose_answer(then, error)
+        elif isinstance(message, Answerable) and self.holds(message):
+            return
+        elif isinstance(message, Answerable) and not isinstance(message.bounce(error)[0], Nobody):
+            self.send(*message.bounce(error))
+        elif not isinstance(error, NotUnderstood):
+            self.runtime.later(self.settings.retry_backoff, self.actor_ref, message)
+
+    def pass_on(self, then: Callable[[Any], object], answer: Any) -> None:
+        """Call one of several continuations that wait for the same answer, so that it fails alone."""
+        try:
+            then(answer)
+        except BaseException as raised:
+            self.lose_answer(then, self.report_failure("continuation", raised))
+
+    def lose_answer(self, then: Callable[[Any], object], error: Exception) -> None:
+        """Call a continuation that has failed again, with AnswerLost."""
+        then(AnswerLost(type(self).__name__, error))
+
+    def report_failure(self, what: str, raised: BaseException) -> Exception:
+        """Log what something other than a whole handler raised, and return it as an error."""
+        error = as_error(raised)
+        self.log.error(f"{what} failed", error=repr(error), exc_info=error)
+        return error
+
+    def holds(self, request: object) -> bool:
+        """Return whether the actor will still answer a request whose handler failed."""
+        return False
 
     def is_busy(self) -> bool:
         """Return whether work in progress will change the state without a further message from outside."""
@@ -119,19 +161,20 @@ class OdradekActor(pykka.ThreadingActor):
     ) -> int:
         """Send a request to another actor; `then` is called with the answer, which is an exception if it failed.
 
-        Returns the request's number, which `withdraw` takes.
+        If `then` raises an exception, it is called again, with AnswerLost. Returns the request's number, which
+        `withdraw` takes.
 
         With `command`, the body is sent as a Command on its behalf and keeps its correlation id; otherwise it is sent
         as a Query. The causation id is, in this order: the id of the event just stored; the causation id of `command`;
         the correlation id of `command`, which then started the conversation.
         """
         number = self.runtime.new_number()
-        self._continuations[number] = partial(self._follow, self.cause, then) if self.cause else then
         if command is None:
             self.send(recipient, Query(body, self.actor_ref, number))
         else:
             cause = self.cause or command.causation_id or command.correlation_id
             self.send(recipient, Command(body, self.actor_ref, number, command.correlation_id, cause))
+        self._continuations[number] = partial(self._follow, self.cause, then) if self.cause else then
         return number
 
     def withdraw(self, number: int) -> None:
@@ -166,6 +209,7 @@ class OdradekActor(pykka.ThreadingActor):
             self.cause = before
 
     def _continue(self, message: Reply) -> None:
-        then = self._continuations.pop(message.request_id, None)
+        then = self._continuations.get(message.request_id)
         if then is not None:
             then(message.value)
+            self._continuations.pop(message.request_id, None)  # only now: `handler_failed` calls it again

@@ -21,9 +21,9 @@ class DeadlineTimer:
         """Send the actor a Tick in `delay` seconds or earlier."""
         due = self._actor.runtime.monotonic() + delay
         if due < self._due:
-            self._due = due
-            self._number = self._actor.runtime.new_number()
-            self._actor.tick(delay, Tick(self._purpose, self._number))
+            number = self._actor.runtime.new_number()
+            self._actor.tick(delay, Tick(self._purpose, number))
+            self._due, self._number = due, number
 
     def is_fired_by(self, tick: Tick) -> bool:
         """Return whether a Tick belongs to the current timer, not to a replaced one; if so, the timer is then off."""

@@ -31,14 +31,23 @@ from odradek_actors.base.actor import ActorContext
 from odradek_actors.base.behaviour import Behaviour, S
 from odradek_actors.base.decision_model import DecisionModel, ModelStates
 from odradek_actors.base.snapshot_schedule import SnapshotSchedule
-from odradek_actors.errors import ActorFailed, ActorStopped, DecisionContended, as_error
+from odradek_actors.errors import (
+    ActorFailed,
+    ActorStopped,
+    AnswerLost,
+    DecisionContended,
+    NotUnderstood,
+    as_error,
+)
 from odradek_actors.messages.core import (
+    Answerable,
     Command,
     GetCopy,
     GetSnapshot,
     Passivated,
     Query,
     Recover,
+    Reply,
     Snapshot,
     Stop,
     Tick,
@@ -169,12 +178,15 @@ class EventSourcedActor(Behaviour[S]):
     def _read_facts(self, command: Command, model: DecisionModel, number: int) -> None:
         """Read the events that the model's state does not have, then make decision `number` on the command."""
         wanted = ReadFacts(model.query, self._model_states.position_of(model))
-        self._phase, self._reading = "reading", command
         self.request(self.context.log_reader, wanted, partial(self._facts_read, command, model, number))
+        self._phase, self._reading = "reading", command
 
     def _facts_read(self, command: Command, model: DecisionModel, number: int, facts: Facts | Exception) -> None:
         if self._phase != "reading" or self._reading is not command:  # it recovered or stopped in between
-            self._when_ready(command)
+            if not isinstance(facts, AnswerLost):
+                self._when_ready(command)
+            elif not self.holds(command):
+                self.reply(command, facts)
             return
         self._phase, self._reading = "ready", None
         try:
@@ -272,9 +284,9 @@ class EventSourcedActor(Behaviour[S]):
             is_checked=is_checked,
             condition=condition,
         )
+        self.send(self.context.journal, JournalAppend(append, self.actor_ref))
         self._phase = "appending"
         self._appending = _Appending(events, commands, then, on_conflict)
-        self.send(self.context.journal, JournalAppend(append, self.actor_ref))
 
     def _when_ready(self, message: Waiting) -> None:
         if self._phase != "ready":
@@ -346,6 +358,8 @@ class EventSourcedActor(Behaviour[S]):
         elif tick.purpose == "recover":
             if self._phase == "recovering" and tick.number == self._recovery:
                 self._recover()
+        elif tick.purpose == "resume":
+            self._go_on()
         elif self._phase != "stopped":
             self.on_tick(tick)
 
@@ -358,8 +372,8 @@ class EventSourcedActor(Behaviour[S]):
     def passivate_if_unused(self) -> None:
         """Passivate once the actor is idle, unless it is in use again by then. The next request starts a new actor."""
         if not self._must_look_idle and not self.is_in_use():
-            self._must_look_idle = True
             self.send(self.actor_ref, Tick("passivate"))  # queued behind the requests already in the inbox
+            self._must_look_idle = True
 
     def _passivate_if_idle(self) -> None:
         self._must_look_idle = False
@@ -370,18 +384,19 @@ class EventSourcedActor(Behaviour[S]):
             self.runtime.forward(self.actor_ref, self.forwarding)
             self._end()
         else:
-            self._must_look_idle = True
             self.tick(self.settings.retry_backoff, Tick("passivate"))
+            self._must_look_idle = True
 
     # -- after the journal's answer -----------------------------------------------------------------------------------
 
     def _journal_answered(self, result: JournalResult) -> None:
-        appending, self._appending = self._appending, None
+        appending = self._appending
         if appending is None:
             return
         events, commands, then = appending.events, appending.commands, appending.then
         verdict = result.verdict
         if isinstance(verdict, Appended):
+            self._appending = None
             self._failures = 0
             try:
                 self.state.apply_all(events)
@@ -394,22 +409,32 @@ class EventSourcedActor(Behaviour[S]):
                 self._failed(error)
                 return
             self._phase = "ready"
-            self._follow(f"{self._commit_id}/{len(events) - 1}", then, verdict)
+            self._finish(commands, partial(self._follow, f"{self._commit_id}/{len(events) - 1}", then), verdict)
             if self.state.version >= self._snapshots.due:
                 self._take_snapshot()
             self._go_on()
             return
         if appending.on_conflict is not None and isinstance(verdict.error, ConditionNotMet):
-            self._phase = "ready"
-            appending.on_conflict(verdict.error)
+            self._appending, self._phase = None, "ready"
+            self._finish(commands, appending.on_conflict, verdict.error)
             self._go_on()
             return
         self.append_failed(commands, verdict.error)
+        self._appending = None
         if isinstance(verdict, Rejected) and not isinstance(verdict.error, WrongExpectedVersion):
             self._phase = "ready"
             self._go_on()
         else:
             self._failed(verdict.error)
+
+    def _finish(self, commands: Sequence[Command], then: Callable[[Any], object], outcome: Any) -> None:
+        """Call `then` after an append. If it raises, the commands get OutcomeUnknown: their events may be stored."""
+        try:
+            then(outcome)
+        except BaseException as raised:
+            error = self.report_failure("answer", raised)
+            self.append_failed(commands, OutcomeUnknown(self.stream, repr(error)))
+            self.resume_later(error)
 
     def append_failed(self, commands: Sequence[Command], error: Exception) -> None:
         """Reply with the error to commands whose events were not, or perhaps not, stored."""
@@ -422,16 +447,56 @@ class EventSourcedActor(Behaviour[S]):
         waiting = len(self.stash)  # a Stop that must wait goes to the back of the stash, once per round
         while self._phase == "ready" and self.stash and waiting:
             waiting -= 1
-            self._process(self.stash.popleft())
+            self.take_up(self.stash.popleft())
+
+    def take_up(self, message: Waiting) -> None:
+        """Handle a message that was held back, or stash it. If that fails, the error is this message's."""
+        try:
+            self._when_ready(message)
+        except BaseException as raised:
+            self.handler_failed(message, as_error(raised))
 
     def handler_failed(self, message: object, error: Exception) -> None:
-        """Reply with the error to a request; for any other message rebuild the state, which may be corrupt."""
+        """Answer or repeat the message, then go on. If it belongs to an append or a recovery, rebuild the state.
+
+        A Stop, Tick or the like that fails too often in a row stops the actor.
+        """
+        if isinstance(message, JournalResult | Fenced | StreamChunk):
+            self.log.error("handler failed", message=type(message).__name__, error=repr(error), exc_info=error)
+            self._start_over(error)
+            return
         super().handler_failed(message, error)
-        if isinstance(message, Command | Query) or self._phase == "stopped":
+        if self._phase == "stopped" or isinstance(error, NotUnderstood):
+            return
+        self.resume_later(error)
+        if not isinstance(message, Answerable | Reply):
+            self._failures += 1
+            if self._failures > _GIVE_UP_AFTER:
+                self._give_up(error)
+
+    def resume_later(self, error: Exception) -> None:
+        """Call `on_ready` after retry_backoff, for what a failed handler or continuation should have begun."""
+        self.tick(self.settings.retry_backoff, Tick("resume"))
+
+    def lose_answer(self, then: Callable[[Any], object], error: Exception) -> None:
+        """Call the continuation again; if it also fails with AnswerLost, rebuild the state."""
+        try:
+            super().lose_answer(then, error)
+        except BaseException as raised:
+            self._start_over(self.report_failure("continuation", raised))
+
+    def holds(self, request: object) -> bool:
+        """Return whether a request is stashed, waits for facts, or its events are being appended."""
+        appending = () if self._appending is None else self._appending.commands
+        return any(waiting is request for waiting in (*self.stash, *appending, self._reading))
+
+    def _start_over(self, error: Exception) -> None:
+        """Give up an append in progress, and rebuild the state."""
+        if self._phase == "stopped":
             return
         if self._appending is not None:
-            commands, self._appending = self._appending.commands, None
-            self.append_failed(commands, OutcomeUnknown(self.stream, repr(error)))
+            self.append_failed(self._appending.commands, OutcomeUnknown(self.stream, repr(error)))
+            self._appending = None
         self._failed(error)
 
     # -- recovery -----------------------------------------------------------------------------------------------------
@@ -457,10 +522,15 @@ class EventSourcedActor(Behaviour[S]):
         self.send(self.context.journal, Fence(self.actor_ref, self._recovery))
 
     def _fenced(self, message: Fenced) -> None:
-        if message.number == self._recovery:
-            wants_snapshot = self.settings.snapshot_interval > 0 and not self._mistrusts_snapshots
-            schema = self.snapshot_schema if wants_snapshot else None
-            self.send(self.context.log_reader, ReadStream(self.stream, self.actor_ref, self._recovery, schema))
+        if message.number != self._recovery or self._phase != "recovering":
+            return
+        if message.error is not None:
+            self._recovery_failed(message.error)
+            return
+        wants_snapshot = self.settings.snapshot_interval > 0 and not self._mistrusts_snapshots
+        schema = self.snapshot_schema if wants_snapshot else None
+        self._recovery = self.runtime.new_number()
+        self.send(self.context.log_reader, ReadStream(self.stream, self.actor_ref, self._recovery, schema))
 
     def _chunk_read(self, chunk: StreamChunk) -> None:
         if chunk.number != self._recovery or self._phase != "recovering":
@@ -487,8 +557,7 @@ class EventSourcedActor(Behaviour[S]):
                 self._take_snapshot()
             stored, self._stored = self._stored, None
             if stored is not None:
-                _, then, appended = stored
-                then(appended)
+                self._finish(*stored)
             self._go_on()
 
     def _begin_at(self, snapshot: Restored) -> None:
@@ -540,6 +609,7 @@ class EventSourcedActor(Behaviour[S]):
         """Answer every pending request, even if the actor was stopped during an append or a recovery."""
         if self._phase != "stopped":
             self._abandon(ActorStopped(self.stream))
+        self._empty_stash(ActorStopped(self.stream))
         super().on_stop()
         if self.forwarding is not None:
             self.send(self.context.directory, Passivated(self.stream, self.actor_ref))

@@ -339,7 +339,11 @@ class ConsumerHandle(ConsumerCommits):
             if not self._is_closed:  # the listener may have called close
                 closed = self._system.command(self._stream, CloseConsumer(self._number))
                 self._is_closed = True
-                closed.result()
+                try:
+                    closed.result()
+                except Exception:
+                    self._is_closed = False  # call it again
+                    raise
                 self._system.forget(self._stream)
 
     def __repr__(self) -> str:

@@ -334,12 +334,21 @@ class RunningSystem:
 
     def _stop_running(self, kinds: tuple[str, ...], deadline: float) -> bool:
         try:
-            running = self._running(*kinds, timeout=max(0.0, deadline - self.runtime.monotonic()))
+            running = self._running_until(deadline, kinds)
         except ActorStopped:  # the directory stops only after every actor that it started
             return True
         except RequestTimedOut:
             return False
         return self._stop([ref for _, ref in running], deadline)
+
+    def _running_until(self, deadline: float, kinds: tuple[str, ...]) -> tuple[tuple[str, pykka.ActorRef[Any]], ...]:
+        """Ask the directory for the running actors; once more if it fails, because the actors must be stopped."""
+        try:
+            return self._running(*kinds, timeout=max(0.0, deadline - self.runtime.monotonic()))
+        except (ActorStopped, RequestTimedOut):
+            raise
+        except Exception:
+            return self._running(*kinds, timeout=max(0.0, deadline - self.runtime.monotonic()))
 
     def _stop_at_once(self) -> None:
         """Stop the infrastructure without waiting for work in progress; the directory stops the actors it started."""

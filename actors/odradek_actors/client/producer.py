@@ -187,8 +187,12 @@ class ProducerHandle:
         closed = self._system.command(self._stream, CloseProducer(self._number))
         self._is_closed = True
         sent = self._buffer.holders()
-        closed.result(limit)
-        self._system.runtime.wait_for_all(sent, limit)
+        try:
+            closed.result(limit)
+            self._system.runtime.wait_for_all(sent, limit)
+        except Exception:
+            self._is_closed = False  # call it again
+            raise
         self._system.forget(self._stream)
 
     def __repr__(self) -> str:

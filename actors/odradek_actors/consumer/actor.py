@@ -155,8 +155,8 @@ class ConsumerActor(ConsumerPolling):
         is_refused = isinstance(error, AppendError) and not isinstance(error, WrongExpectedVersion)
         if not commands and is_refused:  # the actor's own append: fail the poll, and retry after retry_backoff
             self._refuse_poll(error)
-            self._is_held = True
             self.tick(self.settings.retry_backoff, Tick("retry"))
+            self._is_held = True
         for command in commands:
             if command is self._poll and not is_refused:
                 continue
@@ -190,16 +190,17 @@ class ConsumerActor(ConsumerPolling):
         """Retry the commits of a cooperative member that arrived too late for the last generation."""
         if self._is_rebalancing:
             return
-        commits, self._commits = self._commits, {}
-        for number, command in sorted(commits.items()):
+        for number, command in sorted(self._commits.items()):
             try:
                 self._commit(command, command.body, number)
             except DomainError as error:
                 self.reply(command, error)
+            del self._commits[number]
 
     def _refuse_commits(self, error: Exception) -> None:
-        while self._commits:
-            self.reply(self._commits.popitem()[1], error)
+        for command in self._commits.values():
+            self.reply(command, error)
+        self._commits.clear()
 
     def _topic_changed(self, message: TopicChanged) -> None:
         """Look for missing partitions and, without a group, for topics that match the pattern."""
@@ -208,8 +209,8 @@ class ConsumerActor(ConsumerPolling):
         self._go_on_polling()
 
     def _match_topics(self) -> None:
-        self._must_match = False
         if self.state.pattern is None or self.state.group_id is not None:  # the group matches for its members
+            self._must_match = False
             return
 
         def listed(topics: Any) -> None:
@@ -220,6 +221,7 @@ class ConsumerActor(ConsumerPolling):
                 self._subscribe_to(self._matching(pattern, topics), pattern, None)
 
         self.request(self.context.log_reader, ListTopics(), listed)
+        self._must_match = False
 
     def on_ready(self) -> None:
         """Continue the poll that an append or a recovery interrupted."""

@@ -21,7 +21,7 @@ from typing import Any
 
 from odradek_actors.base.actor import ActorContext
 from odradek_actors.consumer.session import ConsumerSession
-from odradek_actors.errors import ActorStopped
+from odradek_actors.errors import ActorStopped, AnswerLost
 from odradek_actors.messages.consumers import Notice, OpenConsumer
 from odradek_actors.messages.core import Command, Nobody, Tick
 from odradek_actors.messages.groups import (
@@ -56,6 +56,7 @@ class GroupMembership(ConsumerSession):
         super().start_volatile()
         self._stage = "out"
         self._life = 0
+        self._next_beat = 0  # the number of the heartbeat's timer
         self._must_rejoin = ""  # the reason; empty if it need not rejoin
         self._joined_for: tuple[tuple[str, ...], str | None] = ((), None)  # topics and pattern of its last join
         self._ended_generation = -1  # the last generation that the group has ended
@@ -224,7 +225,6 @@ class GroupMembership(ConsumerSession):
         if self._stage == "out" and not self._member_id:
             self._life = self.runtime.new_number()
             self._beat_later()
-        self._stage = "joining"
         life = self._life
 
         def joined(answer: Any) -> None:
@@ -234,6 +234,7 @@ class GroupMembership(ConsumerSession):
                 self._tell_group(LeaveGroup(answer.member_id, "it joined too late"))
 
         self._ask_group(body, joined, poll, self._while_alive())
+        self._stage = "joining"
 
     def _while_alive(self) -> Callable[[], bool]:
         """Return a predicate that says whether this membership still lasts.
@@ -248,7 +249,6 @@ class GroupMembership(ConsumerSession):
             self._not_joined(answer)
             return
         self._member_id, self._generation = answer.member_id, answer.generation
-        self._stage = "syncing"
         life = self._life
 
         def synced(result: Any) -> None:
@@ -257,6 +257,7 @@ class GroupMembership(ConsumerSession):
 
         sync = SyncGroup(self._member_id, self._generation, self._member.instance_id)
         self._ask_group(sync, synced, poll, self._while_alive())
+        self._stage = "syncing"
 
     def _synced(self, answer: Any) -> None:
         if isinstance(answer, SyncResult):
@@ -267,15 +268,16 @@ class GroupMembership(ConsumerSession):
 
     def _not_joined(self, error: Any) -> None:
         """Rejoin after a failed join or sync. An error that a retry would repeat is reported to the caller first."""
+        may_retry = isinstance(error, ActorStopped | AnswerLost | OutcomeUnknown)
         self._stage = "out"
         if isinstance(error, FencedInstanceId):
             self._fencing = error
         if isinstance(error, _LOST):
             self._end_membership()
-        elif not isinstance(error, RebalanceInProgress | OutcomeUnknown | ActorStopped):
+        elif not may_retry and not isinstance(error, RebalanceInProgress):
             self._unreported = None if self._is_polling else error
             self._refuse_poll(error)
-        if isinstance(error, ActorStopped | OutcomeUnknown):  # retried after retry_backoff, not reported
+        if may_retry:  # after retry_backoff, and not reported
             self.tick(self.settings.retry_backoff, Tick("rejoin"))
         else:
             self._go_on_polling()
@@ -283,6 +285,7 @@ class GroupMembership(ConsumerSession):
     def _end_membership(self) -> None:
         """End the membership. `_settle` then records assigned partitions as lost, unless they are released first."""
         self._life = self.runtime.new_number()
+        self._next_beat = 0
         self._stage, self._must_rejoin = "out", ""
         self._member_id, self._generation, self._ended_generation = "", -1, -1
         self._had = Claim()
@@ -314,11 +317,12 @@ class GroupMembership(ConsumerSession):
         delay = (
             self._member.heartbeat_interval if self._is_polling else min(self._member.heartbeat_interval, until_idle)
         )
-        self.tick(delay, Tick("heartbeat", self._life))
+        self._next_beat = self.runtime.new_number()
+        self.tick(delay, Tick("heartbeat", self._next_beat))
 
     def _beat(self, tick: Tick) -> None:
         """Leave if the caller has not polled for max_poll_interval; otherwise send a heartbeat."""
-        if tick.number != self._life:
+        if tick.number != self._next_beat:
             return
         idle = self.runtime.monotonic() - self._polled_at
         if not self._is_polling and idle >= self._member.max_poll_interval:

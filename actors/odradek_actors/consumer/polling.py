@@ -108,11 +108,11 @@ class ConsumerPolling(GroupMembership):
         """Do the work that waits for the actor to be ready, with or without a poll."""
 
     def _answer_poll(self, answer: object) -> None:
-        poll, self._poll = self._poll, None
+        if self._poll is not None:
+            self.reply(self._poll, answer)
+        self._poll = None
         self._polled_at = self.runtime.monotonic()
         self._drop_fetches()
-        if poll is not None:
-            self.reply(poll, answer)
 
     def _drop_fetches(self) -> None:
         self._round = self.runtime.new_number()
@@ -322,6 +322,6 @@ class ConsumerPolling(GroupMembership):
         last = delivery.messages[-1]
         if self.state.positions(last.topic).get(last.partition) == last.offset + 1:
             self._delivery = delivery
-            poll, self._poll = self._poll, None
-            if poll is not None:
-                self.reply(poll, delivery)
+            if self._poll is not None:
+                self.reply(self._poll, delivery)
+            self._poll = None

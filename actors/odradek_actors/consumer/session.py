@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import pykka
@@ -94,6 +95,12 @@ class ConsumerSession(EventSourcedActor[Consumer]):
         if self._handle is not None:
             self.reply(command, ConsumerAlreadyOpen(self.id))
             return
+        now, consumer = self.runtime.now(), self.state
+        events: list[Any] = list(consumer.register(wanted.group_id, now))
+        committed = consumer.committed.all() if wanted.group_id is None else ()  # a member gets them when it syncs
+        if consumer.is_registered or committed:
+            events.append(consumer.resume(committed, now))
+        self.persist(events, (command,), lambda _: self.reply(command, None))
         self._handle = wanted.handle
         self._group_id = wanted.group_id
         self._reset_policy = wanted.auto_offset_reset
@@ -103,12 +110,6 @@ class ConsumerSession(EventSourcedActor[Consumer]):
         self._paused.clear()
         self._group_ref = None
         self._questions = deque()  # a new queue: requests of an earlier session still go to that session's group
-        now, consumer = self.runtime.now(), self.state
-        events: list[Any] = list(consumer.register(wanted.group_id, now))
-        committed = consumer.committed.all() if wanted.group_id is None else ()  # a member gets them when it syncs
-        if consumer.is_registered or committed:
-            events.append(consumer.resume(committed, now))
-        self.persist(events, (command,), lambda _: self.reply(command, None))
 
     def _close(self, command: Command, wanted: CloseConsumer) -> None:
         """Leave the group and release the partitions; answer once the group can assign them to other members."""
@@ -258,9 +259,9 @@ class ConsumerSession(EventSourcedActor[Consumer]):
         if self._group_ref is not None:
             self._put(question, self._group_ref)
             return
-        self._questions.append(question)
-        if len(self._questions) == 1:
+        if not self._questions:
             self._look_up_group(self._questions)
+        self._questions.append(question)
 
     def _look_up_group(self, questions: deque[_Question]) -> None:
         def found(ref: Any) -> None:
@@ -269,15 +270,18 @@ class ConsumerSession(EventSourcedActor[Consumer]):
             waiting = tuple(questions)
             questions.clear()
             for question in waiting:
-                if isinstance(ref, Exception):
-                    question.then(ref)
-                elif question.is_wanted():
-                    self._put(question, ref)
+                self.pass_on(partial(self._put, question), ref)
 
         group_id = self.state.group_id if self._handle is None else self._group_id
         self.request(self.context.directory, LookUp(f"group/{group_id}"), found)
 
-    def _put(self, question: _Question, ref: pykka.ActorRef[Any]) -> None:
+    def _put(self, question: _Question, ref: pykka.ActorRef[Any] | Exception) -> None:
+        if isinstance(ref, Exception):
+            question.then(ref)
+            return
+        if not question.is_wanted():
+            return
+
         def answered(answer: Any) -> None:
             if isinstance(answer, ActorStopped) and self._group_ref is ref:
                 self._group_ref = None  # the next request looks up the group's new actor

@@ -90,7 +90,7 @@ class GroupActor(EventSourcedActor[ConsumerGroup]):
                 case SyncGroup():
                     self._sync(command, command.body)
                 case CommitGroupOffsets() if not command.body.is_current and self._doubtful(command.body):
-                    self._topics.keep_current(command, self._doubtful(command.body), self._when_ready)
+                    self._topics.keep_current(command, self._doubtful(command.body), self.take_up)
                 case _:
                     super().handle_command(command)
         except DomainError as error:
@@ -160,8 +160,19 @@ class GroupActor(EventSourcedActor[ConsumerGroup]):
         if not commands and isinstance(error, AppendError) and not isinstance(error, WrongExpectedVersion):
             self._answer_waiting(error)
         self._answer_held_queries(is_known=False)
-        self._is_held = True
         self._deadline_timer.wake_in(self.settings.retry_backoff)
+        self._is_held = True
+
+    def resume_later(self, error: Exception) -> None:
+        """Look for a due step again, because the failed handler may have been about to take one."""
+        super().resume_later(error)
+        self._is_due = True
+
+    def holds(self, request: object) -> bool:
+        """Return whether a request is stashed or being appended, or a join, sync or query is held."""
+        live = self._live
+        held = (*self._held_queries, *live.joining.values(), *live.syncing.values())
+        return any(waiting is request for waiting in held) or super().holds(request)
 
     # -- joining ------------------------------------------------------------------------------------------------------
 
@@ -393,8 +404,8 @@ class GroupActor(EventSourcedActor[ConsumerGroup]):
         def gathered() -> None:
             self._is_due = True
             if self._topics.are_stale and self.state.state is GroupState.STABLE:  # ask again after retry_backoff
-                self._is_held = True
                 self._deadline_timer.wake_in(self.settings.retry_backoff)
+                self._is_held = True
             elif self.is_ready:
                 self._advance()
 
@@ -437,9 +448,9 @@ class GroupActor(EventSourcedActor[ConsumerGroup]):
         deleted = self._deleted_topics
         if is_known and (deleted.are_in_doubt or self.state.forget_topics(deleted.new_ids, self.runtime.now())):
             return
-        held, self._held_queries = self._held_queries, []
-        for query in held:
-            super().handle_query(query)
+        while self._held_queries:
+            super().handle_query(self._held_queries[0])
+            del self._held_queries[0]
 
     def _topic_changed(self, message: TopicChanged) -> None:
         self._deleted_topics.note_change(message.ended_id)

@@ -52,10 +52,9 @@ class DeletedTopics:
         if self._is_looking_up:
             return
         known = {(item.topic, item.topic_id) for item in committed}
-        self.must_look_up = False
         if not known:
+            self.must_look_up = False
             return
-        self._is_looking_up = True
 
         def found(ids: Any) -> None:
             self._is_looking_up = False
@@ -65,3 +64,4 @@ class DeletedTopics:
             then(not isinstance(ids, Exception))
 
         self._actor.request(self._actor.context.log_reader, TopicIds(), found)
+        self.must_look_up, self._is_looking_up = False, True

@@ -58,14 +58,15 @@ class MemberSessions:
 
     def forget(self, member_id: str, answer: Exception) -> None:
         """Reply to a departed member's pending join and sync, then forget the member."""
+        for waiting in (self.joining, self.syncing):
+            command = waiting.get(member_id)
+            if command is not None:
+                self._answer(command, answer)
+                del waiting[member_id]
         self._refs.pop(member_id, None)
         self._session_ends.pop(member_id, None)
         self.claims.pop(member_id, None)
         self.unsynced.discard(member_id)
-        for waiting in (self.joining, self.syncing):
-            command = waiting.pop(member_id, None)
-            if command is not None:
-                self._answer(command, answer)
 
     def ref(self, member_id: str) -> Recipient | None:
         """Return a member's reference; None if it has not sent anything to this actor."""
@@ -100,14 +101,19 @@ class MemberSessions:
         return min(running, default=NEVER)
 
     def drain_joining(self) -> Iterator[tuple[str, Command]]:
-        """Yield and remove each pending join."""
-        while self.joining:
-            yield self.joining.popitem()
+        """Yield each pending join, and remove it once it is answered."""
+        return _drain(self.joining)
 
     def drain_syncing(self) -> Iterator[tuple[str, Command]]:
-        """Yield and remove each pending sync."""
-        while self.syncing:
-            yield self.syncing.popitem()
+        """Yield each pending sync, and remove it once it is answered."""
+        return _drain(self.syncing)
+
+
+def _drain(waiting: dict[str, Command]) -> Iterator[tuple[str, Command]]:
+    while waiting:
+        member_id = next(iter(waiting))
+        yield member_id, waiting[member_id]
+        del waiting[member_id]
 
 
 def _is_dead(ref: Recipient | None) -> bool:

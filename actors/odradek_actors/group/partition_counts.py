@@ -72,12 +72,11 @@ class PartitionCounts:
         """
         if self._is_gathering:
             return
-        self._is_gathering = True
-        self.are_stale = False
         generation = group.generation
         known: Mapping[str, int] = {} if self._gathered is None else self._gathered[1]
 
         def described(answers: Mapping[str, Any]) -> None:
+            self._is_gathering = False
             counts: dict[str, int] = {}
             for topic, answer in sorted(answers.items()):
                 if isinstance(answer, TopicDescription):
@@ -86,7 +85,6 @@ class PartitionCounts:
                     self.are_stale = True
                     if topic in known:
                         counts[topic] = known[topic]
-            self._is_gathering = False
             self._gathered = generation, counts
             self._ids = {
                 topic: answer.topic_id for topic, answer in answers.items() if isinstance(answer, TopicDescription)
@@ -101,10 +99,15 @@ class PartitionCounts:
 
         for pattern, problem in group.pattern_problems().items():
             self._actor.log.warning("pattern matches no topic", pattern=pattern, reason=problem)
-        if group.has_patterns:
-            self._actor.request(self._actor.context.log_reader, ListTopics(), listed)
-        else:
-            listed(())
+        self._is_gathering, self.are_stale = True, False
+        try:
+            if group.has_patterns:
+                self._actor.request(self._actor.context.log_reader, ListTopics(), listed)
+            else:
+                listed(())
+        except BaseException:
+            self._is_gathering, self.are_stale = False, True
+            raise
 
     def keep_current(self, command: Command, doubtful: Sequence[str], then: Callable[[Command], None]) -> None:
         """Remove offsets for earlier incarnations of these topics from a commit, and pass it to `then`.

@@ -7,8 +7,10 @@ actors read what is really stored.
 
 from __future__ import annotations
 
+from collections import deque
+
 from odradek_actors.base.actor import ActorContext, OdradekActor
-from odradek_actors.messages.core import Stop
+from odradek_actors.messages.core import Recipient, Stop
 from odradek_actors.messages.log import Fence, Fenced, Flush, JournalAppend, JournalResult
 from odradek_events.errors import LogError, LogUnavailable
 from odradek_events.log.port import LogStore
@@ -25,6 +27,7 @@ class JournalActor(OdradekActor):
         self._event_log = log
         self._waiting: list[JournalAppend] = []
         self._fences: list[Fence] = []
+        self._answers: deque[tuple[Recipient, object]] = deque()  # not sent yet
         self._flush_is_sent = False
         self._must_reopen = False
         self.handlers = {JournalAppend: self._append, Flush: self._flush, Fence: self._fence, Stop: self._stop_orderly}
@@ -34,27 +37,33 @@ class JournalActor(OdradekActor):
         return bool(self._waiting)
 
     def _append(self, message: JournalAppend) -> None:
-        self._waiting.append(message)
         self._request_flush()
+        self._waiting.append(message)
 
     def _fence(self, message: Fence) -> None:
-        self._fences.append(message)
         self._request_flush()
+        self._fences.append(message)
+
+    def holds(self, request: object) -> bool:
+        """Return whether the next Flush will answer it."""
+        return any(waiting is request for waiting in (*self._waiting, *self._fences))
 
     def _request_flush(self) -> None:
         if not self._flush_is_sent:
-            self._flush_is_sent = True
             self.send(self.actor_ref, Flush())
+            self._flush_is_sent = True
 
     def _flush(self, _: Flush) -> None:
         self._flush_is_sent = False
         waiting, self._waiting = self._waiting, []
         fences, self._fences = self._fences, []
         if waiting:
-            for message, verdict in zip(waiting, self._commit(waiting), strict=True):
-                self.send(message.reply_to, JournalResult(verdict))
-        for fence in fences:
-            self.send(fence.reply_to, Fenced(fence.number))
+            verdicts = self._commit(waiting)
+            self._answers.extend((one.reply_to, JournalResult(its)) for one, its in zip(waiting, verdicts, strict=True))
+        self._answers.extend((fence.reply_to, Fenced(fence.number)) for fence in fences)
+        while self._answers:
+            self.send(*self._answers[0])
+            self._answers.popleft()  # only now: if an exception comes first, the next Flush sends it
 
     def _commit(self, waiting: list[JournalAppend]) -> list[Verdict]:
         try:
@@ -62,6 +71,7 @@ class JournalActor(OdradekActor):
                 self._event_log.reopen()
                 self._must_reopen = False
             verdicts = self._event_log.append([message.append for message in waiting], self.runtime.now())
+            assert len(verdicts) == len(waiting), f"the log gave {len(verdicts)} verdicts on {len(waiting)} appends"
         except LogError as error:
             self._must_reopen = True
             return [Failed(error)] * len(waiting)

@@ -38,13 +38,16 @@ class _Continue(msgspec.Struct, frozen=True):
     commits: Iterator[Commit]  # mutable, so the reader sends it only to itself
     snapshot: Restored | None = None  # still to be sent
 
+    def bounce(self, error: Exception) -> tuple[Recipient, object]:
+        return self.request.bounce(error)
+
 
 class _WalkOn(msgspec.Struct, frozen=True):
     query: Query
     walking: Generator[None, None, object]  # mutable, so the reader sends it only to itself
 
-    def bounce(self) -> tuple[Recipient, object]:
-        return self.query.bounce()
+    def bounce(self, error: Exception) -> tuple[Recipient, object]:
+        return self.query.bounce(error)
 
 
 class LogReaderActor(OdradekActor):

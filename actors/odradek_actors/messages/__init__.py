@@ -25,6 +25,7 @@ from odradek_actors.messages.consumers import (
     Subscribe,
 )
 from odradek_actors.messages.core import (
+    Answerable,
     Command,
     Forward,
     GetCopy,
@@ -103,6 +104,7 @@ from odradek_actors.messages.topics import (
 __all__ = [
     "ALONE",
     "AddPartitions",
+    "Answerable",
     "AppendBatch",
     "AppendDone",
     "ApplyRetention",

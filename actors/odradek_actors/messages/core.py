@@ -2,18 +2,18 @@
 
 A `Command` requests a change, a `Query` an answer from applied, hence durable, state. Both carry `reply_to`, an object
 with a `tell` method, and get exactly one `Reply` with the same `request_id`; an exception as its value reports a
-failure. An undeliverable message is bounced: `bounce()` returns a recipient and the answer for it.
+failure. A message that was not delivered, or whose handler failed, is bounced: `bounce(error)` returns a recipient and
+the answer for it.
 """
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 
-from odradek_actors.errors import ActorStopped
-
 __all__ = [
+    "Answerable",
     "Command",
     "Forward",
     "GetCopy",
@@ -42,6 +42,15 @@ class Recipient(Protocol):
         ...
 
 
+@runtime_checkable
+class Answerable(Protocol):
+    """A message whose sender waits for an answer."""
+
+    def bounce(self, error: Exception) -> tuple[Recipient, object]:
+        """Return the sender, and the answer that the message failed with this error."""
+        ...
+
+
 class Nobody:
     """A recipient that drops every message, for requests whose answer is not needed."""
 
@@ -65,9 +74,9 @@ class Command(msgspec.Struct, frozen=True):
     correlation_id: str = ""
     causation_id: str = ""
 
-    def bounce(self) -> tuple[Recipient, object]:
-        """Answer the sender with ActorStopped."""
-        return self.reply_to, Reply(self.request_id, ActorStopped("the recipient"))
+    def bounce(self, error: Exception) -> tuple[Recipient, object]:
+        """Answer the sender with the error."""
+        return self.reply_to, Reply(self.request_id, error)
 
 
 class Query(msgspec.Struct, frozen=True):
@@ -77,9 +86,9 @@ class Query(msgspec.Struct, frozen=True):
     reply_to: Recipient
     request_id: int = 0
 
-    def bounce(self) -> tuple[Recipient, object]:
-        """Answer the sender with ActorStopped."""
-        return self.reply_to, Reply(self.request_id, ActorStopped("the recipient"))
+    def bounce(self, error: Exception) -> tuple[Recipient, object]:
+        """Answer the sender with the error."""
+        return self.reply_to, Reply(self.request_id, error)
 
 
 class Stop(msgspec.Struct, frozen=True):
@@ -136,9 +145,9 @@ class Forward(msgspec.Struct, frozen=True):
     stream: str
     request: Command | Query
 
-    def bounce(self) -> tuple[Recipient, object]:
+    def bounce(self, error: Exception) -> tuple[Recipient, object]:
         """Answer the sender of the request."""
-        return self.request.bounce()
+        return self.request.bounce(error)
 
 
 class Passivated(msgspec.Struct, frozen=True):

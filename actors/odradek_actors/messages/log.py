@@ -7,8 +7,9 @@ from typing import Any
 
 import msgspec
 
+from odradek_actors.errors import ActorStopped
 from odradek_actors.messages.core import Recipient
-from odradek_events.errors import LogUnavailable
+from odradek_events.errors import LogUnavailable, OutcomeUnknown
 from odradek_events.record import Append, Failed, Query, Verdict
 
 __all__ = [
@@ -24,7 +25,13 @@ __all__ = [
     "ReadFacts",
     "ReadOlder",
     "TopicIds",
+    "unavailable_if_stopped",
 ]
+
+
+def unavailable_if_stopped(name: str, error: Exception) -> Exception:
+    """Return LogUnavailable in place of ActorStopped, because nothing works without the journal and the log reader."""
+    return LogUnavailable(name, "it has stopped") if isinstance(error, ActorStopped) else error
 
 
 class JournalAppend(msgspec.Struct, frozen=True):
@@ -33,9 +40,12 @@ class JournalAppend(msgspec.Struct, frozen=True):
     append: Append
     reply_to: Recipient
 
-    def bounce(self) -> tuple[Recipient, object]:
-        """Answer the sender that the journal is gone."""
-        return self.reply_to, JournalResult(Failed(LogUnavailable("the journal", "it has stopped")))
+    def bounce(self, error: Exception) -> tuple[Recipient, object]:
+        """Answer that the outcome is unknown."""
+        reason = unavailable_if_stopped("the journal", error)
+        if not isinstance(reason, LogUnavailable):
+            reason = OutcomeUnknown(self.append.stream, repr(error))
+        return self.reply_to, JournalResult(Failed(reason))
 
 
 class JournalResult(msgspec.Struct, frozen=True):
@@ -54,15 +64,16 @@ class Fence(msgspec.Struct, frozen=True):
     reply_to: Recipient
     number: int
 
-    def bounce(self) -> tuple[Recipient, object]:
-        """Answer, so that the sender continues and finds the log unavailable."""
-        return self.reply_to, Fenced(self.number)
+    def bounce(self, error: Exception) -> tuple[Recipient, object]:
+        """Answer with the error, so that the sender tries again."""
+        return self.reply_to, Fenced(self.number, unavailable_if_stopped("the journal", error))
 
 
 class Fenced(msgspec.Struct, frozen=True, gc=False):
-    """Every append from before the Fence has its verdict."""
+    """Every append from before the Fence has its verdict, unless there is an error."""
 
     number: int
+    error: Exception | None = None
 
 
 class ReadOlder(msgspec.Struct, frozen=True, gc=False):

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from odradek_actors.messages.core import Recipient
-from odradek_events.errors import LogUnavailable
+from odradek_actors.messages.log import unavailable_if_stopped
 from odradek_events.record import Commit
 from odradek_events.validation import check_instance, check_int, shown
 
@@ -70,9 +70,9 @@ class ReadStream(msgspec.Struct, frozen=True):
     number: int
     schema: SnapshotSchema | None = None
 
-    def bounce(self) -> tuple[Recipient, object]:
-        """Answer that the reader is gone."""
-        return self.reply_to, StreamChunk(self.number, (), True, LogUnavailable("the log reader", "it has stopped"))
+    def bounce(self, error: Exception) -> tuple[Recipient, object]:
+        """Answer with the error, so that the sender tries again."""
+        return self.reply_to, StreamChunk(self.number, (), True, unavailable_if_stopped("the log reader", error))
 
 
 class StreamChunk(msgspec.Struct, frozen=True):

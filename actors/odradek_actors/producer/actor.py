@@ -48,6 +48,13 @@ class ProducerActor(ProducerDelivery):
         super().handle_query(query)
         self.passivate_if_unused()
 
+    def holds(self, request: object) -> bool:
+        """Return whether a request is stashed, or a send or flush is not answered yet."""
+        sends = (waiting for outbox in self._outboxes.values() for waiting in outbox.unanswered())
+        flushes = (command for command, _ in self._flushes)
+        held = (*(waiting.command for waiting in sends), *flushes)
+        return any(command is request for command in held) or super().holds(request)
+
     # -- for the registration -----------------------------------------------------------------------------------------
 
     def first_queued(self) -> Command | None:
@@ -64,9 +71,9 @@ class ProducerActor(ProducerDelivery):
             for batch in tuple(outbox.in_flight):
                 self.fail(outbox, batch, OutcomeUnknown(f"topic/{outbox.topic}", f"{self.stream} stopped"))
         self.fail_queued(error)
-        flushes, self._flushes = self._flushes, []
-        for command, _ in flushes:
+        for command, _ in self._flushes:
             self.reply(command, None)
+        self._flushes.clear()
 
     def fail_queued(self, error: Exception) -> None:
         """Fail all queued sends with an error."""
@@ -124,8 +131,8 @@ class ProducerActor(ProducerDelivery):
 
     def _linger(self, outbox: Outbox, linger_ms: int) -> None:
         if not outbox.is_lingering:
-            outbox.is_lingering = True
             self.tick(linger_ms / 1000, Tick(f"linger:{outbox.topic}"))
+            outbox.is_lingering = True
 
     # -- outboxes -----------------------------------------------------------------------------------------------------
 
@@ -147,7 +154,7 @@ class ProducerActor(ProducerDelivery):
         if outbox.epoch != self._epoch and not outbox.in_flight:
             outbox.begin(outbox.topic_id, outbox.partition_count, self._epoch)
         while outbox.queue and len(outbox.in_flight) < self.settings.max_in_flight and outbox.epoch == self._epoch:
-            if outbox.must_check_partition:
+            if outbox.must_check_partition_of(outbox.queue[0]):
                 self.refresh(outbox)
                 return
             batch = self._next_batch(outbox)
@@ -161,17 +168,16 @@ class ProducerActor(ProducerDelivery):
         taken: list[Waiting] = []
         partitions: list[int] = []
         size = 0
-        while outbox.queue:
-            waiting = outbox.queue[0]
+        done = 0
+        for waiting in outbox.queue:
             send = waiting.send
             size += send.size
             too_much = len(partitions) + len(send.messages) > self.settings.batch_messages
-            if taken and (too_much or size > self.settings.batch_bytes or outbox.must_check_partition):
+            if taken and (too_much or size > self.settings.batch_bytes or outbox.must_check_partition_of(waiting)):
                 break
             if taken and (waiting.is_alone or taken[0].is_alone):
                 break
-            outbox.queue.popleft()
-            outbox.queued -= len(send.messages)
+            done += 1
             try:
                 routed = waiting.partitions or self._router.route_batch(
                     send.messages, outbox.topic, outbox.partition_count, send.partition
@@ -181,6 +187,7 @@ class ProducerActor(ProducerDelivery):
                 continue
             taken.append(waiting)
             partitions.extend(routed)
+        outbox.drop(done)
         if not taken:
             return None
         self._router.next_batch()
@@ -215,15 +222,14 @@ class ProducerActor(ProducerDelivery):
         if closes and not self._progress_is_fresh and (not self.is_ready or self._record_progress()):
             return  # on_ready calls this again
         self._progress_is_fresh = False
-        finished = [command for command, last in self._flushes if last < oldest]
-        self._flushes = [(command, last) for command, last in self._flushes if last >= oldest]
-        if not self._flushes:
-            for outbox in self._outboxes.values():
-                outbox.must_hurry = False
-        for command in finished:
+        for command, _ in [flush for flush in self._flushes if flush[1] < oldest]:
             if isinstance(command.body, CloseProducer):
                 self._handles.discard(command.body.handle)
             self.reply(command, None)
+        self._flushes = [flush for flush in self._flushes if flush[1] >= oldest]
+        if not self._flushes:
+            for outbox in self._outboxes.values():
+                outbox.must_hurry = False
         self.passivate_if_unused()
 
     def stop_if_asked(self) -> None:

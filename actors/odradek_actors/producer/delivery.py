@@ -50,7 +50,6 @@ class ProducerDelivery(ProducerRegistration):
         """Find the topic's actor and its description; create the topic if auto_create_topics allows it."""
         if outbox.is_resolving:
             return
-        outbox.is_resolving = True
         ensure = EnsureTopic(self.settings.auto_create_topics, self.settings.default_partitions)
 
         def found(ref: Any) -> None:
@@ -71,11 +70,11 @@ class ProducerDelivery(ProducerRegistration):
             self.proceed(outbox)
 
         self.request(self.context.directory, LookUp(f"topic/{outbox.topic}"), found)
+        outbox.is_resolving = True
 
     def refresh(self, outbox: Outbox) -> None:
         """Ask the topic for its number of partitions, because the next send names an unknown one."""
         waiting = outbox.queue[0]
-        outbox.is_refreshing = True
 
         def described(answer: Any) -> None:
             outbox.is_refreshing = False
@@ -90,6 +89,7 @@ class ProducerDelivery(ProducerRegistration):
 
         assert outbox.ref is not None, "an outbox with a topic id has its actor's ref"
         self.request(outbox.ref, DescribeTopic(), described)
+        outbox.is_refreshing = True
 
     # -- sending and answers ------------------------------------------------------------------------------------------
 
@@ -180,11 +180,9 @@ class ProducerDelivery(ProducerRegistration):
 
     # -- failure ------------------------------------------------------------------------------------------------------
 
-    def handler_failed(self, message: object, error: Exception) -> None:
+    def resume_later(self, error: Exception) -> None:
         """Resend every batch in flight unchanged, because the failed handler may have lost an answer."""
-        super().handler_failed(message, error)
-        if self._phase == "stopped":
-            return
+        super().resume_later(error)
         for outbox in self._outboxes.values():
             for batch in outbox.in_flight:
                 batch.is_answered, batch.is_in_doubt, batch.error = True, True, error
@@ -297,17 +295,18 @@ class ProducerDelivery(ProducerRegistration):
 
     def fail(self, outbox: Outbox, batch: Batch, error: Exception, *, numbers_are_lost: bool = True) -> None:
         """Fail a batch's sends. If its sequence numbers are lost, they leave a gap, which requires a new epoch."""
-        outbox.in_flight.remove(batch)
         for waiting in batch.sends:
             self.reply(waiting.command, error)
+        outbox.in_flight.remove(batch)
         if numbers_are_lost:
             self._must_bump = True
             self._prepare()
 
     def empty_queue(self, outbox: Outbox, error: Exception) -> None:
         """Fail the queued sends of an outbox."""
-        while outbox.queue:
-            self.reply(outbox.queue.popleft().command, error)
+        for waiting in outbox.queue:
+            self.reply(waiting.command, error)
+        outbox.queue.clear()
         outbox.queued = 0
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pykka
 
+from odradek_actors.errors import AnswerLost
 from odradek_actors.messages.core import Command
 from odradek_actors.messages.producers import Send
 from odradek_domain.errors import OutOfOrderSequence
@@ -59,7 +60,8 @@ class Batch:
     def failed(self, error: Exception) -> None:
         """Record the error of the last attempt."""
         self.error = error
-        if isinstance(error, OutcomeUnknown) or (isinstance(error, OutOfOrderSequence) and not self.is_behind_a_gap):
+        is_in_doubt = isinstance(error, OutcomeUnknown | AnswerLost)
+        if is_in_doubt or (isinstance(error, OutOfOrderSequence) and not self.is_behind_a_gap):
             self.is_in_doubt = True
         elif self.is_surely_not_stored:
             self.is_in_doubt = False
@@ -185,12 +187,21 @@ class Outbox:
             waiting.partitions = ()
         self.topic_id = None
 
-    @property
-    def must_check_partition(self) -> bool:
-        """Whether the next send names a partition beyond the known ones, so that the topic must be asked."""
-        waiting = self.queue[0]
+    def drop(self, count: int) -> None:
+        """Remove the first `count` sends from the queue."""
+        for _ in range(count):
+            self.queued -= len(self.queue.popleft().send.messages)
+
+    def must_check_partition_of(self, waiting: Waiting) -> bool:
+        """Return whether a send names a partition beyond the known ones, so that the topic must be asked."""
         partition = waiting.send.partition
         return partition is not None and partition >= self.partition_count and not waiting.partition_was_checked
+
+    def unanswered(self) -> Iterator[Waiting]:
+        """Yield every send that is in flight or queued, in order."""
+        for batch in self.in_flight:
+            yield from batch.sends
+        yield from self.queue
 
     def oldest_number(self) -> float:
         """Return the number of the oldest unanswered send; infinity if there is none."""

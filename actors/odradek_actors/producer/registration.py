@@ -87,26 +87,26 @@ class ProducerRegistration(EventSourcedActor[Producer]):
         """Before the first send of a run, register, or count unrecorded messages and start a new epoch."""
         if self._is_waking:
             return
-        self._is_waking = True
         producer = self.state
         if producer.is_registered:
             self.request(self.context.log_reader, CountProduced(self.id, producer.counted_through), self._counted)
         else:
             self._append_own("wake", producer.register(self.runtime.now()))
+        self._is_waking = True
 
     def _counted(self, counted: Any) -> None:
+        self._is_waking = False
         if isinstance(counted, Exception):
-            self._is_waking = False
             self.fail_queued(counted)
             return
         if not self.is_ready:  # recovering: on_ready tries again
-            self._is_waking = False
             return
         count, last = counted
         producer, now = self.state, self.runtime.now()
         self._progress.position = max(self._progress.position, last)
         progress = producer.record_progress(producer.message_count + count, last, now)
         self._append_own("wake", [*progress, producer.bump_epoch(now)])
+        self._is_waking = True
 
     def _append_own(self, purpose: str, events: Sequence[Any]) -> None:
         self._own = purpose
@@ -165,8 +165,8 @@ class ProducerRegistration(EventSourcedActor[Producer]):
 
     def _schedule_progress(self) -> None:
         if not self._progress_is_due:
-            self._progress_is_due = True
             self.tick(self.settings.progress_interval, Tick("progress"))
+            self._progress_is_due = True
 
     def _record_progress(self) -> bool:
         """Record the acknowledged messages below all batches in flight; return whether there were any."""

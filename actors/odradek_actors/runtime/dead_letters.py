@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
+from odradek_actors.errors import ActorStopped
 from odradek_actors.logs import get_logger
 from odradek_actors.messages.core import Recipient
 
@@ -43,4 +44,4 @@ class DeadLetters:
             self.letters.append(DeadLetter(recipient, message))
         _log.debug("dead letter", recipient=recipient, message=type(message).__name__)
         bounce = getattr(message, "bounce", None)
-        return None if bounce is None else bounce()
+        return None if bounce is None else bounce(ActorStopped("the recipient"))

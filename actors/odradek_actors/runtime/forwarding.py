@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import msgspec
 
+from odradek_actors.errors import ActorStopped
 from odradek_actors.messages.core import Command, Forward, GetCopy, GetSnapshot, GetStatus, Query, Recipient
 
 __all__ = ["Forwarding"]
@@ -28,5 +29,5 @@ class Forwarding(msgspec.Struct, frozen=True):
         if not isinstance(message, Command | Query):
             return None
         if isinstance(message.body, GetStatus | GetSnapshot | GetCopy):
-            return message.bounce()
+            return message.bounce(ActorStopped("the recipient"))
         return self.directory, Forward(self.stream, message)

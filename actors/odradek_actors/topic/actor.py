@@ -19,7 +19,7 @@ from msgspec.structs import replace
 
 from odradek_actors.base.actor import ActorContext
 from odradek_actors.base.event_sourced import EventSourcedActor
-from odradek_actors.errors import ActorStopped, as_error
+from odradek_actors.errors import ActorStopped
 from odradek_actors.messages.core import Command, Nobody, Query, Tick
 from odradek_actors.messages.groups import TopicChanged
 from odradek_actors.messages.log import ReadOlder
@@ -154,12 +154,15 @@ class TopicActor(EventSourcedActor[Topic]):
 
     def _append(self, commands: list[Command]) -> None:
         try:
-            decided = self.state.decide_appends([command.body.append for command in commands])
+            self._persist_appends(commands)
         except BaseException as raised:  # a bug here; the state is unchanged, and every request must be answered
-            error = as_error(raised)
+            error = self.report_failure("append", raised)
             for command in commands:
-                self.reply(command, error)
-            return
+                if not self.holds(command):
+                    self.reply(command, error)
+
+    def _persist_appends(self, commands: list[Command]) -> None:
+        decided = self.state.decide_appends([command.body.append for command in commands])
         events: list[Any] = []
         decisions: list[Decision] = []
         answers: list[tuple[Command, AppendDecision, int]] = []
@@ -182,14 +185,21 @@ class TopicActor(EventSourcedActor[Topic]):
         def answer(appended: Appended) -> None:
             for command, decision, index in answers:
                 position = None if decision.is_duplicate else appended.first_position + index
-                # Reply to the producer first, so that it has counted the message when the caller gets the receipt.
-                self.reply(command, AppendDone(decision.offsets, position, self.state.partition_count))
-                if position is not None:
-                    batch: AppendBatch = command.body
-                    for send, its_receipts in receipts(batch.sends, batch.append, decision.offsets, position):
-                        self.reply(send, its_receipts)
+                try:
+                    self._answer_append(command, decision, position)
+                except BaseException as raised:  # the producer may have its answer, and the senders not
+                    self.report_failure("answer", raised)
+                    self._answer_append(command, decision, position)  # second answers are ignored
 
         self.persist(events, [command for command, _, _ in answers], answer, decisions, is_checked=True)
+
+    def _answer_append(self, command: Command, decision: AppendDecision, position: int | None) -> None:
+        # Reply to the producer first, so that it has counted the message when the caller gets the receipt.
+        self.reply(command, AppendDone(decision.offsets, position, self.state.partition_count))
+        if position is not None:
+            batch: AppendBatch = command.body
+            for send, its_receipts in receipts(batch.sends, batch.append, decision.offsets, position):
+                self.reply(send, its_receipts)
 
     def append_failed(self, commands: Sequence[Command], error: Exception) -> None:
         """If the log refused the content of one of several appends, decide each of them again separately."""
@@ -219,37 +229,41 @@ class TopicActor(EventSourcedActor[Topic]):
         if not plan.walks:
             self.reply(command, self._describe())
             return
-        self._is_sweeping = True
         walks = FindRetained(self.id, plan.walks, self._created_position)
         self.request(self.context.log_reader, walks, partial(self._swept, command, plan))
+        self._is_sweeping = True
 
     def _swept(self, command: Command, plan: RetentionPlan, ends: tuple[int, ...] | Exception) -> None:
         self._is_sweeping = False
         if isinstance(ends, Exception):
             self.reply(command, ends)
         else:
-            self._when_ready(replace(command, body=LetGo(plan, ends)))
+            self.take_up(replace(command, body=LetGo(plan, ends)))
         waiting, self._waiting = self._waiting, ()
         for each in waiting:
-            self._when_ready(each)
+            self.take_up(each)
 
     def _watch_retention(self) -> None:
         if self.state.retention != self._watched:
-            self._watched = self.state.retention
-            self._watch = self.runtime.new_number()
-            if self._watched.is_limited:
+            self._watch = 0
+            if self.state.retention.is_limited:
+                self._watch_on()
                 self._request_retention()  # queued behind a sweep for the former limits, which decides nothing
-                self.tick(self.settings.retention_check_interval, Tick("retention", self._watch))
+            self._watched = self.state.retention
+
+    def _watch_on(self) -> None:
+        self._watch = self.runtime.new_number()
+        self.tick(self.settings.retention_check_interval, Tick("retention", self._watch))
 
     def on_tick(self, tick: Tick) -> None:
         """Apply retention, unless a sweep is in progress."""
         if tick.purpose == "retention" and tick.number == self._watch:
+            self._watch_on()
             if not self._is_sweeping:
                 self._request_retention()
-            self.tick(self.settings.retention_check_interval, tick)
 
     def _request_retention(self) -> None:
-        self._when_ready(Command(ApplyRetention(), Nobody(), 0, self.runtime.new_id()))
+        self.take_up(Command(ApplyRetention(), Nobody(), 0, self.runtime.new_id()))
 
     # -- queries ------------------------------------------------------------------------------------------------------
 
@@ -372,8 +386,8 @@ class TopicActor(EventSourcedActor[Topic]):
             self._announce()
 
     def _announce(self) -> None:
-        self._must_announce = False
         self.send(self.context.directory, TopicChanged(self.id))
+        self._must_announce = False
 
     def on_stopping(self) -> bool:
         """Answer parked fetches with ActorStopped, so that consumers ask the topic's next actor."""

@@ -405,6 +405,11 @@ class _Watched:
         self._raised(described(message)[0], error)  # type: ignore[attr-defined]  # _SeededActor's
         super().handler_failed(message, error)  # type: ignore[misc]  # OdradekActor's
 
+    def report_failure(self, what: str, raised: BaseException) -> Exception:
+        self._raised(what, raised)  # type: ignore[attr-defined]  # _SeededActor's
+        error: Exception = super().report_failure(what, raised)  # type: ignore[misc]  # OdradekActor's
+        return error
+
 
 @lru_cache(maxsize=512)
 def _bound(actor_class: type[Any]) -> type[Any]:
