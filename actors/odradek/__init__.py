@@ -11,8 +11,9 @@ folds them, `aggregate` registers it for states and checks of a log, `EventSourc
 (the log failed) and `ActorError` (no answer, or none in time). Each error has a stable `code`, and `retriable` says
 whether the same request may succeed later. Wrong arguments raise ValueError or TypeError at once.
 
-`odradek.testing` tests aggregates and actors of your own, and `odradek.simulation` runs concurrent producers and
-consumers and checks what must hold. `odradek.__version__` is the version of this package.
+`odradek.testing` tests aggregates and actors of your own, `odradek.simulation` runs concurrent producers and consumers
+and checks what must hold, and `odradek.boundaries` measures what consistency boundaries cost. `odradek.__version__` is
+the version of this package.
 
 Three numbers that are never mixed: a *position* is a place in the whole log, a *version* a place in its stream, an
 *offset* a place in a partition. All begin at 0 and have no gaps.
@@ -27,7 +28,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from odradek import errors, simulation, testing
+    from odradek import boundaries, errors, simulation, testing
     from odradek.logging_setup import configure_logging
     from odradek_actors.base.decision_model import DecisionModel
     from odradek_actors.base.event_sourced import EventSourcedActor
@@ -121,6 +122,7 @@ __all__ = [
     "Upcaster",
     "aggregate",
     "backup",
+    "boundaries",
     "configure_logging",
     "errors",
     "event",
@@ -140,7 +142,7 @@ __all__ = [
 
 # Where each name lives. The imports above tell type checkers the same; a test compares the two and `__all__`.
 _NAMES_IN = {
-    "odradek": ("errors", "simulation", "testing"),
+    "odradek": ("boundaries", "errors", "simulation", "testing"),
     "odradek.logging_setup": ("configure_logging",),
     "odradek_actors.base.decision_model": ("DecisionModel",),
     "odradek_actors.base.event_sourced": ("EventSourcedActor",),

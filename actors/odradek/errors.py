@@ -1,4 +1,4 @@
-"""Every error that Odradek raises on purpose, in four trees.
+"""Every error that Odradek raises on purpose, in five trees.
 
 Each class has a stable, machine-readable `code`; `retriable` says whether the same request may succeed later. Wrong
 arguments raise ValueError or TypeError instead, at once.
@@ -88,6 +88,14 @@ arguments raise ValueError or TypeError instead, at once.
     ├── MissingExtra                    a library is not installed; also an ImportError
     └── SimulationFailed                a run failed; also an AssertionError
 
+    LabError                            studies of consistency boundaries; also a ValueError
+    ├── InvalidReadSet                  a read-set names what does not exist, or what no tag finds
+    ├── InvalidModel                    a boundary, an invariant or a command does not fit the model
+    ├── InvalidWorkload                 the workload measures nothing, or contradicts itself
+    ├── DecisionFailed                  a decider raised an error that is not a refusal
+    ├── DecisionNotPure                 a decider decided differently on the same facts
+    └── NotAReport                      the file is not a report of this version
+
 `SnapshotWarning` is a UserWarning, not an error: an actor of your own failed to save or to load its snapshot.
 """
 
@@ -108,6 +116,15 @@ from odradek_actors.errors import (
     SnapshotWarning,
     SystemClosed,
     WaitOnActorThread,
+)
+from odradek_boundaries.errors import (
+    DecisionFailed,
+    DecisionNotPure,
+    InvalidModel,
+    InvalidReadSet,
+    InvalidWorkload,
+    LabError,
+    NotAReport,
 )
 from odradek_domain.errors import (
     AggregateFailed,
@@ -247,6 +264,8 @@ __all__ = [
     "DamagedCommit",
     "DamagedExport",
     "DecisionContended",
+    "DecisionFailed",
+    "DecisionNotPure",
     "DeliveryTimedOut",
     "DomainError",
     "EventNotReadable",
@@ -267,13 +286,17 @@ __all__ = [
     "InvalidIdentifier",
     "InvalidMessage",
     "InvalidMessageId",
+    "InvalidModel",
     "InvalidOffset",
     "InvalidPartitionCount",
     "InvalidPattern",
+    "InvalidReadSet",
     "InvalidRetention",
     "InvalidStream",
     "InvalidToken",
     "InvalidTopicName",
+    "InvalidWorkload",
+    "LabError",
     "LibraryMissing",
     "LogError",
     "LogFull",
@@ -289,6 +312,7 @@ __all__ = [
     "NoApplier",
     "NoCommittedOffset",
     "NotALog",
+    "NotAReport",
     "NotAnExport",
     "NotUnderstood",
     "NotViews",

@@ -26,7 +26,7 @@ import msgspec
 from odradek_boundaries.errors import InvalidModel
 from odradek_boundaries.read_sets import Fact, Facts, Selection, Template, fields_of, kind_of, type_of
 from odradek_events.record import Query, QueryItem
-from odradek_events.schema.registry import EventType
+from odradek_events.schema.registry import CATALOGUE, EventType
 
 __all__ = ["Boundary", "Check", "Unit", "Units"]
 
@@ -96,13 +96,16 @@ class Units:
             self.know(template.kind)
 
     def require_kinds(self) -> None:
-        """Raise InvalidModel if `by` names a kind of tag that no fact of the model has."""
-        has = {kind_of(tag) for kind in self._tags for tag in kind.templates}
+        """Raise InvalidModel if `by` names a kind of tag that no registered event has."""
+        known = {
+            kind_of(tag) for name in CATALOGUE.names() if (kind := CATALOGUE.by_name(name)) for tag in kind.templates
+        }
         for name in self.boundary.by:
-            if name not in has:
+            if name not in known:
+                has = sorted({kind_of(tag) for kind in self._tags for tag in kind.templates})
                 raise InvalidModel(
-                    f"boundary {self.boundary.name!r} is by {name!r}, but no fact of the model has a tag "
-                    f"'{name}:...'; use one of {', '.join(sorted(has)) or 'none: no fact has a tag'}"
+                    f"boundary {self.boundary.name!r} is by {name!r}, but no event has a tag '{name}:...'; "
+                    f"the facts of the model have {', '.join(has) or 'no tags'}"
                 )
 
     def unit_of(self, event: Any) -> Unit:

@@ -44,6 +44,14 @@ class Spread(msgspec.Struct, frozen=True):
     low: float | None
     high: float | None
 
+    def __str__(self) -> str:
+        """Return the mean, and the range if there is one, in four digits."""
+        if self.mean is None:
+            return "-"
+        if self.low == self.high:
+            return f"{self.mean:.4g}"
+        return f"{self.mean:.4g} ({self.low:.4g} to {self.high:.4g})"
+
 
 class Study(msgspec.Struct, frozen=True):
     """The results of a study, by boundary and seed, in the order in which they were asked for."""
@@ -119,7 +127,7 @@ class Study(msgspec.Struct, frozen=True):
             best, worst = self.best(metric.name)
             cells = []
             for name in self.boundaries:
-                text = _shown(self.spread(name, metric.name))
+                text = self.spread(name, metric.name)
                 mark = "b" if name in best else "i" if name in worst else "span"
                 cells.append(f"<td><{mark}>{text}</{mark}></td>")
             lines.append(f"<tr><th>{metric.name}</th><td>{metric.unit}</td>{''.join(cells)}</tr>")
@@ -197,11 +205,3 @@ _forked: _Parts
 
 def _result(task: tuple[int, int]) -> Counts | list[Shape]:
     return _forked.result(task)
-
-
-def _shown(spread: Spread) -> str:
-    if spread.mean is None:
-        return "-"
-    if spread.low == spread.high:
-        return f"{spread.mean:.4g}"
-    return f"{spread.mean:.4g} ({spread.low:.4g} to {spread.high:.4g})"

@@ -127,11 +127,15 @@ class Workload(msgspec.Struct, frozen=True):
 
     @classmethod
     def from_toml(cls, text: str, draws: Mapping[str, Callable[[Any], Any]]) -> Workload:
-        """Read what `to_toml` returns; `draws` are the model's drawing functions by name."""
+        """Read what `to_toml` returns; `draws` are the model's drawing functions by name.
+
+        A table `model`, the parameters of the model, is for `load_model`.
+        """
         try:
             fields = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
             raise InvalidWorkload(f"the workload is not TOML ({error}); fix it") from error
+        fields.pop("model", None)
         weights = fields.pop("mix", {})
         if not isinstance(weights, dict) or not all(isinstance(weight, int | float) for weight in weights.values()):
             raise InvalidWorkload("mix of the workload must be a table of names and weights; write it as [mix]")

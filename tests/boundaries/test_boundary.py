@@ -121,7 +121,7 @@ def test_a_wrong_boundary_is_refused_in_one_sentence(arguments: dict[str, Any], 
 
 def test_a_boundary_by_a_tag_that_no_fact_has_is_refused() -> None:
     with pytest.raises(
-        InvalidModel, match=r"is by 'curse', but no fact of the model has a tag 'curse:...'; use one of c"
+        InvalidModel, match=r"is by 'curse', but no event has a tag 'curse:...'; the facts of the model have course"
     ):
         courses().compare([Boundary("b", by=("curse",))], enrolments(10))
 

@@ -167,3 +167,17 @@ def test_each_order_is_processed_once_while_group_members_join_and_leave(tmp_pat
     assert "generation 1: {'a': [0, 1, 2, 3]}" in printed
     assert re.search(r"generation \d: \{'a': \[\d, \d\], 'b': \[\d, \d\]\}", printed)
     assert re.search(r"generation \d: \{'a': \[\d(, \d)?\], 'b': \[.+\], 'c': \[\d\]\}", printed)
+
+
+def test_the_wider_boundary_conflicts_and_the_narrower_one_is_exposed(tmp_path: Path) -> None:
+    printed = run("16_where_an_aggregate_ends.py", tmp_path)
+    assert "course does not keep the decision" in printed
+    found = {
+        name: (int(conflicts), float(exposed), float(ceiling))
+        for name, conflicts, exposed, ceiling in re.findall(
+            r"^(.+): (\d+) % conflicts, ([\d.]+) exposed, ceiling ([\d.]+)$", printed, re.MULTILINE
+        )
+    }
+    assert found["one unit"][0] > found["a query each"][0] > found["course"][0]
+    assert found["course"][1] > found["a query each"][1] == found["one unit"][1] == 0
+    assert found["course"][2] > found["one unit"][2] == 1.0

@@ -9,13 +9,14 @@ from collections.abc import Iterator
 from types import ModuleType
 
 import odradek_actors
+import odradek_boundaries
 import odradek_domain
 import odradek_events
 import odradek_simulation
 from odradek import ActorError, DomainError, LogError, errors
-from odradek.errors import SimulationError
+from odradek.errors import LabError, SimulationError
 
-ROOTS = (LogError, DomainError, ActorError, SimulationError)
+ROOTS = (LogError, DomainError, ActorError, SimulationError, LabError)
 
 
 def modules(package: ModuleType) -> Iterator[ModuleType]:
@@ -26,10 +27,10 @@ def modules(package: ModuleType) -> Iterator[ModuleType]:
 
 
 def defined_errors() -> dict[str, type[Exception]]:
-    """Return every public class of the four trees by name."""
+    """Return every public class of the five trees by name."""
     return {
         name: value
-        for package in (odradek_events, odradek_domain, odradek_actors, odradek_simulation)
+        for package in (odradek_events, odradek_domain, odradek_actors, odradek_simulation, odradek_boundaries)
         for module in modules(package)
         for name, value in vars(module).items()
         if isinstance(value, type) and issubclass(value, ROOTS) and value.__module__ == module.__name__

@@ -421,7 +421,7 @@ _PUBLIC = tuple(
 _NOT_CALLED = frozenset(
     {
         # what it takes from the process, not from its arguments
-        *("configure_logging", "errors", "simulation"),
+        *("boundaries", "configure_logging", "errors", "simulation"),
         # to be subclassed, or what calls return
         *("Aggregate", "Assignor", "EventLog", "EventSourcedActor", "GroupState", "LogStore", "Projection", "Promise"),
         *("ActorHandle", "ConsumerHandle", "ProducerHandle", "RebalanceListener"),

@@ -63,6 +63,8 @@ _BY_ERROR = {
     "odradek_events.ViewsUnavailable": ExitCode.UNWRITABLE,
     "odradek_events.ProjectionError": ExitCode.REFUSED,
     "odradek_events.LogError": ExitCode.UNREADABLE,
+    "odradek_boundaries.NotAReport": ExitCode.UNREADABLE,
+    "odradek_boundaries.LabError": ExitCode.USAGE,
     "odradek_domain.DomainError": ExitCode.REFUSED,
     "odradek_actors.ActorError": ExitCode.REFUSED,
     "odradek_simulation.InvalidToken": ExitCode.USAGE,

@@ -25,6 +25,7 @@ COMMANDS = (
     LazyCommand("sweep", "worlds.sweep:sweep", "Run a world with many seeds, and report each kind of failure."),
     LazyCommand("shrink", "worlds.shrink:shrink", "Make a failing run small, and find what its failure needs."),
     LazyCommand("explain", "worlds.explain:explain", "Draw a run beside the nearest passing one."),
+    LazyCommand("boundaries", "boundaries:boundaries", "Study where consistency boundaries should lie."),
     LazyCommand("produce", "produce:produce", "Store every line of a file as a message, byte for byte."),
     LazyCommand("consume", "consume:consume", "Print the messages of a topic."),
     LazyCommand("log", "log:log", "Print the events of a log."),

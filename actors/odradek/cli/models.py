@@ -9,16 +9,14 @@ from types import ModuleType
 
 from odradek.cli.exit_codes import CommandError, ExitCode
 
-__all__ = ["import_models"]
+__all__ = ["import_models", "search_current_directory"]
 
 
 def import_models(names: list[str]) -> None:
     """Import modules, also from the current directory, as `celery -A` does."""
     if not names:
         return
-    here = os.getcwd()
-    if here not in sys.path:
-        sys.path.insert(0, here)
+    search_current_directory()
     for name in names:
         before = _registered()
         module = _imported(name)
@@ -28,6 +26,13 @@ def import_models(names: list[str]) -> None:
                 "@odradek.aggregate, or name another module",
                 ExitCode.USAGE,
             )
+
+
+def search_current_directory() -> None:
+    """Let imports find modules in the current directory, as `python -m` does."""
+    here = os.getcwd()
+    if here not in sys.path:
+        sys.path.insert(0, here)
 
 
 def _imported(name: str) -> ModuleType:

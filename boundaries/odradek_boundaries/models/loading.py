@@ -37,12 +37,12 @@ def load_model(name: str, parameters: Mapping[str, Any] | None = None) -> Model:
     place = f"{_SHIPPED}.{name}" if name in shipped() else name
     try:
         module = import_module(place)
-    except ModuleNotFoundError as error:
-        if error.name is None or not f"{place}.".startswith(f"{error.name}."):
-            raise  # a module that the model needs
-        raise InvalidModel(
-            f"there is no model {name!r}; use one of {', '.join(shipped())}, or a module that Python can import"
-        ) from error
+    except Exception as error:  # the user's code may raise anything
+        if isinstance(error, ModuleNotFoundError) and f"{place}.".startswith(f"{error.name}."):
+            raise InvalidModel(
+                f"there is no model {name!r}; use one of {', '.join(shipped())}, or a module that Python can import"
+            ) from error
+        raise InvalidModel(f"module {name!r} cannot be imported ({type(error).__name__}: {error}); fix it") from error
     found = getattr(module, "model", None)
     if callable(found):
         unknown = [each for each in chosen if each not in inspect.signature(found).parameters]

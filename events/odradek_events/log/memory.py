@@ -13,12 +13,14 @@ from datetime import datetime
 from odradek_events.errors import LogUnavailable, PositionBeyondHead
 from odradek_events.log.judging import EMPTY_DIGEST, judge
 from odradek_events.log.port import LogStore
-from odradek_events.log.queries import check_bounds
-from odradek_events.record import Append, Head, StoredCommit, Verdict
+from odradek_events.log.queries import check_bounds, check_items
+from odradek_events.record import Append, Head, QueryItem, StoredCommit, Verdict
 from odradek_events.schema.codec import Codec
 from odradek_events.validation import check_instance, check_int
 
 __all__ = ["MemoryLog"]
+
+_FEW = 32  # commits
 
 
 class MemoryLog(LogStore):
@@ -110,6 +112,31 @@ class MemoryLog(LogStore):
             if row.last_position <= after or (kinds and kinds.isdisjoint(row.tags)):
                 continue
             if all(tag in row.tags for tag in tags):
+                yield row
+
+    def stored_for_any(
+        self, items: Sequence[QueryItem], *, after: int = -1, until: int | None = None, stream: str | None = None
+    ) -> Iterator[StoredCommit]:
+        """Yield stored commits; see ReadableLog.
+
+        Examines the commits one by one if there are few, as between the read and the append of a decision: that takes a
+        tenth of the time of looking up each item.
+        """
+        check_items(items)
+        check_bounds(after, until, stream)
+        last = self._head.position if until is None else min(until, self._head.position)
+        low = max(0, bisect.bisect_right(self._firsts, after + 1) - 1)
+        high = bisect.bisect_right(self._firsts, last)
+        if stream is not None or high - low > _FEW:
+            yield from super().stored_for_any(items, after=after, until=until, stream=stream)
+            return
+        wanted = [(item.tags, [f"type:{name}" for name in item.types]) for item in items]
+        for row in self._rows[low:high]:
+            found = row.tags
+            if row.last_position > after and any(
+                all(tag in found for tag in tags) and (not types or any(name in found for name in types))
+                for tags, types in wanted
+            ):
                 yield row
 
     def locate(self, tag: str, offset: int, not_before: int = 0) -> int | None:

@@ -18,6 +18,8 @@ from odradek_events.validation import check_instance, check_int, items, shown
 
 __all__ = ["Matcher", "check_bounds", "check_items", "indexed", "merged", "query_of"]
 
+_MAX_LOOKUPS = 4096  # bounds the cache, whatever programs ask for
+
 
 def query_of(types: Collection[str], tags: Collection[str], query: Query | None) -> Query:
     """Return `query`, or a query for `types` and `tags`; raise TypeError for both, and for a string as a list."""
@@ -57,12 +59,22 @@ def check_items(items: Collection[QueryItem]) -> None:
         raise TypeError(f"items must be a list of QueryItem, not {shown(items)}")
 
 
-def indexed(query: Query, catalogue: Catalogue) -> list[QueryItem]:
+def indexed(query: Query, catalogue: Catalogue) -> tuple[QueryItem, ...]:
     """Return the items to look up in the index, with all names that events of their types may be stored under.
 
     An item with types only becomes one item for each type. An item with tags is looked up by them, and adds one item
-    for each type whose older events may have been stored with different tags.
+    for each type whose older events may have been stored with different tags. The catalogue keeps the answer, since a
+    condition is often used again.
     """
+    found = catalogue.lookups.get(query)
+    if found is None:
+        if len(catalogue.lookups) >= _MAX_LOOKUPS:
+            catalogue.lookups.clear()
+        found = catalogue.lookups[query] = _indexed(query, catalogue)
+    return found
+
+
+def _indexed(query: Query, catalogue: Catalogue) -> tuple[QueryItem, ...]:
     asked: dict[QueryItem, None] = {}
     for item in query.items:
         types = catalogue.stored_names(item.types)
@@ -70,9 +82,9 @@ def indexed(query: Query, catalogue: Catalogue) -> list[QueryItem]:
             asked[QueryItem(types, item.tags)] = None
             types = catalogue.retagged_names(item.types)
         elif not types:
-            return [QueryItem()]
+            return (QueryItem(),)
         asked.update({QueryItem((name,)): None for name in types})
-    return list(asked)
+    return tuple(asked)
 
 
 def merged(walks: Iterable[Iterator[StoredCommit]]) -> Iterator[StoredCommit]:

@@ -25,6 +25,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from odradek_events.errors import RegistrationError
+from odradek_events.record import Query, QueryItem
 from odradek_events.schema.evolution import Evolution
 from odradek_events.schema.mismatch import is_lenient
 from odradek_events.schema.open_values import is_open
@@ -169,9 +170,13 @@ class EventType:
 
 
 class Catalogue:
-    """The registered event types, by current and former name and by class, with decoders for them."""
+    """The registered event types, by current and former name and by class, with decoders for them.
+
+    `lookups` caches what queries look up in an index (see `log.queries`), until another type is registered.
+    """
 
     def __init__(self) -> None:
+        self.lookups: dict[Query, tuple[QueryItem, ...]] = {}
         self._by_name: dict[str, EventType] = {}  # former names too
         self._by_class: dict[type[Any], EventType] = {}
         self._retagged: tuple[EventType, ...] = ()
@@ -200,6 +205,7 @@ class Catalogue:
                 self._by_name.pop(name, None)
         self._by_name.update(dict.fromkeys(entry.stored_names, entry))
         self._by_class[entry.cls] = entry
+        self.lookups.clear()
         self._retagged = tuple(entry for entry in self._by_class.values() if entry.is_retagged)
         self._decoders.clear()
         self._lenient.clear()

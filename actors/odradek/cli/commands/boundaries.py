@@ -1,0 +1,282 @@
+"""`odradek boundaries`: study where consistency boundaries should lie."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+import odradek
+from odradek.cli.exit_codes import CommandError, ExitCode
+from odradek.cli.models import search_current_directory
+from odradek.cli.opening import open_input, open_reader
+from odradek.cli.options import JsonOption, bad_value
+from odradek.cli.output import bar, format_count, json_line, line, table, tell
+
+if TYPE_CHECKING:
+    from odradek.boundaries import Boundary, Cell, Model, Story, Study
+
+__all__ = ["boundaries"]
+
+boundaries = typer.Typer(rich_markup_mode=None)
+
+_REPORT = "report.json"
+ModuleArgument = Annotated[
+    str,
+    typer.Argument(metavar="[MODULE]", help="A model that is shipped, such as kafka, or a module of your own."),
+]
+WorkloadOption = Annotated[
+    str | None, typer.Option(metavar="FILE", help="A workload in TOML; its table [model] sets the model's parameters.")
+]
+BoundariesOption = Annotated[
+    list[str] | None, typer.Option("--boundaries", metavar="NAME", help="Only this boundary; may be repeated.")
+]
+
+
+@boundaries.callback(invoke_without_command=True)
+def help_(context: typer.Context) -> None:
+    """Study where consistency boundaries should lie.
+
+    A model declares what each decision reads. A boundary says what its append checks. The commands show which boundary
+    keeps which decision, and what each costs under one workload, in virtual time.
+
+    \b
+    Example:
+      odradek boundaries explain kafka
+      odradek boundaries run courses --seeds 5
+    """
+    if context.invoked_subcommand is None:
+        line(context.get_help())
+
+
+@boundaries.command()
+def explain(
+    module: ModuleArgument = "kafka",
+    workload: WorkloadOption = None,
+    names: BoundariesOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Show which boundary keeps which decision, and the units it touches, without a run.
+
+    \b
+    Example:
+      odradek boundaries explain kafka
+    """
+    model, chosen = _model(module, workload, names)
+    found = model.lab.explain(chosen, model.workload)
+    if json:
+        json_line(found)
+        return
+    table(
+        f"Decisions of {module}: does the append check all that was read?",
+        ["decision", *found.boundaries],
+        [[name, *map(_kept, cells)] for name, cells in found.rows.items()],
+    )
+
+
+@boundaries.command()
+def run(
+    module: ModuleArgument = "kafka",
+    workload: WorkloadOption = None,
+    from_log: Annotated[
+        str | None, typer.Option(metavar="LOG", help="Run the commands that a log has recorded instead.")
+    ] = None,
+    names: BoundariesOption = None,
+    seeds: Annotated[int, typer.Option(min=1, max=1000, help="Run the workload with so many seeds.")] = 1,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, max=256, help="Processes that share the work.", show_default="processors")
+    ] = None,
+    output: Annotated[
+        str | None, typer.Option("--output", "-o", metavar="FOLDER", help="Write the report into this folder.")
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Run a workload under each boundary, and compare what it costs.
+
+    \b
+    Example:
+      odradek boundaries run kafka --seeds 5 -o report
+      odradek boundaries run shop --boundaries "the whole shop" --boundaries "a query per decision"
+    """
+    model, chosen = _model(module, workload, names)
+    if from_log is not None:
+        model = _from_log(model, from_log)
+    folder = None if output is None else _new_folder(output)
+    processes = jobs or os.cpu_count() or 1
+    with bar("parts", seeds * (len(chosen) + 1)) as done:
+        study = model.lab.compare(chosen, model.workload, seeds, processes, lambda number, _: done(number))
+    if folder is not None:
+        _write(folder / _REPORT, study.to_json())
+    if json:
+        json_line(study.rows())
+    else:
+        _print(study, module)
+    if folder is not None:
+        tell(f"wrote {folder / _REPORT}")
+
+
+@boundaries.command()
+def check(
+    module: ModuleArgument = "kafka",
+    workload: WorkloadOption = None,
+    histories: Annotated[int, typer.Option(min=1, max=100_000, help="Random histories to compare decisions on.")] = 200,
+    seed: Annotated[int, typer.Option(help="The same seed draws the same histories.")] = 0,
+    json: JsonOption = False,
+) -> None:
+    """Test the declared read-sets, and print the smallest counterexample.
+
+    A decision on its read-set alone must be the decision on everything. If one is not, the exit code is 1.
+
+    \b
+    Example:
+      odradek boundaries check kafka --histories 1000
+    """
+    model, _ = _model(module, workload, None)
+    report = model.lab.check(model.workload, histories, seed)
+    if json:
+        json_line(report)
+    else:
+        table(
+            f"Read-sets of {module}",
+            ["decision", "compared", "differing", "holds"],
+            [[each.command, each.compared, each.differing, each.holds] for each in report.decisions],
+        )
+        for each in report.decisions:
+            if each.counterexample is not None:
+                line(f"{each.counterexample}\n")
+    wrong = [
+        f"{each.command}: {each.problem or 'its read-set lacks facts'}" for each in report.decisions if not each.holds
+    ]
+    if wrong:
+        raise CommandError("; ".join(wrong), ExitCode.BROKEN)
+
+
+@boundaries.command()
+def why(
+    report: Annotated[str, typer.Argument(metavar="REPORT", help="A report that run wrote: its folder or file.")],
+    boundary: Annotated[str, typer.Option(metavar="NAME", help="The boundary to explain.")],
+    json: JsonOption = False,
+) -> None:
+    """Tell how a boundary first broke a rule, or made a stale decision: the commands, and the facts between them.
+
+    \b
+    Example:
+      odradek boundaries why report --boundary "topic, one per transaction"
+    """
+    path = Path(report)
+    with open_input(str(path / _REPORT if path.is_dir() else path)) as opened:
+        study = odradek.boundaries.Study.from_json(opened.read())
+    results = study.of(boundary)
+    told = [(each.counts.story, each.seed) for each in results if each.counts.story is not None]
+    if not told:
+        if json:
+            json_line(None)
+        else:
+            line(f"Under {boundary!r} no rule was broken and no decision was stale.")
+        return
+    story, seed = min(told, key=lambda each: not each[0].group)  # a broken rule before a stale decision
+    if json:
+        json_line({"seed": seed, "story": story})
+    else:
+        _tell_story(story, boundary, seed)
+
+
+def _model(module: str, workload: str | None, names: list[str] | None) -> tuple[Model, Sequence[Boundary]]:
+    """Load a model with the workload of a file, and choose boundaries by name."""
+    search_current_directory()
+    text = ""
+    if workload is not None:
+        with open_input(workload) as opened:
+            text = opened.read().decode("utf-8", "replace")
+    model = odradek.boundaries.load_model(module, _parameters(text))
+    if text:
+        given = odradek.boundaries.Workload.from_toml(text, model.lab.rules.draws)
+        model = odradek.boundaries.Model(model.lab, model.boundaries, given, model.commands_of)
+    if not names:
+        return model, model.boundaries
+    known = {each.name: each for each in model.boundaries}
+    for name in names:
+        if name not in known:
+            raise bad_value(
+                "--boundaries", f"{module} has no boundary {name!r}; use one of {', '.join(map(repr, known))}"
+            )
+    return model, [known[name] for name in names]
+
+
+def _parameters(text: str) -> dict[str, Any]:
+    try:
+        found = tomllib.loads(text).get("model", {})
+    except tomllib.TOMLDecodeError:
+        return {}  # from_toml says what is wrong
+    return found if isinstance(found, dict) else {}
+
+
+def _from_log(model: Model, path: str) -> Model:
+    with open_reader(path) as log:
+        found, recording = model.recorded(log)
+    skipped = sum(recording.skipped.values())
+    tell(
+        f"read {format_count(len(recording.workload.recorded), 'command')} from {path}; those that were refused or "
+        f"changed nothing left no trace, so they are missing; {format_count(skipped, 'event')} belong to no command of "
+        "the model"
+    )
+    return found
+
+
+def _new_folder(name: str) -> Path:
+    folder = Path(name)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        problem = f"{name} cannot be written ({error.strerror}); name another folder"
+        raise CommandError(problem, ExitCode.UNWRITABLE) from error
+    return folder
+
+
+def _write(path: Path, data: bytes) -> None:
+    try:
+        path.write_bytes(data)
+    except OSError as error:
+        problem = f"{path} cannot be written ({error.strerror}); name another folder"
+        raise CommandError(problem, ExitCode.UNWRITABLE) from error
+
+
+def _kept(cell: Cell) -> str:
+    kept = {True: "kept", False: "NOT KEPT", None: "never written"}[cell.is_kept]
+    return f"{kept}: {', '.join(cell.units)}"
+
+
+def _print(study: Study, module: str) -> None:
+    """Print a row for each metric and a column for each boundary: the mean, the range of the seeds, and marks."""
+    rows = []
+    for metric in odradek.boundaries.METRICS:
+        best, worst = study.best(metric.name)
+        cells = []
+        for name in study.boundaries:
+            mark = " *" if name in best else " !" if name in worst else ""
+            cells.append(f"{study.spread(name, metric.name)}{mark}")
+        rows.append([metric.name, metric.unit, *cells])
+    table(
+        f"{module}: mean of {format_count(len(study.seeds), 'seed')}, with the range; * best, ! worst",
+        ["metric", "unit", *study.boundaries],
+        rows,
+    )
+    for name in study.boundaries:
+        rules = sorted({rule for each in study.of(name) for rule in each.counts.broken_by_rule})
+        if rules:
+            line(f"{name!r} broke {', '.join(rules)}; save the report with -o, and 'odradek boundaries why' tells how")
+
+
+def _tell_story(story: Story, boundary: str, seed: int) -> None:
+    what = f"{story.what} was broken for {story.group}" if story.group else "a decision was stale"
+    line(f"Under {boundary!r} {what} (seed {seed}):")
+    line()
+    steps = [(story.read_at_ms, 0, f"{story.command} reads, and decides")]
+    steps += [(each.at_ms, 1, f"{each.fact} is appended to {each.unit}, for {each.command}") for each in story.between]
+    steps += [(story.appended_at_ms, 2, f"{', '.join(story.appended)} is appended, unaware of that")]
+    for at_ms, _, text in sorted(steps):
+        line(f"{at_ms:12.3f} ms  {text}")
