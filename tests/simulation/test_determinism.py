@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 TESTS = Path(__file__).parents[1]
-SEEDS = 20
+SEEDS = {"small": 20, "chaos": 12}
 
 
 def printed(hash_seed: int, *arguments: str) -> str:
@@ -26,11 +26,11 @@ def printed(hash_seed: int, *arguments: str) -> str:
     return done.stdout
 
 
-def first_difference(run: str) -> str:
+def first_difference(target: str, run: str) -> str:
     """Return the first step in which two processes differ."""
     seed, strategy = run.split()
-    one = printed(1, "steps", "threads", seed, strategy).splitlines()
-    other = printed(2, "steps", "greenlets", seed, strategy).splitlines()
+    one = printed(1, "steps", "threads", target, seed, strategy).splitlines()
+    other = printed(2, "steps", "greenlets", target, seed, strategy).splitlines()
     for first, second in zip(one, other, strict=False):
         if first != second:
             return f"run {run} differs first here:\n{first}\n{second}"
@@ -38,9 +38,10 @@ def first_difference(run: str) -> str:
 
 
 @pytest.mark.slow
-def test_fresh_processes_with_other_hash_seeds_and_switchers_take_the_same_steps() -> None:
-    one: dict[str, str] = json.loads(printed(1, "digests", "threads", "0", str(SEEDS)))
-    other: dict[str, str] = json.loads(printed(2, "digests", "greenlets", "0", str(SEEDS)))
-    assert len(one) == len(other) == SEEDS
+@pytest.mark.parametrize("target", SEEDS)
+def test_fresh_processes_with_other_hash_seeds_and_switchers_take_the_same_steps(target: str) -> None:
+    one: dict[str, str] = json.loads(printed(1, "digests", "threads", target, "0", str(SEEDS[target])))
+    other: dict[str, str] = json.loads(printed(2, "digests", "greenlets", target, "0", str(SEEDS[target])))
+    assert len(one) == len(other) == SEEDS[target]
     differing = [run for run, digest in one.items() if other[run] != digest]
-    assert not differing, first_difference(differing[0])
+    assert not differing, first_difference(target, differing[0])

@@ -1,17 +1,18 @@
 """Small worlds that several tests run, and a program that prints the digests of their runs.
 
-python -m support.worlds digests threads 0 20       one line of JSON: a digest for each run
-python -m support.worlds steps greenlets 7 pct3     the steps of one run, one per line
+python -m support.worlds digests threads chaos 0 20          one line of JSON: a digest for each run
+python -m support.worlds steps greenlets chaos 7 pct3        the steps of one run, one per line
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from typing import Any, Literal
+from collections.abc import Callable
+from typing import Literal
 
 from odradek import ActorSystem
-from odradek.simulation import Result, World
+from odradek.simulation import Result, World, chaos
 from odradek_simulation.choices.strategies import STRATEGIES, StrategyName
 
 Switching = Literal["threads", "greenlets"]
@@ -37,25 +38,28 @@ def sell_and_bill(system: ActorSystem, world: World) -> None:
         world.spawn(bill, f"bill-{number}", name=f"bill-{number}")
 
 
-def run(seed: int, strategy: StrategyName, switcher: Switching, **options: Any) -> Result:
-    """Run the world once with all faults, and record every step."""
-    return World(seed, faults="all", strategy=strategy, switcher=switcher, trace=True, **options).run(sell_and_bill)
+TARGETS: dict[str, Callable[[ActorSystem, World], None]] = {"small": sell_and_bill, "chaos": chaos}
 
 
-def digests(switcher: Switching, seeds: range) -> dict[str, str]:
+def run(seed: int, strategy: StrategyName, switcher: Switching, target: str) -> Result:
+    """Run a world once with all faults, and record every step."""
+    return World(seed, faults="all", strategy=strategy, switcher=switcher, trace=True).run(TARGETS[target])
+
+
+def digests(switcher: Switching, target: str, seeds: range) -> dict[str, str]:
     """Return the digest of every step of each run."""
     found = {}
     for seed in seeds:
         strategy = STRATEGIES[seed % len(STRATEGIES)]
-        result = run(seed, strategy, switcher)
+        result = run(seed, strategy, switcher, target)
         assert result.trace is not None
         found[f"{seed} {strategy}"] = result.trace.digest()
     return found
 
 
-def lines(switcher: Switching, seed: int, strategy: StrategyName) -> list[str]:
+def lines(switcher: Switching, target: str, seed: int, strategy: StrategyName) -> list[str]:
     """Return the steps of one run, each as a line."""
-    result = run(seed, strategy, switcher)
+    result = run(seed, strategy, switcher, target)
     assert result.trace is not None
     return [
         f"{step.number} {step.time:.6f} {step.task} {step.kind} {step.message} {step.peer} {step.text}"
@@ -65,13 +69,13 @@ def lines(switcher: Switching, seed: int, strategy: StrategyName) -> list[str]:
 
 def main(arguments: list[str]) -> None:
     """Write digests or steps to the standard output."""
-    what, switcher, *rest = arguments
+    what, switcher, target, *rest = arguments
     carrier: Switching = "greenlets" if switcher == "greenlets" else "threads"
     if what == "digests":
-        sys.stdout.write(json.dumps(digests(carrier, range(int(rest[0]), int(rest[1])))))
+        sys.stdout.write(json.dumps(digests(carrier, target, range(int(rest[0]), int(rest[1])))))
     else:
         strategy = next(name for name in STRATEGIES if name == rest[1])
-        sys.stdout.write("\n".join(lines(carrier, int(rest[0]), strategy)))
+        sys.stdout.write("\n".join(lines(carrier, target, int(rest[0]), strategy)))
 
 
 if __name__ == "__main__":
