@@ -99,7 +99,7 @@ def test_an_interrupted_sweep_says_how_to_continue(tmp_path: Path) -> None:
         (["support.worlds"], "not of the form module:function"),
         ([SOUND, "--strategy", "luck"], "'luck' is not one of portfolio, fifo"),
         ([SOUND, "--faults", "fire"], "'fire' is not a fault"),
-        ([SOUND, "--seeds", "0"], "at least 1"),
+        ([SOUND, "--seeds", "0"], "0 is not in the range x>=1"),
     ],
 )
 def test_a_sweep_refuses_bad_values(arguments: list[str], words: str) -> None:

@@ -14,8 +14,9 @@ from odradek.cli.main import COMMANDS
 from odradek_domain.errors import MAX_PARTITIONS
 from odradek_events.sqlite.log import Durability
 
-# structlog brings asyncio and its own tools for development, rich its markup: each costs more than a store of ours.
-DEAR = {"asyncio", "hypothesis", "multiprocessing", "pyarrow", "pytest", "rich", "structlog"}
+# structlog brings asyncio and its own tools for development, rich its markup, and newer versions of typer bring
+# pydantic: each costs more than a store of ours.
+DEAR = {"asyncio", "hypothesis", "multiprocessing", "pyarrow", "pydantic", "pytest", "rich", "structlog"}
 LIBRARY = {
     "odradek_actors",
     "odradek_boundaries",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable
@@ -18,13 +19,7 @@ from odradek.cli.standard_streams import prepare_standard_streams
 
 __all__ = ["Application"]
 
-_EXPECTED = {
-    "int_parsing": "a whole number",
-    "float_parsing": "a number",
-    "finite_number": "a finite number",
-    "greater_than_equal": "at least {ge}",
-    "less_than_equal": "at most {le}",
-}
+_NUMBERS = {"int": "a whole number", "float": "a number"}  # as we call the types that Typer names
 
 
 class Application(typer.Typer):
@@ -74,25 +69,11 @@ def _fail(error: Exception) -> ExitCode:
 
 
 def _usage_sentence(error: Exception, message: str) -> str:
-    problem = _problem(error)
-    if problem is not None:
-        message = message.replace(str(getattr(error, "message", "")), problem)
     text = " ".join(message.split()).rstrip(".")
+    text = re.sub(r"a valid (int|float)(eger)?( range)?$", lambda found: _NUMBERS[found[1]], text)
     context = getattr(error, "ctx", None)
     path = "odradek" if context is None else context.command_path
     return f"{text[:1].lower()}{text[1:]}; see '{path} --help'"
-
-
-def _problem(error: Exception) -> str | None:
-    """Return in our words what Pydantic found, with which newer versions of Typer check values; None if it did not."""
-    found = getattr(error.__cause__, "errors", None)
-    if found is None:
-        return None
-    first = found()[0]
-    form = _EXPECTED.get(first["type"])
-    if form is None:
-        return str(first["msg"]).removeprefix("Value error, ")
-    return f"{str(first['input'])[:80]!r} is not {form.format(**first.get('ctx', {}))}"
 
 
 def _close_output(code: ExitCode) -> ExitCode:

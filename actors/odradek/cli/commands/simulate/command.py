@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import isnan
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -28,6 +29,13 @@ def _number(name: str, help: str) -> Any:
     """Return the option for a whole number of a Workload."""
     least, most = LIMITS[name]
     return typer.Option(min=least, max=most, help=help, show_default=_shown(name))
+
+
+def _check_number(value: float | None) -> float | None:
+    """Refuse what Typer takes for a number in any range."""
+    if value is not None and isnan(value):
+        raise typer.BadParameter(f"nan is not in the range 0<=x<={MAX_KEY_SKEW}")
+    return value
 
 
 def simulate(
@@ -63,6 +71,7 @@ def simulate(
         typer.Option(
             min=0,
             max=MAX_KEY_SKEW,
+            callback=_check_number,
             help="Exponent of the keys' Zipf distribution; 0 is uniform.",
             show_default=_shown("key_skew"),
         ),
