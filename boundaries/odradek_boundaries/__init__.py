@@ -7,10 +7,10 @@ and the workload do not know which boundary runs. In order of their layers, wher
     read_sets  workload             read-sets: facts by event class and field values; commands, arrivals and times
     boundary  decisions  recording  boundaries and units; deciders and invariants; workloads from a recorded log
     history                         the facts of one run, their log, and states folded from them
-    run  schedule                   one run in virtual time; the best that a boundary allows
+    schedule  frame_check           the best that a boundary allows; a test of declared read-sets
+    explain  run                    which boundary keeps which decision, without a run; one run in virtual time
     metrics                         every metric, with its formula
     study                           runs for several boundaries and seeds, and their results
-    explain  frame_check            which boundary keeps which decision, without a run; a test of declared read-sets
     lab                             everything together: `Lab`
     models                          models that are ready to be studied
 

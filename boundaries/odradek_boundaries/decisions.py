@@ -17,7 +17,7 @@ import msgspec
 from odradek_boundaries.errors import DecisionFailed, InvalidModel, InvalidReadSet
 from odradek_boundaries.read_sets import Fact, Facts, kind_of
 
-__all__ = ["Decider", "Folded", "Invariant", "Known", "Outcome", "Rules"]
+__all__ = ["Decider", "Folded", "Invariant", "Known", "Outcome", "Rules", "Watch"]
 
 
 class Folded(Protocol):
@@ -111,6 +111,43 @@ class Invariant(msgspec.Struct, frozen=True, eq=False):
             return bool(self.holds(state))
         except Exception as error:
             raise DecisionFailed(f"the invariant {self.name} raised {error!r}; return True or False") from error
+
+
+class Watch:
+    """Asks the invariants after every append, for the groups of facts that it concerns."""
+
+    def __init__(self, invariants: list[Invariant]) -> None:
+        self._invariants = [(invariant, _Groups(invariant)) for invariant in invariants]
+
+    def add(self, facts: list[Fact]) -> list[tuple[Invariant, str]]:
+        """Add facts that were appended together; return the invariants that held before and no longer do."""
+        return [(invariant, group) for invariant, groups in self._invariants for group in groups.add(facts)]
+
+
+class _Groups:
+    def __init__(self, invariant: Invariant) -> None:
+        self._invariant = invariant
+        self._states: dict[str, Any] = {}
+        self._broken: set[str] = set()
+
+    def add(self, facts: list[Fact]) -> list[str]:
+        """Add facts to their groups; return the groups for which the invariant turned false."""
+        invariant, states = self._invariant, self._states
+        touched: dict[str, None] = {}
+        for fact in facts:
+            for group in invariant.groups(fact):
+                if group not in states:
+                    states[group] = invariant.state()
+                states[group].apply_all((fact.event,))
+                touched[group] = None
+        turned = []
+        for group in touched:
+            if invariant.is_kept(states[group]):
+                self._broken.discard(group)
+            elif group not in self._broken:
+                self._broken.add(group)
+                turned.append(group)
+        return turned
 
 
 class Rules:

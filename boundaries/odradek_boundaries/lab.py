@@ -104,7 +104,6 @@ class Lab:
 
         `jobs` processes share the work, by fork. `progress` is called with how many parts are done, and of how many.
         """
-        self.explain(boundaries, workload)
         return compare(self.rules, boundaries, workload, seeds, jobs, progress)
 
     def explain(self, boundaries: Sequence[Boundary], workload: Workload) -> Explanation:

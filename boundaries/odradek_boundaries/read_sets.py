@@ -23,7 +23,7 @@ from odradek_events.schema.registry import CATALOGUE, EventType
 
 __all__ = ["Fact", "Facts", "Selection", "Template", "facts", "fields_of", "kind_of", "text_of", "type_of"]
 
-_MAX_CACHED = 100_000
+_MAX_CACHED = 50_000
 _ANY: frozenset[str] = frozenset()
 _cached: dict[object, Facts] = {}
 
@@ -87,7 +87,7 @@ class Template(msgspec.Struct, frozen=True):
 class Facts(Selection):
     """A read-set. `one | other` has the facts of both."""
 
-    __slots__ = ("_unions", "templates")
+    __slots__ = ("_hash", "_key", "_unions", "templates")
 
     def __init__(self, templates: tuple[Template, ...]) -> None:
         self.templates = templates
@@ -97,6 +97,14 @@ class Facts(Selection):
         super().__init__(Query(tuple(QueryItem(tuple(names), tags) for tags, names in types.items())))
         self.known = [(frozenset({template.kind.name}), frozenset(template.tags.values())) for template in templates]
         self._unions: dict[Facts, Facts] = {}
+        self._key = tuple(template.item for template in templates)
+        self._hash = hash(self._key)
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (isinstance(other, Facts) and self._key == other._key)
+
+    def __hash__(self) -> int:
+        return self._hash
 
     def __repr__(self) -> str:
         return " | ".join(map(repr, self.templates))
@@ -129,7 +137,7 @@ def facts(*classes: type[Any], **fields: Any) -> Facts:
 
 
 def _known(templates: tuple[Template, ...]) -> Facts:
-    """Return the one object for these templates: folds are cached by it."""
+    """Return the read-set of these templates that was made before, or a new one."""
     key = tuple(template.item for template in templates)
     found = _cached.get(key)
     if found is None:

@@ -22,7 +22,7 @@ from typing import Any
 import msgspec
 
 from odradek_boundaries.boundary import Boundary, Unit, Units
-from odradek_boundaries.decisions import Decider, Invariant, Outcome, Rules
+from odradek_boundaries.decisions import Decider, Outcome, Rules, Watch
 from odradek_boundaries.errors import DecisionNotPure
 from odradek_boundaries.history import CannotFold, History
 from odradek_boundaries.read_sets import Fact, Facts, text_of
@@ -127,7 +127,7 @@ class _Run:
         self._history = History(rules.begins)
         for fact in rules.begins:
             self._units.unit_of(fact.event)
-        self._watch = _Watch(rules.invariants)
+        self._watch = Watch(rules.invariants)
         self._watch.add(rules.begins)
         self._plan = workload.plan(seed)
         self._retries = Draw(f"{seed}/retries")
@@ -145,7 +145,7 @@ class _Run:
         steps = self._steps
         if self._workload.is_open:
             for number, at in enumerate(self._plan.arrivals_ms):
-                self._schedule(at, self._arrive, number)
+                self._schedule(at, self._arrive, (number, -1))
         else:
             for client in range(min(self._workload.clients or 0, self._counts.commands)):
                 self._send_next(client, 0.0)
@@ -167,8 +167,9 @@ class _Run:
             self._next += 1
             self._schedule(at + self._plan.thinks_ms[number], self._arrive, (number, client))
 
-    def _arrive(self, subject: Any, at: float) -> None:
-        number, client = subject if isinstance(subject, tuple) else (subject, -1)
+    def _arrive(self, subject: tuple[int, int], at: float) -> None:
+        """Let a command arrive, from a client of a closed workload (-1: from outside)."""
+        number, client = subject
         command = self._plan.commands[number]
         decider = self._rules.decider_of(command)
         reads = decider.read_set(command)
@@ -305,43 +306,6 @@ class _Run:
         ]
         events = tuple(map(text_of, operation.outcome.events))
         return Story(what, group, text_of(operation.command), operation.read_at, at, events, tuple(between))
-
-
-class _Watch:
-    """Asks the invariants after every append, for the groups of facts that it concerns."""
-
-    def __init__(self, invariants: list[Invariant]) -> None:
-        self._invariants = [(invariant, _Groups(invariant)) for invariant in invariants]
-
-    def add(self, facts: list[Fact]) -> list[tuple[Invariant, str]]:
-        """Add facts that were appended together; return the invariants that held before and no longer do."""
-        return [(invariant, group) for invariant, groups in self._invariants for group in groups.add(facts)]
-
-
-class _Groups:
-    def __init__(self, invariant: Invariant) -> None:
-        self._invariant = invariant
-        self._states: dict[str, Any] = {}
-        self._broken: set[str] = set()
-
-    def add(self, facts: list[Fact]) -> list[str]:
-        """Add facts to their groups; return the groups for which the invariant turned false."""
-        invariant, states = self._invariant, self._states
-        touched: dict[str, None] = {}
-        for fact in facts:
-            for group in invariant.groups(fact):
-                if group not in states:
-                    states[group] = invariant.state()
-                states[group].apply_all((fact.event,))
-                touched[group] = None
-        turned = []
-        for group in touched:
-            if invariant.is_kept(states[group]):
-                self._broken.discard(group)
-            elif group not in self._broken:
-                self._broken.add(group)
-                turned.append(group)
-        return turned
 
 
 def _stream_of(unit: Unit) -> str:

@@ -17,6 +17,7 @@ import msgspec
 from odradek_boundaries.boundary import Boundary
 from odradek_boundaries.decisions import Rules
 from odradek_boundaries.errors import InvalidModel, LabError, NotAReport
+from odradek_boundaries.explain import Explanation, explain
 from odradek_boundaries.metrics import METRICS, metrics_of
 from odradek_boundaries.run import Counts, run
 from odradek_boundaries.schedule import Shape, decide_serially, shape_of
@@ -54,10 +55,14 @@ class Spread(msgspec.Struct, frozen=True):
 
 
 class Study(msgspec.Struct, frozen=True):
-    """The results of a study, by boundary and seed, in the order in which they were asked for."""
+    """The results of a study, by boundary and seed, in the order in which they were asked for.
+
+    `explanation` says which boundary keeps which decision.
+    """
 
     boundaries: tuple[str, ...]
     seeds: tuple[int, ...]
+    explanation: Explanation
     results: tuple[Result, ...]
     version: int = FORMAT
 
@@ -156,6 +161,7 @@ def compare(
         raise InvalidModel("a study needs at least one boundary and one seed; give some")
     if len(set(names)) < len(names):
         raise InvalidModel(f"two boundaries have the same name among {', '.join(names)}; rename one")
+    explanation = explain(rules, boundaries, workload)
     parts = _Parts(rules, tuple(boundaries), workload)
     tasks = [(seed, number) for seed in chosen for number in range(-1, len(names))]
     done: dict[tuple[int, int], Any] = {}
@@ -168,7 +174,7 @@ def compare(
         for seed in chosen:
             counts, shape = done[seed, number], done[seed, -1][number]
             results.append(Result(name, seed, counts, metrics_of(counts, shape)))
-    return Study(tuple(names), chosen, tuple(results))
+    return Study(tuple(names), chosen, explanation, tuple(results))
 
 
 class _Parts:
@@ -183,9 +189,8 @@ class _Parts:
             for task in tasks:
                 yield task, self.result(task)
             return
-        global _forked
-        _forked = self  # a model has lambdas, which cannot be sent to a process: a forked one has them already
-        with ProcessPoolExecutor(jobs, mp_context=get_context("fork")) as pool:
+        # A model has lambdas, which cannot be sent to a process. A forked process gets its arguments as they are.
+        with ProcessPoolExecutor(jobs, get_context("fork"), _adopt, (self,)) as pool:
             waiting = {pool.submit(_result, task): task for task in tasks}
             for future in as_completed(waiting):
                 yield waiting[future], future.result()
@@ -200,8 +205,13 @@ class _Parts:
         return [shape_of(self._rules, boundary, self._workload, plan, steps) for boundary in self._boundaries]
 
 
-_forked: _Parts
+_adopted: _Parts  # in a forked process
+
+
+def _adopt(parts: _Parts) -> None:
+    global _adopted
+    _adopted = parts
 
 
 def _result(task: tuple[int, int]) -> Counts | list[Shape]:
-    return _forked.result(task)
+    return _adopted.result(task)

@@ -11,9 +11,9 @@ from typing import Any
 
 import msgspec
 import pytest
-from support.lab import courses, enrolments
+from support.lab import Bumped, courses, enrolments
 
-from odradek_boundaries import METRICS, Boundary, InvalidModel, LabError, NotAReport, Study
+from odradek_boundaries import METRICS, Boundary, InvalidModel, LabError, NotAReport, Study, facts
 from odradek_boundaries.metrics import gini, percentile
 from odradek_boundaries.models import load_model
 
@@ -68,6 +68,13 @@ def test_another_hash_seed_gives_equal_digits() -> None:
     }
     assert len(digests) == 1
     assert len(digests.pop().strip()) == 2 * hashlib.sha256().digest_size
+
+
+def test_what_was_read_before_changes_no_digit(study: Study) -> None:
+    for number in range(60_000):  # more read-sets than are kept
+        facts(Bumped, unit=number)
+
+    assert courses().compare(BOUNDARIES, enrolments(200), seeds=3) == study
 
 
 def test_progress_counts_every_part() -> None:

@@ -86,6 +86,9 @@ def test_run_writes_a_report_that_why_explains(folder: Path) -> None:
     assert (ran.code, ran.complaint) == (ExitCode.OK, "wrote out/report/report.json\n")
     assert [row["boundary"] for row in ran.json][1] == "account, one per transaction"
 
+    again = here("boundaries", "run", "usernames", "--jobs", "1", "--workload", "out/report/workload.toml", "--json")
+    assert again.json == ran.json
+
     told = here("boundaries", "why", "out/report", "--boundary", "account, one per transaction")
     assert told.lines[0].startswith("Under 'account, one per transaction' no_name_is_taken_twice was broken for name:n")
     assert "reads, and decides" in told.lines[2]

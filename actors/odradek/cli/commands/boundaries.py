@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -24,7 +25,7 @@ __all__ = ["boundaries"]
 
 boundaries = typer.Typer(rich_markup_mode=None)
 
-_REPORT = "report.json"
+_REPORT, _WORKLOAD = "report.json", "workload.toml"
 ModuleArgument = Annotated[
     str,
     typer.Argument(metavar="[MODULE]", help="A model that is shipped, such as kafka, or a module of your own."),
@@ -111,6 +112,7 @@ def run(
         study = model.lab.compare(chosen, model.workload, seeds, processes, lambda number, _: done(number))
     if folder is not None:
         _write(folder / _REPORT, study.to_json())
+        _save_workload(folder / _WORKLOAD, workload, model)
     if json:
         json_line(study.rows())
     else:
@@ -235,6 +237,16 @@ def _new_folder(name: str) -> Path:
         problem = f"{name} cannot be written ({error.strerror}); name another folder"
         raise CommandError(problem, ExitCode.UNWRITABLE) from error
     return folder
+
+
+def _save_workload(path: Path, given: str | None, model: Model) -> None:
+    """Save the workload beside the report, unless it comes from a log or its mix has functions without a name."""
+    if given not in (None, "-"):
+        with open_input(given) as opened:
+            _write(path, opened.read())
+        return
+    with suppress(odradek.errors.InvalidWorkload):
+        _write(path, model.workload.to_toml().encode())
 
 
 def _write(path: Path, data: bytes) -> None:
