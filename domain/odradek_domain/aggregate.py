@@ -7,14 +7,16 @@ finds it where events are decided, before they are stored.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+import operator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, ClassVar, Protocol
 
-from odradek_domain.errors import NoApplier
+from odradek_domain.errors import AggregateFailed, NoApplier
 from odradek_events.facts import named, public_attributes
+from odradek_events.record import type_name
 from odradek_events.validation import shown
 
-__all__ = ["Aggregate", "Folded"]
+__all__ = ["Aggregate", "Folded", "Walked"]
 
 
 class Folded(Protocol):
@@ -25,6 +27,24 @@ class Folded(Protocol):
     def apply_all(self, events: Sequence[Any]) -> None:
         """Apply events in order and advance the version by their number. Must not raise."""
         ...
+
+
+class Walked(list[Any]):
+    """Events of one commit that know how far a loop over them went: which one an aggregate could not apply."""
+
+    __slots__ = ("_walk",)
+
+    def __iter__(self) -> Iterator[Any]:
+        self._walk = super().__iter__()
+        return self._walk
+
+    def failure(self, stream: str, first_position: int, error: Exception) -> AggregateFailed:
+        """Return the error that names the event at which the loop stopped; the first one is at `first_position`."""
+        walk = getattr(self, "_walk", None)
+        index = 0 if walk is None else max(0, len(self) - operator.length_hint(walk) - 1)
+        position = first_position + index
+        problem = f"at position {position} ({type_name(self[index])}) its aggregate raised {error!r}; fix the model"
+        return AggregateFailed(stream, position, problem)
 
 
 class Aggregate:

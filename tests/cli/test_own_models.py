@@ -50,7 +50,7 @@ with open_log("shop.db") as log:
     for item, cents in (("tea", 300), ("jam", 500), ("tea", 350), ("pie", 13), ("tea", 370)):
         log.append([Append(stream=f"item/{item}", events=[Priced(item, cents)])], datetime(2100, 1, 1, tzinfo=UTC))
 """
-FAILURE = "at position 4 its aggregate raised ValueError('no price of 13'); fix the model"
+FAILURE = "at position 4 (Priced) its aggregate raised ValueError('no price of 13'); fix the model"
 OTHERS = {
     "empty.py": "import odradek\nodradek.ActorSystem\n",
     "failing.py": "1 / 0\n",

@@ -55,6 +55,7 @@ from odradek_actors.messages.core import (
 from odradek_actors.messages.log import Facts, Fence, Fenced, JournalAppend, JournalResult, ReadFacts
 from odradek_actors.messages.recovery import ReadStream, Restored, SaveSnapshot, StreamChunk
 from odradek_actors.runtime.forwarding import Forwarding
+from odradek_domain.aggregate import Walked
 from odradek_domain.errors import NoApplier
 from odradek_events.errors import (
     ConditionNotMet,
@@ -63,7 +64,7 @@ from odradek_events.errors import (
     OutcomeUnknown,
     WrongExpectedVersion,
 )
-from odradek_events.record import Append, Appended, Condition, Decision, Rejected, events_of
+from odradek_events.record import Append, Appended, Commit, Condition, Decision, Rejected, events_of
 from odradek_events.validation import check_instance
 
 __all__ = ["EventSourcedActor"]
@@ -542,7 +543,10 @@ class EventSourcedActor(Behaviour[S]):
             if chunk.snapshot is not None:
                 self._begin_at(chunk.snapshot)
             for commit in chunk.commits:
-                self.state.apply_all(commit.events)
+                if self._failures:
+                    self._apply_walked(commit)
+                else:
+                    self.state.apply_all(commit.events)
                 self._position = commit.last_position
                 self.on_applied(commit.events, commit.first_position)
         except BaseException as raised:
@@ -559,6 +563,15 @@ class EventSourcedActor(Behaviour[S]):
             if stored is not None:
                 self._finish(*stored)
             self._go_on()
+
+    def _apply_walked(self, commit: Commit) -> None:
+        """Apply a commit after a failure, so that the error names the event that the aggregate cannot apply."""
+        events = Walked(commit.events)
+        try:
+            self.state.apply_all(events)
+        except BaseException as raised:
+            error = as_error(raised)
+            raise events.failure(self.stream, commit.first_position, error) from error
 
     def _begin_at(self, snapshot: Restored) -> None:
         self.state = self._restored(snapshot)

@@ -11,15 +11,14 @@ user-defined streams, so that it does not depend on what is registered.
 from __future__ import annotations
 
 import hashlib
-import operator
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, Protocol
 
 import msgspec
 
-from odradek_domain.aggregate import Aggregate, Folded
+from odradek_domain.aggregate import Aggregate, Folded, Walked
 from odradek_domain.consumer.consumer import Consumer, ConsumerSnapshot
 from odradek_domain.errors import AggregateFailed
 from odradek_domain.group.group import ConsumerGroup
@@ -187,17 +186,16 @@ class SystemState:
 
     def _apply_own(self, aggregate: Folded, commit: Commit) -> None:
         """Fold a commit into a user-defined aggregate. If that fails, the aggregate is dropped: its state is wrong."""
-        events = commit.events if len(commit.events) == 1 else _Walked(commit.events)
         undecoded = _undecoded(commit)
         if undecoded is not None:
             self._fail(commit.stream, undecoded.position, undecoded, str(undecoded))
             return
+        events = Walked(commit.events)
         try:
             aggregate.apply_all(events)
         except Exception as error:  # the user's code may raise anything
-            position = commit.first_position + (events.index_reached if isinstance(events, _Walked) else 0)
-            problem = f"at position {position} its aggregate raised {error!r}; fix the model"
-            self._fail(commit.stream, position, error, problem)
+            failure = events.failure(commit.stream, commit.first_position, error)
+            self._fail(commit.stream, failure.position, error, failure.problem)
 
     def _fail(self, stream: str, position: int, error: Exception, problem: str) -> None:
         """Drop the aggregate of a stream, whose state would be wrong, and remember why."""
@@ -275,22 +273,6 @@ class SystemState:
 
     def _of(self, cls: type[Any]) -> list[Any]:
         return [item for _, item in sorted(self._aggregates.items()) if isinstance(item, cls)]
-
-
-class _Walked(list[Any]):
-    """Events that know how far a loop over them went: which one an aggregate could not apply."""
-
-    __slots__ = ("_walk",)
-
-    def __iter__(self) -> Iterator[Any]:
-        self._walk = super().__iter__()
-        return self._walk
-
-    @property
-    def index_reached(self) -> int:
-        """The index of the event that the loop reached last; 0 before the first."""
-        walk = getattr(self, "_walk", None)
-        return 0 if walk is None else max(0, len(self) - operator.length_hint(walk) - 1)
 
 
 def _undecoded(commit: Commit) -> EventNotReadable | None:

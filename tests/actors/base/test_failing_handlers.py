@@ -23,6 +23,7 @@ from odradek_actors.errors import ActorFailed, AnswerLost, DeliveryTimedOut, Req
 from odradek_actors.infrastructure.directory import DirectoryActor
 from odradek_actors.messages.core import Command, Forward, LookUp, Tick
 from odradek_actors.runtime.promise import Promise
+from odradek_domain.errors import AggregateFailed
 from odradek_events.errors import OutcomeUnknown
 from odradek_events.testing import FaultyLog
 
@@ -382,3 +383,33 @@ def test_a_handle_whose_close_fails_can_be_closed_again(kind: str) -> None:
         if kind == "consumer":
             system.consumer("c").close()
     runtime.close()
+
+
+class ChoosyCounter(Counter):
+    """Cannot apply one of its events."""
+
+    def _counted(self, event: Counted) -> None:
+        if event.by == "bad":
+            raise Broken
+        super()._counted(event)
+
+    appliers: ClassVar = {Counted: _counted}
+
+
+class ChoosyActor(CounterActor):
+    def initial_state(self) -> Counter:
+        return ChoosyCounter()
+
+    def decide(self, command: str) -> Sequence[Any]:
+        return [Counted("good"), Counted(command)]
+
+
+def test_the_error_of_an_actor_that_cannot_apply_its_events_names_the_event() -> None:
+    with ActorSystem.open(actors={"counter": ChoosyActor}, retry_backoff=0.0005) as system:
+        counter = system.actor("counter/one")
+        assert counter.ask("fine").result(IN_TIME) == 1
+        error = counter.ask("bad").exception(IN_TIME)
+    assert isinstance(error, ActorFailed)
+    assert isinstance(error.__cause__, AggregateFailed)
+    assert (error.__cause__.stream, error.__cause__.position) == ("counter/one", 3)
+    assert "at position 3 (test.Counted) its aggregate raised Broken()" in str(error)

@@ -25,6 +25,7 @@ from odradek_events.types import TopicCreated
 
 ACCOUNTS: dict[str, Callable[..., Folded]] = {"account": Account}
 foreign = Catalogue()
+PROBLEM = "at position 6 (test.MoneyDeposited) its aggregate raised ArithmeticError('13'); fix the model"
 
 
 @event("test.InterestPaid", catalogue=foreign)
@@ -123,9 +124,7 @@ def test_an_aggregate_whose_fold_raises_is_named_by_position_and_the_rest_is_fol
     assert state.versions["account/alice"] == 3
     failure = state.failures["account/alice"]
     assert (failure.stream, failure.position) == ("account/alice", 6)
-    assert str(failure) == (
-        "'account/alice' cannot be folded: at position 6 its aggregate raised ArithmeticError('13'); fix the model"
-    )
+    assert str(failure) == f"'account/alice' cannot be folded: {PROBLEM}"
     assert isinstance(failure.__cause__, ArithmeticError)
     assert failure.__cause__.__traceback__ is not None
     with pytest.raises(AggregateFailed):
@@ -140,7 +139,7 @@ def test_the_state_before_the_event_that_cannot_be_folded_is_there() -> None:
 def test_a_difference_says_why_a_stream_could_not_be_folded() -> None:
     before, after = (SystemState.replay(history(), until, aggregates={"account": Strict}) for until in (4, 6))
     changes = {change.fact: change.after for change in state_difference(before, after)}
-    assert changes["failure"] == "at position 6 its aggregate raised ArithmeticError('13'); fix the model"
+    assert changes["failure"] == PROBLEM
 
 
 def test_an_aggregate_that_cannot_be_made_fails_at_its_first_event() -> None:
@@ -209,7 +208,7 @@ def test_verify_reports_an_aggregate_that_cannot_be_folded_as_a_mistake_and_not_
     assert check.findings == []
     assert check.unfolded_streams == {"account/alice"}
     assert [(mistake.position, mistake.problem) for mistake in check.model_mistakes] == [
-        (6, "'account/alice' cannot be folded: at position 6 its aggregate raised ArithmeticError('13'); fix the model")
+        (6, f"'account/alice' cannot be folded: {PROBLEM}")
     ]
 
 
