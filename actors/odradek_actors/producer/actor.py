@@ -148,7 +148,7 @@ class ProducerActor(ProducerDelivery):
             or self._must_bump
             or outbox.topic_id is None
             or outbox.is_retrying
-            or outbox.is_refreshing
+            or outbox.refreshing in self._continuations
         ):
             return
         if outbox.epoch != self._epoch and not outbox.in_flight:

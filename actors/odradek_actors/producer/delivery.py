@@ -48,7 +48,7 @@ class ProducerDelivery(ProducerRegistration):
 
     def resolve(self, outbox: Outbox, command: Command) -> None:
         """Find the topic's actor and its description; create the topic if auto_create_topics allows it."""
-        if outbox.is_resolving:
+        if outbox.resolving in self._continuations:
             return
         ensure = EnsureTopic(self.settings.auto_create_topics, self.settings.default_partitions)
 
@@ -57,10 +57,10 @@ class ProducerDelivery(ProducerRegistration):
                 described(ref)
                 return
             outbox.ref = ref
-            self.request(ref, ensure, described, command=command)
+            outbox.resolving = self.request(ref, ensure, described, command=command)
 
         def described(answer: Any) -> None:
-            outbox.is_resolving = False
+            outbox.resolving = 0
             if isinstance(answer, TopicDescription):
                 outbox.begin(answer.topic_id, len(answer.partitions), self._epoch)
             elif getattr(answer, "retriable", False) and outbox.oldest_deadline() > self.runtime.monotonic():
@@ -69,15 +69,14 @@ class ProducerDelivery(ProducerRegistration):
                 self.empty_queue(outbox, answer)
             self.proceed(outbox)
 
-        self.request(self.context.directory, LookUp(f"topic/{outbox.topic}"), found)
-        outbox.is_resolving = True
+        outbox.resolving = self.request(self.context.directory, LookUp(f"topic/{outbox.topic}"), found)
 
     def refresh(self, outbox: Outbox) -> None:
         """Ask the topic for its number of partitions, because the next send names an unknown one."""
         waiting = outbox.queue[0]
 
         def described(answer: Any) -> None:
-            outbox.is_refreshing = False
+            outbox.refreshing = 0
             if isinstance(answer, TopicDescription) and answer.topic_id == outbox.topic_id:
                 waiting.partition_was_checked = True
                 outbox.partition_count = max(outbox.partition_count, len(answer.partitions))
@@ -88,8 +87,7 @@ class ProducerDelivery(ProducerRegistration):
                 self.proceed(outbox)
 
         assert outbox.ref is not None, "an outbox with a topic id has its actor's ref"
-        self.request(outbox.ref, DescribeTopic(), described)
-        outbox.is_refreshing = True
+        outbox.refreshing = self.request(outbox.ref, DescribeTopic(), described)
 
     # -- sending and answers ------------------------------------------------------------------------------------------
 

@@ -101,8 +101,6 @@ class Outbox:
         "epoch",
         "in_flight",
         "is_lingering",
-        "is_refreshing",
-        "is_resolving",
         "is_retrying",
         "must_hurry",
         "must_look_up",
@@ -110,6 +108,8 @@ class Outbox:
         "queue",
         "queued",
         "ref",
+        "refreshing",
+        "resolving",
         "retry_number",
         "topic",
         "topic_id",
@@ -124,9 +124,9 @@ class Outbox:
         self.queue: deque[Waiting] = deque()
         self.queued = 0  # messages in the queue
         self.in_flight: list[Batch] = []
-        self.is_resolving = False
+        self.resolving = 0  # the number of the request that looks for the topic
+        self.refreshing = 0  # the number of the request for its partitions
         self.is_lingering = False
-        self.is_refreshing = False
         self.is_retrying = False
         self.retry_number = 0  # of the current retry timer
         self.must_hurry = False

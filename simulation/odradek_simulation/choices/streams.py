@@ -34,6 +34,7 @@ class Recipe(msgspec.Struct, frozen=True, array_like=True):
     draws       what clients drew, by client; 0 at the end. None: drawn from the seed
     parameters  what the user's own code reads
     is_instant  actors start at once, and not in a step of their own
+    quiet_at    the step after which the quiet phase begins, unless the clients end before; 0: as the faults say
     """
 
     seed: int = 0
@@ -48,6 +49,7 @@ class Recipe(msgspec.Struct, frozen=True, array_like=True):
     draws: dict[str, tuple[int, ...]] | None = None
     parameters: tuple[tuple[str, Parameter], ...] = ()
     is_instant: bool = False
+    quiet_at: int = 0
 
     @property
     def deviations(self) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -157,18 +156,15 @@ class _Armed(Tampered):
             self.usual(message)
             return
         self.restore()
-        table[key] = partial(_raising, usual, self._error, self._after)
-        try:
-            self.usual(message)
-        finally:
-            if kind is not Reply:
-                table[key] = usual
 
+        def raise_once(value: Any) -> None:
+            table[key] = usual
+            if self._after:
+                usual(value)
+            raise self._error
 
-def _raising(usual: Callable[[Any], object], error: BaseException, after: bool, value: Any) -> None:
-    if after:
-        usual(value)
-    raise error
+        table[key] = raise_once
+        self.usual(message)
 
 
 def stop_soon(site: Site, target: str) -> None:

@@ -101,6 +101,8 @@ class Run:
         self._checks = checks
         self.injected: list[Fault] = []
         self.is_quiet = False
+        self._quiet_at = 0
+        self._chaos_ends = recipe.quiet_at or _CHAOS_STEPS
         self._is_probing = False
         self.failure: Failure | None = None
         self._probes: list[tuple[Callable[..., Any], tuple[Any, ...], str]] = []
@@ -240,11 +242,13 @@ class Run:
     def _is_calm(self) -> bool:
         if not self._faults:
             return False
-        return self._scheduler.steps >= _CHAOS_STEPS or self._injector.next_step == math.inf
+        is_used_up = self._injector.next_step == math.inf and not self._recipe.quiet_at
+        return is_used_up or self._scheduler.steps >= self._chaos_ends
 
     def _quiet(self) -> None:
         """Heal everything; then clients, probes and liveness checks must come to their end."""
         self.is_quiet = True
+        self._quiet_at = self._scheduler.steps
         self._injector.next_step = math.inf
         self.site.heal()
         if self._recipe.picks is None and self._recipe.strategy.startswith("pct"):
@@ -382,7 +386,7 @@ class Run:
         self._check_handlers()
         if self.failure is not None or self._is_interrupted or self._lost is not None:
             return True
-        chaos_ends = math.inf if self.is_quiet or not self._faults else _CHAOS_STEPS
+        chaos_ends = math.inf if self.is_quiet or not self._faults else self._chaos_ends
         scheduler.next_stop = int(min(self._injector.next_step, chaos_ends, next_stop))
         return self._is_over()
 
@@ -439,6 +443,7 @@ class Run:
         return msgspec.structs.replace(
             self._recipe,
             picks=encoded("" if number < 0 else names[number] for number in self._scheduler.picks),
+            quiet_at=self._quiet_at,
             struck=tuple((fault.step, fault.kind, fault.target, fault.value) for fault in self.injected),
             draws={client: tuple(numbers) for client, numbers in self._draws.drawn.items()},
         )

@@ -29,7 +29,7 @@ def start(system: ActorSystem, world: World) -> None:
         world.spawn(bill, number, name=f"bill-{number}", may_hang=number == 2)
 
 
-@pytest.mark.parametrize("name", sorted(FAULTS.keys() - {"exception"}))
+@pytest.mark.parametrize("name", sorted(FAULTS))
 def test_a_fault_strikes_and_the_system_survives_it(name: str) -> None:
     struck = 0
     for seed in range(6):
