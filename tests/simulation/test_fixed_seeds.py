@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support.worlds import run, sell_and_bill
+from support.worlds import sell_and_bill
 
 from odradek.simulation import World
 from odradek_simulation.choices.strategies import STRATEGIES, StrategyName
@@ -21,7 +21,7 @@ def test_fifty_worlds_with_all_faults_hold(strategy: StrategyName) -> None:
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_a_recording_repeats_its_run_step_by_step(strategy: StrategyName) -> None:
     for seed in range(5):
-        first = run(seed, strategy, "threads")
+        first = World(seed, faults="all", strategy=strategy, trace=True).run(sell_and_bill)
         again = World.of(first.recording, trace=True).run(sell_and_bill)
         assert first.trace is not None
         assert again.trace is not None
