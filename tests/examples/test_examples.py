@@ -170,7 +170,7 @@ def test_each_order_is_processed_once_while_group_members_join_and_leave(tmp_pat
 
 
 def test_the_wider_boundary_conflicts_and_the_narrower_one_is_exposed(tmp_path: Path) -> None:
-    printed = run("16_where_an_aggregate_ends.py", tmp_path)
+    printed = run("17_where_an_aggregate_ends.py", tmp_path)
     assert "course does not keep the decision" in printed
     found = {
         name: (int(conflicts), float(exposed), float(ceiling))
