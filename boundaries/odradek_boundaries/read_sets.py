@@ -23,7 +23,7 @@ from odradek_events.schema.registry import CATALOGUE, EventType
 
 __all__ = ["Fact", "Facts", "Selection", "Template", "facts", "fields_of", "kind_of", "text_of", "type_of"]
 
-_MAX_CACHED = 50_000
+_MAX_CACHED = 20_000
 _ANY: frozenset[str] = frozenset()
 _cached: dict[object, Facts] = {}
 

@@ -58,6 +58,7 @@ def test_the_conflict_share_of_open_arrivals_is_x_over_1_plus_x(
     assert abs(counts.conflicts / count - expected) < 4 * error
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("units", [1, 2, 5])
 def test_two_clients_in_lock_step_conflict_as_often_as_they_meet(units: int) -> None:
     count = 1500
@@ -85,6 +86,7 @@ def runs() -> list[tuple[Lab, tuple[Boundary, ...], Workload]]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("lab", "boundaries", "workload"), runs(), ids=["courses", "kafka"])
 def test_the_figures_of_every_run_fit_together(lab: Lab, boundaries: tuple[Boundary, ...], workload: Workload) -> None:
     explanation = lab.explain(boundaries, workload)
@@ -106,6 +108,7 @@ def test_the_figures_of_every_run_fit_together(lab: Lab, boundaries: tuple[Bound
             assert counts.exposed == 0
 
 
+@pytest.mark.slow
 def test_a_boundary_that_keeps_no_quota_exceeds_it_and_those_that_keep_it_do_not() -> None:
     broken: dict[str, int] = {}
     for seed in range(1, 5):
@@ -142,6 +145,7 @@ def test_what_a_query_hits_a_unit_hits_and_what_a_unit_hits_the_system_hits() ->
     assert hits > 10
 
 
+@pytest.mark.slow
 def test_one_unit_for_the_whole_system_has_a_ceiling_of_1() -> None:
     model = kafka.model(count=800)
     plan = model.workload.plan(1)
@@ -174,12 +178,14 @@ def totals(model: Any, boundary: Boundary, **numbers: Any) -> dict[str, Any]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("boundary", kafka.BOUNDARIES, ids=lambda boundary: boundary.name)
 def test_other_names_of_topics_change_no_total(boundary: Boundary) -> None:
     numbers = {"per_second": 750.0}
     assert totals(kafka.model(), boundary, **numbers) == totals(kafka.model(prefix="other-"), boundary, **numbers)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("boundary", kafka.BOUNDARIES, ids=lambda boundary: boundary.name)
 def test_slower_service_and_fewer_arrivals_in_proportion_change_no_count(boundary: Boundary) -> None:
     model = kafka.model()

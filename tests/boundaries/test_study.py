@@ -22,10 +22,11 @@ BOUNDARIES = [
     Boundary("course", by=("course", "student"), checks="unit"),
     Boundary("a query per decision", checks="facts"),
 ]
+ENROLLING = enrolments(100, per_second=300)
 _PROGRAM = """
 import hashlib
 from odradek_boundaries.models import load_model
-model = load_model("kafka", {"count": 300})
+model = load_model("kafka", {"count": 120})
 study = model.lab.compare(model.boundaries, model.workload, seeds=2)
 print(hashlib.sha256(study.to_json()).hexdigest())
 """
@@ -33,7 +34,7 @@ print(hashlib.sha256(study.to_json()).hexdigest())
 
 @pytest.fixture(scope="module")
 def study() -> Study:
-    return courses().compare(BOUNDARIES, enrolments(200), seeds=3)
+    return courses().compare(BOUNDARIES, ENROLLING, seeds=3)
 
 
 def test_a_study_has_a_row_for_every_boundary_and_seed(study: Study) -> None:
@@ -45,8 +46,9 @@ def test_a_study_has_a_row_for_every_boundary_and_seed(study: Study) -> None:
     assert all(list(row)[2:] == [metric.name for metric in METRICS] for row in rows)
 
 
+@pytest.mark.slow
 def test_the_order_of_boundaries_and_processes_change_no_digit(study: Study) -> None:
-    again = courses().compare(BOUNDARIES[::-1], enrolments(200), seeds=[3, 1, 2], jobs=2)
+    again = courses().compare(BOUNDARIES[::-1], ENROLLING, seeds=[3, 1, 2], jobs=2)
 
     def by_name(study: Study) -> dict[tuple[str, int], Any]:
         return {(each.boundary, each.seed): each for each in study.results}
@@ -70,11 +72,12 @@ def test_another_hash_seed_gives_equal_digits() -> None:
     assert len(digests.pop().strip()) == 2 * hashlib.sha256().digest_size
 
 
+@pytest.mark.slow
 def test_what_was_read_before_changes_no_digit(study: Study) -> None:
-    for number in range(60_000):  # more read-sets than are kept
+    for number in range(25_000):  # more read-sets than are kept
         facts(Bumped, unit=number)
 
-    assert courses().compare(BOUNDARIES, enrolments(200), seeds=3) == study
+    assert courses().compare(BOUNDARIES, ENROLLING, seeds=3) == study
 
 
 def test_progress_counts_every_part() -> None:

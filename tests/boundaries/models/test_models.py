@@ -46,6 +46,7 @@ def test_the_declared_read_sets_are_sound(name: str) -> None:
     assert [each for each in report.decisions if not each.holds] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", shipped())
 def test_what_a_boundary_keeps_is_never_exposed_or_broken(name: str) -> None:
     model = load_model(name)
@@ -59,6 +60,7 @@ def test_what_a_boundary_keeps_is_never_exposed_or_broken(name: str) -> None:
     assert 2 <= sum(keeps) < len(keeps)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "boundary", "rule"), BREAKING)
 def test_a_boundary_that_is_too_narrow_breaks_the_rule(name: str, boundary: str, rule: str) -> None:
     model = load_model(name)
