@@ -12,7 +12,7 @@ import msgspec
 import pytest
 from support.actors import KitRuntime, stored_values
 from support.faults import WHEN, Fault, FaultyRuntime, Point
-from support.groups import until
+from support.groups import PATIENCE, until
 
 from odradek import ActorSystem, Aggregate, EventSourcedActor, MemoryLog, SnapshotSchema, event
 from odradek_actors.base.actor import ActorContext
@@ -37,7 +37,7 @@ SETTINGS: dict[str, Any] = {
     "default_partitions": 2,
 }
 MEMBER: dict[str, Any] = {"session_timeout": 0.5, "heartbeat_interval": 0.02, "max_poll_interval": 2.0}
-IN_TIME = 3.0  # seconds: an answer, a rebalance or an end that takes longer comes too late
+IN_TIME = PATIENCE  # seconds: an answer, a rebalance or an end that takes longer comes too late
 UNKNOWN = (DeliveryTimedOut, OutcomeUnknown, ActorFailed, RequestTimedOut)  # the message may be stored
 
 
