@@ -13,7 +13,8 @@ from support.cli import here
 from odradek_simulation.faults import SMALL_CONSTANTS
 from odradek_simulation.faults.injector import FAULTS
 
-PAGE = (Path(__file__).parents[2] / "docs" / "SIMULATION.md").read_text()
+GALLERY = Path(__file__).parents[2] / "docs" / "gallery"
+PAGE = (GALLERY.parent / "SIMULATION.md").read_text()
 
 
 def blocks(language: str) -> list[str]:
@@ -34,6 +35,18 @@ def test_the_commands_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     for command in "".join(blocks("sh")).splitlines():
         outcome = here(*command.split()[1:])
         assert (command, outcome.code, outcome.complaint) == (command, 0, "")
+
+
+def test_the_tutorial_runs_and_prints_what_it_shows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(GALLERY)
+    token = ""
+    for command, shown in re.findall(
+        r"^\$ odradek (.*)\n((?:(?!\$|```).*\n)*)", "".join(blocks("console")), re.MULTILINE
+    ):
+        printed = here(*command.replace("TOKEN", token).split()).text
+        token = next(iter(re.findall(r"odradek1\.\S+", printed)), token)
+        sentences = [line for line in shown.splitlines() if line.strip() and not re.search(r"\d{2,}|─| from ", line)]
+        assert [line for line in sentences if line not in printed] == []
 
 
 def test_the_table_names_every_fault() -> None:
