@@ -12,8 +12,6 @@ from odradek_simulation.choices.strategies import STRATEGIES, StrategyName
 from odradek_simulation.faults.injector import FAULTS
 from odradek_simulation.workload.mix import SMALL
 
-SURVIVED = ",".join(sorted(FAULTS.keys() - {"exception", "lost-tail"}))
-
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_without_faults_every_message_is_acknowledged_and_arrives(strategy: StrategyName) -> None:
@@ -26,7 +24,7 @@ def test_without_faults_every_message_is_acknowledged_and_arrives(strategy: Stra
     assert "a member left its group" in report.reached
 
 
-@pytest.mark.parametrize("fault", sorted(FAULTS.keys() - {"exception"}))
+@pytest.mark.parametrize("fault", sorted(FAULTS))
 def test_the_system_keeps_its_promises_under_each_fault(fault: str) -> None:
     reports = [run_chaos(World(seed, faults=fault, strategy=STRATEGIES[seed])) for seed in range(5)]
     assert [report.failure for report in reports] == [""] * 5
@@ -35,35 +33,34 @@ def test_the_system_keeps_its_promises_under_each_fault(fault: str) -> None:
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_the_system_keeps_its_promises_under_all_faults_together(strategy: StrategyName) -> None:
-    for seed in range(8):
-        World(seed, faults=SURVIVED, strategy=strategy).run(chaos).check()
+    for seed in range(6):
+        World(seed, faults="all", strategy=strategy).run(chaos).check()
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("strategy", STRATEGIES)
-def test_the_system_keeps_its_promises_under_all_faults_for_many_seeds(strategy: StrategyName) -> None:
+def test_many_seeds_hold_and_reach_every_goal() -> None:
     reached: set[str] = set()
     missed: set[str] = set()
-    for seed in range(100, 150):
-        result = World(seed, faults=SURVIVED, strategy=strategy).run(chaos).check()
+    for seed in range(100, 160):
+        result = World(seed, faults="all", strategy="portfolio").run(chaos).check()
         reached.update(result.reached)
         missed.update(result.missed)
     assert missed - reached == set()
 
 
 def test_a_batch_that_was_refused_is_not_repeated() -> None:
-    World(29, faults=SURVIVED).run(chaos).check()
+    World(29, faults="all").run(chaos).check()
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_larger_workloads_hold_too(seed: int) -> None:
     parameters = {"topics": 3, "producers": 3, "consumers": 4, "groups": 2, "members": 3, "churn": 3, "messages": 100}
-    World(seed, faults=SURVIVED, parameters=parameters).run(chaos).check()
+    World(seed, faults="all", parameters=parameters).run(chaos).check()
 
 
 @pytest.mark.parametrize("parameters", [{"consumers": 0, "groups": 0}, {"messages": 0}, {"members": 1, "churn": 0}])
 def test_smaller_workloads_hold_too(parameters: dict[str, int]) -> None:
-    World(1, faults=SURVIVED, parameters=parameters).run(chaos).check()
+    World(1, faults="all", parameters=parameters).run(chaos).check()
 
 
 def test_a_log_that_loses_its_end_secretly_is_found() -> None:
@@ -89,7 +86,7 @@ def test_wrong_parameters_are_refused_with_what_is_allowed() -> None:
 
 
 def test_a_token_repeats_a_run_with_its_workload() -> None:
-    first = run_chaos(World(3, faults=SURVIVED, parameters={"messages": 20}))
+    first = run_chaos(World(3, faults="all", parameters={"messages": 20}))
     again = run_chaos(World.replay(first.token))
     assert first.workload.messages == again.workload.messages == 20
     assert msgspec.structs.replace(again, token=first.token) == first
