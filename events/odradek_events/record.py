@@ -366,13 +366,13 @@ class Appended(msgspec.Struct, frozen=True, gc=False):
     is_repeat: bool = False
 
 
-class Rejected(msgspec.Struct, frozen=True, gc=False):
+class Rejected(msgspec.Struct, frozen=True):
     """The request was refused and nothing was written."""
 
     error: AppendError
 
 
-class Failed(msgspec.Struct, frozen=True, gc=False):
+class Failed(msgspec.Struct, frozen=True):
     """The outcome is unknown; the log refuses further appends until it is reopened."""
 
     error: LogError

@@ -58,7 +58,7 @@ class Nobody:
         """Drop the message."""
 
 
-class Reply(msgspec.Struct, frozen=True, gc=False):
+class Reply(msgspec.Struct, frozen=True):
     """The answer to a Command or Query."""
 
     request_id: int

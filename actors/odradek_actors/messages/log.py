@@ -69,7 +69,7 @@ class Fence(msgspec.Struct, frozen=True):
         return self.reply_to, Fenced(self.number, unavailable_if_stopped("the journal", error))
 
 
-class Fenced(msgspec.Struct, frozen=True, gc=False):
+class Fenced(msgspec.Struct, frozen=True):
     """Every append from before the Fence has its verdict, unless there is an error."""
 
     number: int

@@ -109,7 +109,8 @@ def judge(
         try:
             judged.verdicts.append(_judge_one(request, recorded_at, judged, version_of, log))
         except AppendError as error:
-            judged.verdicts.append(Rejected(error))
+            # without the traceback, whose frames refer to this list: the two would be garbage only for the collector
+            judged.verdicts.append(Rejected(error.with_traceback(None)))
     return judged
 
 
