@@ -2,26 +2,37 @@
 
 The world comes first, because a smaller world needs fewer picks. The recorded picks are repaired by the names of their
 tasks; if a smaller world does not fail with them, a few other schedules are tried. Then picks are replaced by the
-default, which is the task that has been ready for longest: the tail by halves, blocks of n/2, n/4, ... 1, and pairs.
-What is left are the deviations that matter. Only a failure with the same signature counts.
+default, which is the task that has been ready for longest: those of one task, the tail by halves, and blocks of n/2,
+n/4, ... 1. What is left are the deviations that matter. Only a failure with the same signature counts.
+
+A run that takes a quarter more steps than the smallest failing one so far is ended, because it would not help a reader.
+Most candidates that do not fail are therefore cheap: a failure after 300 steps of a world with 6000 shrinks in a tenth
+of the time.
 
 Prior art: Zeller and Hildebrandt, "Simplifying and isolating failure-inducing input", 2002; Hypothesis' shrinker.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
+from odradek_simulation.choices.strategies import StrategyName
 from odradek_simulation.choices.streams import Recipe, decoded, encoded
 from odradek_simulation.world.result import Failure, Result
 
 __all__ = ["Progress", "Shrunk", "shrink"]
 
 _MAX_RUNS = 2000
-_OTHER_SCHEDULES = 6
-_STRATEGIES = ("random", "pct2", "pct3")
+_MAX_STEPS = 3_000_000  # of all runs together: about a minute
+_OF_THE_END = ("end", "eventually", "history", "stuck")
+"""Kinds of failure that most worlds have if a client is left out: nobody bills, so some order is never billed."""
+_PLACES = 50  # steps at which a fault is tried
+_OTHER_STRATEGIES: tuple[StrategyName, ...] = ("random", "pct2", "pct3", "random", "pos", "pct3")
 
 Rerun = Callable[[Recipe], Result]
 """Runs a recipe leniently."""
@@ -38,7 +49,7 @@ class Shrunk(msgspec.Struct, frozen=True):
     deviations      picks that are not the default, before and after
     faults          before and after
     is_minimal      whether leaving out any single client, fault or deviation makes the failure go away; otherwise the
-                    limit of runs was reached
+                    limit of runs or of steps was reached
     """
 
     result: Result
@@ -74,12 +85,12 @@ def shrink(failed: Result, rerun: Rerun, *, max_runs: int = _MAX_RUNS, progress:
         steps=(failed.steps, best.steps),
         deviations=(failed.recording.deviations, best.recording.deviations),
         faults=(len(failed.faults), len(best.faults)),
-        is_minimal=search.runs < max_runs,
+        is_minimal=search.is_minimal,
     )
 
 
-class _OutOfRuns(Exception):
-    """The limit of runs is reached."""
+class _OutOfBudget(Exception):
+    """The limit of runs or of steps is reached."""
 
 
 class _Search:
@@ -90,20 +101,26 @@ class _Search:
     ) -> None:
         self.best = failed
         self.runs = 0
+        self.is_minimal = False
         self._signature = failure.signature
         self._rerun = rerun
         self._max_runs = max_runs
+        self._steps_left = max(_MAX_STEPS, 3 * failed.steps)
+        self._step_limit = failed.recording.step_limit
+        self._most_steps = self._step_limit if failure.kind == "step limit" else _a_quarter_more(failed.steps)
         self._progress = progress
         self._seen: set[bytes] = set()
         if not self._fails(failed.recording, _any):
             raise ValueError("the failure does not come again; its target depends on something outside the world")
 
     def shrink(self) -> None:
-        """Run all passes until none of them helps, or the limit of runs is reached."""
+        """Run all passes until none of them helps, or the budget is used up."""
         try:
+            self._try([])
             while any([self._shrink_world(), self._shrink_schedule()]):
                 pass
-        except _OutOfRuns:
+            self.is_minimal = True
+        except _OutOfBudget:
             pass
 
     # -- the world ----------------------------------------------------------------------------------------------------
@@ -112,6 +129,7 @@ class _Search:
         before = self.best
         self._leave_out_faults()
         self._leave_out_clients()
+        self._advance_faults()
         self._lower_draws()
         return self.best is not before
 
@@ -120,54 +138,99 @@ class _Search:
         while size:
             start = 0
             while start < len(struck := self.best.recording.struck or ()):
-                smaller = struck[:start] + struck[start + size :]
-                if not self._fails_in_some_schedule(msgspec.structs.replace(self.best.recording, struck=smaller)):
+                if not self._fails_in_some_schedule(struck=struck[:start] + struck[start + size :]):
                     start += size
             size //= 2
 
     def _leave_out_clients(self) -> None:
         for name in self.best.clients:
-            recipe = self.best.recording
-            if name not in recipe.without:
-                without = (*recipe.without, name)
-                self._fails_in_some_schedule(msgspec.structs.replace(recipe, without=without))
+            without = self.best.recording.without
+            if name not in without and not self._must_take_part(name):
+                self._fails_in_some_schedule(without=(*without, name))
+
+    def _must_take_part(self, client: str) -> bool:
+        """Return whether what is expected of the end fails without a client, even if nothing goes wrong."""
+        failure = self.best.failure
+        if failure is None or failure.kind not in _OF_THE_END:
+            return False
+        without = self.best.recording.without
+        return self._fails_calmly((*without, client)) and not self._fails_calmly(without)
+
+    def _fails_calmly(self, without: tuple[str, ...]) -> bool:
+        failure = self._run(replace(self.best.recording, picks=(), struck=(), without=without)).failure
+        return failure is not None and failure.signature == self._signature
+
+    def _advance_faults(self) -> None:
+        """Let faults strike earlier, which ends the run earlier."""
+        index = 0
+        while index < len(struck := self.best.recording.struck or ()):
+            step, *fault = struck[index]
+            for earlier in (step // 4, step // 2, step * 3 // 4):
+                changed = (*struck[:index], (earlier, *fault), *struck[index + 1 :])
+                recipe = replace(self.best.recording, struck=changed)
+                if self._fails(recipe, _fewer_steps) or self._fails(replace(recipe, picks=()), _fewer_steps):
+                    break
+            else:
+                index += 1
 
     def _lower_draws(self) -> None:
+        """Let clients draw 0: all of them, all of one client, and blocks of one client."""
+        self._draw_zero({client: range(len(drawn)) for client, drawn in (self.best.recording.draws or {}).items()})
         for client in list(self.best.recording.draws or {}):
-            for index in range(len((self.best.recording.draws or {}).get(client, ()))):
-                for value in (0, 1):
-                    draws = dict(self.best.recording.draws or {})
-                    numbers = draws.get(client, ())
-                    if index >= len(numbers) or numbers[index] <= value:
-                        break
-                    draws[client] = (*numbers[:index], value, *numbers[index + 1 :])
-                    if self._fails_in_some_schedule(msgspec.structs.replace(self.best.recording, draws=draws)):
-                        break
+            size = len((self.best.recording.draws or {}).get(client, ()))
+            while size:
+                for first in range(0, len((self.best.recording.draws or {}).get(client, ())), size):
+                    self._draw_zero({client: range(first, first + size)})
+                size //= 2
 
-    def _fails_in_some_schedule(self, recipe: Recipe) -> bool:
+    def _draw_zero(self, places: dict[str, range]) -> None:
+        before = self.best.recording.draws or {}
+        draws = {
+            client: tuple(0 if index in places.get(client, ()) else number for index, number in enumerate(drawn))
+            for client, drawn in before.items()
+        }
+        if draws != before:
+            self._fails(replace(self.best.recording, draws=draws), _any)
+
+    def _fails_in_some_schedule(self, **changes: Any) -> bool:
         """Run a smaller world with the recorded picks; if it does not fail, with none, and with drawn ones."""
-        if self._fails(recipe, _any) or self._fails(msgspec.structs.replace(recipe, picks=()), _any):
+        recipe = replace(self.best.recording, **changes)
+        if self._fails(recipe, _any) or self._fails(replace(recipe, picks=()), _any):
             return True
-        for number in range(_OTHER_SCHEDULES):
-            name = _STRATEGIES[number % len(_STRATEGIES)]
-            drawn = msgspec.structs.replace(
-                recipe, picks=None, seed=recipe.seed + 1 + number, strategy=name, length=max(8, self.best.choices)
-            )
-            if self._fails(drawn, _any):
-                return True
-        return False
+        length = max(8, self.best.choices)
+        return any(
+            self._fails(replace(recipe, picks=None, seed=recipe.seed + number, strategy=name, length=length), _any)
+            for number, name in enumerate(_OTHER_STRATEGIES, 1)
+        )
 
     # -- the schedule -------------------------------------------------------------------------------------------------
 
     def _shrink_schedule(self) -> bool:
         before = self.best
-        self._try([])
+        if not self._try([]):
+            self._move_faults()
+        self._drop_tasks()
         self._cut_the_tail()
         self._drop_deviations()
         return self.best is not before
 
     def _names(self) -> list[str]:
         return decoded(self.best.recording.picks or ())
+
+    def _move_faults(self) -> None:
+        """Let one fault strike at other steps of the default schedule, where other things happen at the same step."""
+        for index, (_, *fault) in enumerate(self.best.recording.struck or ()):
+            struck = self.best.recording.struck or ()
+            stride = 1 + self.best.steps // _PLACES
+            for step in range(0, self.best.steps, stride):
+                moved = (*struck[:index], (step, *fault), *struck[index + 1 :])
+                if self._fails(replace(self.best.recording, picks=(), struck=moved), _fewer_deviations):
+                    return
+
+    def _drop_tasks(self) -> None:
+        """Replace all picks of one task by the default, those of the most frequent first."""
+        for task, _ in Counter(filter(None, self._names())).most_common():
+            self._try(["" if name == task else name for name in self._names()])
 
     def _cut_the_tail(self) -> None:
         kept, length = 0, len(self._names())
@@ -194,8 +257,7 @@ class _Search:
 
     def _try(self, names: Sequence[str]) -> bool:
         """Return whether a run with these picks fails with fewer deviations than the best one."""
-        recipe = msgspec.structs.replace(self.best.recording, picks=encoded(names))
-        return self._fails(recipe, _fewer_deviations)
+        return self._fails(replace(self.best.recording, picks=encoded(names)), _fewer_deviations)
 
     # -- running ------------------------------------------------------------------------------------------------------
 
@@ -204,21 +266,36 @@ class _Search:
         key = msgspec.msgpack.encode(recipe)
         if key in self._seen:
             return False
-        if self.runs >= self._max_runs:
-            raise _OutOfRuns
         self._seen.add(key)
-        self.runs += 1
-        result = self._rerun(recipe)
-        if self._progress is not None:
-            self._progress(self.runs, self.best)
+        result = self._run(replace(recipe, step_limit=min(self._step_limit, self._most_steps)))
         if result.failure is None or result.failure.signature != self._signature or not is_better(result, self.best):
             return False
-        self.best = result
+        self.best = replace(result, recording=replace(result.recording, step_limit=self._step_limit))
+        if result.failure.kind != "step limit":
+            self._most_steps = min(self._most_steps, _a_quarter_more(result.steps))
         return True
+
+    def _run(self, recipe: Recipe) -> Result:
+        if self.runs >= self._max_runs or self._steps_left <= 0:
+            raise _OutOfBudget
+        self.runs += 1
+        result = self._rerun(recipe)
+        self._steps_left -= result.steps
+        if self._progress is not None:
+            self._progress(self.runs, self.best)
+        return result
+
+
+def _a_quarter_more(steps: int) -> int:
+    return steps + max(100, steps // 4)
 
 
 def _any(_result: Result, _best: Result) -> bool:
     return True
+
+
+def _fewer_steps(result: Result, best: Result) -> bool:
+    return result.steps < best.steps
 
 
 def _fewer_deviations(result: Result, best: Result) -> bool:

@@ -443,7 +443,7 @@ class Run:
         return msgspec.structs.replace(
             self._recipe,
             picks=encoded("" if number < 0 else names[number] for number in self._scheduler.picks),
-            quiet_at=self._quiet_at,
+            quiet_at=self._quiet_at or self._chaos_ends,
             struck=tuple((fault.step, fault.kind, fault.target, fault.value) for fault in self.injected),
             draws={client: tuple(numbers) for client, numbers in self._draws.drawn.items()},
         )

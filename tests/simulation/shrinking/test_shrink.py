@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 from support.lost_update import sell
+from support.worlds import sell_and_bill
 
+from odradek import ActorSystem
 from odradek.simulation import Result, World
 from odradek_simulation.choices.streams import Recipe, decoded, encoded
 from odradek_simulation.shrinking import shrink
@@ -71,3 +73,68 @@ def test_picks_survive_their_encoding_but_for_defaults_at_the_end() -> None:
     names = ["a", "a", "", "b", "", ""]
     assert encoded(names) == (("a", 2), ("", 1), ("b", 1))
     assert decoded(encoded(names)) == names[:4]
+
+
+def bill(system: ActorSystem, world: World) -> None:
+    """Sell and bill orders. The billing commits before it bills, so an error loses orders. A third client idles."""
+    sold, billed = list[str](), list[str]()
+    world.eventually(lambda state: billed >= sold, name="every order is billed")
+
+    def shop() -> None:
+        with system.producer("shop") as producer:
+            for number in range(6):
+                producer.send("orders", f"order {number}").result()
+                sold.append(f"order {number}")
+
+    def billing() -> None:
+        with system.consumer("billing", "billing") as consumer:
+            consumer.subscribe(["orders"])
+            while orders := consumer.poll(max_messages=2, timeout=60):
+                consumer.commit()
+                billed.extend((order.value or b"").decode() for order in orders)
+
+    for client in (shop, billing):
+        world.spawn(client)
+    world.spawn(world.sleep, 0.1, name="idle")
+
+
+def first_loss(**options: Any) -> Result:
+    """Return the first run in which an order is never billed."""
+    runs = (World(seed, faults="kill,exception,pause,slow", **options).run(bill) for seed in range(100))
+    return next(run for run in runs if run.failure is not None and run.failure.kind == "eventually")
+
+
+@pytest.mark.slow
+def test_a_client_without_which_nothing_could_hold_is_kept() -> None:
+    shrunk = shrink(first_loss(), lambda recipe: World.of(recipe).run(bill))
+    recording = shrunk.result.recording
+    assert recording.without == ("idle",)
+    assert len(shrunk.result.faults) == 1
+    assert recording.deviations * 20 <= shrunk.deviations[0]
+    assert shrunk.is_minimal
+
+
+def test_no_candidate_takes_many_more_steps_than_the_failure() -> None:
+    failed = first_failure(faults="all")
+    taken: list[int] = []
+
+    def rerun_and_note(recipe: Recipe) -> Result:
+        taken.append(rerun(recipe).steps)
+        return rerun(recipe)
+
+    assert shrink(failed, rerun_and_note).result.recording.step_limit == failed.recording.step_limit
+    assert max(taken) <= failed.steps + max(100, failed.steps // 4)
+
+
+@pytest.mark.slow
+def test_a_recording_of_a_run_that_failed_under_faults_repeats_it() -> None:
+    for seed in range(40):
+        failed = World(seed, faults="all", strategy="portfolio").run(sell_until_three)
+        again = World.of(failed.recording).run(sell_until_three)
+        assert (again.digest, again.faults) == (failed.digest, failed.faults)
+
+
+def sell_until_three(system: ActorSystem, world: World) -> None:
+    """Fail after three commits, while later faults are still to come."""
+    world.always(lambda state: state.position < 3, name="three commits")
+    sell_and_bill(system, world)
