@@ -292,7 +292,7 @@ class EventSourcedActor(Behaviour[S]):
     def _when_ready(self, message: Waiting) -> None:
         if self._phase != "ready":
             if self._phase == "stopped":
-                self._refuse(message, self._stopped_by)
+                self.refuse(message, self._stopped_by)
             else:
                 self.stash.append(message)
             return
@@ -329,7 +329,7 @@ class EventSourcedActor(Behaviour[S]):
         if self._phase == "recovering":
             self.stash.append(query)
         elif self._phase == "stopped":
-            self._refuse(query, self._stopped_by)
+            self.refuse(query, self._stopped_by)
         elif type(query.body) is GetSnapshot:
             self.reply(query, Snapshot(self.stream, self.state.version, self.state.snapshot()))  # type: ignore[attr-defined]  # built-in
         elif type(query.body) is GetCopy:
@@ -643,9 +643,10 @@ class EventSourcedActor(Behaviour[S]):
 
     def _empty_stash(self, error: Exception) -> None:
         while self.stash:
-            self._refuse(self.stash.popleft(), error)
+            self.refuse(self.stash.popleft(), error)
 
-    def _refuse(self, message: Waiting, error: Exception) -> None:
+    def refuse(self, message: Any, error: Exception) -> None:
+        """Answer a stashed message with an error, or pass it on to the actor's successor."""
         route = None if self.forwarding is None else self.forwarding.route(message)
         if route is not None:
             self.send(*route)

@@ -29,7 +29,7 @@ from odradek_domain.errors import (
 )
 from odradek_domain.group.errors import ConsumerNotAssigned
 from odradek_domain.values.positions import TopicPartition
-from odradek_events.errors import AppendError, WrongExpectedVersion
+from odradek_events.errors import AppendError, LogUnavailable, WrongExpectedVersion
 
 __all__ = ["ConsumerActor"]
 
@@ -167,6 +167,17 @@ class ConsumerActor(ConsumerPolling):
                 self.passivate_if_unused()
             is_closed = isinstance(command.body, CloseConsumer)  # the next session then releases the partitions
             self.reply(command, None if is_closed else error)
+
+    def refuse(self, message: Any, error: Exception) -> None:
+        """Refuse a message that has waited for a recovery; but let a handle close, which needs nothing of the log.
+
+        The handle cannot close a second time, and nobody else could open the consumer.
+        """
+        if isinstance(error, LogUnavailable) and isinstance(getattr(message, "body", None), CloseConsumer):
+            self._close(message, message.body)
+            self.passivate_if_unused()
+        else:
+            super().refuse(message, error)
 
     def on_giving_up(self, error: Exception) -> None:
         """Fail the current poll and the waiting commits, and leave the group."""

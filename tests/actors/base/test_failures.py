@@ -672,6 +672,27 @@ def test_callers_get_an_error_while_the_log_cannot_be_read(faulty_world: World, 
     assert produce(system, "orders", "second")[0].offset == 1
 
 
+@pytest.mark.parametrize("group", [None, "g"])
+def test_a_consumer_closed_while_the_log_cannot_be_read_is_closed(
+    system: ActorSystem, faulty: FaultyLog, group: str | None
+) -> None:
+    consumer = system.consumer("c", group)
+    consumer.subscribe(["orders"])
+    assert values(consumer.poll()) == ["first"]
+    faulty.lose_answer("consumer/c", written=False)
+    faulty.is_unreadable = True
+    with pytest.raises(OutcomeUnknown):
+        consumer.seek("orders", 0, 0)
+
+    consumer.close()
+
+    faulty.is_unreadable = False
+    with system.consumer("c", group) as again:
+        again.subscribe(["orders"])
+        assert values(again.poll()) == ["first"]
+    assert is_replayable(system)
+
+
 def test_old_messages_that_cannot_be_read_now_are_read_later(faulty_world: World, faulty: FaultyLog) -> None:
     system = faulty_world.open(tail_messages=0, tail_bytes=0)
     produce(system, "orders", "a", "b")
