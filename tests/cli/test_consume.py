@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -16,10 +17,16 @@ from support.disk import tampering
 from odradek import ActorSystem, SqliteLog
 
 
-@pytest.fixture
-def log(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Ten messages, 0 to 9, in one partition."""
-    return produced(tmp_path / "orders.db", "orders", b"".join(b"%d\n" % number for number in range(10)))
+    path = tmp_path_factory.mktemp("consume") / "orders.db"
+    return produced(path, "orders", b"".join(b"%d\n" % number for number in range(10)))
+
+
+@pytest.fixture
+def log(written: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copy(written, tmp_path))
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,10 +18,10 @@ COFFEE = "café ☕"
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
 
 
-@pytest.fixture
-def log(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Ten messages in each of the two partitions of orders, a second apart from noon on; group billing is at 4 of 0."""
-    path = tmp_path / "orders.db"
+    path = tmp_path_factory.mktemp("groups") / "orders.db"
     with ActorSystem.open(path) as system:
         system.create_topic("orders", 2)
         for partition in range(2):
@@ -29,6 +30,11 @@ def log(tmp_path: Path) -> Path:
                 system.producer().send("orders", "x", partition=partition, timestamp=at).result()
         system.reset_offsets("billing", [("orders", 0)], 4)
     return path
+
+
+@pytest.fixture
+def log(written: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copy(written, tmp_path))
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,13 +17,18 @@ from odradek.cli.formats.quantities import format_duration, format_size, parse_d
 WRITING = ["create", "delete", "add-partitions", "set-retention", "delete-records"]
 
 
-@pytest.fixture
-def log(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Six messages in orders, which has two partitions, and one in payments."""
-    path = tmp_path / "orders.db"
+    path = tmp_path_factory.mktemp("topics") / "orders.db"
     here("topics", "create", path, "orders", "--partitions", 2)
     produced(path, "orders", b"0\n1\n2\n3\n4\n5\n")
     return produced(path, "payments", b"1 euro\n")
+
+
+@pytest.fixture
+def log(written: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copy(written, tmp_path))
 
 
 def test_without_a_subcommand_it_says_what_there_is() -> None:
