@@ -17,7 +17,7 @@ collect_ignore_glob = ["support/*.py"]  # imported by name: collected too, they 
 
 # A deadline per example would measure how busy the machine is. `--hypothesis-profile` chooses another profile.
 settings.register_profile("fast", max_examples=20, deadline=None)
-settings.register_profile("ci", max_examples=100, deadline=None, print_blob=True)
+settings.register_profile("ci", max_examples=60, deadline=None, print_blob=True)
 settings.load_profile("fast")
 
 LEFT_OUT = pytest.StashKey[dict[str, int]]()

@@ -33,8 +33,8 @@ def at(seconds: float) -> datetime:
 def stamped(system: ActorSystem, topic: str, partition: int, *seconds: float) -> None:
     """Send messages with timestamps so many seconds after noon."""
     producer = system.producer("stamps")
-    for second in seconds:
-        producer.send(topic, "x", partition=partition, timestamp=at(second)).result()
+    for promise in [producer.send(topic, "x", partition=partition, timestamp=at(second)) for second in seconds]:
+        promise.result()
 
 
 def commit(system: ActorSystem, group: str = "g", **offsets: int) -> None:
