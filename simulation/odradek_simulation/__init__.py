@@ -11,6 +11,7 @@
     sweeping        runs many worlds of a target, on many processes
     shrinking       makes a failing run small
     explaining      shows what happened in a run, beside the nearest passing one
+    demo            a crash in the middle of a rebalance, to look at
     pytest_hooks    what pytest calls in every run: the options of the plugin
     plugin          tests of pytest that run in worlds, with many seeds
 

@@ -59,6 +59,12 @@ def test_a_sweep_reports_what_was_never_reached() -> None:
     assert "Faults never reached: hang" in outcome.lines
 
 
+def test_a_sweep_without_a_target_is_one_of_odradek_itself_under_all_faults() -> None:
+    report = here("sweep", "--seeds", 2, "--json").json
+    assert (report["target"], report["failed"]) == ("odradek_simulation.chaos:chaos", 0)
+    assert {"crash", "kill", "pause"} < {*report["faults"]}
+
+
 def test_a_sweep_as_json() -> None:
     report = here("sweep", LOST_UPDATE, "--seeds", 10, "--json").json
     assert (report["runs"], report["target"]) == (10, LOST_UPDATE)

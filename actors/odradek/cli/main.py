@@ -22,6 +22,7 @@ __all__ = ["COMMANDS", "app"]
 
 COMMANDS = (
     LazyCommand("simulate", "simulate:simulate", "Run producers and consumers, then check what must hold."),
+    LazyCommand("demo", "demo:demo", "Crash in the middle of a rebalance, and show what comes of it."),
     LazyCommand("sweep", "worlds.sweep:sweep", "Run a world with many seeds, and report each kind of failure."),
     LazyCommand("shrink", "worlds.shrink:shrink", "Make a failing run small, and find what its failure needs."),
     LazyCommand("explain", "worlds.explain:explain", "Draw a run beside the nearest passing one."),

@@ -16,11 +16,17 @@ if TYPE_CHECKING:
 
 __all__ = ["sweep"]
 
+_OWN = "odradek_simulation.chaos:chaos"
+
 
 def sweep(
     target: Annotated[
-        str, typer.Argument(metavar="MODULE:FUNCTION", help="A function start(system, world) that starts the clients.")
-    ],
+        str | None,
+        typer.Argument(
+            metavar="[MODULE:FUNCTION]",
+            help="A function start(system, world), which starts clients; without it, Odradek itself under all faults.",
+        ),
+    ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds, from 0 on.")] = 10_000,
     jobs: Annotated[int, typer.Option(min=1, help="Processes; more than one needs odradek[sweep].")] = 1,
     faults: Annotated[
@@ -60,6 +66,8 @@ def sweep(
     strategies = tuple(name for name in chosen if name == strategy)
     if not strategies:
         raise bad_value("--strategy", f"{strategy!r} is not one of {', '.join(chosen)}")
+    if target is None:
+        target, faults = _OWN, faults or "all"
     report = _run(target, seeds, jobs, faults, strategies, checkpoint, cluster)
     if json:
         json_line(report)
