@@ -34,7 +34,7 @@ _SHOWN_DIFFERENCES = 5
 class InvariantChecker:
     """Judges a log commit by commit, from its first one on. `state` is the state folded so far.
 
-    `aggregates` are those of user-defined stream types, as for `SystemState`.
+    `aggregates` are those of stream types of your own, as for `SystemState`.
 
     gapless            positions and versions have no gaps
     dense-offsets      each partition's offsets are 0, 1, 2, ..., so no high watermark falls; each event is possible

@@ -47,23 +47,9 @@ _GUARDED: tuple[tuple[Any, str, str], ...] = (
     (socket.socket, "__init__", _SOCKET),
     (threading.Thread, "start", _THREAD),
 )
-# Code that may use them: logging stamps its lines, and stores and Pykka draw ids that no run depends on.
-_MAY = (
-    "logging",
-    "structlog",
-    "rich",
-    "odradek_events",
-    "odradek_simulation.runtime",
-    "pykka",
-    "tempfile",
-    "threading",
-    "concurrent",
-    "_pytest",
-    "pdb",
-    "cmd",
-    "sqlite3",
-    "hypothesis",
-)
+# Code that may use them: logging stamps its lines, stores and Pykka draw ids that no run depends on.
+_MAY = ("logging", "structlog", "rich", "odradek_events", "odradek_simulation.runtime", "tempfile", "_pytest", "pdb")
+_MAY_DRAW_IDS = (*_MAY, "pykka")
 
 _lock = threading.Lock()
 _users = 0
@@ -99,11 +85,12 @@ def guarded() -> Iterator[None]:
 def _guard(owner: Any, name: str, original: Callable[..., Any], advice: str) -> Any:
     shown = f"{owner.__module__}.{owner.__name__}" if isinstance(owner, type) else f"{owner.__name__}.{name}"
     ident = threading.get_ident
+    may = _MAY_DRAW_IDS if owner is uuid else _MAY
 
     def check() -> None:
         frame = sys._getframe(2)
         caller = frame.f_globals.get("__name__", "")
-        if not caller.startswith(_MAY) and frame.f_code.co_name != "<module>":  # an import runs once in a process
+        if not caller.startswith(may) and frame.f_code.co_name != "<module>":  # an import runs once in a process
             raise ForbiddenInWorld(shown, advice)
 
     def guard(*args: Any, **kwargs: Any) -> Any:

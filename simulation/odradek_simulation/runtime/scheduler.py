@@ -282,6 +282,11 @@ class Scheduler:
         """Whether nothing is ready and no timer is set, so that nothing will ever happen."""
         return not self._ready and not self._timers
 
+    @property
+    def has_ready(self) -> bool:
+        """Whether a task can take a step before time passes."""
+        return bool(self._ready)
+
     # -- waiting ------------------------------------------------------------------------------------------------------
 
     def wait(self, promise: Promise[Any] | None, timeout_ns: int) -> None:

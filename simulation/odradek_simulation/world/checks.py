@@ -99,11 +99,7 @@ class Judge:
                 judged.history.crash()
             self._complain_of("history", judged.findings(self.state))
         for name, check in self._checks.at_end.items():
-            try:
-                said = check(self.state)
-            except Exception as error:
-                self._complain("end", name, f"{type(error).__name__}: {error}", error)
-                continue
+            said = self._ask("end", name, check)
             if said is False:
                 self._complain("end", name, "the check returned False at the end of the run", None)
             elif isinstance(said, list | tuple):
@@ -111,12 +107,18 @@ class Judge:
 
     def is_true(self, eventual: Eventual) -> bool:
         """Return whether a check that must become true is so; one that raises fails the run."""
-        try:
-            said = eventual.check(self.state)
-        except Exception as error:
-            self._complain("eventually", eventual.name, f"{type(error).__name__}: {error}", error)
-            return True
+        said = self._ask("eventually", eventual.name, eventual.check)
         return said is not False and said is not None
+
+    def _ask(self, kind: FailureKind, name: str, check: Check) -> object:
+        """Return what a check says; if it raises, whatever it is, such as `pytest.fail`, the run fails."""
+        try:
+            return check(self.state)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            self._complain(kind, name, f"{type(error).__name__}: {error}", error)
+            return True
 
     def _complain_of(self, kind: FailureKind, findings: Iterable[Finding]) -> None:
         for finding in findings:
@@ -124,16 +126,8 @@ class Judge:
 
     def _judge_commit(self) -> None:
         for name, check in self._checks.always.items():
-            try:
-                if check(self.state) is False:
-                    message = f"the check returned False at position {self.state.position}"
-                    self._complain("always", name, message, None)
-            except Exception as error:
-                self._complain("always", name, f"{type(error).__name__}: {error}", error)
+            if self._ask("always", name, check) is False:
+                self._complain("always", name, f"the check returned False at position {self.state.position}", None)
         for name, goal in self._checks.goals.items():
-            if goal is not None and name not in self.reached:
-                try:
-                    if goal(self.state):
-                        self.reached.add(name)
-                except Exception as error:
-                    self._complain("always", name, f"{type(error).__name__}: {error}", error)
+            if goal is not None and name not in self.reached and self._ask("always", name, goal):
+                self.reached.add(name)

@@ -113,6 +113,7 @@ class Run:
         self._lost: int | None = None  # commits, if a crash is due
         self._draws = Draws(recipe)
         self._is_watching = False
+        self._looks_at_each_step = False
         self._is_over: Callable[[], bool] = lambda: True
         self._is_interrupted = False
         self._is_search = False
@@ -295,8 +296,12 @@ class Run:
             task = self.site.task(name)
             if task is not None:
                 self._scheduler.let_go(task)
+        self._watch(lambda: not self._scheduler.has_ready, at_each_step=True)  # plain actors must handle the rest
         self._check_handlers()
         self._raise_failure()
+        if self.system.is_closed:  # by a client
+            self._judge.end(has_hung=bool(self.site.hung))
+            return
         try:
             self.system.settle()
             check = self.system.check_replay()
@@ -308,6 +313,7 @@ class Run:
             running = ", ".join(task.name for task in self.site.actors())
             self.fail("stuck", "close", f"the system does not come to rest; still running: {running}", error)
             return
+        self._check_handlers()
         self._judge.end(has_hung=bool(self.site.hung))
 
     # -- crashes ------------------------------------------------------------------------------------------------------
@@ -348,9 +354,10 @@ class Run:
 
     # -- between two steps --------------------------------------------------------------------------------------------
 
-    def _watch(self, is_over: Callable[[], bool]) -> None:
+    def _watch(self, is_over: Callable[[], bool], *, at_each_step: bool = False) -> None:
         """Let the world run until `is_over`, a crash is due, or nothing can happen; _Over if the run has failed."""
         self._is_over = is_over
+        self._looks_at_each_step = at_each_step
         while not is_over() and self._lost is None and not self._scheduler.is_idle:
             self._is_watching = True
             self._look_soon()
@@ -388,6 +395,8 @@ class Run:
             return True
         chaos_ends = math.inf if self.is_quiet or not self._faults else self._chaos_ends
         scheduler.next_stop = int(min(self._injector.next_step, chaos_ends, next_stop))
+        if self._looks_at_each_step:
+            scheduler.next_stop = 0
         return self._is_over()
 
     def _inject(self, steps: int) -> None:

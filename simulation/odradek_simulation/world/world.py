@@ -11,6 +11,7 @@ determine. The caller's thread can therefore be interrupted, and notices a step 
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, TypeVar
 
@@ -19,9 +20,10 @@ import pykka
 
 from odradek_actors.client.system import ActorSystem
 from odradek_actors.runtime.promise import Promise
+from odradek_actors.settings import Settings
 from odradek_events.log.memory import MemoryLog
 from odradek_events.log.port import LogStore
-from odradek_events.validation import check_function, check_int
+from odradek_events.validation import check_function, check_instance, check_int
 from odradek_simulation.checkers.history import History
 from odradek_simulation.choices.strategies import STRATEGIES, Choose, StrategyName, resolved
 from odradek_simulation.choices.streams import Parameter, Recipe
@@ -46,6 +48,7 @@ Start = Callable[[ActorSystem, "World"], object]
 
 _STEP_MS = (0.02, 0.1, 0.5)  # drawn for each run with faults
 _STEP_LIMIT = 200_000
+_SYSTEM_OPTIONS = ("actors", "assignors", *Settings.__struct_fields__)
 _STALL_SECONDS = 60.0  # real
 
 
@@ -98,6 +101,13 @@ class World:
             step_limit=step_limit,
             parameters=tuple((parameters or {}).items()),
         )
+        if log is not None:
+            check_instance("log", log, LogStore, "an open log or None")
+        for option in system:
+            if option not in _SYSTEM_OPTIONS:
+                raise TypeError(
+                    f"World has no option {option!r}; besides its own it takes {', '.join(_SYSTEM_OPTIONS)}"
+                )
         self._token: Token | None = None
         self._is_lenient = False
         self._log = log
@@ -194,6 +204,11 @@ class World:
         injected and it is one of the system's own errors.
         """
         check_function("client", client)
+        if inspect.iscoroutinefunction(client) or inspect.isgeneratorfunction(client):
+            raise TypeError(
+                f"a client is an ordinary function that waits as on threads; {_name_of(client)} is a coroutine or a "
+                "generator function, whose code would not run"
+            )
         return self._running.spawn(client, args, name or _name_of(client), may_hang=may_hang)
 
     def start(self, actor_class: type[A], *args: Any) -> pykka.ActorRef[A]:

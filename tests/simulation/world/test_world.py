@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
+import pykka
 import pytest
 from support.accounts import AccountActor, Deposit
 from support.domain import produced
@@ -463,3 +465,54 @@ def test_memory_logs_stay_open() -> None:
     log = MemoryLog()
     World(log=log).run(sell).check()
     assert not log.is_closed
+
+
+class Frail(pykka.ThreadingActor):
+    """Fails at every message."""
+
+    def on_receive(self, message: Any) -> None:
+        raise KeyError(message)
+
+
+def test_what_was_sent_last_is_still_handled() -> None:
+    failure = World().run(lambda system, world: world.start(Frail).tell("late")).failure
+    assert failure is not None
+    assert failure.signature == "handler: Frail (KeyError)"
+
+
+def test_a_client_may_close_the_system() -> None:
+    World().run(lambda system, world: world.spawn(system.close)).check()
+
+
+def test_a_check_that_aborts_as_pytest_does_fails_the_run() -> None:
+    world = World()
+    world.always(lambda state: pytest.fail("sold out"))
+    failure = world.run(sell).failure
+    assert failure is not None
+    assert failure.kind == "always"
+    assert "sold out" in failure.message
+
+
+async def coroutine() -> None:
+    """Do nothing, as a coroutine."""
+
+
+def generator() -> Iterator[int]:
+    """Yield something, as a generator."""
+    yield 1
+
+
+@pytest.mark.parametrize("client", [coroutine, generator])
+def test_a_client_whose_code_would_not_run_is_refused(client: Any) -> None:
+    with pytest.raises(SimulationFailed, match="ordinary function"):
+        World().run(lambda system, world: world.spawn(client)).check()
+
+
+def test_an_option_that_no_system_has_is_refused() -> None:
+    with pytest.raises(TypeError, match="no option 'sedes'"):
+        World(sedes=3)
+
+
+def test_a_name_in_the_place_of_a_log_is_refused() -> None:
+    with pytest.raises(TypeError, match="log must be an open log"):
+        World(log="run.db")  # type: ignore[arg-type]  # the mistake
