@@ -35,7 +35,7 @@ _ENDS = ("leave", "stall", "die")
 # In steps, since what a request takes depends on the steps that other tasks take in the meantime:
 _PAUSE = 40
 _LONGEST_BREAK = 120
-_SESSION = 1500
+_SESSIONS = (300, 600, 1500)  # short ones make zombies of actors that stand still
 _MAX_POLL = 4000
 _POLL_SECONDS = 0.5
 _ANSWER_SECONDS = 60.0  # the system times a send out earlier
@@ -170,14 +170,15 @@ class Reader:
         self._lives += 1
         name = self.name if self._group is None else f"{self.name}-member-{number}-life-{self._lives}"
         recorder = self._history.client(name, self._group)
+        session = _SESSIONS[self._world.draw(len(_SESSIONS))] * step
         if number > 1:
             self._world.may_hang(f"consumer/{name}")
         with system.consumer(
             name,
             self._group,
             assignors=["cooperative-sticky" if self._world.seed % 2 else "range"],
-            session_timeout=_SESSION * step,
-            heartbeat_interval=_SESSION / 4 * step,
+            session_timeout=session,
+            heartbeat_interval=session / 4,
             max_poll_interval=_MAX_POLL * step,
         ) as consumer:
             consumer.subscribe(self._workload.topic_names, listener=recorder)
@@ -194,6 +195,7 @@ class Reader:
             self._world.reach(REBALANCED)
         if messages:
             recorder.polled(messages, began)
+            self._world.sleep(self._world.draw(_LONGEST_BREAK) * self._world.step_seconds)  # processing them
         with suppress(*_OWN_ERRORS):  # without faults too: the group may have rebalanced
             recorder.commit_async(consumer).result()  # after an idle poll too: the last commit may have been refused
         if not messages and self._is_everything_sent():
