@@ -30,6 +30,7 @@ def test_the_python_runs_from_top_to_bottom(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.slow
 def test_the_commands_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for command in "".join(blocks("sh")).splitlines():
@@ -37,6 +38,7 @@ def test_the_commands_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         assert (command, outcome.code, outcome.complaint) == (command, 0, "")
 
 
+@pytest.mark.slow
 def test_the_tutorial_runs_and_prints_what_it_shows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(GALLERY)
     token = ""

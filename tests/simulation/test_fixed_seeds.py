@@ -18,6 +18,7 @@ def test_fifty_worlds_with_all_faults_hold(strategy: StrategyName) -> None:
     assert report.never_reached == ()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_a_recording_repeats_its_run_step_by_step(strategy: StrategyName) -> None:
     for seed in range(5):

@@ -298,6 +298,7 @@ def fail_at_each_message(actor: str, *whens: Sequence[str]) -> None:
     assert seen, f"no scenario has a {actor}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("actor", ACTORS)
 def test_a_handler_that_fails_before_it_does_anything_leaves_nothing_waiting(actor: str) -> None:
     fail_at_each_message(actor, ["before"])

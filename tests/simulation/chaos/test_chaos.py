@@ -24,6 +24,7 @@ def test_without_faults_every_message_is_acknowledged_and_arrives(strategy: Stra
     assert "a member left its group" in report.reached
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", sorted(FAULTS))
 def test_the_system_keeps_its_promises_under_each_fault(fault: str) -> None:
     reports = [run_chaos(World(seed, faults=fault, strategy=STRATEGIES[seed])) for seed in range(5)]
@@ -31,6 +32,7 @@ def test_the_system_keeps_its_promises_under_each_fault(fault: str) -> None:
     assert any(f"fault {fault}" in report.reached for report in reports)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_the_system_keeps_its_promises_under_all_faults_together(strategy: StrategyName) -> None:
     for seed in range(6):
@@ -62,6 +64,7 @@ def test_seeds_that_found_bugs_hold(seed: int, strategy: StrategyName, without: 
     World(seed, faults=faults, strategy=strategy).run(chaos).check()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_larger_workloads_hold_too(seed: int) -> None:
     parameters = {"topics": 3, "producers": 3, "consumers": 4, "groups": 2, "members": 3, "churn": 3, "messages": 100}

@@ -63,6 +63,7 @@ def test_a_failure_is_shrunk_and_comes_with_steps_a_picture_and_a_command(sale: 
     assert "a sale was lost" in page.read_text()
 
 
+@pytest.mark.slow
 def test_a_token_repeats_its_run_and_no_other_test(sale: pytest.Pytester) -> None:
     token = token_in(failure_of(sale.runpytest_inprocess()))
     result = sale.runpytest_inprocess("--odradek-replay", token)
@@ -135,6 +136,7 @@ def test_a_failure_that_does_not_come_again_is_reported_as_that(pytester: pytest
     assert "found by seed 0; the failure does not come again" in failure_of(result)
 
 
+@pytest.mark.slow
 def test_the_debugger_stops_before_the_step_that_fails(sale: pytest.Pytester) -> None:
     token = token_in(failure_of(sale.runpytest_inprocess()))
     done = subprocess.run(
@@ -153,6 +155,7 @@ def test_the_debugger_stops_before_the_step_that_fails(sale: pytest.Pytester) ->
     assert "a sale was lost" in done.stdout
 
 
+@pytest.mark.slow
 def test_pytest_without_such_tests_imports_nothing_of_the_simulation(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         test_plain="""

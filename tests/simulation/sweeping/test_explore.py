@@ -95,6 +95,7 @@ def test_the_search_reaches_exactly_what_is_possible_and_threads_reach_nothing_e
     assert {litmus.on_threads() for _ in range(30)} <= possible
 
 
+@pytest.mark.slow
 def test_pruning_finds_the_same_in_fewer_runs() -> None:
     whole, pruned = Litmus("CD", "CD"), Litmus("CD", "CD")
     without, with_it = explore(whole.start, 4, prune=False), explore(pruned.start, 4)

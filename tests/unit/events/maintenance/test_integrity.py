@@ -453,6 +453,7 @@ def test_a_truncated_file_is_found(path: Path, tmp_path: Path, length: int) -> N
     assert outcome(broken) is not True
 
 
+@pytest.mark.slow
 def test_no_change_of_one_byte_of_the_file_makes_verify_raise(path: Path, tmp_path: Path) -> None:
     good = path.read_bytes()
     broken = tmp_path / "broken.db"

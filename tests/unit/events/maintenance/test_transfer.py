@@ -44,6 +44,7 @@ def test_a_backup_can_be_written_to(log: SqliteLog, tmp_path: Path) -> None:
     assert log.head().position == 1
 
 
+@pytest.mark.slow
 def test_a_backup_during_writes_has_whole_commits_and_finishes(log: SqliteLog, tmp_path: Path) -> None:
     done = threading.Event()
 

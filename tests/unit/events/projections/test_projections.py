@@ -253,6 +253,7 @@ def killed_at_8(log: Path, views: Path, **environment: str) -> None:
     assert done.returncode == -signal.SIGKILL
 
 
+@pytest.mark.slow
 def test_a_killed_process_leaves_view_and_checkpoint_consistent(tmp_path: Path, views: Path) -> None:
     with SqliteLog(tmp_path / "log.db", durability="off") as log:
         filled(log)
@@ -263,6 +264,7 @@ def test_a_killed_process_leaves_view_and_checkpoint_consistent(tmp_path: Path, 
     assert seen(views) == list(range(1, 11))
 
 
+@pytest.mark.slow
 def test_a_killed_rebuild_keeps_the_old_view(tmp_path: Path, views: Path) -> None:
     with SqliteLog(tmp_path / "log.db", durability="off") as log:
         filled(log)

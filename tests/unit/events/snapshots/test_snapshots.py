@@ -401,6 +401,7 @@ def test_a_forked_child_is_refused_and_does_not_disturb_the_parent(path: Path) -
         assert store.load("topic/a") == at_version(20)
 
 
+@pytest.mark.slow
 def test_snapshots_saved_before_the_process_was_killed_are_kept(path: Path) -> None:
     program = (
         "import os, sys\n"

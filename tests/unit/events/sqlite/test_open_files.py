@@ -151,6 +151,7 @@ os.kill(os.getpid(), 9)
 """
 
 
+@pytest.mark.slow
 def test_every_receipt_survives_a_kill_after_the_write_ahead_log_was_deleted(path: Path) -> None:
     killed = subprocess.run(
         [sys.executable, "-c", KILLED, str(path)],

@@ -223,6 +223,7 @@ def test_an_index_that_changes_while_it_is_sorted_is_not_damage(path: Path) -> N
             assert all(walk.entries_at(position) for position in range(300))
 
 
+@pytest.mark.slow
 def test_readers_of_a_log_that_writers_open_and_close_see_whole_commits_only(path: Path) -> None:
     SqliteLog(path).close()
     ended = threading.Event()
@@ -268,6 +269,7 @@ def test_a_backup_of_a_closed_log_leaves_no_other_files(path: Path, tmp_path: Pa
     assert {file.name for file in tmp_path.iterdir()} == {"log.db", "log.db.lock", "copy.db"}
 
 
+@pytest.mark.slow
 def test_a_backup_in_steps_is_consistent_while_the_log_grows(path: Path, tmp_path: Path) -> None:
     with SqliteLog(path, durability="off") as log:
         for number in range(300):

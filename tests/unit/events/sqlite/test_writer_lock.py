@@ -59,6 +59,7 @@ print(len(held))
 """
 
 
+@pytest.mark.slow
 def test_a_fork_at_any_moment_leaves_the_child_without_the_lock(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", FORKING, str(tmp_path / "log.db")],
