@@ -4,8 +4,8 @@
 `verify` checks a log, `backup` copies it, `salvage` copies the sound part of a damaged one, `export_log` and
 `import_log` exchange it with other programs, `trace` shows what a command led to, and a `ProjectionRunner` keeps views
 up to date. For models of your own: `event` registers event types, `Upcaster` reads their older versions, `Aggregate`
-folds them, `aggregate` registers it for states and checks of a log, `EventSourcedActor` owns an aggregate, and
-`ActorSystem.actor` sends it messages.
+folds them, `aggregate` registers it for states and checks of a log, `EventSourcedActor` owns an aggregate,
+`ActorSystem.actor` sends it messages, and a `Policy` reacts to events with commands.
 
 `odradek.errors` has every error class and draws the three trees: `DomainError` (a rule refused the request), `LogError`
 (the log failed) and `ActorError` (no answer, or none in time). Each error has a stable `code`, and `retriable` says
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from odradek.logging_setup import configure_logging
     from odradek_actors.base.decision_model import DecisionModel
     from odradek_actors.base.event_sourced import EventSourcedActor
+    from odradek_actors.base.policy import Policy, Reaction
     from odradek_actors.client.consumer import ConsumerHandle
     from odradek_actors.client.producer import ProducerHandle
     from odradek_actors.client.rebalance_listener import RebalanceListener
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from odradek_domain.group.assignors.kafka import Assignor, MemberSubscription
     from odradek_domain.group.member import GroupMember, GroupSnapshot, GroupState
     from odradek_domain.group.offset_reset import PlannedReset, ShiftBy
+    from odradek_domain.policy.progress import PolicySnapshot
     from odradek_domain.registry import aggregate
     from odradek_domain.replay.lag import MemberLag
     from odradek_domain.replay.message_trace import follow_messages
@@ -100,6 +102,8 @@ __all__ = [
     "MemoryLog",
     "OffsetTag",
     "PlannedReset",
+    "Policy",
+    "PolicySnapshot",
     "ProducerHandle",
     "Projection",
     "ProjectionLag",
@@ -107,6 +111,7 @@ __all__ = [
     "Promise",
     "Query",
     "QueryItem",
+    "Reaction",
     "RebalanceListener",
     "Receipt",
     "Recorded",
@@ -146,6 +151,7 @@ _NAMES_IN = {
     "odradek.logging_setup": ("configure_logging",),
     "odradek_actors.base.decision_model": ("DecisionModel",),
     "odradek_actors.base.event_sourced": ("EventSourcedActor",),
+    "odradek_actors.base.policy": ("Policy", "Reaction"),
     "odradek_actors.client.consumer": ("ConsumerHandle",),
     "odradek_actors.client.producer": ("ProducerHandle",),
     "odradek_actors.client.rebalance_listener": ("RebalanceListener",),
@@ -164,6 +170,7 @@ _NAMES_IN = {
     "odradek_domain.group.assignors.kafka": ("Assignor", "MemberSubscription"),
     "odradek_domain.group.member": ("GroupMember", "GroupSnapshot", "GroupState"),
     "odradek_domain.group.offset_reset": ("PlannedReset", "ShiftBy"),
+    "odradek_domain.policy.progress": ("PolicySnapshot",),
     "odradek_domain.registry": ("aggregate",),
     "odradek_domain.replay.lag": ("MemberLag",),
     "odradek_domain.replay.message_trace": ("follow_messages",),

@@ -8,6 +8,7 @@ In order of their layers, where each imports only those before it:
     base                                   decide, append, apply, reply: the one loop
     infrastructure                         the actors that own the log, the snapshots and the directory
     topic  producer  consumer  group       the actors that own the aggregates; none imports another
+    policy                                 the actor that reacts to events with commands
     client                                 the caller's side: ActorSystem and its handles
     verification                           the check of a whole log and its snapshots
     testing                                ActorKit, for actors of your own

@@ -29,7 +29,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     read_cache_bytes       size of the cache of recently read commits, in stored bytes; at least two commits are kept;
                            0 disables the cache
     fetch_bytes            maximum bytes of one delivery to a consumer; a single larger message is still delivered
-    progress_interval      how often a producer records its number of acknowledged messages
+    progress_interval      how often a producer records its number of acknowledged messages, and a policy its position
     retention_check_interval        how often a topic deletes messages beyond its retention limits
     snapshot_interval      events between two snapshots of an aggregate, more if its snapshots are large; 0 disables
                            snapshots

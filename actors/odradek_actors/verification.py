@@ -10,6 +10,7 @@ import msgspec
 from odradek_actors.consumer.actor import ConsumerActor
 from odradek_actors.group.actor import GroupActor
 from odradek_actors.messages.recovery import SnapshotSchema
+from odradek_actors.policy.actor import PolicyActor
 from odradek_actors.producer.actor import ProducerActor
 from odradek_actors.topic.actor import TopicActor, TopicActorSnapshot
 from odradek_domain.replay.fold_check import FoldCheck, StateClaim
@@ -30,6 +31,7 @@ _SCHEMAS: dict[str, SnapshotSchema] = {
         ProducerActor.snapshot_schema,
         ConsumerActor.snapshot_schema,
         GroupActor.snapshot_schema,
+        PolicyActor.snapshot_schema,
     )
 }
 
@@ -45,12 +47,12 @@ def verify(
 
     Checks that positions and stream versions are gapless, that each digest continues the chain, that events decode,
     that recorded-at never runs backwards, that the index holds what the events say, the file's own structure, and that
-    topics, producers, consumers and groups can be folded. Whole commits missing from the end leave a valid chain: pass
-    a `head` noted earlier, or `snapshots` taken of the log, and the log must still have those commits; it may have
-    grown since. Snapshots must be the states that the fold gives. Raises nothing for what is wrong with the log.
-    Streams of your own types are folded if their aggregate is registered (`odradek.aggregate`): `unfolded_streams`
-    counts the others. One that cannot be folded is in `model_mistakes`. Memory grows with the state of the system, not
-    with its log.
+    topics, producers, consumers, groups and policies can be folded. Whole commits missing from the end leave a valid
+    chain: pass a `head` noted earlier, or `snapshots` taken of the log, and the log must still have those commits; it
+    may have grown since. Snapshots must be the states that the fold gives. Raises nothing for what is wrong with the
+    log. Streams of your own types are folded if their aggregate is registered (`odradek.aggregate`):
+    `unfolded_streams` counts the others. One that cannot be folded is in `model_mistakes`. `stopped_policies` has the
+    policies that stopped at an event they failed on. Memory grows with the state of the system, not with its log.
     """
     check_log(log)
     if snapshots is not None:
@@ -64,7 +66,14 @@ def verify(
         findings=tuple(findings),
         model_mistakes=(*found.model_mistakes, *(Finding(each.position, each.problem) for each in fold.model_mistakes)),
         unfolded_streams=len(fold.unfolded_streams),
+        stopped_policies=tuple(_stopped(fold)),
     )
+
+
+def _stopped(fold: FoldCheck) -> Iterator[Finding]:
+    for policy in fold.state.policies.values():
+        if policy.stopped_at is not None:
+            yield Finding(policy.stopped_at, f"policy {policy.name!r} stopped at this event: {policy.reason}")
 
 
 def _claims(snapshots: SnapshotStore, findings: list[Finding]) -> Iterator[StateClaim]:

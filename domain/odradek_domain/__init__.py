@@ -8,6 +8,7 @@ The packages in layers, each of which imports only those above it:
     topic                  the Topic aggregate
     group                  the ConsumerGroup aggregate, and the partition assignors
     producer  consumer     the Producer and the Consumer aggregates
+    policy                 the PolicyProgress aggregate
     replay  standalone     states folded from a log; the model without actors
 
 May import event types, records and errors; `replay` and `standalone` may also import the log's port, and nothing here

@@ -21,7 +21,7 @@ from odradek_events.validation import check_instance, shown, text
 
 __all__ = ["AGGREGATES", "BUILT_IN", "Aggregates", "aggregate"]
 
-BUILT_IN = ("topic", "producer", "consumer", "group")
+BUILT_IN = ("topic", "producer", "consumer", "group", "policy")
 """The stream types of Odradek's own aggregates."""
 
 M = TypeVar("M", bound=Callable[..., Folded])

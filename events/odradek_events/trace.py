@@ -5,6 +5,9 @@ is also the id of the command that started the conversation, a convention of Gre
 belongs to that command (no causation id, or an unknown one), was requested on its behalf (causation id = correlation
 id), or was caused by an event (causation id = event id).
 
+A decision caused by an event is the work of another actor, or of a policy that reacted to the event. A policy's own
+stream says which commands it sent, once it has recorded its progress.
+
 There is no index of correlation ids: traces are rare, and every commit would pay for it. The search compares the bytes
 of stored metadata and decodes only the commits that contain the id.
 """
@@ -20,6 +23,7 @@ import msgspec
 from odradek_events.errors import CorrelationIsAmbiguous, CorrelationNotFound
 from odradek_events.log.port import ReadableLog, check_log
 from odradek_events.record import CommitMetadata, Recorded, StoredCommit
+from odradek_events.types import PolicyAdvanced
 from odradek_events.validation import check_function, check_instance, whole_number
 
 __all__ = ["Follow", "Trace", "TracedDecision", "TracedEvent", "trace", "trace_at"]
@@ -40,7 +44,8 @@ class TracedDecision(msgspec.Struct, frozen=True):
     """A command as the log recorded it: the stream and actor that decided, when, and the resulting events.
 
     `on_behalf` has the decisions that other actors took for this command rather than because of one of its events.
-    `omitted` counts its own events beyond the limit.
+    `omitted` counts its own events beyond the limit. `policy` is the name of the policy that sent the command because
+    of an event; empty if none did, or if that is not recorded yet.
     """
 
     stream: str
@@ -51,6 +56,7 @@ class TracedDecision(msgspec.Struct, frozen=True):
     events: tuple[TracedEvent, ...]
     on_behalf: tuple[TracedDecision, ...] = ()
     omitted: int = 0
+    policy: str = ""
 
     @property
     def position(self) -> int:
@@ -222,8 +228,22 @@ def _tree(
         omitted += len(events) - len(kept)
         if kept:
             taken.append((kept, len(events) - len(kept)))
-    followed = {} if follow is None else follow(log, list(itertools.chain.from_iterable(kept for kept, _ in taken)))
-    return Trace(correlation_id, _grown(taken, correlation_id, followed), count + omitted, omitted, asked)
+    events_taken = list(itertools.chain.from_iterable(kept for kept, _ in taken))
+    followed = {} if follow is None else follow(log, events_taken)
+    policies = _policies(log, events_taken)
+    return Trace(correlation_id, _grown(taken, correlation_id, followed, policies), count + omitted, omitted, asked)
+
+
+def _policies(log: ReadableLog, events: Sequence[Recorded]) -> dict[tuple[int, str], str]:
+    """Return the policy that sent a command because of one of these events, by the event's position and the stream."""
+    if len({recorded.stream for recorded in events}) < 2:
+        return {}
+    return {
+        (command.position, command.stream): recorded.event.policy
+        for recorded in log.read(after=events[0].position, types=("PolicyAdvanced",), opaque=True)
+        if isinstance(recorded.event, PolicyAdvanced)
+        for command in recorded.event.commands
+    }
 
 
 def _kept(events: list[Recorded], room: int, asked: int | None) -> list[Recorded]:
@@ -264,7 +284,10 @@ def _decisions(
 
 
 def _grown(
-    found: Sequence[_Taken], correlation_id: str, followed: Mapping[int, tuple[TracedEvent, ...]]
+    found: Sequence[_Taken],
+    correlation_id: str,
+    followed: Mapping[int, tuple[TracedEvent, ...]],
+    policies: Mapping[tuple[int, str], str],
 ) -> tuple[TracedDecision, ...]:
     """Return the decisions that no event of the trace caused, each with everything that it caused.
 
@@ -278,6 +301,7 @@ def _grown(
     for events, omitted in reversed(found):
         first = events[0]
         metadata = first.metadata
+        cause = positions.get(metadata.causation_id)
         decision = TracedDecision(
             first.stream,
             metadata.actor,
@@ -289,8 +313,8 @@ def _grown(
                 for item in events
             ),
             omitted=omitted,
+            policy="" if cause is None else policies.get((cause, first.stream), ""),
         )
-        cause = positions.get(metadata.causation_id)
         if cause is not None and cause < first.position:
             caused.setdefault(cause, []).append(decision)
         elif correlation_id and metadata.causation_id == correlation_id:

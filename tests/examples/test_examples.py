@@ -153,6 +153,14 @@ def test_a_world_finds_the_billing_that_loses_orders_and_not_the_other_one(tmp_p
     assert re.search(r"^  [1-9]\d* crashes, [1-9]\d* runs in which an order was billed twice$", second, re.MULTILINE)
 
 
+def test_a_policy_pays_in_what_was_paid_out_and_the_account_refuses_it_twice(tmp_path: Path) -> None:
+    out, into, again, balances = run("18_transfer_by_a_policy.py", tmp_path).splitlines()
+    assert out == "Paid(account='alice', cents=-30, to='bob', cause='rent')"
+    assert into.startswith("led to Paid(account='bob', cents=30, to='', cause='")
+    assert again == "bob is at version 0 if asked again"
+    assert balances == "{'account/alice': 70, 'account/bob': 30}"
+
+
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.stem)
 def test_an_example_is_short_and_tested(path: Path) -> None:
     source = path.read_text()

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import pykka
 
 from odradek_actors.base.event_sourced import EventSourcedActor
+from odradek_actors.base.policy import Policy
 from odradek_actors.client.consumer import ConsumerHandle
 from odradek_actors.client.system import ActorSystem
 from odradek_actors.infrastructure.directory import ActorClass
@@ -90,7 +91,11 @@ class World:
         self._runtimes: list[KitRuntime] = []
 
     def open(
-        self, actors: Mapping[str, ActorClass] | None = None, assignors: Iterable[Assignor] = (), **settings: Any
+        self,
+        actors: Mapping[str, ActorClass] | None = None,
+        assignors: Iterable[Assignor] = (),
+        policies: Iterable[Policy] = (),
+        **settings: Any,
     ) -> ActorSystem:
         """Open a system: a new run."""
         self.runtime = KitRuntime(recovering=self._is_recovering)
@@ -102,6 +107,7 @@ class World:
             runtime=self.runtime,
             snapshots=self.snapshots,
             assignors=assignors,
+            policies=policies,
         )
         self._open.append(system)
         self._runtimes.append(self.runtime)

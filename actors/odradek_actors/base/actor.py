@@ -17,19 +17,34 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from types import MappingProxyType
+from typing import Any, TypeVar
 
 import pykka
 
+from odradek_actors.base.policy import Policy
 from odradek_actors.errors import ActorStopped, AnswerLost, NotUnderstood, as_error
 from odradek_actors.logs import get_logger
-from odradek_actors.messages.core import Answerable, Command, GetStatus, Nobody, Query, Recipient, Reply, Status, Tick
+from odradek_actors.messages.core import (
+    Answerable,
+    Command,
+    Forward,
+    GetStatus,
+    Nobody,
+    Query,
+    Recipient,
+    Reply,
+    Status,
+    Tick,
+)
 from odradek_actors.runtime.forwarding import Forwarding
 from odradek_actors.runtime.port import Runtime
 from odradek_actors.settings import Settings
 from odradek_domain.group.assignors.kafka import BUILT_IN, Assignor
 
 __all__ = ["ActorContext", "OdradekActor"]
+
+T = TypeVar("T")
 
 
 class ActorContext:
@@ -38,12 +53,29 @@ class ActorContext:
     Messages may carry the references; the context itself never crosses a mailbox.
     """
 
-    __slots__ = ("assignors", "directory", "journal", "log_reader", "run_id", "runtime", "settings", "snapshots")
+    __slots__ = (
+        "assignors",
+        "directory",
+        "journal",
+        "log_reader",
+        "policies",
+        "run_id",
+        "runtime",
+        "settings",
+        "snapshots",
+    )
 
-    def __init__(self, runtime: Runtime, settings: Settings, assignors: Mapping[str, Assignor] = BUILT_IN) -> None:
+    def __init__(
+        self,
+        runtime: Runtime,
+        settings: Settings,
+        assignors: Mapping[str, Assignor] = BUILT_IN,
+        policies: Mapping[str, Policy] = MappingProxyType({}),
+    ) -> None:
         self.runtime = runtime
         self.settings = settings
         self.assignors = assignors
+        self.policies = policies
         self.run_id = runtime.new_id()  # identifies this run of the system, from open to close
         self.journal: Recipient
         self.log_reader: Recipient
@@ -58,7 +90,7 @@ class OdradekActor(pykka.ThreadingActor):
     """Where requests go after this actor has passivated."""
 
     cause = ""
-    """The id of the event that caused the current step; empty if no event did."""
+    """The id of the event that caused the current step; empty if no event did. In `decide`: the command's cause."""
 
     def __init__(self, context: ActorContext) -> None:
         super().__init__()
@@ -157,7 +189,13 @@ class OdradekActor(pykka.ThreadingActor):
         self.runtime.send(request.reply_to, Reply(request.request_id, value))
 
     def request(
-        self, recipient: Recipient, body: object, then: Callable[[Any], object], *, command: Command | None = None
+        self,
+        recipient: Recipient,
+        body: object,
+        then: Callable[[Any], object],
+        *,
+        command: Command | None = None,
+        forward_to: str | None = None,
     ) -> int:
         """Send a request to another actor; `then` is called with the answer, which is an exception if it failed.
 
@@ -166,14 +204,15 @@ class OdradekActor(pykka.ThreadingActor):
 
         With `command`, the body is sent as a Command on its behalf and keeps its correlation id; otherwise it is sent
         as a Query. The causation id is, in this order: the id of the event just stored; the causation id of `command`;
-        the correlation id of `command`, which then started the conversation.
+        the correlation id of `command`, which then started the conversation. With `forward_to`, the recipient is the
+        directory, and forwards the request to the actor of that stream.
         """
         number = self.runtime.new_number()
-        if command is None:
-            self.send(recipient, Query(body, self.actor_ref, number))
-        else:
+        request: Query | Command = Query(body, self.actor_ref, number)
+        if command is not None:
             cause = self.cause or command.causation_id or command.correlation_id
-            self.send(recipient, Command(body, self.actor_ref, number, command.correlation_id, cause))
+            request = Command(body, self.actor_ref, number, command.correlation_id, cause)
+        self.send(recipient, request if forward_to is None else Forward(forward_to, request))
         self._continuations[number] = partial(self._follow, self.cause, then) if self.cause else then
         return number
 
@@ -200,11 +239,11 @@ class OdradekActor(pykka.ThreadingActor):
         """Bounce messages that Pykka would drop: those after `on_stop`, and after a failure, which skips `on_stop`."""
         self.runtime.drain(self.actor_ref)
 
-    def _follow(self, cause: str, then: Callable[[Any], object], value: Any) -> None:
-        """Call `then` with `cause` as the causation id of the requests that it sends."""
+    def _follow(self, cause: str, then: Callable[..., T], *values: Any) -> T:
+        """Call `then` with `cause` as the causation id of the requests that it sends, and return what it returns."""
         before, self.cause = self.cause, cause
         try:
-            then(value)
+            return then(*values)
         finally:
             self.cause = before
 

@@ -49,7 +49,8 @@ class Behaviour(OdradekActor, Generic[S]):
         """Return the events that a command causes, or raise to refuse it. Must not change the state.
 
         Return an event, a list or tuple of events, or None. Without events nothing is stored, and the command is
-        answered at once. An exception is the reply.
+        answered at once. An exception is the reply. `self.cause` is the causation id of the command, such as the id of
+        the event that a policy reacts to; empty if it has none.
         """
         raise AssertionError(f"{type(self).__name__} must override decide")
 

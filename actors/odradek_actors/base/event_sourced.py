@@ -170,7 +170,7 @@ class EventSourcedActor(Behaviour[S]):
                 check_instance("the result of reads", model, DecisionModel, "a DecisionModel or None")
                 self._read_facts(command, model, 1)
                 return
-            events = events_of(self.decide(command.body))
+            events = events_of(self._follow(command.causation_id, self.decide, command.body))
         except BaseException as raised:  # decide is pure: the state is as it was, and the error is the answer
             self.reply(command, self.answer_of("decide", raised))
             return
@@ -197,7 +197,7 @@ class EventSourcedActor(Behaviour[S]):
             if not facts.is_last:
                 self._read_facts(command, model, number)
                 return
-            events = events_of(self.decide_on(command.body, state))
+            events = events_of(self._follow(command.causation_id, self.decide_on, command.body, state))
         except BaseException as raised:  # the state of the stream is as it was
             self.reply(command, self.answer_of("decide_on", raised))
         else:

@@ -15,6 +15,7 @@ import pykka
 
 from odradek_actors.base.actor import ActorContext
 from odradek_actors.base.event_sourced import EventSourcedActor
+from odradek_actors.base.policy import Policy
 from odradek_actors.client.own_aggregates import aggregates_of
 from odradek_actors.client.replay_check import LiveState, ReplayCheck, compare, gather
 from odradek_actors.consumer.actor import ConsumerActor
@@ -30,12 +31,14 @@ from odradek_actors.messages.core import (
     GetSnapshot,
     GetStatus,
     LookUp,
+    Nobody,
     Query,
     Running,
     Snapshot,
     Status,
     Stop,
 )
+from odradek_actors.policy.actor import PolicyActor
 from odradek_actors.producer.actor import ProducerActor
 from odradek_actors.runtime.port import Runtime, checked_runtime
 from odradek_actors.runtime.promise import Promise
@@ -44,6 +47,7 @@ from odradek_actors.settings import Settings
 from odradek_actors.topic.actor import TopicActor
 from odradek_actors.validation import MAX_ID, text, time_limit
 from odradek_domain.group.assignors.kafka import Assignor, assignors_by_name
+from odradek_domain.policy.progress import PolicySnapshot
 from odradek_domain.registry import Aggregates
 from odradek_domain.replay.system_state import SystemState
 from odradek_events.errors import LogUnavailable
@@ -52,7 +56,7 @@ from odradek_events.opening import open_log
 from odradek_events.snapshots.sqlite import open_snapshots
 from odradek_events.snapshots.store import SnapshotStore
 from odradek_events.sqlite.log import Durability, SqliteLog
-from odradek_events.validation import check_instance, shown
+from odradek_events.validation import check_instance, items, shown
 
 __all__ = ["RunningSystem"]
 
@@ -62,6 +66,7 @@ _OURS: dict[str, ActorClass] = {
     "producer": ProducerActor,
     "consumer": ConsumerActor,
     "group": GroupActor,
+    "policy": PolicyActor,
 }
 
 
@@ -77,6 +82,7 @@ class RunningSystem:
         runtime: Runtime | None = None,
         snapshots: SnapshotStore | None = None,
         assignors: Iterable[Assignor] = (),
+        policies: Iterable[Policy] = (),
     ) -> None:
         if isinstance(log, SqliteLog) and log.read_only:
             raise LogUnavailable(log.name, "it was opened read-only, and a system writes; open it for writing")
@@ -110,7 +116,10 @@ class RunningSystem:
         self.snapshots = open_snapshots(log) if snapshots is None else snapshots
         self._owns_snapshots = snapshots is None
         self._refs: dict[str, pykka.ActorRef[Any]] = {}
-        context = self._context = ActorContext(self.runtime, self.settings, assignors_by_name(assignors))
+        self._policies = _by_name(policies)
+        context = self._context = ActorContext(
+            self.runtime, self.settings, assignors_by_name(assignors), self._policies
+        )
         classes = {**_OURS, **(actors or {})}
         self._journal = context.journal = self.runtime.start(JournalActor, context, log)
         self._log_reader = context.log_reader = self.runtime.start(LogReaderActor, context, log, self.snapshots)
@@ -118,6 +127,8 @@ class RunningSystem:
             SnapshotWriterActor, context, log, self.snapshots
         )
         self._directory = context.directory = self.runtime.start(DirectoryActor, context, classes)
+        for name in self._policies:
+            self.runtime.send(self._directory, Query(LookUp(f"policy/{name}"), Nobody()))
 
     @classmethod
     def open(
@@ -128,6 +139,7 @@ class RunningSystem:
         actors: Mapping[str, ActorClass] | None = None,
         snapshots: SnapshotStore | None = None,
         assignors: Iterable[Assignor] = (),
+        policies: Iterable[Policy] = (),
         runtime: Runtime | None = None,
         **settings: Any,
     ) -> Self:
@@ -138,6 +150,7 @@ class RunningSystem:
         messages can be lost. `actors` maps the stream types of user-defined actors to their classes. `settings` are the
         fields of Settings, such as auto_create_topics, default_partitions, max_message_bytes, buffer_bytes,
         max_block_ms, delivery_timeout. `assignors` are user-defined partition assignors: see `odradek.Assignor`.
+        `policies` react to events from now on, and first to those that they have not reacted to: see `odradek.Policy`.
         `snapshots` is a snapshot store that the caller owns; by default snapshots are stored in a file next to the log
         file, or in memory. `runtime` provides time, ids and message delivery, by default with threads and real time;
         the caller owns it and closes it after the system. Raises an OpenError if the log cannot be opened, LogLocked if
@@ -147,7 +160,13 @@ class RunningSystem:
         opened = open_log(log, durability=durability) if isinstance(log, str | os.PathLike) else log
         try:
             system = cls(
-                opened, settings=chosen, actors=actors, runtime=runtime, snapshots=snapshots, assignors=assignors
+                opened,
+                settings=chosen,
+                actors=actors,
+                runtime=runtime,
+                snapshots=snapshots,
+                assignors=assignors,
+                policies=policies,
             )
         except BaseException:
             if opened is not log:
@@ -191,6 +210,14 @@ class RunningSystem:
         Those that its actors have as their `initial_state`, and those registered with `odradek.aggregate`.
         """
         return aggregates_of(self._own_actors, self._context)
+
+    def policies(self) -> dict[str, PolicySnapshot]:
+        """Return how far each policy has reacted, by name, and the event that it stopped at, if it did.
+
+        A policy records its progress at most once in `progress_interval`, and when the system is closed.
+        """
+        promises = {name: self.query(f"policy/{name}", GetSnapshot()) for name in self._policies}
+        return {name: promise.result().state for name, promise in promises.items()}
 
     def state(self) -> SystemState:
         """Return the state of the whole system: of running actors as it is, of all other streams folded from the log.
@@ -323,9 +350,10 @@ class RunningSystem:
             raise RequestTimedOut(limit)
 
     def _stop_all(self, deadline: float) -> bool:
-        """Stop producers, consumers, all other actors and at last the infrastructure; return whether all stopped."""
+        """Stop producers, consumers, policies, the others, at last the infrastructure; return whether all stopped."""
         is_orderly = self._stop_running(("producer",), deadline)
         is_orderly &= self._stop_running(("consumer",), deadline)
+        is_orderly &= self._stop_running(("policy",), deadline)
         is_orderly &= self._stop_running((), deadline)
         self.runtime.send(self._directory, Stop())
         is_orderly &= self._stop_running((), deadline)  # actors started in the meantime
@@ -386,6 +414,16 @@ class RunningSystem:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _by_name(policies: Iterable[Policy]) -> dict[str, Policy]:
+    found: dict[str, Policy] = {}
+    for policy in items("policies", policies):
+        check_instance("a policy", policy, Policy, "a Policy")
+        if policy.name in found:
+            raise ValueError(f"two policies have the name {policy.name!r}; the log knows a policy by its name")
+        found[policy.name] = policy
+    return found
 
 
 def _is_ours(stream: str) -> bool:

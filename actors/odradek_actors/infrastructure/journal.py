@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections import deque
 
 from odradek_actors.base.actor import ActorContext, OdradekActor
-from odradek_actors.messages.core import Recipient, Stop
+from odradek_actors.errors import ActorStopped
+from odradek_actors.messages.core import Query, Recipient, Reply, Stop
 from odradek_actors.messages.log import Fence, Fenced, Flush, JournalAppend, JournalResult
 from odradek_events.errors import LogError, LogUnavailable
 from odradek_events.log.port import LogStore
@@ -27,10 +28,17 @@ class JournalActor(OdradekActor):
         self._event_log = log
         self._waiting: list[JournalAppend] = []
         self._fences: list[Fence] = []
+        self._readers: list[Query] = []  # that wait for the log to grow
         self._answers: deque[tuple[Recipient, object]] = deque()  # not sent yet
         self._flush_is_sent = False
         self._must_reopen = False
-        self.handlers = {JournalAppend: self._append, Flush: self._flush, Fence: self._fence, Stop: self._stop_orderly}
+        self.handlers = {
+            JournalAppend: self._append,
+            Flush: self._flush,
+            Fence: self._fence,
+            Query: self._await_growth,
+            Stop: self._stop_orderly,
+        }
 
     def is_busy(self) -> bool:
         """Return whether appends are waiting."""
@@ -45,8 +53,8 @@ class JournalActor(OdradekActor):
         self._fences.append(message)
 
     def holds(self, request: object) -> bool:
-        """Return whether the next Flush will answer it."""
-        return any(waiting is request for waiting in (*self._waiting, *self._fences))
+        """Return whether a Flush will answer it."""
+        return any(waiting is request for waiting in (*self._waiting, *self._fences, *self._readers))
 
     def _request_flush(self) -> None:
         if not self._flush_is_sent:
@@ -60,10 +68,19 @@ class JournalActor(OdradekActor):
         if waiting:
             verdicts = self._commit(waiting)
             self._answers.extend((one.reply_to, JournalResult(its)) for one, its in zip(waiting, verdicts, strict=True))
+            self._answers.extend((reader.reply_to, Reply(reader.request_id, None)) for reader in self._readers)
+            self._readers.clear()
         self._answers.extend((fence.reply_to, Fenced(fence.number)) for fence in fences)
         while self._answers:
             self.send(*self._answers[0])
             self._answers.popleft()  # only now: if an exception comes first, the next Flush sends it
+
+    def _await_growth(self, query: Query) -> None:
+        """Answer an AwaitGrowth at once if the log has grown, otherwise after the next commit."""
+        if self._event_log.head().position > query.body.after:
+            self.reply(query, None)
+        else:
+            self._readers.append(query)
 
     def _commit(self, waiting: list[JournalAppend]) -> list[Verdict]:
         try:
@@ -93,3 +110,9 @@ class JournalActor(OdradekActor):
     def _stop_orderly(self, _: Stop) -> None:
         self._flush(Flush())
         self.stop()
+
+    def on_stop(self) -> None:
+        """Answer those that wait for the log to grow."""
+        for reader in self._readers:
+            self.reply(reader, ActorStopped("the journal"))
+        super().on_stop()

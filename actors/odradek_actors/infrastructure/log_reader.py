@@ -15,16 +15,27 @@ from odradek_actors.errors import as_error
 from odradek_actors.infrastructure.commit_cache import CommitCache
 from odradek_actors.messages.core import Query, Recipient, Stop
 from odradek_actors.messages.groups import FindOffsets, ListGroups
-from odradek_actors.messages.log import CountProduced, Facts, ListTopics, LocateMessage, ReadFacts, ReadOlder, TopicIds
+from odradek_actors.messages.log import (
+    CountProduced,
+    EventsRead,
+    Facts,
+    ListTopics,
+    LocateMessage,
+    ReadEvents,
+    ReadFacts,
+    ReadOlder,
+    TopicIds,
+)
 from odradek_actors.messages.recovery import ReadStream, Restored, SnapshotSchema, StreamChunk
 from odradek_actors.messages.retention import FindRetained
 from odradek_actors.messages.topics import FetchResult
 from odradek_domain.replay.log_scans import offsets_at_time, walk_messages
 from odradek_domain.values.message import message_size
+from odradek_events import record
 from odradek_events.errors import LogError
 from odradek_events.log.port import LogStore
 from odradek_events.log.queries import Matcher
-from odradek_events.record import Commit
+from odradek_events.record import Commit, Recorded
 from odradek_events.snapshots.store import SnapshotStore, StoredSnapshot, why_unusable
 from odradek_events.types import MessageProduced
 
@@ -61,6 +72,7 @@ class LogReaderActor(OdradekActor):
         self._queries: dict[type[Any], Callable[[Any], object]] = {
             ReadOlder: self._older,
             ReadFacts: self._facts,
+            ReadEvents: self._events,
             CountProduced: self._count,
             LocateMessage: self._locate,
             ListTopics: self._topics,
@@ -154,14 +166,24 @@ class LogReaderActor(OdradekActor):
             self.send(self.actor_ref, message)
 
     def _facts(self, wanted: ReadFacts) -> Facts:
-        head = self._event_log.head().position
+        found, position, is_last = self._read(wanted.query, wanted.after, _CHUNK_EVENTS)
         matches = Matcher(wanted.query, self._event_log.codec).matches
-        if head == wanted.after:  # the usual case of a single writer; saves a query of SQLite
-            return Facts((), head, True, matches)
-        found = list(self._event_log.read(after=wanted.after, until=head, query=wanted.query, limit=_CHUNK_EVENTS))
-        is_last = len(found) < _CHUNK_EVENTS
-        position = head if is_last else found[-1].position
         return Facts(tuple([recorded.event for recorded in found]), position, is_last, matches)
+
+    def _events(self, wanted: ReadEvents) -> EventsRead:
+        found, position, is_last = self._read(wanted.query, wanted.after, wanted.limit, opaque=True)
+        return EventsRead(tuple(found), position, is_last)
+
+    def _read(
+        self, query: record.Query, after: int, limit: int, *, opaque: bool = False
+    ) -> tuple[list[Recorded], int, bool]:
+        """Return the first matching events, the position that they were read up to, and whether these were all."""
+        head = self._event_log.head().position
+        if head == after:  # the usual case of a single writer; saves a query of SQLite
+            return [], head, True
+        found = list(self._event_log.read(after=after, until=head, query=query, limit=limit, opaque=opaque))
+        is_last = len(found) < limit
+        return found, head if is_last else found[-1].position, is_last
 
     def _count(self, wanted: CountProduced) -> tuple[int, int]:
         count, last = 0, wanted.after

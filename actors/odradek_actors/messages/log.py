@@ -10,10 +10,12 @@ import msgspec
 from odradek_actors.errors import ActorStopped
 from odradek_actors.messages.core import Recipient
 from odradek_events.errors import LogUnavailable, OutcomeUnknown
-from odradek_events.record import Append, Failed, Query, Verdict
+from odradek_events.record import Append, Failed, Query, Recorded, Verdict
 
 __all__ = [
+    "AwaitGrowth",
     "CountProduced",
+    "EventsRead",
     "Facts",
     "Fence",
     "Fenced",
@@ -22,6 +24,7 @@ __all__ = [
     "JournalResult",
     "ListTopics",
     "LocateMessage",
+    "ReadEvents",
     "ReadFacts",
     "ReadOlder",
     "TopicIds",
@@ -76,6 +79,12 @@ class Fenced(msgspec.Struct, frozen=True):
     error: Exception | None = None
 
 
+class AwaitGrowth(msgspec.Struct, frozen=True, gc=False):
+    """Ask the journal to answer once the log may have events after a position: at once, or after its next commit."""
+
+    after: int
+
+
 class ReadOlder(msgspec.Struct, frozen=True, gc=False):
     """Read messages that a topic no longer holds in memory; answered by a FetchResult with these `bounds`."""
 
@@ -127,6 +136,25 @@ class Facts(msgspec.Struct, frozen=True, gc=False):
     position: int
     is_last: bool
     matches: Callable[[Any], bool]
+
+
+class ReadEvents(msgspec.Struct, frozen=True, gc=False):
+    """Read at most `limit` events of the whole log that match a query, after a position; answered by EventsRead."""
+
+    query: Query
+    after: int
+    limit: int
+
+
+class EventsRead(msgspec.Struct, frozen=True, gc=False):
+    """The first events that match a query, all up to `position`; there may be more after it unless `is_last`.
+
+    An event that cannot be decoded is an OpaqueEvent.
+    """
+
+    events: tuple[Recorded, ...]
+    position: int
+    is_last: bool
 
 
 class TopicIds(msgspec.Struct, frozen=True):

@@ -46,6 +46,8 @@ _COMMANDS = {
     "PartitionsRevoked": "close consumer",
     "OffsetsExpired": "delete offsets",
     "GroupDeleted": "delete group",
+    "PolicyAdvanced": "record progress",
+    "PolicyStopped": "stop policy",
 }
 
 
@@ -55,7 +57,9 @@ def command_of(decision: TracedDecision) -> str:
 
 
 def sender_of(decision: TracedDecision) -> str | None:
-    """Return the stream of the producer that sent the messages of a decision; None if there are no messages."""
+    """Return the stream of the producer or policy that sent the command of a decision; None if it is not recorded."""
+    if decision.policy:
+        return f"policy/{decision.policy}"
     event = decision.events[0].recorded.event
     return f"producer/{event.producer_id}" if isinstance(event, MessageProduced) else None
 

@@ -15,6 +15,7 @@ import msgspec
 
 from odradek_domain.consumer.consumer import ConsumerSnapshot
 from odradek_domain.group.member import GroupSnapshot
+from odradek_domain.policy.progress import PolicySnapshot
 from odradek_domain.producer.producer import ProducerSnapshot
 from odradek_domain.replay.system_state import AggregateSnapshot, SystemState
 from odradek_domain.topic.topic import TopicSnapshot
@@ -113,6 +114,9 @@ def _facts(snapshot: AggregateSnapshot) -> Iterable[tuple[str, Fact]]:
             return _consumer_facts(snapshot)
         case GroupSnapshot():
             return _group_facts(snapshot)
+        case PolicySnapshot():
+            facts = {"position": snapshot.position, "stopped_at": snapshot.stopped_at, "reason": snapshot.reason}
+            return [(name, value) for name, value in facts.items() if value not in (None, "")]
         case _:
             assert_never(snapshot)
 

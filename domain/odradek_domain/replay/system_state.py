@@ -1,5 +1,6 @@
-"""The state of the whole system, folded from a log: topics, producers, consumers and groups at any point in history.
+"""The state of the whole system at any point in history, folded from a log.
 
+It has topics, producers, consumers, groups, and the progress of policies.
 Each stream is folded only by its own aggregate: deleting a topic changes no consumer. An unregistered event in a
 built-in stream would make its state wrong, and is an error.
 
@@ -23,6 +24,7 @@ from odradek_domain.consumer.consumer import Consumer, ConsumerSnapshot
 from odradek_domain.errors import AggregateFailed
 from odradek_domain.group.group import ConsumerGroup
 from odradek_domain.group.member import GroupSnapshot
+from odradek_domain.policy.progress import PolicyProgress, PolicySnapshot
 from odradek_domain.producer.producer import Producer, ProducerSnapshot
 from odradek_domain.registry import AGGREGATES, Aggregates
 from odradek_domain.topic.partition import TailLimit
@@ -34,7 +36,7 @@ from odradek_events.validation import as_plain, check_function, check_instance, 
 
 __all__ = ["AggregateSnapshot", "ReplayableLog", "SystemState"]
 
-AggregateSnapshot = TopicSnapshot | ProducerSnapshot | ConsumerSnapshot | GroupSnapshot
+AggregateSnapshot = TopicSnapshot | ProducerSnapshot | ConsumerSnapshot | GroupSnapshot | PolicySnapshot
 
 # A rebuilt state keeps checksums instead of messages, so its size does not grow with the log.
 NO_TAIL = TailLimit(0, 0)
@@ -46,6 +48,7 @@ _KINDS: dict[str, Callable[[str], Aggregate]] = {
     "producer": Producer,
     "consumer": Consumer,
     "group": ConsumerGroup,
+    "policy": PolicyProgress,
 }
 
 
@@ -225,6 +228,11 @@ class SystemState:
         return {group.id: group for group in self._of(ConsumerGroup)}
 
     @property
+    def policies(self) -> Mapping[str, PolicyProgress]:
+        """The progress of policies by their names."""
+        return {policy.name: policy for policy in self._of(PolicyProgress)}
+
+    @property
     def own_aggregates(self) -> Mapping[str, Any]:
         """User-defined aggregates by stream, without those in `failures`."""
         return dict(sorted(self._own.items()))
@@ -297,6 +305,8 @@ def _stream_of(snapshot: AggregateSnapshot) -> str:
             return f"consumer/{snapshot.consumer_id}"
         case GroupSnapshot():
             return f"group/{snapshot.group_id}"
+        case PolicySnapshot():
+            return f"policy/{snapshot.name}"
 
 
 def _restored(snapshot: AggregateSnapshot) -> Aggregate:
@@ -309,3 +319,5 @@ def _restored(snapshot: AggregateSnapshot) -> Aggregate:
             return Consumer.restore(snapshot)
         case GroupSnapshot():
             return ConsumerGroup.restore(snapshot)
+        case PolicySnapshot():
+            return PolicyProgress.restore(snapshot)

@@ -41,6 +41,9 @@ class Verification(msgspec.Struct, frozen=True):
     version, and aggregates that could not be folded, with the first such event of each stream type: the log is sound,
     but those events or streams cannot be read until the model is fixed.
 
+    `stopped_policies` lists the events that policies failed on for good: the log is sound, and the policies wait for a
+    fix.
+
     `notes` lists damage outside the log, such as that of a snapshot, which only costs time.
     """
 
@@ -55,6 +58,7 @@ class Verification(msgspec.Struct, frozen=True):
     notes: tuple[str, ...] = ()
     unfolded_streams: int = 0
     model_mistakes: tuple[Finding, ...] = ()
+    stopped_policies: tuple[Finding, ...] = ()
 
     @property
     def is_sound(self) -> bool:

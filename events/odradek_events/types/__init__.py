@@ -4,8 +4,8 @@ An event carries what state needs to be rebuilt from the log alone. Names and fi
 a new version with an upcaster, never an edit. `timestamp` is when the thing happened by the clock of whoever decided
 it (for a message: its create time); when the log recorded it is in the commit's metadata.
 
-`topics`, `producers`, `consumers` and `groups` each declare the events of one aggregate. They import `schema` only.
-Start reading at `topics`.
+`topics`, `producers`, `consumers`, `groups` and `policies` each declare the events of one aggregate. They import
+`schema` only. Start reading at `topics`.
 """
 
 from odradek_events.types.consumers import (
@@ -30,6 +30,7 @@ from odradek_events.types.groups import (
     RebalanceStarted,
     StaticMemberReplaced,
 )
+from odradek_events.types.policies import PolicyAdvanced, PolicyStopped, SentCommand
 from odradek_events.types.producers import ProducerEpochBumped, ProducerProgressed, ProducerRegistered
 from odradek_events.types.topics import (
     MessageProduced,
@@ -58,12 +59,15 @@ __all__ = [
     "PartitionsAdded",
     "PartitionsAssigned",
     "PartitionsRevoked",
+    "PolicyAdvanced",
+    "PolicyStopped",
     "ProducerEpochBumped",
     "ProducerProgressed",
     "ProducerRegistered",
     "RebalanceStarted",
     "RecordsDeleted",
     "ResumedPosition",
+    "SentCommand",
     "StaticMemberReplaced",
     "TopicCreated",
     "TopicDeleted",

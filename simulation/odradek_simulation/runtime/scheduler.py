@@ -303,9 +303,7 @@ class Scheduler:
         if promise is not None:
             promise.add_done_callback(partial(self._wake_from, client, number))
         self.at(timeout_ns, partial(self._wake_from, client, number))
-        if client.outbox and not client.is_ready:
-            client.is_ready = True
-            self._ready.append(client)
+        self._let_out(client)
         self._hand_over(client)
         if client.is_dead:
             raise ClientEnded()
@@ -346,7 +344,14 @@ class Scheduler:
 
     def wait_for_the_world(self) -> None:
         """Suspend the main client until the world stops: `at_stop`, `after_step`, a failure, or nothing to run."""
+        self._let_out(self.main)
         self._hand_over(self.main)
+
+    def _let_out(self, client: Client) -> None:
+        """Have what a client has sent go out while it waits, or after its end."""
+        if client.outbox and not client.is_ready:
+            client.is_ready = True
+            self._ready.append(client)
 
     def end_client(self, client: Client) -> None:
         """Have a client end now: its wait raises ClientEnded. Called by the main client only."""
@@ -369,7 +374,5 @@ class Scheduler:
         if client.is_dead:
             self._switcher.switch(None, self.main)
             return
-        if client.outbox and not client.is_ready:
-            client.is_ready = True
-            self._ready.append(client)
+        self._let_out(client)
         self._switcher.switch(None, self.run())

@@ -48,7 +48,7 @@ Start = Callable[[ActorSystem, "World"], object]
 
 _STEP_MS = (0.02, 0.1, 0.5)  # drawn for each run with faults
 _STEP_LIMIT = 200_000
-_SYSTEM_OPTIONS = ("actors", "assignors", *Settings.__struct_fields__)
+_SYSTEM_OPTIONS = ("actors", "assignors", "policies", *Settings.__struct_fields__)
 _STALL_SECONDS = 60.0  # real
 
 

@@ -14,7 +14,18 @@ from support.actors import KitRuntime, stored_values
 from support.faults import WHEN, Fault, FaultyRuntime, Point
 from support.groups import PATIENCE, until
 
-from odradek import ActorSystem, Aggregate, EventSourcedActor, MemoryLog, SnapshotSchema, event
+from odradek import (
+    ActorSystem,
+    Aggregate,
+    EventSourcedActor,
+    MemoryLog,
+    Policy,
+    Query,
+    QueryItem,
+    Reaction,
+    SnapshotSchema,
+    event,
+)
 from odradek_actors.base.actor import ActorContext
 from odradek_actors.client.consumer import ConsumerHandle
 from odradek_actors.client.producer import ProducerHandle
@@ -242,7 +253,31 @@ def delete(system: ActorSystem, topic: str) -> None:
         system.delete_topic(topic)
 
 
-SCENARIOS: dict[str, Callable[[ActorSystem], None]] = {"keep": keep, "produce": produce, "consume": consume}
+def react(system: ActorSystem) -> None:
+    """A policy has one counter count what another one has counted, and records that."""
+    counter, total = system.actor("counter/one"), system.actor("counter/total")
+    for number in range(1, 4):
+        attempt(partial(ask, counter, "counted"), "count")
+        until(partial(has_counted, total, number), what="it is counted")
+    until(lambda: attempt(system.policies, "progress")["totals"].position >= 0, what="the progress is recorded")
+
+
+def has_counted(counter: ActorHandle, number: int) -> bool:
+    total: int = attempt(lambda: counter.query("total").result(IN_TIME), "query")
+    return total >= number
+
+
+SCENARIOS: dict[str, Callable[[ActorSystem], None]] = {
+    "keep": keep,
+    "produce": produce,
+    "consume": consume,
+    "react": react,
+}
+TOTALS = Policy(
+    "totals",
+    Query((QueryItem(("test.Counted",)),)),
+    lambda recorded: None if recorded.stream == "counter/total" else Reaction("counter/total", "counted again"),
+)
 
 
 def run(scenario: str, fault: Fault | None = None) -> FaultyRuntime:
@@ -251,7 +286,9 @@ def run(scenario: str, fault: Fault | None = None) -> FaultyRuntime:
     with ActorSystem.open(log) as earlier:
         earlier.producer("early").send("earlier", "x").result()
     runtime = FaultyRuntime(fault)
-    system = ActorSystem.open(log, runtime=runtime, actors={"counter": CounterActor}, **SETTINGS)
+    policies = [TOTALS] if scenario == "react" else []
+    actors = {"counter": CounterActor}
+    system = ActorSystem.open(log, runtime=runtime, actors=actors, policies=policies, **SETTINGS)
     try:
         SCENARIOS[scenario](system)
         attempt(partial(system.settle, IN_TIME), "settle")
@@ -268,6 +305,7 @@ ACTORS = (
     "ProducerActor",
     "ConsumerActor",
     "GroupActor",
+    "PolicyActor",
     "DirectoryActor",
     "JournalActor",
     "LogReaderActor",

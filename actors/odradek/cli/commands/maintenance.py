@@ -66,6 +66,8 @@ def verify(
             line(f"{_place(finding.position)}: {plain(finding.problem)}")
         for mistake in found.model_mistakes:
             line(f"mistake in a model, which is not damage: {plain(mistake.problem)}")
+        for stopped in found.stopped_policies:
+            line(f"{_place(stopped.position)}: {plain(stopped.problem)}; this is not damage")
         for name in found.unknown_types:
             line(f"type not registered here, which is not damage: {plain(name)}")
         for note in found.notes:

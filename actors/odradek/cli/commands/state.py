@@ -160,6 +160,14 @@ def _print_tables(state: odradek.SystemState) -> None:
             for lag in partition_lags(state)
         ],
     )
+    table(
+        "Policies",
+        ["policy", "position", "stopped at", "reason"],
+        [
+            [policy.name, policy.position, _shown(policy.stopped_at), _shown(policy.reason or None)]
+            for policy in state.policies.values()
+        ],
+    )
     _print_own(state)
 
 

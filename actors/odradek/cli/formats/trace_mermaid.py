@@ -54,7 +54,11 @@ def _steps(trace: Trace) -> Iterator[Step]:
             is_ours = other.stream in (decision.stream, sender)  # requested before the command was sent
             waiting.append((other, sender if is_ours else decision.stream))
         for event in decision.events:
-            waiting += [(caused, sender_of(caused) or decision.stream) for caused in event.caused]
+            for caused in event.caused:
+                sender = sender_of(caused) or decision.stream
+                if caused.policy:
+                    yield event.recorded.position, decision.stream, sender, _said([event])
+                waiting.append((caused, sender))
 
 
 def _notes(decision: TracedDecision, asked: int | None) -> Iterator[Step]:

@@ -65,7 +65,8 @@ def _label(node: Node, trace: Trace) -> str:
     if isinstance(node, TracedDecision):
         actor = f", {plain(node.actor)}" if node.actor else ""
         cut = f": {format_count(node.omitted, 'event')} of it not shown" if node.omitted else ""
-        return f"{command_of(node)} -> {plain(node.stream)} ({moment(node.recorded_at)}{actor}){cut}"
+        sender = f"policy {plain(node.policy)}: " if node.policy else ""
+        return f"{sender}{command_of(node)} -> {plain(node.stream)} ({moment(node.recorded_at)}{actor}){cut}"
     recorded = node.recorded
     elsewhere = recorded.metadata.correlation_id
     other = f"  (conversation {plain(elsewhere)})" if elsewhere not in ("", trace.correlation_id) else ""
@@ -85,5 +86,6 @@ def _described(node: Node) -> dict[str, object]:
         "recorded_at": node.recorded_at,
         "correlation_id": node.correlation_id,
         "causation_id": node.causation_id,
+        "policy": node.policy,
         "omitted": node.omitted,
     }

@@ -251,6 +251,16 @@ GOLDEN: list[tuple[Any, str]] = [
         types.GroupDeleted(group_id="billing", timestamp=T),
         '{"type":"GroupDeleted","group_id":"billing",' + AT + "}",
     ),
+    (
+        types.PolicyAdvanced(
+            policy="transfers", position=7, commands=(types.SentCommand(5, "account/bob"),), timestamp=T
+        ),
+        '{"type":"PolicyAdvanced","policy":"transfers","position":7,"commands":[[5,"account/bob"]],' + AT + "}",
+    ),
+    (
+        types.PolicyStopped(policy="transfers", position=8, reason="ValueError: no", timestamp=T),
+        '{"type":"PolicyStopped","policy":"transfers","position":8,"reason":"ValueError: no",' + AT + "}",
+    ),
 ]
 
 TAGS: dict[str, dict[str, int | None]] = {
@@ -279,6 +289,8 @@ TAGS: dict[str, dict[str, int | None]] = {
     "GroupAssigned": {"group:billing": None, "owner:group/billing": None},
     "OffsetsExpired": {"owner:group/billing": None},
     "GroupDeleted": {"group:billing": None, "owner:group/billing": None},
+    "PolicyAdvanced": {"policy:transfers": None},
+    "PolicyStopped": {"policy:transfers": None},
 }
 
 
@@ -308,7 +320,7 @@ def test_golden_bytes_are_decoded_to_the_same_event(item: Any, golden: str) -> N
 def test_every_type_of_the_catalogue_has_golden_bytes_and_tags() -> None:
     ours = {entry for entry in types.__all__ if CATALOGUE.by_name(entry) is not None}
     assert {type(item).__name__ for item, _ in GOLDEN} == ours == set(TAGS)
-    assert set(types.__all__) - ours == {"MemberAssignment", "ResumedPosition"}
+    assert set(types.__all__) - ours == {"MemberAssignment", "ResumedPosition", "SentCommand"}
 
 
 @pytest.mark.parametrize("item", [item for item, _ in GOLDEN if getattr(item, "topic", "orders") == "orders"])
