@@ -111,7 +111,7 @@ def _run(
             )
     except KeyboardInterrupt:
         kept = "; the same command continues" if checkpoint else "; with --checkpoint they would be kept"
-        sentence = f"interrupted; {so_far:,} of {seeds:,} runs are done{kept if so_far else ''}"
+        sentence = f"interrupted; {so_far:,} of {seeds:,} runs are done{kept if so_far or checkpoint else ''}"
         raise CommandError(sentence, ExitCode.INTERRUPTED) from None
 
 
