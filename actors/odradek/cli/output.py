@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 __all__ = [
-    "alarming",
     "bar",
     "format_count",
     "harmless",
@@ -25,6 +24,7 @@ __all__ = [
     "line",
     "plain",
     "raw_output",
+    "red_line",
     "stderr_console",
     "table",
     "tell",
@@ -81,7 +81,7 @@ def line(text: str = "") -> None:
     sys.stdout.write(text + "\n")
 
 
-def alarming(text: str) -> None:
+def red_line(text: str) -> None:
     """Print one line, in red on a terminal."""
     text = plain(text)
     line(f"\x1b[31m{text}\x1b[0m" if is_terminal() and "NO_COLOR" not in os.environ else text)

@@ -14,6 +14,8 @@ from odradek_simulation.world.result import Result
 
 __all__ = ["Explanation", "explain"]
 
+_NONE = "No run near this one was found that passes"
+
 
 class Explanation(msgspec.Struct, frozen=True):
     """The story of a run, the story of the nearest passing one if the run failed, and facts about the run."""
@@ -21,6 +23,7 @@ class Explanation(msgspec.Struct, frozen=True):
     story: Story
     passing: Story | None
     about: tuple[tuple[str, str], ...]
+    is_failure: bool
 
     def html(self) -> str:
         """Return a self-contained page."""
@@ -32,7 +35,8 @@ class Explanation(msgspec.Struct, frozen=True):
 
     def lines(self, width: int = 120, most_steps: int = 60) -> list[str]:
         """Return the difference and the last steps as lines of text."""
-        return format_steps(self.story, self.passing, width=width, most_steps=most_steps)
+        lines = format_steps(self.story, self.passing, width=width, most_steps=most_steps)
+        return lines if self.passing is not None or not self.is_failure else [f"{_NONE}.", "", *lines]
 
 
 def explain(result: Result, rerun: Callable[[Recipe], Result]) -> Explanation:
@@ -41,11 +45,12 @@ def explain(result: Result, rerun: Callable[[Recipe], Result]) -> Explanation:
     return Explanation(
         story=story_of(result),
         passing=None if passing is None else story_of(passing),
-        about=tuple(_about(result)),
+        about=tuple(_about(result, has_none=passing is None and not result.holds)),
+        is_failure=not result.holds,
     )
 
 
-def _about(result: Result) -> list[tuple[str, str]]:
+def _about(result: Result, *, has_none: bool) -> list[tuple[str, str]]:
     without = result.recording.without
     facts = [
         (
@@ -55,6 +60,7 @@ def _about(result: Result) -> list[tuple[str, str]]:
         ("Clients", ", ".join(result.clients)),
         ("Clients left out", ", ".join(without)),
         ("Faults", ", ".join(f"{fault} after step {fault.step}" for fault in result.faults)),
+        ("To compare", _NONE if has_none else ""),
         ("Token", result.token),
     ]
     return [(name, value) for name, value in facts if value]

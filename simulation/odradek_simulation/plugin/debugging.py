@@ -26,7 +26,7 @@ def repeat_and_stop(target: Target, token: str) -> Result:
     if failed.failure is None:
         return failed
     stopping = _StoppingTrace(_step_of(failed))
-    world = target.replayed(token, trace=stopping, stall_seconds=None)
+    world = target.replay(token, trace=stopping, stall_seconds=None)
     stopping.world = world
     return world.run(target.start)
 

@@ -38,9 +38,9 @@ class Target(msgspec.Struct, frozen=True):
 
     def repeat(self, token: str, *, lenient: bool = False, **options: Any) -> Result:
         """Repeat the run of a token; see `World.replay`."""
-        return self.replayed(token, lenient=lenient, **options).run(self.start)
+        return self.replay(token, lenient=lenient, **options).run(self.start)
 
-    def replayed(self, token: str, *, lenient: bool = False, **options: Any) -> World:
+    def replay(self, token: str, *, lenient: bool = False, **options: Any) -> World:
         """Return the world of a token, to be run."""
         return World.replay(token, lenient=lenient, **{**self._kept, **options})
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from support.lost_update import sell
 
+from odradek import ActorSystem
 from odradek.simulation import Result, World
 from odradek_pictures import find_difference
 from odradek_simulation.choices.streams import Recipe
@@ -64,6 +67,28 @@ def test_the_search_for_a_passing_run_ends(failed: Result) -> None:
 
     assert nearest_passing(failed, fail_again, max_steps=20 * failed.steps) is None
     assert len(runs) == 20
+
+
+def test_it_is_said_that_no_passing_run_was_found() -> None:
+    def fail(system: ActorSystem, world: World) -> None:
+        raise ValueError("always")
+
+    failed = World(trace=True).run(fail)
+    explanation = explain(failed, lambda recipe: World.of(recipe, trace=True).run(fail))
+    assert explanation.lines()[0] == "No run near this one was found that passes."
+    assert "No run near this one was found that passes" in explanation.html()
+
+
+def test_a_long_run_is_drawn_in_part_and_says_so() -> None:
+    def start(system: ActorSystem, world: World) -> None:
+        def wait() -> None:
+            for _ in range(600):
+                world.sleep(0.001)
+
+        world.spawn(wait, name="waiting")
+
+    explanation = explain(World(trace=True).run(start), rerun)
+    assert re.search("Of 6.. steps, 200 are drawn: the last ones.", explanation.html())
 
 
 def test_a_run_without_a_failure_is_explained_alone() -> None:

@@ -8,7 +8,7 @@ import typer
 
 from odradek.cli.exit_codes import CommandError, ExitCode
 from odradek.cli.options import JsonOption, bad_value
-from odradek.cli.output import alarming, format_count, json_line, line, plain, table
+from odradek.cli.output import format_count, json_line, line, plain, red_line, table
 
 if TYPE_CHECKING:
     from odradek_simulation.choices import StrategyName
@@ -134,7 +134,7 @@ def _print(report: SweepReport) -> None:
     table("Faults", ["fault", "runs"], report.faults.items())
     for what, counts in (("goals", report.goals), ("faults", report.faults)):
         if missed := ", ".join(name for name, count in counts.items() if not count):
-            alarming(f"{what.capitalize()} never reached: {missed}")
+            red_line(f"{what.capitalize()} never reached: {missed}")
 
 
 def _verdict(report: SweepReport) -> str:
