@@ -91,7 +91,7 @@ def test_a_sweep_continues_from_its_checkpoint(tmp_path: Path) -> None:
 def test_an_interrupted_sweep_says_how_to_continue(tmp_path: Path) -> None:
     file = tmp_path / "sweep.jsonl"
     with running("sweep", SOUND, "--checkpoint", file, environment={**os.environ, "PYTHONPATH": str(TESTS)}) as process:
-        wait_for(lambda: file.exists() and file.read_bytes().count(b"\n") > 1, process)
+        wait_for(lambda: file.exists() and file.read_bytes().count(b"\n") > 2, process)
         process.send_signal(signal.SIGINT)
         _, complaint = process.communicate(timeout=60)
     assert process.returncode == 130

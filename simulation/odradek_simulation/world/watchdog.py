@@ -41,6 +41,7 @@ def run_watched(make: Callable[[], Watched[T]], stall_seconds: float | None) -> 
     results: list[T] = []
     errors: list[BaseException] = []
     running: list[Watched[T]] = []
+    is_interrupted = False
 
     def job() -> None:
         try:
@@ -62,6 +63,7 @@ def run_watched(make: Callable[[], Watched[T]], stall_seconds: float | None) -> 
         except KeyboardInterrupt:
             if not running:
                 raise
+            is_interrupted = True
             running[0].interrupt()
             if not done.wait(_PATIENCE):
                 raise
@@ -70,4 +72,6 @@ def run_watched(make: Callable[[], Watched[T]], stall_seconds: float | None) -> 
             raise errors[0]
         finally:
             del errors, job  # break the reference cycle with the traceback
+    if is_interrupted:  # the run was about to end, and took no notice
+        raise KeyboardInterrupt
     return results[0]

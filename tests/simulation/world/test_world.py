@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -459,6 +460,16 @@ def test_a_run_that_makes_steps_is_not_stalled() -> None:
             return self.steps, "main"
 
     assert watchdog.run_watched(Slow, 0.02) == 3
+
+
+def test_an_interrupt_is_not_lost_if_the_run_ends_at_that_moment() -> None:
+    class Ending(_Interrupted):
+        def run(self) -> int:
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+            return super().run()
+
+    with pytest.raises(KeyboardInterrupt):
+        watchdog.run_watched(Ending, None)
 
 
 def test_memory_logs_stay_open() -> None:
