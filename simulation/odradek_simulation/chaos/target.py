@@ -12,7 +12,6 @@ from odradek_domain.replay.system_state import SystemState
 from odradek_events.types import MemberLeft, PartitionsRevoked, ProducerEpochBumped, RebalanceStarted
 from odradek_simulation.chaos.clients import REBALANCED, Producer, Reader, create_topics
 from odradek_simulation.checkers.finding import Finding
-from odradek_simulation.checkers.goals import EVENT_GOALS
 from odradek_simulation.checkers.invariants import check_log
 from odradek_simulation.faults.injector import SMALL_CONSTANTS
 from odradek_simulation.faults.process import LOST_TAIL
@@ -22,7 +21,12 @@ from odradek_simulation.world.world import World
 __all__ = ["Chaos", "chaos", "chaos_of"]
 
 _KEY = "odradek chaos"
-_EVENTS = (MemberLeft, PartitionsRevoked, ProducerEpochBumped, RebalanceStarted)
+_EVENT_GOALS: dict[type[Any], str] = {
+    MemberLeft: "a member left its group",
+    PartitionsRevoked: "a consumer gave up partitions",
+    ProducerEpochBumped: "a producer began a new epoch",
+    RebalanceStarted: "a group rebalanced although its members stayed the same",
+}
 
 
 def chaos(system: ActorSystem, world: World) -> None:
@@ -85,8 +89,8 @@ class Chaos:
             world.sometimes("snapshot restored")
         if self.workload.groups:
             world.sometimes(REBALANCED)
-            for event in _EVENTS:
-                world.sometimes(EVENT_GOALS[event])
+            for goal in _EVENT_GOALS.values():
+                world.sometimes(goal)
         if self.workload.consumers:
             world.sometimes("lag", lambda state: any(each.lag for each in partition_lags(state)))
 
@@ -95,6 +99,6 @@ class Chaos:
         system = self._world.system
         for commit in system.log.commits(until=state.position, opaque=True):
             for event in commit.events:
-                if type(event) in _EVENTS:
-                    self._world.reach(EVENT_GOALS[type(event)])
+                if type(event) in _EVENT_GOALS:
+                    self._world.reach(_EVENT_GOALS[type(event)])
         return check_log(system.log, None if LOST_TAIL in self._world.faults else system.snapshots)

@@ -6,7 +6,6 @@
     history     what clients did and what they were told; clients write it with a Recorder
     anomalies   the checks of a history, named after those of jepsen.tests.kafka
     groups      the checks of what a log says of groups and consumers
-    goals       what should happen sometimes, and whether it did in any of many runs
     invariants  the checks of a log, as it grows and as a whole, and of states that must be equal
 
 Imports actors (for what handles return), domain and events, and no clock, thread or runtime. Start at `history`.
@@ -15,7 +14,6 @@ Imports actors (for what handles return), domain and events, and no clock, threa
 from odradek_simulation.checkers.anomalies import HISTORY_CHECKS, check_history
 from odradek_simulation.checkers.coverage import Coverage
 from odradek_simulation.checkers.finding import Finding
-from odradek_simulation.checkers.goals import EVENT_GOALS, GoalReport, Goals
 from odradek_simulation.checkers.groups import GroupCheck
 from odradek_simulation.checkers.history import (
     Commit,
@@ -37,14 +35,11 @@ from odradek_simulation.checkers.invariants import (
 )
 
 __all__ = [
-    "EVENT_GOALS",
     "HISTORY_CHECKS",
     "AnswerCheck",
     "Commit",
     "Coverage",
     "Finding",
-    "GoalReport",
-    "Goals",
     "GroupCheck",
     "History",
     "InvariantChecker",
