@@ -53,6 +53,15 @@ def test_a_sweep_without_a_failure_succeeds() -> None:
     assert outcome.lines[0].startswith(f"{SOUND}: 5 runs, ")
 
 
+def test_a_sweep_without_faults_says_so() -> None:
+    assert here("sweep", SOUND, "--seeds", 5).lines[0].startswith(f"{SOUND}: 5 runs without faults, ")
+
+
+def test_small_constants_are_not_a_fault_that_was_never_reached() -> None:
+    outcome = here("sweep", SOUND, "--seeds", 2, "--faults", "small-constants,hang")
+    assert "Faults never reached: hang" in outcome.lines
+
+
 def test_a_sweep_reports_what_was_never_reached() -> None:
     outcome = here("sweep", "support.lost_update:sell_slowly", "--seeds", 5, "--faults", "hang")
     assert "Goals never reached: a refund" in outcome.lines

@@ -13,7 +13,7 @@ from odradek_pictures.text import format_duration
 
 __all__ = ["Cut", "Idle", "Remark", "Row", "choose_window", "format_times", "pick_rows"]
 
-_AROUND_MARK = 3
+_AROUND_MARK = 3  # and around faults
 _IDLE = 10  # this many times the usual time between two steps gets a row of its own
 
 
@@ -45,14 +45,15 @@ Row = Step | Cut | Idle | Remark
 
 
 def choose_window(story: Story, most: int) -> set[int]:
-    """Return the numbers of at most this many steps: around marks, and before the last failure, else before the end."""
+    """Return the numbers of at most `most` steps: around marks and faults, and before the last failure or the end."""
     steps = story.steps
     marked = [place for place, step in enumerate(steps) if step.mark]
+    struck = [place for place, step in enumerate(steps) if step.kind is Kind.FAULT]
     last = max((place for place, step in enumerate(steps) if step.kind is Kind.FAILED), default=len(steps) - 1)
     chosen = dict.fromkeys(
         near
         for distance in range(_AROUND_MARK + 1)
-        for place in marked
+        for place in (*marked, *struck)
         for near in (place - distance, place + distance)
         if 0 <= near < len(steps)
     )

@@ -60,6 +60,7 @@ def _about(result: Result, *, has_none: bool) -> list[tuple[str, str]]:
         ("Clients", ", ".join(result.clients)),
         ("Clients left out", ", ".join(without)),
         ("Faults", ", ".join(f"{fault} after step {fault.step}" for fault in result.faults)),
+        ("Ended by faults", ", ".join(f"{name} ({type(error).__name__}: {error})" for name, error in result.tolerated)),
         ("To compare", _NONE if has_none else ""),
         ("Token", result.token),
     ]

@@ -28,9 +28,13 @@ def simulate(
 
     The test is also a target, which `odradek sweep` finds as module:test.
     """
+    if callable(seeds):
+        raise TypeError(f"write @simulate() above {getattr(seeds, '__qualname__', seeds)}, with parentheses")
     check_int("seeds", seeds)
     if seeds < 1:
         raise ValueError(f"seeds must be at least 1, not {seeds}")
+    if "seed" in options:
+        raise TypeError("@simulate runs the seeds from 0 to seeds - 1; to run a single one, use --odradek-seed SEED")
     options = {"strategy": "portfolio", **options, "faults": faults}
 
     def decorate(function: Callable[..., object]) -> Callable[..., object]:

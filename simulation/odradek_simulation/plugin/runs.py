@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 
 import pytest
@@ -38,13 +40,25 @@ def run_test(
         return
     count = config.getoption("odradek_seeds") or seeds
     missed: set[str] | None = None
-    for number in range(count) if seed is None else (seed,):
-        result = target.world(number).run(start)
-        if not result.holds:
-            _shrink_and_fail(request, target, result, f"found by seed {number}")
-        missed = {*result.missed} if missed is None else missed & {*result.missed}
+    with _without_log_lines():
+        for number in range(count) if seed is None else (seed,):
+            result = target.world(number).run(start)
+            if not result.holds:
+                _shrink_and_fail(request, target, result, f"found by seed {number}")
+            missed = {*result.missed} if missed is None else missed & {*result.missed}
     if missed:
         request.node.user_properties.append((MISSED, ", ".join(sorted(missed))))
+
+
+@contextmanager
+def _without_log_lines() -> Iterator[None]:
+    """Drop Odradek's log lines: faults cause many in hundreds of runs, and pytest would print all below a failure."""
+    logger = logging.getLogger("odradek")
+    was_disabled, logger.disabled = logger.disabled, True
+    try:
+        yield
+    finally:
+        logger.disabled = was_disabled
 
 
 def _shrink_and_fail(request: pytest.FixtureRequest, target: Target, failed: Result, how: str) -> None:

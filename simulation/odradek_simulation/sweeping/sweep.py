@@ -15,7 +15,7 @@ from typing import Any
 from odradek_simulation.choices.strategies import StrategyName, resolved
 from odradek_simulation.choices.token import code_of
 from odradek_simulation.errors import MissingExtra
-from odradek_simulation.faults.injector import fault_names, shortened
+from odradek_simulation.faults.injector import SMALL_CONSTANTS, fault_names, shortened
 from odradek_simulation.sweeping.checkpoint import Checkpoint, SweepPlan
 from odradek_simulation.sweeping.outcome import SeedOutcome, SweepReport, outcome_of
 from odradek_simulation.world.target import Target, load_target, target_of
@@ -73,7 +73,7 @@ def sweep(
         failed += sum(1 for outcome in outcomes if outcome.failure)
         if progress is not None:
             progress(len(kept.done), failed)
-    return SweepReport.of(found.name, kept.done, chosen)
+    return SweepReport.of(found.name, kept.done, set(chosen) - {SMALL_CONSTANTS})  # which does not strike at a step
 
 
 def run_chunk(

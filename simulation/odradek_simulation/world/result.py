@@ -71,7 +71,7 @@ class Result(msgspec.Struct, frozen=True):
     clients   the names of the clients that were spawned
     reached   the goals of `World.sometimes` that were reached, `missed` the others
     crashes   how often the process crashed
-    tolerated the errors with which clients ended because of faults
+    tolerated the clients that ended with an error because of faults, each with its error
     trace     the steps, if they were recorded
     """
 
@@ -88,7 +88,7 @@ class Result(msgspec.Struct, frozen=True):
     missed: tuple[str, ...]
     crashes: int
     choices: int
-    tolerated: tuple[BaseException, ...] = ()
+    tolerated: tuple[tuple[str, BaseException], ...] = ()
     trace: Trace | None = None
 
     @property
@@ -103,11 +103,12 @@ class Result(msgspec.Struct, frozen=True):
         raise SimulationFailed(self.describe()) from self.failure.error
 
     def describe(self) -> str:
-        """Return the failure, the faults before it and the token, as a few lines."""
+        """Return the failure, the faults before it, the clients that they ended, and the token, as a few lines."""
         lines = [f"passed in {self.steps} steps" if self.failure is None else str(self.failure)]
         if self.failure is not None and self.failure.error is not None:
             frames = traceback.extract_tb(self.failure.error.__traceback__)
             lines += [f"  at {frame.filename}:{frame.lineno} in {frame.name}" for frame in frames[-1:]]
         lines += [f"  fault after step {fault.step}: {fault}" for fault in self.faults]
+        lines += [f"  client {name!r} ended: {type(error).__name__}: {error}" for name, error in self.tolerated]
         lines.append(f"  to repeat it: {self.token}")
         return "\n".join(lines)

@@ -108,7 +108,7 @@ class Run:
         self._probes: list[tuple[Callable[..., Any], tuple[Any, ...], str]] = []
         self._clients: dict[str, Client] = {}
         self._spawned: dict[str, None] = {}
-        self._tolerated: list[BaseException] = []
+        self._tolerated: list[tuple[str, BaseException]] = []
         self._crashes = 0
         self._lost: int | None = None  # commits, if a crash is due
         self._draws = Draws(recipe)
@@ -170,7 +170,7 @@ class Run:
         if error is None:
             return
         if self._is_explained(error) and not self._is_probing:
-            self._tolerated.append(error)
+            self._tolerated.append((task.name, error))
         else:
             self.fail("client", task.name, f"{type(error).__name__}: {error}", error)
 

@@ -11,13 +11,16 @@ from odradek_pictures.stories.lanes import order_lanes
 from odradek_pictures.stories.window import choose_window, format_times, pick_rows
 
 
-def story_of(times: list[float], *, failed: int | None = None, marked: int | None = None) -> Story:
+def story_of(
+    times: list[float], *, failed: int | None = None, marked: int | None = None, struck: int | None = None
+) -> Story:
+    kinds = {failed: Kind.FAILED, struck: Kind.FAULT}
     steps = (
         Step(
             number=number,
             at=at,
             lane="a",
-            kind=Kind.FAILED if number == failed else Kind.NOTE,
+            kind=kinds.get(number, Kind.NOTE),
             label="x",
             mark="A" if number == marked else "",
         )
@@ -36,10 +39,21 @@ TICKS = [tick / 1000 for tick in range(1000)]
         (story_of(TICKS, failed=500), 5, {496, 497, 498, 499, 500}),
         (story_of(TICKS, marked=100), 14, {97, 98, 99, 100, 101, 102, 103, *range(993, 1000)}),
         (story_of(TICKS, marked=100), 4, {99, 100, 998, 999}),
+        (story_of(TICKS, struck=100), 14, {97, 98, 99, 100, 101, 102, 103, *range(993, 1000)}),
+        (story_of(TICKS, marked=200, struck=100), 4, {100, 200, 998, 999}),
         (story_of(TICKS[:10], failed=3), 10, {*range(10)}),
         (story_of([]), 10, set()),
     ],
-    ids=["the end", "up to the failure", "around a mark", "a small window", "all of a short story", "nothing"],
+    ids=[
+        "the end",
+        "up to the failure",
+        "around a mark",
+        "a small window",
+        "around a fault",
+        "a mark and a fault",
+        "all of a short story",
+        "nothing",
+    ],
 )
 def test_a_window_has_what_matters(story: Story, most: int, shown: set[int]) -> None:
     assert choose_window(story, most) == shown

@@ -72,6 +72,44 @@ def test_a_token_repeats_its_run_and_no_other_test(sale: pytest.Pytester) -> Non
     assert token_in(failure_of(result)) == token
 
 
+def test_log_lines_of_the_runs_are_not_printed(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+from odradek.simulation import simulate
+
+@simulate(seeds=3, faults="none")
+def test_it(system, world):
+    system.actor("nothing/here").ask(1).result()
+
+def test_log_lines_are_written_again():
+    import logging
+    assert not logging.getLogger("odradek").disabled
+"""
+    )
+    result = pytester.runpytest_inprocess()
+    result.assert_outcomes(failed=1, passed=1)
+    assert "Captured log" not in failure_of(result)
+
+
+@pytest.mark.parametrize(
+    ("decorator", "words"),
+    [("@simulate", "write @simulate() above test_it, with parentheses"), ("@simulate(seed=3)", "use --odradek-seed")],
+)
+def test_a_wrong_use_of_the_decorator_is_refused(decorator: str, words: str, pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        f"""
+from odradek.simulation import simulate
+
+{decorator}
+def test_it(system, world):
+    pass
+"""
+    )
+    result = pytester.runpytest_inprocess()
+    result.assert_outcomes(errors=1)
+    assert words in failure_of(result)
+
+
 def test_a_bad_token_is_refused(sale: pytest.Pytester) -> None:
     result = sale.runpytest_inprocess("--odradek-replay", "nonsense")
     assert result.ret == pytest.ExitCode.USAGE_ERROR

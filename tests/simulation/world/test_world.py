@@ -253,6 +253,22 @@ def test_an_error_of_a_probe_is_not_explained_by_faults() -> None:
     assert result.failure.signature == "client: orders-probe (TopicNotFound)"
 
 
+def test_a_failure_names_the_clients_that_faults_ended() -> None:
+    def start(system: ActorSystem, world: World) -> None:
+        world.spawn(shop, system, 20)
+        world.spawn(give_up, world)
+
+    def give_up(world: World) -> None:
+        world.sleep(5)
+        raise TopicNotFound("orders")
+
+    world = World(3, faults="pause")
+    world.at_end(lambda state: False, name="never")
+    result = world.run(start)
+    assert [name for name, _ in result.tolerated] == ["give_up"]
+    assert "  client 'give_up' ended: TopicNotFound: " in result.describe()
+
+
 def test_an_error_in_a_client_fails_the_run() -> None:
     def fail(system: ActorSystem) -> None:
         raise KeyError("stock")

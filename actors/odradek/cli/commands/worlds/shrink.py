@@ -65,6 +65,7 @@ def _left(result: Result) -> list[tuple[str, str]]:
         ("clients", ", ".join(result.clients)),
         ("left out", ", ".join(recording.without)),
         ("faults", ", ".join(f"{fault} after step {fault.step}" for fault in result.faults)),
+        ("ended by faults", ", ".join(f"{name} ({type(error).__name__})" for name, error in result.tolerated)),
         ("out of turn", ", ".join(turns[:20]) + (f" and {len(turns) - 20} more" if len(turns) > 20 else "")),
     ]
     return [(name, value) for name, value in left if value]

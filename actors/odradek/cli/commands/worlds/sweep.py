@@ -116,7 +116,8 @@ def _run(
 
 
 def _print(report: SweepReport) -> None:
-    line(f"{report.target}: {report.runs:,} runs, {report.steps:,} steps, {report.seconds:.1f} s of CPU time")
+    runs = f"{report.runs:,} runs{'' if report.faults else ' without faults'}"
+    line(f"{report.target}: {runs}, {report.steps:,} steps, {report.seconds:.1f} s of CPU time")
     line()
     table(
         "Failures",
