@@ -158,6 +158,11 @@ def test_a_module_that_gives_no_models_is_refused_before_the_log_is_read(shop: P
     refused(odradek("--module", module, "state", "missing.db", place=shop), 2, words)
 
 
+def test_a_module_named_after_the_command_is_refused_with_its_place(shop: Path) -> None:
+    outcome = odradek("state", "shop.db", "--module", "my_models", place=shop)
+    refused(outcome, 2, "--module stands before the command: odradek --module MODULE COMMAND")
+
+
 def test_two_aggregates_for_one_stream_type_are_refused(shop: Path) -> None:
     outcome = odradek("--module", "my_models", "--module", "second", "state", "shop.db", place=shop)
     refused(

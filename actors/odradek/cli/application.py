@@ -73,6 +73,8 @@ def _usage_sentence(error: Exception, message: str) -> str:
     text = re.sub(r"a valid (int|float)(eger)?( range)?$", lambda found: _NUMBERS[found[1]], text)
     context = getattr(error, "ctx", None)
     path = "odradek" if context is None else context.command_path
+    if getattr(error, "option_name", None) == "--module":
+        return "--module stands before the command: odradek --module MODULE COMMAND; see 'odradek --help'"
     return f"{text[:1].lower()}{text[1:]}; see '{path} --help'"
 
 
