@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -480,12 +479,11 @@ def test_a_run_that_makes_steps_is_not_stalled() -> None:
 
 def test_an_interrupt_is_not_lost_if_the_run_ends_at_that_moment() -> None:
     class Ending(_Interrupted):
-        def run(self) -> int:
-            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
-            return super().run()
+        def place(self) -> tuple[int, str]:
+            raise KeyboardInterrupt  # as a signal does, while the run is watched
 
     with pytest.raises(KeyboardInterrupt):
-        watchdog.run_watched(Ending, None)
+        watchdog.run_watched(Ending, 0.02)
 
 
 def test_memory_logs_stay_open() -> None:
