@@ -56,7 +56,9 @@ def run_watched(make: Callable[[], Watched[T]], stall_seconds: float | None) -> 
         try:
             if done.wait(stall_seconds):
                 break
-            steps, task = running[0].place() if running else (0, "the system")
+            if not running:  # its thread has not got to it yet
+                continue
+            steps, task = running[0].place()
             if steps == seen:
                 raise WorldStalled(steps, task, stall_seconds or 0.0)
             seen = steps
