@@ -66,7 +66,7 @@ class World:
     parameters  what `start` reads from `world.parameters`: numbers and texts by name. The token keeps them
     trace       records every step in `Result.trace`; it can be a Trace of your own, which is called before each step
     switcher    "threads" or "greenlets" carry the clients; both give the same run
-    system      further arguments of `ActorSystem.open`, such as actors={"account": AccountActor} and settings
+    system      further arguments of `ActorSystem.open`: actors={"account": AccountActor}, policies=[...], settings
 
     A world runs once. `remembered` is a dictionary for its clients, whose contents survive crashes of the process: what
     the world outside remembers, such as which orders it has sent.

@@ -14,7 +14,19 @@ from support.actors import QUICK, World
 from support.groups import until
 from support.transfers import PAID_OUT, TRANSFERS, AccountActor, PaidIn, PaidOut, PayIn, PayOut, owed, pay_in
 
-from odradek import ActorSystem, Append, Policy, Query, QueryItem, Reaction, Recorded, SqliteLog, SystemState, event
+from odradek import (
+    ActorSystem,
+    Append,
+    MemoryLog,
+    Policy,
+    Query,
+    QueryItem,
+    Reaction,
+    Recorded,
+    SqliteLog,
+    SystemState,
+    event,
+)
 from odradek_actors.errors import ActorFailed, ActorStopped
 from odradek_domain.policy.progress import PolicySnapshot
 from odradek_events.errors import LogUnavailable
@@ -165,6 +177,26 @@ def test_progress_is_recorded_once_for_many_events(world: World) -> None:
     (*_, last) = positions = [found.position for found in world.log.read(types=["test.PaidOut"])]
     assert advanced.event.commands == tuple(SentCommand(position, "account/bob") for position in positions)
     assert advanced.event.position >= last
+
+
+@pytest.mark.slow
+def test_progress_is_recorded_after_a_thousand_commands_at_once() -> None:
+    with MemoryLog() as log:
+        log.append([Append(stream="account/ann", events=[PaidOut("ann", 1, "bob", "") for _ in range(1500)])], T)
+        with ActorSystem.open(log, actors=ACTORS, policies=[TRANSFERS], **QUICK) as system:
+            until(lambda: not owed(log), what="all are paid in")
+            system.settle()
+            assert 999 <= system.policies()["transfers"].position < 1499
+        assert SystemState.replay(log).policies["transfers"].position >= 1499
+
+
+def test_a_policy_that_reacts_to_nothing_records_its_progress_now_and_then() -> None:
+    with MemoryLog() as log:
+        log.append([Append(stream="account/ann", events=[PaidOut("ann", 1, "bob", "") for _ in range(10_100)])], T)
+        with ActorSystem.open(log, policies=[policy(lambda _: None)], **{**QUICK, "progress_interval": 0.0}) as system:
+            until(lambda: system.policies()["transfers"].position >= 9_999, what="the progress is recorded")
+        (advanced,) = log.read(types=["PolicyAdvanced"])
+        assert advanced.event.commands == ()
 
 
 def test_an_orderly_close_leaves_nothing_to_repeat(world: World, reactions: Reactions) -> None:

@@ -80,6 +80,7 @@ def run_small(*struck: tuple[int, str, str, float]) -> Result:
         return result
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", [("crash", ""), ("kill", "policy/transfers"), ("kill", "account/cid")], ids=str)
 def test_no_money_is_lost_or_doubled_when_something_dies_at_any_step(fault: tuple[str, str]) -> None:
     steps = run_small().steps
