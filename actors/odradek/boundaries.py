@@ -5,9 +5,11 @@
     model = load_model("kafka")
     study = model.lab.compare(model.boundaries, model.workload, seeds=5, jobs=2)
     print(study.spread("broker", "conflict_share").mean)
+    page = render_report("kafka", study, model.workload).html
 
 A `Boundary` says which facts the append of a decision checks, a `Lab` declares a model of your own, and `load_model`
-returns one that is shipped. `odradek boundaries` does the same from the command line; docs/BOUNDARIES.md explains it.
+returns one that is shipped. `render_report` draws a study as a page, for which plots need `odradek[plots]`.
+`odradek boundaries` does the same from the command line; docs/BOUNDARIES.md explains it.
 """
 
 from odradek_boundaries.boundary import Boundary, Check, Unit, Units
@@ -19,6 +21,7 @@ from odradek_boundaries.metrics import METRICS, Metric
 from odradek_boundaries.models.loading import load_model, shipped
 from odradek_boundaries.read_sets import Facts, facts
 from odradek_boundaries.recording import Recording
+from odradek_boundaries.report import Curves, Report, measure_curves, render_report, require_matplotlib
 from odradek_boundaries.run import Counts, Landed, Story
 from odradek_boundaries.study import Result, Spread, Study
 from odradek_boundaries.workload import Draw, Workload
@@ -32,6 +35,7 @@ __all__ = [
     "Checked",
     "Counterexample",
     "Counts",
+    "Curves",
     "Draw",
     "Explanation",
     "Facts",
@@ -41,6 +45,7 @@ __all__ = [
     "Metric",
     "Model",
     "Recording",
+    "Report",
     "Result",
     "Spread",
     "Story",
@@ -50,5 +55,8 @@ __all__ = [
     "Workload",
     "facts",
     "load_model",
+    "measure_curves",
+    "render_report",
+    "require_matplotlib",
     "shipped",
 ]

@@ -94,6 +94,7 @@ arguments raise ValueError or TypeError instead, at once.
     ├── InvalidWorkload                 the workload measures nothing, or contradicts itself
     ├── DecisionFailed                  a decider raised an error that is not a refusal
     ├── DecisionNotPure                 a decider decided differently on the same facts
+    ├── MatplotlibMissing               matplotlib is not installed; also an ImportError
     └── NotAReport                      the file is not a report of this version
 
 `SnapshotWarning` is a UserWarning, not an error: an actor of your own failed to save or to load its snapshot.
@@ -124,6 +125,7 @@ from odradek_boundaries.errors import (
     InvalidReadSet,
     InvalidWorkload,
     LabError,
+    MatplotlibMissing,
     NotAReport,
 )
 from odradek_domain.errors import (
@@ -306,6 +308,7 @@ __all__ = [
     "LogNotWritable",
     "LogTooNew",
     "LogUnavailable",
+    "MatplotlibMissing",
     "MessageTooLarge",
     "MessagesNotHeld",
     "MissingExtra",

@@ -12,10 +12,11 @@ and the workload do not know which boundary runs. In order of their layers, wher
     metrics                         every metric, with its formula
     study                           runs for several boundaries and seeds, and their results
     lab                             everything together: `Lab`
+    report                          a study as a page: a matrix, plots and stories, with the reading of them
     models                          models that are ready to be studied
 
-Imports domain and events, but no actors, no simulation and no face. Start reading at `boundary`, then `run`. Names are
-imported when they are first used.
+Imports pictures, domain and events, but no actors, no simulation and no face. Start reading at `boundary`, then `run`.
+Names are imported when they are first used.
 """
 
 from typing import TYPE_CHECKING
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
         InvalidReadSet,
         InvalidWorkload,
         LabError,
+        MatplotlibMissing,
         NotAReport,
     )
     from odradek_boundaries.explain import Cell, Explanation
@@ -81,6 +83,7 @@ __all__ = [
     "Lab",
     "LabError",
     "Landed",
+    "MatplotlibMissing",
     "Metric",
     "Model",
     "NotAReport",

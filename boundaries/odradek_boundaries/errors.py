@@ -6,6 +6,7 @@ LabError                        also a ValueError
 ├── InvalidWorkload             a workload that measures nothing, or contradicts itself
 ├── DecisionFailed              a decider or an invariant raised an error that is not a refusal
 ├── DecisionNotPure             a decider decided the same thing differently
+├── MatplotlibMissing           matplotlib is not installed; also an ImportError
 └── NotAReport                  the file is not a report of this version
 """
 
@@ -20,6 +21,7 @@ __all__ = [
     "InvalidReadSet",
     "InvalidWorkload",
     "LabError",
+    "MatplotlibMissing",
     "NotAReport",
 ]
 
@@ -60,6 +62,17 @@ class DecisionNotPure(LabError):
     """A decider decided differently on the same facts."""
 
     code = "decision_not_pure"
+
+
+class MatplotlibMissing(LabError, ImportError):
+    """The plots of a report need matplotlib, which is not installed."""
+
+    code = "matplotlib_missing"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the plots of a report need matplotlib, which is not installed; run: pip install 'odradek[plots]'"
+        )
 
 
 class NotAReport(LabError):

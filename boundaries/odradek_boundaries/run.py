@@ -46,12 +46,13 @@ class Landed(msgspec.Struct, frozen=True):
 class Story(msgspec.Struct, frozen=True):
     """How something went wrong: a command, its read and its append, and the facts between the two.
 
-    `what` names the broken invariant, or says that the decision was stale.
+    `what` names the broken invariant, or says that the decision was stale; `unit` is where the command appended first.
     """
 
     what: str
     group: str
     command: str
+    unit: str
     read_at_ms: float
     appended_at_ms: float
     appended: tuple[str, ...]
@@ -305,7 +306,8 @@ class _Run:
             if operation.reads.matches(facts[position]) and facts[position] not in operation.facts
         ]
         events = tuple(map(text_of, operation.outcome.events))
-        return Story(what, group, text_of(operation.command), operation.read_at, at, events, tuple(between))
+        unit = self._units.unit_of(operation.facts[0].event).label
+        return Story(what, group, text_of(operation.command), unit, operation.read_at, at, events, tuple(between))
 
 
 def _stream_of(unit: Unit) -> str:

@@ -6,11 +6,10 @@ boundaries. The parts are independent of each other, so `jobs` processes may sha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from html import escape
 from multiprocessing import get_context
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
@@ -18,15 +17,27 @@ from odradek_boundaries.boundary import Boundary
 from odradek_boundaries.decisions import Rules
 from odradek_boundaries.errors import InvalidModel, LabError, NotAReport
 from odradek_boundaries.explain import Explanation, explain
-from odradek_boundaries.metrics import METRICS, metrics_of
-from odradek_boundaries.run import Counts, run
+from odradek_boundaries.metrics import METRICS, Metric, metrics_of
+from odradek_boundaries.run import Counts, Story, run
 from odradek_boundaries.schedule import Shape, decide_serially, shape_of
 from odradek_boundaries.workload import Workload
 
-__all__ = ["FORMAT", "Result", "Spread", "Study", "compare"]
+if TYPE_CHECKING:
+    from odradek_pictures.markup import Html
+
+__all__ = ["FORMAT", "Result", "Spread", "Study", "compare", "format_number", "in_processes"]
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 FORMAT = 1
 """The version of reports that this code writes and reads."""
+_NOTEBOOK_STYLE = (
+    ".odradek-study :is(th,td){text-align:left;vertical-align:top}.odradek-study td{font-variant-numeric:tabular-nums}"
+    ".odradek-study .good{color:#12876a;font-weight:600}.odradek-study .bad{color:#d1435b;font-weight:600}"
+    ".odradek-study .small{opacity:.65;font-size:.85em;font-weight:400}"
+)
+"""The colours are readable on light and on dark notebooks, which say in different ways which of the two they are."""
 
 
 class Result(msgspec.Struct, frozen=True):
@@ -47,11 +58,12 @@ class Spread(msgspec.Struct, frozen=True):
 
     def __str__(self) -> str:
         """Return the mean, and the range if there is one, in four digits."""
-        if self.mean is None:
-            return "-"
-        if self.low == self.high:
-            return f"{self.mean:.4g}"
-        return f"{self.mean:.4g} ({self.low:.4g} to {self.high:.4g})"
+        return " ".join(filter(None, (format_number(self.mean), self.range_text)))
+
+    @property
+    def range_text(self) -> str:
+        """The lowest and the highest value as text; empty if they are the same."""
+        return "" if self.low == self.high else f"({format_number(self.low)} to {format_number(self.high)})"
 
 
 class Study(msgspec.Struct, frozen=True):
@@ -104,6 +116,11 @@ class Study(msgspec.Struct, frozen=True):
         highest = tuple(name for name, mean in means.items() if mean == high)
         return (lowest, highest) if better == "low" else (highest, lowest)
 
+    def story(self, boundary: str) -> tuple[Story, int] | None:
+        """Return how a boundary first broke a rule, or else first made a stale decision, and the seed of that run."""
+        told = [(each.counts.story, each.seed) for each in self.of(boundary) if each.counts.story is not None]
+        return min(told, key=lambda each: not each[0].group, default=None)
+
     def to_json(self) -> bytes:
         """Return the study as a report in JSON."""
         return msgspec.json.encode(self)
@@ -124,19 +141,30 @@ class Study(msgspec.Struct, frozen=True):
         except msgspec.DecodeError as error:
             raise NotAReport(f"the report is damaged ({error}); run the study again") from error
 
-    def _repr_html_(self) -> str:
-        """Return the table of the study: a row for each metric, a column for each boundary, with the range of seeds."""
-        head = "".join(f"<th>{escape(name)}</th>" for name in self.boundaries)
-        lines = [f"<table><thead><tr><th>metric</th><th>unit</th>{head}</tr></thead><tbody>"]
-        for metric in METRICS:
+    def table(self, metrics: Iterable[Metric] = METRICS) -> Html:
+        """Return a row for each metric and a column for each boundary: the mean, and the range of the seeds."""
+        from odradek_pictures.markup import join
+        from odradek_pictures.page import Cell, Tone, small, table
+
+        def cell(metric: Metric, name: str) -> Cell:
             best, worst = self.best(metric.name)
-            cells = []
-            for name in self.boundaries:
-                text = self.spread(name, metric.name)
-                mark = "b" if name in best else "i" if name in worst else "span"
-                cells.append(f"<td><{mark}>{text}</{mark}></td>")
-            lines.append(f"<tr><th>{metric.name}</th><td>{metric.unit}</td>{''.join(cells)}</tr>")
-        return "\n".join([*lines, "</tbody></table>", "<p><b>best</b>, <i>worst</i></p>"])
+            tone, mark = (Tone.GOOD, " *") if name in best else (Tone.BAD, " !") if name in worst else (Tone.PLAIN, "")
+            spread = self.spread(name, metric.name)
+            about = small(spread.range_text) if spread.range_text else ""
+            return Cell(join(format_number(spread.mean), mark, about), tone, metric.tells)
+
+        rows: Iterator[list[Cell | str]] = (
+            [Cell(metric.name, note=metric.formula), metric.unit, *(cell(metric, name) for name in self.boundaries)]
+            for metric in metrics
+        )
+        seeds = "the range of the seeds" if len(self.seeds) > 1 else "one seed"
+        return table(("metric", "unit", *self.boundaries), rows, f"Mean, and {seeds}; * best, ! worst")
+
+    def _repr_html_(self) -> str:
+        """Return the table for a notebook."""
+        from odradek_pictures.markup import Html, element
+
+        return element("div", element("style", Html(_NOTEBOOK_STYLE)), self.table(), class_="odradek-study")
 
 
 class _Version(msgspec.Struct):
@@ -165,7 +193,7 @@ def compare(
     parts = _Parts(rules, tuple(boundaries), workload)
     tasks = [(seed, number) for seed in chosen for number in range(-1, len(names))]
     done: dict[tuple[int, int], Any] = {}
-    for task, result in parts.results(tasks, jobs):
+    for task, result in in_processes(parts.result, tasks, jobs):
         done[task] = result
         if progress is not None:
             progress(len(done), len(tasks))
@@ -183,18 +211,6 @@ class _Parts:
     def __init__(self, rules: Rules, boundaries: tuple[Boundary, ...], workload: Workload) -> None:
         self._rules, self._boundaries, self._workload = rules, boundaries, workload
 
-    def results(self, tasks: Sequence[tuple[int, int]], jobs: int) -> Iterator[tuple[tuple[int, int], Any]]:
-        """Yield each task with its result, as they are done."""
-        if jobs <= 1:
-            for task in tasks:
-                yield task, self.result(task)
-            return
-        # A model has lambdas, which cannot be sent to a process. A forked process gets its arguments as they are.
-        with ProcessPoolExecutor(jobs, get_context("fork"), _adopt, (self,)) as pool:
-            waiting = {pool.submit(_result, task): task for task in tasks}
-            for future in as_completed(waiting):
-                yield waiting[future], future.result()
-
     def result(self, task: tuple[int, int]) -> Counts | list[Shape]:
         """Return what happened in a run, or the shapes of all boundaries."""
         seed, number = task
@@ -205,13 +221,33 @@ class _Parts:
         return [shape_of(self._rules, boundary, self._workload, plan, steps) for boundary in self._boundaries]
 
 
-_adopted: _Parts  # in a forked process
+def in_processes(call: Callable[[T], R], tasks: Sequence[T], jobs: int) -> Iterator[tuple[T, R]]:
+    """Yield each task with what `call` returns for it, as they are done; with several jobs, from forked processes."""
+    if jobs <= 1:
+        for task in tasks:
+            yield task, call(task)
+        return
+    # A model has lambdas, which cannot be sent to a process. A forked process gets its arguments as they are.
+    with ProcessPoolExecutor(jobs, get_context("fork"), _adopt, (call,)) as pool:
+        waiting = {pool.submit(_call, task): task for task in tasks}
+        for future in as_completed(waiting):
+            yield waiting[future], future.result()
 
 
-def _adopt(parts: _Parts) -> None:
+_adopted: Callable[[Any], Any]  # in a forked process
+
+
+def _adopt(call: Callable[[Any], Any]) -> None:
     global _adopted
-    _adopted = parts
+    _adopted = call
 
 
-def _result(task: tuple[int, int]) -> Counts | list[Shape]:
-    return _adopted.result(task)
+def _call(task: Any) -> Any:
+    return _adopted(task)
+
+
+def format_number(value: float | None) -> str:
+    """Return a number in four digits, or all digits before the point; a dash for None."""
+    if value is None:
+        return "-"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"

@@ -29,6 +29,7 @@ from odradek_pictures.page import (
     paragraph,
     render_page,
     section,
+    small,
     table,
 )
 from odradek_pictures.stories import (
@@ -76,6 +77,7 @@ __all__ = [
     "render_story",
     "run_figure",
     "section",
+    "small",
     "svg_file",
     "table",
 ]

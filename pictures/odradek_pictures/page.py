@@ -26,6 +26,7 @@ __all__ = [
     "paragraph",
     "render_page",
     "section",
+    "small",
     "table",
 ]
 
@@ -59,6 +60,7 @@ _STYLE = styles(
         ".good": "color:$c",
         ".bad": "color:$bad;font-weight:600",
         ".muted": "color:$muted",
+        ".small": "color:$muted;font-weight:400;font-size:12px",
         "p.bad": "border:1.5px solid $bad;border-radius:6px;background:$bad_ground;padding:8px 14px;color:$ink;"
         "font-weight:400;white-space:pre-line",
         "p.bad strong": "color:$bad",
@@ -117,6 +119,11 @@ def paragraph(*content: Content, tone: Tone = Tone.PLAIN) -> Html:
 def code(text: str) -> Html:
     """Return text in the font of code."""
     return element("code", text)
+
+
+def small(text: str) -> Html:
+    """Return a small line below the content of a cell."""
+    return element("div", text, class_="small")
 
 
 def facts(pairs: Iterable[tuple[Content, Content]]) -> Html:

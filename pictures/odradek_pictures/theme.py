@@ -1,20 +1,21 @@
 """The colours and fonts of all pictures and pages, for light and dark.
 
-Blue, orange and green stay apart for colour-blind readers (after Okabe and Ito). Nothing is told by colour alone:
-marked steps carry letters, and faults and failures have shapes of their own. Colours are written out for both variants,
-since many viewers of SVG files do not support CSS variables.
+Blue, orange and green (a, b, c) stay apart for colour-blind readers (after Okabe and Ito); plots also use purple and
+brown (d, e). Nothing is told by colour alone: marked steps carry letters, lines and dots have labels, and faults and
+failures have shapes of their own. Colours are written out for both variants, since many viewers of SVG files do not
+support CSS variables.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-__all__ = ["DRAWING_STYLE", "MONOSPACED", "SANS", "styles"]
+__all__ = ["DRAWING_STYLE", "LIGHT", "MONOSPACED", "SANS", "styles"]
 
 MONOSPACED = "ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono','Liberation Mono',monospace"
 SANS = "system-ui,-apple-system,'Segoe UI',Roboto,'Helvetica Neue','Noto Sans','Liberation Sans',Arial,sans-serif"
 
-_LIGHT = {
+LIGHT = {
     "ground": "#ffffff",
     "panel": "#f6f7f9",
     "ink": "#1b2430",
@@ -24,10 +25,13 @@ _LIGHT = {
     "a": "#0b62c4",
     "b": "#c2570c",
     "c": "#0b7a5b",
+    "d": "#8a4bb5",
+    "e": "#8a6a00",
     "bad": "#b4233c",
     "bad_ground": "#fdeef0",
     "on_colour": "#ffffff",
 }
+"""The colours by name on a light ground."""
 _DARK = {
     "ground": "#12161c",
     "panel": "#1a2028",
@@ -38,6 +42,8 @@ _DARK = {
     "a": "#6cb0ff",
     "b": "#ff9d57",
     "c": "#4cc9a4",
+    "d": "#cf9bee",
+    "e": "#dcb94a",
     "bad": "#ff7a90",
     "bad_ground": "#371a21",
     "on_colour": "#12161c",
@@ -46,7 +52,7 @@ _DARK = {
 
 def styles(rules: Mapping[str, str]) -> str:
     """Return CSS from declarations by selector. `$ink` and the like stand for a colour, light or dark."""
-    light = "".join(f"{selector}{{{_coloured(text, _LIGHT)}}}" for selector, text in rules.items())
+    light = "".join(f"{selector}{{{_coloured(text, LIGHT)}}}" for selector, text in rules.items())
     dark = "".join(f"{selector}{{{_coloured(text, _DARK)}}}" for selector, text in rules.items() if "$" in text)
     return f"{light}@media (prefers-color-scheme:dark){{{dark}}}"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ from support.lab import Bumped, courses, enrolments
 from odradek_boundaries import METRICS, Boundary, InvalidModel, LabError, NotAReport, Study, facts
 from odradek_boundaries.metrics import gini, percentile
 from odradek_boundaries.models import load_model
+from odradek_boundaries.study import format_number
 
 BOUNDARIES = [
     Boundary("one unit"),
@@ -107,8 +109,22 @@ def test_a_notebook_shows_a_table_with_escaped_names() -> None:
     study = courses().compare([Boundary("<b>&"), Boundary("query", checks="facts")], enrolments(30))
     html = study._repr_html_()
 
-    assert "<th>&lt;b&gt;&amp;</th>" in html
+    assert '<th scope="col">&lt;b&gt;&amp;</th>' in html
     assert html.count("<tr>") == len(METRICS) + 1
+    assert re.search(r'class="good" title="scalability">[\d.]+ \*</td>', html)
+    assert re.search(r'class="bad" title="scalability">1 !</td>', html)
+
+
+def test_a_table_shows_the_range_of_the_seeds(study: Study) -> None:
+    spread = study.spread("one unit", "folded")
+    assert f'<div class="small">({spread.low:.4g} to {spread.high:.4g})</div>' in study.table()
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"), [(None, "-"), (0, "0"), (12.34567, "12.35"), (0.0012345, "0.001234"), (123456.7, "123,457")]
+)
+def test_numbers_have_four_digits_or_all_before_the_point(value: float | None, expected: str) -> None:
+    assert format_number(value) == expected
 
 
 def test_a_report_is_read_again(study: Study) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -83,7 +85,10 @@ def test_run_prints_every_metric_with_best_and_worst(folder: Path) -> None:
 
 def test_run_writes_a_report_that_why_explains(folder: Path) -> None:
     ran = here("boundaries", "run", "usernames", "--jobs", "1", "-o", "out/report", "--json")
-    assert (ran.code, ran.complaint) == (ExitCode.OK, "wrote out/report/report.json\n")
+    assert (ran.code, ran.complaint) == (ExitCode.OK, "wrote out/report/report.html\n")
+    pictures = ["attempts.svg", "clients.svg", "conflicts.svg", "folds.svg", "loads.svg", "story-1.svg"]
+    files = sorted(path.name for path in (folder / "out" / "report").iterdir())
+    assert files == sorted([*pictures, "report.html", "report.json", "workload.toml"])
     assert [row["boundary"] for row in ran.json][1] == "account, one per transaction"
 
     again = here("boundaries", "run", "usernames", "--jobs", "1", "--workload", "out/report/workload.toml", "--json")
@@ -100,6 +105,23 @@ def test_run_writes_a_report_that_why_explains(folder: Path) -> None:
     assert here("boundaries", "why", "out/report", "--boundary", "name").lines == [
         "Under 'name' no rule was broken and no decision was stale."
     ]
+
+
+def test_a_report_without_matplotlib_says_what_to_install_before_the_run(folder: Path) -> None:
+    program = """
+import sys
+sys.modules["matplotlib"] = None
+from odradek.cli import app
+sys.argv = ["odradek", "boundaries", "run", "kafka", "-o", "report"]
+raise SystemExit(app())
+"""
+    done = subprocess.run([sys.executable, "-c", program], cwd=folder, capture_output=True, timeout=60)
+
+    assert done.returncode == ExitCode.REFUSED
+    assert done.stderr.decode().endswith(
+        "the plots of a report need matplotlib, which is not installed; run: pip install 'odradek[plots]'\n"
+    )
+    assert not (folder / "report").exists()
 
 
 def test_only_some_boundaries_are_run(folder: Path) -> None:

@@ -19,6 +19,7 @@ from odradek_pictures import (
     paragraph,
     render_page,
     section,
+    small,
     table,
 )
 
@@ -28,7 +29,7 @@ def sample_page(text: str) -> str:
     return render_page(
         text,
         section(text, paragraph(text, code(text), tone=Tone.BAD), facts([(text, text), (code(text), 7)])),
-        details(text, table([text, text], [[text, Cell(text, Tone.GOOD, text)], [text, 2.5]], text)),
+        details(text, table([text, text], [[text, Cell(text, Tone.GOOD, text)], [small(text), 2.5]], text)),
         figure(draw_swimlanes(zombie_commit(failing=True)), text),
         figure(Html("<svg></svg>")),
     )

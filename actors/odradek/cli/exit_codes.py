@@ -64,6 +64,7 @@ _BY_ERROR = {
     "odradek_events.ProjectionError": ExitCode.REFUSED,
     "odradek_events.LogError": ExitCode.UNREADABLE,
     "odradek_boundaries.NotAReport": ExitCode.UNREADABLE,
+    "odradek_boundaries.MatplotlibMissing": ExitCode.REFUSED,
     "odradek_boundaries.LabError": ExitCode.USAGE,
     "odradek_domain.DomainError": ExitCode.REFUSED,
     "odradek_actors.ActorError": ExitCode.REFUSED,

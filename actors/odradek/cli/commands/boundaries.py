@@ -25,7 +25,7 @@ __all__ = ["boundaries"]
 
 boundaries = typer.Typer(rich_markup_mode=None)
 
-_REPORT, _WORKLOAD = "report.json", "workload.toml"
+_PAGE, _REPORT, _WORKLOAD = "report.html", "report.json", "workload.toml"
 ModuleArgument = Annotated[
     str,
     typer.Argument(metavar="[MODULE]", help="A model that is shipped, such as kafka, or a module of your own."),
@@ -92,11 +92,14 @@ def run(
         int | None, typer.Option(min=1, max=256, help="Processes that share the work.", show_default="processors")
     ] = None,
     output: Annotated[
-        str | None, typer.Option("--output", "-o", metavar="FOLDER", help="Write the report into this folder.")
+        str | None, typer.Option("--output", "-o", metavar="FOLDER", help="Write a report into this folder.")
     ] = None,
     json: JsonOption = False,
 ) -> None:
     """Run a workload under each boundary, and compare what it costs.
+
+    A report is one page, report.html, with tables, plots and their reading, which takes some short runs more. Beside it
+    are its pictures as SVG files, the numbers as report.json, and the workload. Plots need odradek[plots].
 
     \b
     Example:
@@ -106,19 +109,23 @@ def run(
     model, chosen = _model(module, workload, names)
     if from_log is not None:
         model = _from_log(model, from_log)
-    folder = None if output is None else _new_folder(output)
+    folder = None
+    if output is not None:
+        odradek.boundaries.require_matplotlib()
+        folder = _new_folder(output)
     processes = jobs or os.cpu_count() or 1
     with bar("parts", seeds * (len(chosen) + 1)) as done:
         study = model.lab.compare(chosen, model.workload, seeds, processes, lambda number, _: done(number))
     if folder is not None:
         _write(folder / _REPORT, study.to_json())
         _save_workload(folder / _WORKLOAD, workload, model)
+        _write_report(folder, module, study, model, chosen, processes)
     if json:
         json_line(study.rows())
     else:
         _print(study, module)
     if folder is not None:
-        tell(f"wrote {folder / _REPORT}")
+        tell(f"wrote {folder / _PAGE}")
 
 
 @boundaries.command()
@@ -172,15 +179,14 @@ def why(
     path = Path(report)
     with open_input(str(path / _REPORT if path.is_dir() else path)) as opened:
         study = odradek.boundaries.Study.from_json(opened.read())
-    results = study.of(boundary)
-    told = [(each.counts.story, each.seed) for each in results if each.counts.story is not None]
-    if not told:
+    found = study.story(boundary)
+    if found is None:
         if json:
             json_line(None)
         else:
             line(f"Under {boundary!r} no rule was broken and no decision was stale.")
         return
-    story, seed = min(told, key=lambda each: not each[0].group)  # a broken rule before a stale decision
+    story, seed = found
     if json:
         json_line({"seed": seed, "story": story})
     else:
@@ -237,6 +243,21 @@ def _new_folder(name: str) -> Path:
         problem = f"{name} cannot be written ({error.strerror}); name another folder"
         raise CommandError(problem, ExitCode.UNWRITABLE) from error
     return folder
+
+
+def _write_report(
+    folder: Path, module: str, study: Study, model: Model, chosen: Sequence[Boundary], processes: int
+) -> None:
+    """Measure what the report shows beside the study, and write its page and its pictures."""
+    runs = len(chosen) * odradek.boundaries.Curves.RUNS
+    with bar("loads and clients", runs) as done:
+        curves = odradek.boundaries.measure_curves(
+            model.lab.rules, chosen, model.workload, processes, lambda number, _: done(number)
+        )
+    report = odradek.boundaries.render_report(module, study, model.workload, curves)
+    for name, picture in report.pictures.items():
+        _write(folder / f"{name}.svg", picture.encode())
+    _write(folder / _PAGE, report.html.encode())
 
 
 def _save_workload(path: Path, given: str | None, model: Model) -> None:
