@@ -8,7 +8,7 @@ WORKERS ?= auto
 # Many tests start an interpreter; compiling the product in each of them would take longer than the tests.
 PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses $(WORKERS)
 
-.PHONY: help run test quick check bench crash clean
+.PHONY: help run test quick check bench crash sweep clean
 .DEFAULT_GOAL := help
 
 help: ## list these targets
@@ -43,6 +43,9 @@ bench: $(VENV)/.installed ## measure throughput, beside other libraries
 crash: $(VENV)/.installed ## kill a writing process 100 times, and check that no acknowledged message is lost
 	$(BIN)/python benchmarks/crash.py --rounds 50
 	$(BIN)/python benchmarks/crash.py --rounds 50 --durability normal
+
+sweep: $(VENV)/.installed ## run thousands of simulated worlds, with faults and with planted bugs
+	$(BIN)/python benchmarks/sweep.py
 
 clean: ## remove the environment and everything that was built
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
