@@ -1,4 +1,4 @@
-"""Measure the boundary lab: attempts per CPU second, the default study, and `explain`.
+"""Measure the boundary lab: attempts per CPU second, the default study, its report, and `explain`.
 
     python benchmarks/boundaries.py --seeds 5 --jobs 2
 
@@ -14,7 +14,7 @@ import time
 from rich.console import Console
 from rich.table import Table
 
-from odradek.boundaries import Boundary, Model, load_model
+from odradek.boundaries import Boundary, Model, load_model, measure_curves, render_report, require_matplotlib
 from odradek_boundaries.run import run
 from odradek_boundaries.schedule import decide_serially, shape_of
 
@@ -58,9 +58,18 @@ def main() -> None:
         table.add_row(boundary.name, f"{count:,}", f"{seconds:.2f}", f"{count / seconds:,.0f}")
     console.print(table)
     start = time.perf_counter()
-    model.lab.compare(model.boundaries, model.workload, chosen.seeds, chosen.jobs)
+    study = model.lab.compare(model.boundaries, model.workload, chosen.seeds, chosen.jobs)
     elapsed = time.perf_counter() - start
     console.print(f"study of {chosen.seeds} seeds in {chosen.jobs} processes: {elapsed:.1f} seconds")
+    start = time.perf_counter()
+    curves = measure_curves(model.lab.rules, model.boundaries, model.workload, chosen.jobs)
+    console.print(f"runs by load and by clients: {time.perf_counter() - start:.1f} seconds")
+    begin = time.process_time()
+    require_matplotlib()
+    imported = time.process_time()
+    render_report(chosen.model, study, model.workload, curves)
+    rendered = time.process_time() - imported
+    console.print(f"report: {rendered:.2f} CPU seconds, after {imported - begin:.2f} for the import of matplotlib")
 
 
 if __name__ == "__main__":
