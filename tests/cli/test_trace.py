@@ -13,6 +13,7 @@ from support.cli import here, produced, refused
 from odradek import ActorSystem, Append, SqliteLog, event
 from odradek.cli.formats.trace_mermaid import mermaid_lines
 from odradek.cli.formats.trace_text import trace_json, trace_lines
+from odradek.simulation import SeededRuntime
 from odradek_domain.replay.message_trace import follow_messages
 from odradek_events import Decision, MemoryLog
 from odradek_events.schema.codec import Codec
@@ -36,7 +37,11 @@ MOMENT = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One order of tea, read and committed by billing; then a batch of three, read by nobody."""
     path = tmp_path_factory.mktemp("tracing") / "orders.db"
-    with ActorSystem.open(path, progress_interval=3600.0) as system, system.producer("till") as producer:
+    runtime = SeededRuntime(strategy="fifo")  # on threads, the topic is sometimes created before the producer
+    with (
+        ActorSystem.open(path, runtime=runtime, progress_interval=3600.0) as system,
+        system.producer("till") as producer,
+    ):
         producer.send("orders", "tea", correlation_id="order-17").result()
         with system.consumer("billing-1", "billing") as consumer:
             consumer.subscribe(["orders"])
