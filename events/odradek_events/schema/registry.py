@@ -51,6 +51,7 @@ class EventType:
     """A registered event type: its stable name, current version, class, tag templates and former versions."""
 
     __slots__ = (
+        "_fields",
         "_is_lenient",
         "_is_open",
         "_key",
@@ -88,7 +89,7 @@ class EventType:
         self.templates = tuple(t.template if isinstance(t, OffsetTag) else t for t in tags)
         self.offset_tags = {t.template: t.field for t in tags if isinstance(t, OffsetTag)}
         try:
-            fields = sorted({f for t in self.templates for f in _template_fields(t)})
+            self._fields = fields = sorted({f for t in self.templates for f in _template_fields(t)})
         except ValueError as error:
             raise RegistrationError(f"a tag of event {name!r} is not a valid template ({error}); fix it") from error
         unknown = [f for f in (*fields, *self.offset_tags.values()) if f not in cls.__struct_fields__]
@@ -135,7 +136,7 @@ class EventType:
         if tags is None:
             if len(self._tags_by_key) >= 4096:  # bounds the cache if tags have high cardinality
                 self._tags_by_key.clear()
-            values = {f: getattr(item, f) for t in self.templates for f in _template_fields(t)}
+            values = {field: getattr(item, field) for field in self._fields}
             tags = self._tags_by_key[key] = tuple(t.format_map(values) for t in self.templates)
         return tags
 
