@@ -8,8 +8,9 @@
     page = render_report("kafka", study, model.workload).html
 
 A `Boundary` says which facts the append of a decision checks, a `Lab` declares a model of your own, and `load_model`
-returns one that is shipped. `render_report` draws a study as a page, for which plots need `odradek[plots]`.
-`odradek boundaries` does the same from the command line; docs/BOUNDARIES.md explains it.
+returns one that is shipped. `render_report` draws a study as a page, for which plots need `odradek[plots]`. `observe`
+shows what a recorded log says about boundaries, and `write_ocel` exports it for process mining. `odradek boundaries`
+does the same from the command line; docs/BOUNDARIES.md explains it.
 """
 
 from odradek_boundaries.boundary import Boundary, Check, Unit, Units
@@ -19,6 +20,7 @@ from odradek_boundaries.frame_check import Checked, CheckReport, Counterexample
 from odradek_boundaries.lab import Lab, Model
 from odradek_boundaries.metrics import METRICS, Metric
 from odradek_boundaries.models.loading import load_model, shipped
+from odradek_boundaries.observe import Observation, observe, write_ocel
 from odradek_boundaries.read_sets import Facts, facts
 from odradek_boundaries.recording import Recording
 from odradek_boundaries.report import Curves, Report, measure_curves, render_report, require_matplotlib
@@ -44,6 +46,7 @@ __all__ = [
     "Landed",
     "Metric",
     "Model",
+    "Observation",
     "Recording",
     "Report",
     "Result",
@@ -56,7 +59,9 @@ __all__ = [
     "facts",
     "load_model",
     "measure_curves",
+    "observe",
     "render_report",
     "require_matplotlib",
     "shipped",
+    "write_ocel",
 ]

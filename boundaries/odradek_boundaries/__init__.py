@@ -6,6 +6,7 @@ and the workload do not know which boundary runs. In order of their layers, wher
     errors                          what can go wrong
     read_sets  workload             read-sets: facts by event class and field values; commands, arrivals and times
     boundary  decisions  recording  boundaries and units; deciders and invariants; workloads from a recorded log
+    observe                         what a recorded log shows about boundaries
     history                         the facts of one run, their log, and states folded from them
     schedule  frame_check           the best that a boundary allows; a test of declared read-sets
     explain  run                    which boundary keeps which decision, without a run; one run in virtual time

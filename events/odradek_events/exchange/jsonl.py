@@ -173,9 +173,9 @@ def import_log(
 
 
 @contextmanager
-def new_export(target: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+def new_export(target: str | os.PathLike[str], *, overwrite: bool = False) -> Iterator[BinaryIO]:
     """Yield a file to write, which is renamed to `target` at the end; see `new_file`."""
-    with new_file(target) as partial:
+    with new_file(target, overwrite=overwrite) as partial:
         try:
             with open(partial, "wb") as file:
                 yield file

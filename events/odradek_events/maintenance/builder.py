@@ -40,13 +40,15 @@ def check_is_new(path: Path) -> None:
 
 
 @contextmanager
-def new_file(target: str | os.PathLike[str]) -> Iterator[Path]:
+def new_file(target: str | os.PathLike[str], *, overwrite: bool = False) -> Iterator[Path]:
     """Yield the name of a temporary file next to `target`; at the end, sync it and rename it to `target`.
 
-    Deletes the file after an error. Raises LogNotWritable if the target exists or cannot be written.
+    Deletes the file after an error. Raises LogNotWritable if the target cannot be written, or exists and `overwrite`
+    does not allow to replace it.
     """
     path = Path(file_name("target", target))
-    check_is_new(path)
+    if not overwrite:
+        check_is_new(path)
     partial = path.with_name(path.name + ".partial")
     with _said_of(path):
         partial.unlink(missing_ok=True)

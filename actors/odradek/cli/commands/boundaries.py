@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -15,11 +16,11 @@ import odradek
 from odradek.cli.exit_codes import CommandError, ExitCode
 from odradek.cli.models import search_current_directory
 from odradek.cli.opening import open_input, open_reader
-from odradek.cli.options import JsonOption, bad_value
-from odradek.cli.output import bar, format_count, json_line, line, table, tell
+from odradek.cli.options import ExistingLog, JsonOption, bad_value
+from odradek.cli.output import bar, format_count, json_line, line, raw_output, table, tell, write_all
 
 if TYPE_CHECKING:
-    from odradek.boundaries import Boundary, Cell, Model, Story, Study
+    from odradek.boundaries import Boundary, Cell, Model, Observation, Story, Study
 
 __all__ = ["boundaries"]
 
@@ -193,6 +194,67 @@ def why(
         _tell_story(story, boundary, seed)
 
 
+@boundaries.command()
+def observe(
+    log: ExistingLog,
+    by: Annotated[
+        list[str] | None,
+        typer.Option(metavar="TAG", help="Units are values of this tag, not streams; repeat it to try tags in turn."),
+    ] = None,
+    types: Annotated[
+        list[str] | None,
+        typer.Option("--types", metavar="TYPE", help="Only events of this type; repeat it for several types."),
+    ] = None,
+    format_: Annotated[
+        Literal["table", "mermaid", "ocel"],
+        typer.Option("--format", help="Tables, a Mermaid graph of units, or an object-centric event log (OCEL 2.0)."),
+    ] = "table",
+    limit: Annotated[
+        int, typer.Option(min=1, max=1000, help="Show at most this many units by name, and hops in the table.")
+    ] = 20,
+    output: Annotated[
+        str | None, typer.Option("--output", "-o", metavar="FILE", help="With --format ocel: the file to write.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace FILE if it is there.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Show which units conversations touch in a log, and what that suggests.
+
+    A conversation is everything that shares a correlation id. A window is the time between its first and its last
+    decision, in milliseconds: an upper bound for how long its units disagreed. Merges and splits are guesses.
+
+    \b
+    Example:
+      odradek boundaries observe orders.db
+      odradek boundaries observe orders.db --by partition --format mermaid
+      odradek --module my_models boundaries observe orders.db --format ocel -o orders.json
+    """
+    from odradek.cli.formats.observation import observation_graph, observation_json
+
+    if format_ != "ocel" and (output is not None or overwrite):
+        raise bad_value("--output" if output is not None else "--overwrite", "only with --format ocel")
+    if format_ != "table" and json:
+        raise bad_value("--json", f"it cannot be combined with --format {format_}")
+    if format_ == "ocel" and by:
+        raise bad_value("--by", "it cannot be combined with --format ocel, which has both streams and tags")
+    with open_reader(log) as opened:
+        for name in types or []:
+            if next(opened.commits(types=[name], opaque=True), None) is None:
+                tell(f"the log has no event of type {name!r}; 'odradek stats LOG' lists its types")
+        with bar("observed", opened.head().position + 1) as progress:
+            if format_ == "ocel":
+                _write_ocel(opened, log, output, overwrite, types or [], progress)
+                return
+            found = odradek.boundaries.observe(opened, by=by or (), types=types or (), limit=limit, progress=progress)
+    if json:
+        json_line(observation_json(found))
+    elif format_ == "mermaid":
+        for text in observation_graph(found):
+            line(text)
+    else:
+        _print_observation(found, limit)
+
+
 def _model(module: str, workload: str | None, names: list[str] | None) -> tuple[Model, Sequence[Boundary]]:
     """Load a model with the workload of a file, and choose boundaries by name."""
     search_current_directory()
@@ -313,3 +375,47 @@ def _tell_story(story: Story, boundary: str, seed: int) -> None:
     steps += [(story.appended_at_ms, 2, f"{', '.join(story.appended)} is appended, unaware of that")]
     for at_ms, _, text in sorted(steps):
         line(f"{at_ms:12.3f} ms  {text}")
+
+
+def _write_ocel(
+    opened: odradek.SqliteLog,
+    log: str,
+    output: str | None,
+    overwrite: bool,
+    types: Sequence[str],
+    progress: Callable[[int], None],
+) -> None:
+    from odradek_events.exchange.jsonl import new_export
+
+    if output is None:
+        stdout = raw_output()
+        size = odradek.boundaries.write_ocel(opened, partial(write_all, stdout), types=types, progress=progress)
+        stdout.flush()
+    else:
+        if os.path.lexists(output):
+            if not overwrite:
+                raise bad_value("--output", f"{output} exists already; use --overwrite to replace it, or another name")
+            if os.path.exists(output) and os.path.samefile(output, log):
+                raise bad_value("--output", f"{output} is the log itself; name another file")
+        with new_export(output, overwrite=overwrite) as file:
+            size = odradek.boundaries.write_ocel(opened, file.write, types=types, progress=progress)
+    events, objects = format_count(size.events, "event"), format_count(size.objects, "object")
+    tell(f"wrote {events} and {objects} to {output or 'stdout'}")
+
+
+def _print_observation(found: Observation, limit: int) -> None:
+    from odradek.cli.formats.observation import CANNOT_TELL, observation_notes, observation_tables
+
+    for text in observation_notes(found):
+        line(text)
+    if not found.events:
+        return
+    line()
+    line("What the log shows:")
+    for title, columns, rows in observation_tables(found, limit):
+        table(title, columns, rows)
+    line("Guesses, since a log has what decisions wrote, and not what they read:")
+    guesses = [str(guess) for guess in (*found.merges, *found.splits)]
+    for guess in guesses or ["nothing to merge or to split stands out"]:
+        line(f"- {guess}")
+    line(f"What a log cannot tell: {'; '.join(CANNOT_TELL)}.")

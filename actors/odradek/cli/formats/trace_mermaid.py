@@ -13,7 +13,7 @@ from odradek.cli.output import format_count, plain
 from odradek_domain.replay.message_trace import command_of, sender_of
 from odradek_events.trace import Trace, TracedDecision, TracedEvent
 
-__all__ = ["mermaid_lines"]
+__all__ = ["escaped", "mermaid_lines"]
 
 _CLIENT = "client"
 _WIDTH = 80
@@ -31,16 +31,16 @@ def mermaid_lines(trace: Trace) -> Iterator[str]:
             aliases.setdefault(name, f"p{len(aliases)}")
     yield "sequenceDiagram"
     for name, alias in aliases.items():
-        yield f"    {'actor' if name == _CLIENT else 'participant'} {alias} as {_escaped(name)}"
+        yield f"    {'actor' if name == _CLIENT else 'participant'} {alias} as {escaped(name)}"
     for _, sender, recipient, text in steps:
         if sender == recipient:
-            yield f"    Note over {aliases[sender]}: {_escaped(text)}"
+            yield f"    Note over {aliases[sender]}: {escaped(text)}"
         else:
-            yield f"    {aliases[sender]}->>{aliases[recipient]}: {_escaped(text)}"
+            yield f"    {aliases[sender]}->>{aliases[recipient]}: {escaped(text)}"
     if trace.omitted:
         last = next(reversed(aliases.values()))
         shown = f"{format_count(trace.omitted, 'event')} not shown, limit {trace.event_count} shows all"
-        yield f"    Note over {last}: {_escaped(shown)}"
+        yield f"    Note over {last}: {escaped(shown)}"
 
 
 def _steps(trace: Trace) -> Iterator[Step]:
@@ -98,6 +98,7 @@ def _said(run: Sequence[TracedEvent]) -> str:
     return f"{first.type}{place}, position {first.position}"
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
+    """Return text as Mermaid shows it in any diagram, on one line and not too long."""
     text = re.sub(r"[^\w ./]", lambda found: f"#{ord(found[0])};", plain(text, _WIDTH))
     return re.sub(r"\bend\b", "#101;nd", text, flags=re.IGNORECASE) or "#32;"
