@@ -8,6 +8,7 @@ from typing import Any
 import pykka
 import pytest
 from support.accounts import AccountActor, Deposit
+from support.litmus import Inbox, Sender
 
 import odradek
 from odradek.errors import ForbiddenInWorld, RequestTimedOut, WaitOnActorThread
@@ -197,29 +198,6 @@ LITMUS = {  # the outcomes that 3000 runs on real threads show
     "each sends C, D": ({"A": "CD", "B": "CD"}, {"AB AB", "AB BA", "BA AB", "BA BA"}),
     "A sends D, C; B sends C, D": ({"A": "DC", "B": "CD"}, {"AB AB", "BA BA", "BA AB"}),
 }
-
-
-class Inbox(pykka.ThreadingActor):
-    """Notes who sent to it."""
-
-    def __init__(self, log: list[str]) -> None:
-        super().__init__()
-        self.log = log
-
-    def on_receive(self, message: Any) -> None:
-        self.log.append(message)
-
-
-class Sender(pykka.ThreadingActor):
-    """On a message, sends its name to its recipients in order."""
-
-    def __init__(self, name: str, recipients: list[pykka.ActorRef[Inbox]]) -> None:
-        super().__init__()
-        self.name, self.recipients = name, recipients
-
-    def on_receive(self, message: Any) -> None:
-        for recipient in self.recipients:
-            recipient.tell(self.name)
 
 
 @pytest.mark.parametrize("test", LITMUS)
